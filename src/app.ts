@@ -1,0 +1,25 @@
+import Koa, { type Middleware } from 'koa';
+import { answerErrors, invalidInput } from './errors.ts';
+import { createRoutes, type RouteDeps } from './routes.ts';
+
+/** The HTTP front: one boundary for errors, then the routes. Opens nothing and listens nowhere. */
+export function createApp(deps: RouteDeps): Koa {
+  const app = new Koa();
+  const routes = createRoutes(deps);
+  app.on('error', (err) => deps.log.error({ err }, 'a response could not be sent'));
+  app.use(answerErrors(deps.log));
+  app.use(refuseMalformedPath);
+  app.use(routes.routes());
+  app.use(routes.allowedMethods());
+  return app;
+}
+
+/** Names stand percent-encoded in paths; what is no UTF-8 names nobody, and the router would pass it on as it is. */
+const refuseMalformedPath: Middleware = (ctx, next) => {
+  try {
+    decodeURIComponent(ctx.path);
+  } catch {
+    throw invalidInput('Malformed path.');
+  }
+  return next();
+};

@@ -1,0 +1,78 @@
+import { createSecretKey } from 'node:crypto';
+import jsonwebtoken from 'jsonwebtoken';
+import type { Context, Middleware } from 'koa';
+import koaJwt from 'koa-jwt';
+import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
+import { notAuthorized } from './errors.ts';
+
+const ALGORITHM = 'HS256';
+const ISSUER = 'seckill';
+
+export type Kind = 'customer' | 'seller';
+
+const claimsSchema = z.object({
+  sub: z.string().min(1),
+  kind: z.enum(['customer', 'seller']),
+  jti: z.string().min(1).max(64),
+  /** Seconds since 1970. */
+  exp: z.number(),
+});
+export type Claims = z.infer<typeof claimsSchema>;
+
+export interface Auth {
+  issueToken(username: string, kind: Kind): string;
+  /** 401 unless the request carries a valid token; the handler then finds its claims with `claimsOf`. */
+  required: Middleware;
+  /** The same, but a request without a valid token goes on without claims. */
+  optional: Middleware;
+}
+
+export function createAuth(secret: string, ttlSeconds: number, isRevoked: (jti: string) => boolean): Auth {
+  // As a KeyObject: given a string, jsonwebtoken tries to read a public key out of it first, at every request.
+  const key = createSecretKey(Buffer.from(secret));
+  const options: koaJwt.Options = {
+    // koa-jwt's types know strings and Buffers; it hands the secret to jsonwebtoken, which takes a KeyObject as well.
+    secret: key as unknown as Buffer,
+    algorithms: [ALGORITHM],
+    issuer: ISSUER,
+    audience: ISSUER,
+    getToken: bareOrBearer,
+    // The one hook between the signature and the handler. jsonwebtoken lets a token pass that has no exp or jti; we don't.
+    async isRevoked(_ctx, decoded) {
+      const claims = claimsSchema.safeParse(decoded);
+      if (!claims.success) throw notAuthorized();
+      return isRevoked(claims.data.jti);
+    },
+  };
+  return {
+    issueToken: (username, kind) =>
+      jsonwebtoken.sign({ kind }, key, {
+        algorithm: ALGORITHM,
+        issuer: ISSUER,
+        audience: ISSUER,
+        subject: username,
+        jwtid: uuidv7(),
+        expiresIn: ttlSeconds,
+      }),
+    required: koaJwt(options),
+    optional: koaJwt({ ...options, passthrough: true }),
+  };
+}
+
+function bareOrBearer(ctx: Context): string {
+  return ctx
+    .get('authorization')
+    .trim()
+    .replace(/^Bearer\s+/i, '');
+}
+
+/** The claims that `required` or `optional` found. */
+export const claimsOf = (ctx: Context) => ctx.state.user as Claims | undefined;
+
+/** The same behind `required`. */
+export function requireClaims(ctx: Context): Claims {
+  const claims = claimsOf(ctx);
+  if (claims === undefined) throw notAuthorized();
+  return claims;
+}

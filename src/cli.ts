@@ -1,0 +1,28 @@
+import { Command } from 'commander';
+import { ConfigError } from './config.ts';
+
+// What the commands have in common: exit status 0 good, 1 a failed run, 2 wrong usage.
+
+export function createProgram(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .allowExcessArguments(false)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
+}
+
+/** Runs a command. What its user can mend is one line; anything else is a bug and shows its stack. */
+export async function runProgram(run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    console.error(error instanceof ConfigError ? error.message : error);
+    process.exit(1);
+  }
+}
+
+/** Resolves when somebody wants this process to stop. Further signals change nothing: Ctrl-C often arrives twice, through npm. */
+export function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+  });
+}

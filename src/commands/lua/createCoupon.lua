@@ -1,0 +1,36 @@
+--[[
+Creates a coupon, unless its seller already has one of that name.
+
+KEYS[1] fence: exists while the partition is reconciled
+KEYS[2] coupon: hash
+KEYS[3] outbox: stream
+
+ARGV[1] id: the coupon's UUIDv7
+ARGV[2] seller
+ARGV[3] name
+ARGV[4] amount: pieces, decimal digits
+ARGV[5] stock: face value, decimal digits
+ARGV[6] description
+
+Replies
+  {'created', {entry id, {field, value, ...}}}
+  {'duplicate'}
+  {'fenced'}: nothing was decided, the write model must be reconciled first
+]]
+-- @include now
+-- @include append-event
+
+local fence, coupon, outbox = KEYS[1], KEYS[2], KEYS[3]
+local id, seller, name, amount, stock, description = unpack(ARGV)
+
+if redis.call('EXISTS', fence) == 0 then return { 'fenced' } end
+if redis.call('EXISTS', coupon) == 1 then return { 'duplicate' } end
+
+-- XADD is the first write: Redis does not roll back, and what is not in the outbox must not be in the coupon.
+local entry = appendEvent(outbox,
+  'type', 'CouponCreated', 'coupon', id, 'seller', seller, 'name', name, 'version', '1', 'at', now(),
+  'amount', amount, 'stock', stock, 'description', description)
+redis.call('HSET', coupon,
+  'id', id, 'seller', seller, 'name', name, 'amount', amount, 'stock', stock, 'description', description,
+  'left', amount, 'version', '1')
+return { 'created', entry }

@@ -1,0 +1,6 @@
+--- now(): microseconds since 1970 on the clock of Redis, as a string of digits.
+-- A Lua number would be printed with 14 digits and lose the last two.
+local function now()
+  local time = redis.call('TIME')
+  return string.format('%s%06d', time[1], tonumber(time[2]))
+end

@@ -1,0 +1,41 @@
+--[[
+Puts a coupon that was rebuilt from the event log in the place of one that is missing or behind.
+
+KEYS[1] coupon: hash
+KEYS[2] holders: hash, customer -> version
+KEYS[3] built: hash, the holders as the log has them; absent if there are none. It expires, should its builder die.
+
+ARGV[1] id
+ARGV[2] seller
+ARGV[3] name
+ARGV[4] amount
+ARGV[5] stock
+ARGV[6] description
+ARGV[7] left
+ARGV[8] version: of the last event in the log
+
+Replies
+  {'restored'}
+  {'kept'}: the coupon in Redis is at that version or ahead (another process restored it first)
+  {'incomplete'}: built has not one holder for each event after the first
+]]
+local coupon, holders, built = KEYS[1], KEYS[2], KEYS[3]
+local id, seller, name, amount, stock, description, left, version = unpack(ARGV)
+
+local current = redis.call('HGET', coupon, 'version')
+if current and tonumber(current) >= tonumber(version) then
+  redis.call('UNLINK', built)
+  return { 'kept' }
+end
+
+if redis.call('HLEN', built) ~= tonumber(version) - 1 then return { 'incomplete' } end
+
+redis.call('UNLINK', coupon, holders)
+if redis.call('EXISTS', built) == 1 then
+  redis.call('RENAME', built, holders)
+  redis.call('PERSIST', holders)
+end
+redis.call('HSET', coupon,
+  'id', id, 'seller', seller, 'name', name, 'amount', amount, 'stock', stock, 'description', description,
+  'left', left, 'version', version)
+return { 'restored' }

@@ -1,0 +1,31 @@
+import type { Redis } from 'ioredis';
+import type { Kind } from '../auth.ts';
+import type { Gate } from '../infra/gate.ts';
+import { keys } from '../infra/keys.ts';
+import type { Mysql } from '../infra/mysql.ts';
+import { isDuplicate } from '../infra/mysqlErrors.ts';
+import type { Passwords } from '../infra/passwords.ts';
+
+export interface RegisterUser {
+  username: string;
+  password: string;
+  kind: Kind;
+}
+
+/** Adds a user to MySQL, the system of record for identity, and then to the view that queries read. */
+export async function registerUser(
+  deps: { mysql: Mysql; redis: Redis; passwords: Passwords; gate: Gate },
+  { username, password, kind }: RegisterUser,
+): Promise<'registered' | 'username-taken'> {
+  deps.gate.mustBeOpen();
+  const passwordHash = await deps.passwords.hash(password);
+  try {
+    await deps.mysql('users').insert({ username, kind, password_hash: passwordHash });
+  } catch (error) {
+    if (isDuplicate(error)) return 'username-taken';
+    throw error;
+  }
+  // A process that dies here leaves the view without the user: logging in and reconcile both mend that.
+  await deps.redis.set(keys.userView(username), kind);
+  return 'registered';
+}

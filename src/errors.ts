@@ -1,0 +1,80 @@
+import { STATUS_CODES } from 'node:http';
+import jsonwebtoken from 'jsonwebtoken';
+import type { Context, Middleware } from 'koa';
+import { z } from 'zod';
+import type { Log } from './infra/log.ts';
+
+// Every error meets its HTTP status in this file and nowhere else.
+
+/** A fault or a wrong request, with the answer that it gets. */
+export class Problem extends Error {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+  constructor(status: number, errMsg: string, more: Record<string, unknown> = {}) {
+    super(errMsg);
+    this.status = status;
+    this.body = { ...more, errMsg };
+  }
+}
+
+export const invalidInput = (errMsg: string) => new Problem(400, errMsg);
+export const notJson = () => invalidInput('Only receive JSON format.');
+export const bodyTooLarge = () => new Problem(413, 'Request body too large.');
+export const notAuthorized = () => new Problem(401, 'Not Authorized.');
+/** The system can't say right now: a store is down, it is over capacity, or the outcome is unknown. */
+export const unavailable = (reason: string) => new Problem(503, `Service unavailable: ${reason}. Try again.`);
+
+/** What commands and queries refuse, and what the client is told. */
+export const refusals = {
+  'username-taken': new Problem(400, 'Insert user failed. Maybe user name duplicates.'),
+  'wrong-credentials': new Problem(401, 'Wrong username or password.', { kind: '' }),
+  'not-a-seller': new Problem(401, 'Only sellers can create coupons.'),
+  'other-seller': new Problem(401, 'Cannot create coupons for other users.'),
+  'duplicate-coupon': new Problem(400, 'Create failed. Maybe (username,coupon name) duplicates'),
+  'not-a-customer': new Problem(401, "Sellers aren't allowed to get coupons."),
+  'other-customer': new Problem(401, 'Cannot check other customer.', { data: [] }),
+  'no-such-user': new Problem(400, 'Record not found.'),
+} as const;
+
+export function respondWith(ctx: Context, { status, body }: Pick<Problem, 'status' | 'body'>): void {
+  ctx.status = status;
+  ctx.body = body;
+  if (status === 503) ctx.set('Retry-After', '1');
+  // The rest of a body that was too large is still on its way: the connection can't carry another request.
+  if (status === 413) ctx.set('Connection', 'close');
+}
+
+/** The answer to anything that was thrown. What nobody foresaw is masked: its outcome is unknown, and its text may be private. */
+function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof z.ZodError) return invalidInput(error.issues[0]?.message ?? 'Invalid input.');
+  const { status, originalError } = error as { status?: number; originalError?: unknown };
+  if (status === 401) {
+    const expired = originalError instanceof jsonwebtoken.TokenExpiredError;
+    return originalError instanceof Problem
+      ? originalError
+      : expired
+        ? new Problem(401, 'Authorization has expired.')
+        : notAuthorized();
+  }
+  return unavailable('the outcome is unknown');
+}
+
+/** The one boundary where exceptions become answers. */
+export function answerErrors(log: Log): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+      // No route, or none for this method: the router has set the status (404, 405, 501), and 405's Allow.
+      if (ctx.status >= 400 && ctx.body == null)
+        respondWith(ctx, { status: ctx.status, body: { errMsg: `${STATUS_CODES[ctx.status]}.` } });
+    } catch (error) {
+      const problem = problemOf(error);
+      if (problem.status === 503) {
+        const level = error instanceof Problem ? 'warn' : 'error';
+        log[level]({ err: error, method: ctx.method, path: ctx.path }, 'answered 503');
+      }
+      respondWith(ctx, problem);
+    }
+  };
+}

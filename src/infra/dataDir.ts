@@ -1,0 +1,68 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigError } from '../config.ts';
+import type { Closer } from './closers.ts';
+
+// A socket's path may have 107 bytes, all told; the longest name we put behind it is 16 long.
+const LONGEST_SOCKET_FOLDER = 90;
+
+export interface DataDir {
+  path: string;
+  /** Where the private servers put their sockets: the same one for the same data, so that servers left by a crash are found again. */
+  socketDir: string;
+}
+
+/** Makes the folder, readable for its owner only, and takes it for this process alone until closed. */
+export async function openDataDir(path: string): Promise<{ dataDir: DataDir; close: Closer }> {
+  const socketDir =
+    Buffer.byteLength(path) <= LONGEST_SOCKET_FOLDER
+      ? path
+      : join(tmpdir(), `seckill-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`);
+  try {
+    for (const folder of [path, socketDir]) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      chmodSync(folder, 0o700);
+    }
+  } catch (error) {
+    throw new ConfigError(`DATA_DIR: can't be used: ${(error as Error).message}`);
+  }
+  const lock = await takeLock(join(socketDir, 'lock.sock'), path);
+  return { dataDir: { path, socketDir }, close: () => new Promise((done) => lock.close(() => done())) };
+}
+
+// A listening socket as the lock: the kernel lets go of it however the process ends, where a file with a pid would stay.
+async function takeLock(socket: string, path: string): Promise<Server> {
+  for (const lastTry of [false, true]) {
+    const server = createServer((client) => client.destroy());
+    const taken = await new Promise<boolean>((done, fail) => {
+      server.once('listening', () => done(true));
+      server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? done(false) : fail(error)));
+      server.listen(socket);
+    });
+    if (taken) return server;
+    if (lastTry || (await answers(socket))) break;
+    unlinkSync(socket);
+  }
+  throw new ConfigError(`DATA_DIR: ${path} is in use by another seckill process`);
+}
+
+/** Whether something listens on the socket. */
+export function answers(socket: string): Promise<boolean> {
+  return new Promise((done) => {
+    const client = connect(socket);
+    client.once('connect', () => done(true));
+    client.once('error', () => done(false));
+    client.once('close', () => client.destroy());
+    client.once('connect', () => client.destroy());
+  });
+}
+
+/** The secret that signs tokens, made at the first start and kept, so that tokens outlive a restart. */
+export function keptSecret({ path }: DataDir): string {
+  const file = join(path, 'jwt-secret');
+  if (!existsSync(file)) writeFileSync(file, randomBytes(48).toString('base64url'), { mode: 0o600 });
+  return readFileSync(file, 'utf8').trim();
+}

@@ -1,0 +1,29 @@
+import { unavailable } from '../errors.ts';
+
+/** Stands before every decision and every query of the Redis data: while it is shut, the answer is 503 and never a refusal. */
+export interface Gate {
+  /** Shut for this reason; a gate may be shut for several. */
+  shut(reason: string): void;
+  /** This reason is gone. The gate is open when all are. */
+  clear(reason: string): void;
+  isShutFor(reason: string): boolean;
+  /** Why it is shut; undefined when it is open. */
+  reason(): string | undefined;
+  /** Throws Unavailable while the gate is shut. */
+  mustBeOpen(): void;
+}
+
+export function createGate(): Gate {
+  const reasons = new Set<string>();
+  const reason = () => (reasons.size === 0 ? undefined : [...reasons].join('; '));
+  return {
+    shut: (why) => void reasons.add(why),
+    clear: (why) => void reasons.delete(why),
+    isShutFor: (why) => reasons.has(why),
+    reason,
+    mustBeOpen() {
+      const why = reason();
+      if (why !== undefined) throw unavailable(why);
+    },
+  };
+}

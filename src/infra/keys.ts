@@ -1,0 +1,40 @@
+import calculateSlot from 'cluster-key-slot';
+
+/** Fixed for a data set: it is stored in Redis and compared at every start, since another number would look for coupons elsewhere. */
+export const PARTITIONS = 16;
+export const allPartitions: readonly number[] = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+
+/** A coupon's own name across the system. Neither name holds a `/`, so it always parts the two. */
+export const couponPath = (seller: string, name: string) => `${seller}/${name}`;
+
+export function splitCouponPath(path: string): { seller: string; name: string } {
+  const slash = path.indexOf('/');
+  return { seller: path.slice(0, slash), name: path.slice(slash + 1) };
+}
+
+export const partitionOf = (seller: string, name: string) => calculateSlot(couponPath(seller, name)) % PARTITIONS;
+
+// `{p}` is a Redis Cluster hash tag: all that one decision touches lives in one slot.
+const inPartition = (partition: number, rest: string) => `seckill:{${partition}}:${rest}`;
+
+export const keys = {
+  partitions: 'seckill:partitions',
+  marker: 'seckill:marker',
+  /** Exists while the partition's write model is reconciled. FLUSHALL takes it away, and the scripts then decide nothing. */
+  fence: (partition: number) => inPartition(partition, 'fence'),
+  outbox: (partition: number) => inPartition(partition, 'outbox'),
+  deadLetters: (partition: number) => inPartition(partition, 'dead-letters'),
+  coupon: (seller: string, name: string) =>
+    inPartition(partitionOf(seller, name), `coupon:${couponPath(seller, name)}`),
+  holders: (seller: string, name: string) =>
+    inPartition(partitionOf(seller, name), `holders:${couponPath(seller, name)}`),
+  /** Where reconcile builds a coupon's holders before they take the place of the old ones. */
+  holdersBuilt: (seller: string, name: string, builder: string) =>
+    inPartition(partitionOf(seller, name), `built:${builder}:${couponPath(seller, name)}`),
+  userView: (username: string) => `seckill:view:user:${username}`,
+  sellerView: (seller: string) => `seckill:view:seller:${seller}`,
+  customerView: (customer: string) => `seckill:view:customer:${customer}`,
+  revocationAcks: (jti: string) => `seckill:revocation-acks:${jti}`,
+} as const;
+
+export const channels = { revocations: 'seckill:revocations' } as const;

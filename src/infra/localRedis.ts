@@ -1,0 +1,60 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import type { Closer } from './closers.ts';
+import { answers, type DataDir } from './dataDir.ts';
+import { startLocalProcess, waitForEnd } from './localProcess.ts';
+
+const once = (socket: string) =>
+  new Redis(socket, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0, commandTimeout: 5_000 });
+
+async function ping(socket: string): Promise<void> {
+  const redis = once(socket).on('error', () => {});
+  try {
+    await redis.connect();
+    await redis.ping();
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function shutDown(socket: string): Promise<void> {
+  const redis = once(socket).on('error', () => {});
+  await redis.connect();
+  // Redis answers a SHUTDOWN by closing the connection; whether it has worked shows in the pid file.
+  await redis.shutdown('NOSAVE').catch(() => {});
+  redis.disconnect();
+}
+
+/** Starts the private Redis of this data folder, or takes over the one that a killed process left running. */
+export async function openLocalRedis(dataDir: DataDir, program: string): Promise<{ url: string; close: Closer }> {
+  const folder = join(dataDir.path, 'redis');
+  const socket = join(dataDir.socketDir, 'redis.sock');
+  const pidFile = join(folder, 'redis.pid');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (!(await answers(socket))) {
+    rmSync(pidFile, { force: true });
+    const settings = {
+      port: 0,
+      unixsocket: socket,
+      unixsocketperm: 700,
+      pidfile: pidFile,
+      dir: folder,
+      // An acknowledged write is on the disk, and nothing is ever evicted to make room (invariant 2).
+      appendonly: 'yes',
+      appendfsync: 'always',
+      'no-appendfsync-on-rewrite': 'no',
+      save: '',
+      maxmemory: Math.floor(totalmem() / 2),
+      'maxmemory-policy': 'noeviction',
+    };
+    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    await startLocalProcess({ program, args, logFile: join(folder, 'redis.log'), ready: () => ping(socket) });
+  }
+  const close = async () => {
+    await shutDown(socket);
+    await waitForEnd(pidFile);
+  };
+  return { url: `unix://${encodeURI(socket)}`, close };
+}

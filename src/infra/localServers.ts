@@ -1,0 +1,49 @@
+import { type Config, ConfigError, type ServerConfig } from '../config.ts';
+import { type Closer, createClosers } from './closers.ts';
+import { keptSecret, openDataDir } from './dataDir.ts';
+import { ensurePrograms, findProgram } from './install.ts';
+import { openLocalMariadb } from './localMariadb.ts';
+import { openLocalRedis } from './localRedis.ts';
+
+const programPath = (program: string) => {
+  const path = findProgram(program);
+  if (path === undefined) throw new ConfigError(`${program} not found`);
+  return path;
+};
+
+/**
+ * Completes the settings: a private server of the kind for each URL that is absent, a kept secret where there is none.
+ * `announce` gets a line before anything is installed.
+ */
+export async function openLocalServers(
+  config: Config,
+  announce: (line: string) => void,
+): Promise<{ config: ServerConfig; close: Closer }> {
+  const closers = createClosers();
+  let { redisUrl, mysqlUrl, jwtSecret } = config;
+  try {
+    if (redisUrl === undefined || mysqlUrl === undefined || jwtSecret === undefined) {
+      const { dataDir, close } = await openDataDir(config.dataDir);
+      closers.push(close);
+      jwtSecret ??= keptSecret(dataDir);
+      ensurePrograms(
+        [...(redisUrl ? [] : ['redis-server' as const]), ...(mysqlUrl ? [] : ['mariadbd' as const])],
+        announce,
+      );
+      if (mysqlUrl === undefined) {
+        const mariadb = await openLocalMariadb(dataDir, programPath('mariadbd'));
+        closers.push(mariadb.close);
+        mysqlUrl = mariadb.url;
+      }
+      if (redisUrl === undefined) {
+        const redis = await openLocalRedis(dataDir, programPath('redis-server'));
+        closers.push(redis.close);
+        redisUrl = redis.url;
+      }
+    }
+  } catch (error) {
+    await closers.closeAll();
+    throw error;
+  }
+  return { config: { ...config, redisUrl, mysqlUrl, jwtSecret }, close: closers.closeAll };
+}

@@ -1,0 +1,81 @@
+import type { Redis } from 'ioredis';
+import { type CouponEvent, couponEventSchema, eventId, unreachable } from '../events.ts';
+import { allPartitions, keys } from './keys.ts';
+import { runScript } from './scripts.ts';
+
+/** Where an entry stands: one entry holds the events of one script call, all of one coupon and one type. */
+export interface EntryRef {
+  partition: number;
+  /** Stream id, `milliseconds-sequence` on the clock of Redis. */
+  id: string;
+}
+
+/** What travels on the bus: an entry and its events, one at least. */
+export interface Delivery {
+  entry: EntryRef;
+  events: CouponEvent[];
+}
+
+export type RawEntry = [id: string, fields: string[]];
+export const entryKey = ({ partition, id }: EntryRef) => `${partition}/${id}`;
+
+/** Reads a stored entry. Throws on one that no script of ours could have written. */
+export function decodeEntry(partition: number, [id, fields]: RawEntry): Delivery {
+  const field: Record<string, string | undefined> = {};
+  for (let i = 0; i < fields.length; i += 2) field[String(fields[i])] = fields[i + 1];
+  const type = field.type as CouponEvent['type'];
+  const first = Number(field.version);
+  const event = (version: number, data: unknown): CouponEvent =>
+    couponEventSchema.parse({
+      id: eventId(String(field.coupon), version),
+      type,
+      coupon: { id: field.coupon, seller: field.seller, name: field.name },
+      version,
+      occurredAt: Number(field.at),
+      data,
+    });
+  const entry = { partition, id };
+  switch (type) {
+    case 'CouponCreated': {
+      const { amount, stock, description } = field;
+      return { entry, events: [event(first, { amount: Number(amount), stock: Number(stock), description })] };
+    }
+    case 'CouponGrabbed': {
+      const customers = JSON.parse(String(field.customers)) as string[];
+      if (customers.length === 0) throw new Error('an entry without a customer');
+      const events = customers.map((customer, place) =>
+        event(first + place, { customer, left: Number(field.left) - place }),
+      );
+      return { entry, events };
+    }
+    default:
+      return unreachable(type);
+  }
+}
+
+/** One page of a partition's outbox, oldest first: entries after `after` (exclusive) and up to `to`. */
+export async function readOutbox(redis: Redis, partition: number, after: string, to: string, count: number) {
+  const start = after === '-' ? '-' : `(${after}`;
+  return (await redis.xrange(keys.outbox(partition), start, to, 'COUNT', count)) as RawEntry[];
+}
+
+/** Deletes exactly these entries. Only for what MySQL has committed. */
+export async function deleteEntries(redis: Redis, entries: readonly EntryRef[]): Promise<void> {
+  await Promise.all(
+    allPartitions.map(async (partition) => {
+      const ids = entries.filter((entry) => entry.partition === partition).map((entry) => entry.id);
+      if (ids.length > 0) await redis.xdel(keys.outbox(partition), ...ids);
+    }),
+  );
+}
+
+/** Entries that MySQL doesn't have yet, over all partitions. */
+export async function outboxDepth(redis: Redis): Promise<number> {
+  const depths = await Promise.all(allPartitions.map((partition) => redis.xlen(keys.outbox(partition))));
+  return depths.reduce((sum, depth) => sum + depth, 0);
+}
+
+/** Sets an entry that can't be applied aside. */
+export async function moveToDeadLetters(redis: Redis, { partition, id }: EntryRef, reason: string): Promise<void> {
+  await runScript(redis, 'deadLetter', [keys.outbox(partition), keys.deadLetters(partition)], [id, reason]);
+}

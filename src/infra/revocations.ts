@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { unavailable } from '../errors.ts';
+import type { Closer } from './closers.ts';
+import type { Gate } from './gate.ts';
+import { channels, keys } from './keys.ts';
+import type { Log } from './log.ts';
+import type { Mysql } from './mysql.ts';
+import { connectRedis } from './redis.ts';
+
+const ACK_LIMIT_MS = 1_000;
+const SHUT = 'revoked tokens are not known yet';
+
+export interface Revocations {
+  isRevoked(jti: string): boolean;
+  /** Resolves when the token is refused by every process that runs, and by every one that will. `exp` in seconds since 1970. */
+  revoke(jti: string, exp: number): Promise<void>;
+}
+
+const messageSchema = z.object({ jti: z.string(), exp: z.number() });
+
+/**
+ * Each process keeps the revoked tokens in memory, so that a request costs no round trip. MySQL has them for good; a message
+ * tells the other processes, and each acknowledges. While a process can't hear messages, its gate is shut.
+ */
+export async function openRevocations(deps: { redisUrl: string; redis: Redis; mysql: Mysql; gate: Gate; log: Log }) {
+  const { redis, mysql, gate, log } = deps;
+  const revoked = new Map<string, number>();
+  const remember = (jti: string, exp: number) => {
+    const now = Date.now() / 1_000;
+    // Insertion order is close to the order of expiry: the front is where the outdated ones are.
+    for (const [old, expiry] of revoked) {
+      if (expiry > now) break;
+      revoked.delete(old);
+    }
+    revoked.set(jti, exp);
+  };
+
+  const subscriber = connectRedis(deps.redisUrl, log);
+  let closed = false;
+  subscriber.redis.on('message', (_channel, message) => {
+    const { jti, exp } = messageSchema.parse(JSON.parse(message));
+    remember(jti, exp);
+    const acks = keys.revocationAcks(jti);
+    redis
+      .multi()
+      .incr(acks)
+      .expire(acks, 10)
+      .exec()
+      .catch((err) => log.warn({ err }, 'a revocation was not acknowledged'));
+  });
+
+  // Subscribe first, load second: what is revoked in between comes by both roads and not by none.
+  const catchUp = async () => {
+    await subscriber.redis.subscribe(channels.revocations);
+    const rows = await mysql('revoked_tokens')
+      .where('expires_at', '>', Math.floor(Date.now() / 1_000))
+      .orderBy('expires_at');
+    for (const row of rows) remember(row.jti.toString(), Number(row.expires_at));
+    gate.clear(SHUT);
+  };
+  const catchUpAgain = async () => {
+    while (!closed && subscriber.redis.status === 'ready') {
+      try {
+        return await catchUp();
+      } catch (err) {
+        log.warn({ err }, SHUT);
+        await sleep(500);
+      }
+    }
+  };
+
+  gate.shut(SHUT);
+  await subscriber.redis.connect();
+  await catchUp();
+  subscriber.redis.on('close', () => gate.shut(SHUT));
+  subscriber.redis.on('ready', catchUpAgain);
+
+  const revocations: Revocations = {
+    isRevoked: (jti) => revoked.has(jti),
+    async revoke(jti, exp) {
+      await mysql.transaction(async (trx) => {
+        const known = await trx('revoked_tokens').where({ jti }).forUpdate().first();
+        if (known === undefined) await trx('revoked_tokens').insert({ jti, expires_at: exp });
+        await trx('revoked_tokens')
+          .where('expires_at', '<', Math.floor(Date.now() / 1_000))
+          .limit(100)
+          .delete();
+      });
+      remember(jti, exp);
+      const listeners = await redis.publish(channels.revocations, JSON.stringify({ jti, exp }));
+      const limit = Date.now() + ACK_LIMIT_MS;
+      while (Number(await redis.get(keys.revocationAcks(jti))) < listeners) {
+        if (Date.now() > limit) throw unavailable('a process has not confirmed the log-out');
+        await sleep(2);
+      }
+    },
+  };
+  const close: Closer = () => {
+    closed = true;
+    return subscriber.close();
+  };
+  return { revocations, close };
+}

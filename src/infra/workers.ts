@@ -1,0 +1,66 @@
+import cluster, { type Worker } from 'node:cluster';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { ConfigError, type ServerConfig } from '../config.ts';
+import type { Closer } from './closers.ts';
+import type { Log } from './log.ts';
+
+const RESTART_PAUSE_MS = 1_000;
+
+type Report = { url: string } | { failed: string };
+
+/** Runs WORKERS server processes on one port. One that dies is replaced. */
+export async function openWorkers(config: ServerConfig, log: Log): Promise<{ url: string; close: Closer }> {
+  cluster.setupPrimary({ exec: fileURLToPath(new URL('../../bin/run.mjs', import.meta.url)), args: ['src/main.ts'] });
+  const stores = { REDIS_URL: config.redisUrl, MYSQL_URL: config.mysqlUrl, JWT_SECRET: config.jwtSecret };
+  const workers = new Set<Worker>();
+  let closing = false;
+
+  const open = async (): Promise<string> => {
+    const worker = cluster.fork(stores);
+    workers.add(worker);
+    worker.once('exit', async (code, signal) => {
+      workers.delete(worker);
+      if (closing) return;
+      log.error({ worker: worker.process.pid, code, signal }, 'a worker died');
+      await sleep(RESTART_PAUSE_MS);
+      if (!closing) open().catch((err) => log.error({ err }, 'a worker did not start'));
+    });
+    return new Promise((resolve, reject) => {
+      worker.once('exit', (code, signal) => reject(new ConfigError(`a worker ended at its start: ${signal ?? code}`)));
+      worker.once('message', (report: Report) =>
+        'url' in report ? resolve(report.url) : reject(new ConfigError(report.failed)),
+      );
+    });
+  };
+  const close = async () => {
+    closing = true;
+    const ended = [...workers].map((worker) => new Promise((resolve) => worker.once('exit', resolve)));
+    for (const worker of workers) worker.process.kill('SIGTERM');
+    await Promise.all(ended);
+  };
+
+  try {
+    // The first one migrates and reconciles; the others find that done.
+    const url = await open();
+    await Promise.all(Array.from({ length: config.workers - 1 }, open));
+    return { url, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** In a worker: opens the server and reports to the primary how that went. */
+export async function tellPrimary<T extends { url: string }>(open: () => Promise<T>): Promise<T> {
+  const report = (message: Report) => new Promise((sent) => process.send?.(message, sent));
+  try {
+    const opened = await open();
+    await report({ url: opened.url });
+    return opened;
+  } catch (error) {
+    // The primary says it, once; this process has nothing to add.
+    await report({ failed: (error as Error).message });
+    process.exit(1);
+  }
+}

@@ -1,0 +1,43 @@
+import cluster from 'node:cluster';
+import { createProgram, runProgram, stopSignal } from './cli.ts';
+import { type Config, readConfig, type ServerConfig } from './config.ts';
+import { createClosers } from './infra/closers.ts';
+import { openLocalServers } from './infra/localServers.ts';
+import { createLog, type Log } from './infra/log.ts';
+import { openWorkers, tellPrimary } from './infra/workers.ts';
+import { openServer } from './server.ts';
+
+createProgram('npm start --', 'Sets up what is missing, then serves until Ctrl-C.')
+  .addHelpText('after', '\nSettings come from the environment or from a file .env; .env.example lists every one.')
+  .parse();
+
+await runProgram(async () => {
+  const config = readConfig(process.env);
+  const log = createLog(config.logLevel);
+  if (cluster.isWorker) await runWorker(config as ServerConfig, log);
+  else await serve(config, log);
+  process.exit(0);
+});
+
+/** Private servers where they are needed, the server or its workers, and on a signal all of it closed in reverse. */
+async function serve(config: Config, log: Log): Promise<void> {
+  const stopped = stopSignal();
+  const closers = createClosers();
+  try {
+    const local = await openLocalServers(config, (line) => console.log(line));
+    closers.push(local.close);
+    const { url, close } = await (config.workers === 1 ? openServer : openWorkers)(local.config, log);
+    closers.push(close);
+    console.log(`listening on ${url}`);
+    await stopped;
+  } finally {
+    await closers.closeAll();
+  }
+}
+
+async function runWorker(config: ServerConfig, log: Log): Promise<void> {
+  const stopped = stopSignal();
+  const { close } = await tellPrimary(() => openServer(config, log));
+  await stopped;
+  await close();
+}

@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { unavailable } from '../errors.ts';
+import type { Closer } from '../infra/closers.ts';
+import type { Gate } from '../infra/gate.ts';
+import type { Log } from '../infra/log.ts';
+
+const NOT_RECONCILED = 'the write model is not reconciled with the event log';
+const RETRY_MS = 500;
+
+export interface Fence {
+  /** A script found no fence in Redis: shuts the gate, has the write model reconciled, and throws Unavailable. */
+  fenced(): never;
+}
+
+/**
+ * Keeps the gate shut from the loss of a Redis connection until the new one is reconciled. Nothing is sent on a connection
+ * that nobody has reconciled: ioredis says `close` before it connects again, and that shuts the gate at once.
+ */
+export async function openFence(deps: { redis: Redis; gate: Gate; reconcile: () => Promise<void>; log: Log }) {
+  const { redis, gate, reconcile, log } = deps;
+  let connection = 1;
+  let closed = false;
+  let running: Promise<void> | undefined;
+
+  const once = async () => {
+    const reconciled = connection;
+    await reconcile();
+    // The connection that was reconciled may be gone by now; then the next round opens the gate.
+    if (reconciled === connection) gate.clear(NOT_RECONCILED);
+  };
+  const untilOpen = async () => {
+    while (!closed && redis.status === 'ready' && gate.isShutFor(NOT_RECONCILED)) {
+      try {
+        await once();
+      } catch (err) {
+        log.error({ err }, 'reconcile failed');
+        await sleep(RETRY_MS);
+      }
+    }
+    running = undefined;
+  };
+  const start = () => {
+    running ??= untilOpen();
+  };
+  const shut = () => {
+    connection++;
+    gate.shut(NOT_RECONCILED);
+  };
+
+  gate.shut(NOT_RECONCILED);
+  redis.on('close', shut);
+  redis.on('ready', start);
+  await once();
+
+  const fence: Fence = {
+    fenced() {
+      shut();
+      start();
+      throw unavailable(NOT_RECONCILED);
+    },
+  };
+  const close: Closer = async () => {
+    closed = true;
+    await running;
+  };
+  return { fence, close };
+}

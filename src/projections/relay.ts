@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import type { Bus } from '../infra/bus.ts';
+import type { Closer } from '../infra/closers.ts';
+import { allPartitions, keys } from '../infra/keys.ts';
+import type { Log } from '../infra/log.ts';
+import { decodeEntry, moveToDeadLetters, type RawEntry, readOutbox } from '../infra/outbox.ts';
+import type { MysqlProjection } from './mysqlProjection.ts';
+
+const SWEEP_EVERY_MS = 1_000;
+/** Younger entries are on their way in the process that decided them. */
+const LEFT_BEHIND_AFTER_MS = 2_000;
+const PAGE = 500;
+
+export interface Relay {
+  /** Resolves when every entry that is in the outbox now has been applied or set aside. Rejects when Redis fails. */
+  drain(): Promise<void>;
+}
+
+/** Publishes again what nobody has deleted from the outbox: the events of a process that died, or of one that had no room. */
+export function startRelay(deps: { redis: Redis; bus: Bus; projection: MysqlProjection; log: Log }) {
+  const { redis, bus, projection, log } = deps;
+  let closing = false;
+  let wake = () => {};
+
+  const publishAgain = async (partition: number, raw: RawEntry) => {
+    const entry = { partition, id: raw[0] };
+    if (projection.isQueued(entry)) return;
+    let delivery: ReturnType<typeof decodeEntry>;
+    try {
+      delivery = decodeEntry(partition, raw);
+    } catch (err) {
+      log.error({ err, entry }, 'dead letter: an outbox entry can not be read');
+      await moveToDeadLetters(redis, entry, `unreadable: ${(err as Error).message}`);
+      return;
+    }
+    await bus.publish(delivery);
+  };
+
+  // Page by page up to `to`, whatever of it stays behind: an entry that can't be applied yet must not hide those after it.
+  const sweep = async (partition: number, to: string) => {
+    let after = '-';
+    while (!closing && projection.hasRoom()) {
+      const page = await readOutbox(redis, partition, after, to, PAGE);
+      await Promise.all(page.map((raw) => publishAgain(partition, raw)));
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE) return;
+      after = last[0];
+    }
+  };
+
+  const drainPartition = async (partition: number) => {
+    const [newest] = (await redis.xrevrange(keys.outbox(partition), '+', '-', 'COUNT', 1)) as RawEntry[];
+    if (newest === undefined) return;
+    while (!closing) {
+      await sweep(partition, newest[0]);
+      const [oldest] = await readOutbox(redis, partition, '-', newest[0], 1);
+      if (oldest === undefined) return;
+      await sleep(10);
+    }
+  };
+
+  const run = async () => {
+    while (!closing) {
+      const pause = sleep(SWEEP_EVERY_MS);
+      await Promise.race([pause, new Promise<void>((resolve) => (wake = resolve))]);
+      if (closing || redis.status !== 'ready') continue;
+      try {
+        const [seconds] = await redis.time();
+        const to = String(Number(seconds) * 1_000 - LEFT_BEHIND_AFTER_MS);
+        for (const partition of allPartitions) await sweep(partition, to);
+      } catch (err) {
+        log.warn({ err }, 'the relay waits');
+      }
+    }
+  };
+
+  const running = run();
+  const relay: Relay = {
+    async drain() {
+      await Promise.all(allPartitions.map(drainPartition));
+    },
+  };
+  const close: Closer = () => {
+    closing = true;
+    wake();
+    return running;
+  };
+  return { relay, close };
+}

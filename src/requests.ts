@@ -1,0 +1,125 @@
+import type { Context } from 'koa';
+import { parse as parseJson } from 'lossless-json';
+import getRawBody from 'raw-body';
+import { z } from 'zod';
+import { bodyTooLarge, invalidInput, notJson } from './errors.ts';
+
+// What clients may send. A schema's first issue is the answer: fields and checks stand in the order of the contract.
+
+const BODY_LIMIT_BYTES = 16 * 1024;
+const PASSWORD_MIN = 6;
+const USERNAME_MAX = 64;
+const COUPON_NAME_MAX = 100;
+
+// A combining mark (Hindi, Thai, a decomposed accent) belongs to the letter before it.
+const USERNAME = /^[\p{L}\p{Nd}._@-][\p{L}\p{M}\p{Nd}._@-]*$/u;
+// Printable: no controls, no invisible formatting but the joiners that scripts and emoji need, no line separators.
+const PRINTABLE = /^(?:[^\p{C}\p{Zl}\p{Zp}/]|[\u200c\u200d])+$/u;
+const SPACE_AT_AN_END = /^\p{Z}|\p{Z}$/u;
+
+const characters = (text: string) => [...text].length;
+
+/** A string field that may be absent or null, which both mean the empty string. */
+const text = (field: string) =>
+  z
+    .string(`Field ${field} should be a string.`)
+    .nullish()
+    .transform((value) => value ?? '');
+
+/** A whole number, as a JSON number or as plain decimal digits. */
+const wholeNumber = (min: number, errMsg: string) =>
+  z
+    .union([z.number(), z.string().regex(/^\d+$/).transform(Number)], errMsg)
+    .pipe(z.number(errMsg).int(errMsg).min(min, errMsg).max(Number.MAX_SAFE_INTEGER, errMsg));
+
+export const registerUserBody = z.object({
+  username: text('username').pipe(
+    z
+      .string()
+      .min(1, 'User name too short.')
+      .regex(USERNAME, 'User name has unsupported characters.')
+      .refine((name) => characters(name) <= USERNAME_MAX, 'User name too long.'),
+  ),
+  password: text('password').refine((password) => characters(password) >= PASSWORD_MIN, 'Password too short.'),
+  kind: z
+    .unknown()
+    .refine((kind) => kind !== undefined && kind !== null && kind !== '', {
+      error: 'Empty field of kind.',
+      abort: true,
+    })
+    // `saler` is an older spelling that clients still send.
+    .transform((kind) => (kind === 'saler' ? 'seller' : kind))
+    .pipe(z.enum(['customer', 'seller'], { error: ({ input }) => `Unexpected value of kind, ${String(input)}` })),
+});
+
+/** Whatever is not a string can't be anybody's name or password: it is refused as such, and not as malformed. */
+export const logInBody = z.object({ username: z.string().catch(''), password: z.string().catch('') });
+
+export const createCouponBody = z.object({
+  name: text('name').pipe(
+    z
+      .string()
+      .min(1, 'Coupon name or description should not be empty.')
+      .refine((name) => PRINTABLE.test(name) && !SPACE_AT_AN_END.test(name), 'Coupon name has unsupported characters.')
+      .refine((name) => characters(name) <= COUPON_NAME_MAX, 'Coupon name too long.'),
+  ),
+  description: text('description').refine(
+    (description) => description.isWellFormed(),
+    'Coupon description has unsupported characters.',
+  ),
+  amount: wholeNumber(1, 'Amount field wrong format.'),
+  stock: wholeNumber(0, 'Stock field wrong format.'),
+});
+
+/** Pages count from 1; absent, 0 and negative numbers mean the first. */
+export const listCouponsQuery = z.object({
+  page: z
+    .string('Wrong format of page.')
+    .regex(/^(-?\d+)?$/, 'Wrong format of page.')
+    .transform((page) => Math.max(1, Number(page)))
+    .pipe(z.number().max(Number.MAX_SAFE_INTEGER, 'Wrong format of page.'))
+    .default(1),
+});
+
+/** Parses a JSON object of at most 16 KiB. Keys come out in lower case: clients send `Username` as well as `username`. */
+export async function readBody(ctx: Context): Promise<Record<string, unknown>> {
+  const body = await readOptionalBody(ctx);
+  if (body === undefined) throw notJson();
+  return body;
+}
+
+/** The same where a body is not needed; undefined when there is none. */
+export async function readOptionalBody(ctx: Context): Promise<Record<string, unknown> | undefined> {
+  const hasBody = ctx.get('transfer-encoding') !== '' || Number(ctx.get('content-length')) > 0;
+  if (!hasBody) return undefined;
+  const bytes = await getRawBody(ctx.req, { length: ctx.get('content-length'), limit: BODY_LIMIT_BYTES }).catch(
+    (error) => {
+      throw error.type === 'entity.too.large' ? bodyTooLarge() : notJson();
+    },
+  );
+  if (bytes.length === 0) return undefined;
+  const { charset } = ctx.request;
+  const isJson = ctx.is('application/json') !== false && (charset === '' || /^utf-?8$/i.test(charset));
+  if (!isJson || ctx.get('content-encoding') !== '') throw notJson();
+  return withLowerCaseKeys(parseObject(bytes));
+}
+
+function parseObject(bytes: Buffer): object {
+  let value: unknown;
+  try {
+    const json = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    // JSON.parse would make 1000 of `1e3` and 20 of `20.0`; the contract takes plain digits alone.
+    value = parseJson(json, undefined, (digits) => (/^\d+$/.test(digits) ? Number(digits) : Number.NaN));
+  } catch {
+    throw notJson();
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw notJson();
+  return value;
+}
+
+function withLowerCaseKeys(body: object): Record<string, unknown> {
+  const entries = Object.entries(body).map(([key, value]) => [key.toLowerCase(), value] as const);
+  const once = new Map(entries);
+  if (once.size < entries.length) throw invalidInput('Two fields have the same name.');
+  return Object.fromEntries(once);
+}

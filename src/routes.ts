@@ -1,0 +1,102 @@
+import Router from '@koa/router';
+import type { Redis } from 'ioredis';
+import type { Context } from 'koa';
+import { type Auth, claimsOf, requireClaims } from './auth.ts';
+import { createCoupon, refuseCreator } from './commands/createCoupon.ts';
+import type { DecisionDeps } from './commands/decision.ts';
+import { grabCoupon } from './commands/grabCoupon.ts';
+import { logIn } from './commands/logIn.ts';
+import { logOut } from './commands/logOut.ts';
+import { registerUser } from './commands/registerUser.ts';
+import { refusals, respondWith, unavailable } from './errors.ts';
+import type { Mysql } from './infra/mysql.ts';
+import type { Passwords } from './infra/passwords.ts';
+import type { Revocations } from './infra/revocations.ts';
+import { listCoupons } from './queries/listCoupons.ts';
+import {
+  createCouponBody,
+  listCouponsQuery,
+  logInBody,
+  readBody,
+  readOptionalBody,
+  registerUserBody,
+} from './requests.ts';
+
+export interface RouteDeps extends DecisionDeps {
+  redis: Redis;
+  mysql: Mysql;
+  auth: Auth;
+  passwords: Passwords;
+  revocations: Revocations;
+}
+
+export function createRoutes(deps: RouteDeps): Router {
+  const router = new Router();
+  const { auth } = deps;
+
+  router.post('/api/users', async (ctx) => {
+    const command = registerUserBody.parse(await readBody(ctx));
+    const result = await registerUser(deps, command);
+    if (result === 'registered') created(ctx);
+    else respondWith(ctx, refusals[result]);
+  });
+
+  router.post('/api/auth', async (ctx) => {
+    const result = await logIn(deps, logInBody.parse(await readBody(ctx)));
+    if (result === 'wrong-credentials') return respondWith(ctx, refusals[result]);
+    ctx.set('Authorization', result.token);
+    respondWith(ctx, { status: 200, body: { kind: result.kind, errMsg: '' } });
+  });
+
+  router.post('/api/auth/logout', auth.optional, async (ctx) => {
+    await readOptionalBody(ctx);
+    await logOut(deps, claimsOf(ctx));
+    respondWith(ctx, { status: 200, body: { errMsg: 'log out.' } });
+  });
+
+  router.post('/api/users/:username/coupons', auth.required, async (ctx) => {
+    const by = requireClaims(ctx);
+    const { username: seller = '' } = ctx.params;
+    // Asked before the body is read as well: who may not create hears so, whatever the body is like.
+    const refusal = refuseCreator(by, seller);
+    if (refusal !== undefined) return respondWith(ctx, refusals[refusal]);
+    const result = await createCoupon(deps, by, { seller, ...createCouponBody.parse(await readBody(ctx)) });
+    if (result === 'created') created(ctx);
+    else respondWith(ctx, refusals[result]);
+  });
+
+  router.patch('/api/users/:seller/coupons/:name', auth.required, async (ctx) => {
+    const { seller = '', name = '' } = ctx.params;
+    await readOptionalBody(ctx);
+    const outcome = await grabCoupon(deps, requireClaims(ctx), { seller, name });
+    if (outcome === 'not-a-customer') return respondWith(ctx, refusals[outcome]);
+    ctx.set('Grab-Outcome', outcome);
+    if (outcome === 'grabbed') created(ctx);
+    else ctx.status = 204;
+  });
+
+  router.get('/api/users/:username/coupons', auth.required, async (ctx) => {
+    const { username = '' } = ctx.params;
+    const { page } = listCouponsQuery.parse(ctx.query);
+    const list = await listCoupons(deps, requireClaims(ctx), { username, page });
+    if (typeof list === 'string') return respondWith(ctx, refusals[list]);
+    if (list.length === 0) ctx.status = 204;
+    else respondWith(ctx, { status: 200, body: { errMsg: '', data: list } });
+  });
+
+  router.get('/healthz', (ctx) => respondWith(ctx, { status: 200, body: { errMsg: '' } }));
+
+  router.get('/readyz', async (ctx) => {
+    deps.gate.mustBeOpen();
+    await deps.redis.ping().catch(() => Promise.reject(unavailable('Redis does not answer')));
+    await deps.mysql
+      .raw('SELECT 1')
+      .timeout(2_000)
+      .catch(() => Promise.reject(unavailable('MySQL does not answer')));
+    respondWith(ctx, { status: 200, body: { errMsg: '' } });
+  });
+
+  return router;
+}
+
+const created = (ctx: Context) => respondWith(ctx, { status: 201, body: { errMsg: '' } });
