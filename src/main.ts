@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import { createProgram, runProgram, stopSignal } from './cli.ts';
 import { type Config, readConfig, type ServerConfig } from './config.ts';
-import { createClosers } from './infra/closers.ts';
+import { openAll } from './infra/closers.ts';
 import { openLocalServers } from './infra/localServers.ts';
 import { createLog, type Log } from './infra/log.ts';
 import { openWorkers, tellPrimary } from './infra/workers.ts';
@@ -20,19 +20,18 @@ await runProgram(async () => {
 });
 
 /** Private servers where they are needed, the server or its workers, and on a signal all of it closed in reverse. */
-async function serve(config: Config, log: Log): Promise<void> {
+async function serve(given: Config, log: Log): Promise<void> {
   const stopped = stopSignal();
-  const closers = createClosers();
-  try {
-    const local = await openLocalServers(config, (line) => console.log(line));
-    closers.push(local.close);
-    const { url, close } = await (config.workers === 1 ? openServer : openWorkers)(local.config, log);
-    closers.push(close);
-    console.log(`listening on ${url}`);
-    await stopped;
-  } finally {
-    await closers.closeAll();
-  }
+  const { url, close } = await openAll(async (remember) => {
+    const { config, close: closeLocal } = await openLocalServers(given, (line) => console.log(line));
+    remember(closeLocal);
+    const server = await (config.workers === 1 ? openServer : openWorkers)(config, log);
+    remember(server.close);
+    return { url: server.url };
+  });
+  console.log(`listening on ${url}`);
+  await stopped;
+  await close();
 }
 
 async function runWorker(config: ServerConfig, log: Log): Promise<void> {

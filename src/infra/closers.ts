@@ -1,27 +1,33 @@
 /** Closes something that was opened. Called at most once. */
 export type Closer = () => Promise<void> | void;
 
-export interface Closers {
-  /** Remembers how to close what was just opened. */
-  push(close: Closer): void;
-  /** Closes everything, the last opened first. One that fails doesn't keep the others open; the first failure is thrown at the end. */
-  closeAll(): Promise<void>;
-}
+/** Remembers how to close what was just opened. */
+type Remember = (close: Closer) => void;
 
-export function createClosers(): Closers {
+/**
+ * Opens several things, one after the other; each is remembered as soon as it is open. When one fails to open, those before
+ * it are closed. The result closes everything, the last opened first.
+ */
+export async function openAll<T extends object>(
+  open: (remember: Remember) => Promise<T>,
+): Promise<T & { close: Closer }> {
   const stack: Closer[] = [];
-  return {
-    push: (close) => void stack.push(close),
-    async closeAll() {
-      const failures: unknown[] = [];
-      for (let close = stack.pop(); close; close = stack.pop()) {
-        try {
-          await close();
-        } catch (failure) {
-          failures.push(failure);
-        }
+  // One that fails doesn't keep the others open; the first failure is thrown at the end.
+  const close = async () => {
+    const failures: unknown[] = [];
+    for (let closer = stack.pop(); closer; closer = stack.pop()) {
+      try {
+        await closer();
+      } catch (failure) {
+        failures.push(failure);
       }
-      if (failures.length > 0) throw failures[0];
-    },
+    }
+    if (failures.length > 0) throw failures[0];
   };
+  try {
+    return { ...(await open((closer) => stack.push(closer))), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

@@ -1,5 +1,5 @@
 import { type Config, ConfigError, type ServerConfig } from '../config.ts';
-import { type Closer, createClosers } from './closers.ts';
+import { openAll } from './closers.ts';
 import { keptSecret, openDataDir } from './dataDir.ts';
 import { ensurePrograms, findProgram } from './install.ts';
 import { openLocalMariadb } from './localMariadb.ts';
@@ -15,16 +15,12 @@ const programPath = (program: string) => {
  * Completes the settings: a private server of the kind for each URL that is absent, a kept secret where there is none.
  * `announce` gets a line before anything is installed.
  */
-export async function openLocalServers(
-  config: Config,
-  announce: (line: string) => void,
-): Promise<{ config: ServerConfig; close: Closer }> {
-  const closers = createClosers();
-  let { redisUrl, mysqlUrl, jwtSecret } = config;
-  try {
+export const openLocalServers = (given: Config, announce: (line: string) => void) =>
+  openAll(async (remember) => {
+    let { redisUrl, mysqlUrl, jwtSecret } = given;
     if (redisUrl === undefined || mysqlUrl === undefined || jwtSecret === undefined) {
-      const { dataDir, close } = await openDataDir(config.dataDir);
-      closers.push(close);
+      const { dataDir, close } = await openDataDir(given.dataDir);
+      remember(close);
       jwtSecret ??= keptSecret(dataDir);
       ensurePrograms(
         [...(redisUrl ? [] : ['redis-server' as const]), ...(mysqlUrl ? [] : ['mariadbd' as const])],
@@ -32,18 +28,15 @@ export async function openLocalServers(
       );
       if (mysqlUrl === undefined) {
         const mariadb = await openLocalMariadb(dataDir, programPath('mariadbd'));
-        closers.push(mariadb.close);
+        remember(mariadb.close);
         mysqlUrl = mariadb.url;
       }
       if (redisUrl === undefined) {
         const redis = await openLocalRedis(dataDir, programPath('redis-server'));
-        closers.push(redis.close);
+        remember(redis.close);
         redisUrl = redis.url;
       }
     }
-  } catch (error) {
-    await closers.closeAll();
-    throw error;
-  }
-  return { config: { ...config, redisUrl, mysqlUrl, jwtSecret }, close: closers.closeAll };
-}
+    const config: ServerConfig = { ...given, redisUrl, mysqlUrl, jwtSecret };
+    return { config };
+  });

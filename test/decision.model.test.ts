@@ -1,0 +1,129 @@
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createCoupon } from '../src/commands/createCoupon.ts';
+import { decideGrabs } from '../src/commands/grabCoupon.ts';
+import type { CouponEvent } from '../src/events.ts';
+import { createBus } from '../src/infra/bus.ts';
+import { openAll } from '../src/infra/closers.ts';
+import { createGate } from '../src/infra/gate.ts';
+import { allPartitions, keys } from '../src/infra/keys.ts';
+import { createLog } from '../src/infra/log.ts';
+import { openRedis } from '../src/infra/redis.ts';
+import { loadScripts } from '../src/infra/scripts.ts';
+import { openTestStores } from './support/stores.ts';
+import { seller } from './support/system.ts';
+
+// The scripts against a model of a few lines: whatever sequence of creations and grabs comes, both must say the same, keep the
+// same holders and tell the same events.
+
+const RUNS = 3_000;
+
+const { deps, close } = await openAll(async (remember) => {
+  const stores = await openTestStores();
+  remember(stores.close);
+  const log = createLog('silent');
+  const { redis, close: closeRedis } = await openRedis(stores.config.redisUrl, log);
+  remember(closeRedis);
+  await loadScripts(redis);
+  await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), 'a test')));
+  const fence = {
+    fenced(): never {
+      throw new Error('fenced');
+    },
+  };
+  return { deps: { redis, bus: createBus(), gate: createGate(), fence, log } };
+});
+
+interface ModelCoupon {
+  amount: number;
+  holders: string[];
+}
+type Action = { create: string; amount: number } | { grab: string; customers: string[] };
+
+const name = fc.constantFrom('a', 'A', 'b c', '券');
+const who = fc.constantFrom('bob', 'Bob', 'bób', 'eve', 'zoe', 'tom', 'kim');
+const actions: fc.Arbitrary<Action[]> = fc.array(
+  fc.oneof(
+    { weight: 1, arbitrary: fc.record({ create: name, amount: fc.integer({ min: 1, max: 5 }) }) },
+    { weight: 4, arbitrary: fc.record({ grab: name, customers: fc.array(who, { minLength: 1, maxLength: 6 }) }) },
+  ),
+  { maxLength: 25 },
+);
+
+function expectedAnswers(coupons: Map<string, ModelCoupon>, action: Action): string[] {
+  if ('create' in action) {
+    if (coupons.has(action.create)) return ['duplicate-coupon'];
+    coupons.set(action.create, { amount: action.amount, holders: [] });
+    return ['created'];
+  }
+  const coupon = coupons.get(action.grab);
+  return action.customers.map((customer) => {
+    if (coupon === undefined) return 'no-such-coupon';
+    if (coupon.holders.includes(customer)) return 'already-grabbed';
+    if (coupon.holders.length === coupon.amount) return 'sold-out';
+    coupon.holders.push(customer);
+    return 'grabbed';
+  });
+}
+
+const expectedEvents = ({ amount, holders }: ModelCoupon) => [
+  { type: 'CouponCreated', version: 1, data: { amount, stock: 1, description: '' } },
+  ...holders.map((customer, place) => ({
+    type: 'CouponGrabbed',
+    version: place + 2,
+    data: { customer, left: amount - place - 1 },
+  })),
+];
+
+const test = suite('the decision against a model');
+
+test(`answers, holders and events agree in ${RUNS} random sequences`, async () => {
+  let run = 0;
+  await fc.assert(
+    fc.asyncProperty(actions, async (sequence) => {
+      const owner = `seller-${run++}`;
+      const model = new Map<string, ModelCoupon>();
+      const told: CouponEvent[] = [];
+      const listen = ({ events }: { events: CouponEvent[] }) => void told.push(...events);
+      deps.bus.on('CouponCreated', listen).on('CouponGrabbed', listen);
+
+      for (const action of sequence) {
+        const answers =
+          'create' in action
+            ? [
+                await createCoupon(deps, seller(owner), {
+                  seller: owner,
+                  name: action.create,
+                  amount: action.amount,
+                  stock: 1,
+                  description: '',
+                }),
+              ]
+            : await decideGrabs(deps, { seller: owner, name: action.grab }, action.customers);
+        assert.equal(answers, expectedAnswers(model, action));
+      }
+
+      deps.bus.off('CouponCreated', listen).off('CouponGrabbed', listen);
+      for (const [couponName, coupon] of model) {
+        const events = told.filter((event) => event.coupon.name === couponName);
+        assert.equal(
+          events.map(({ type, version, data }) => ({ type, version, data })),
+          expectedEvents(coupon),
+        );
+        const holders = await deps.redis.hgetall(keys.holders(owner, couponName));
+        assert.equal(
+          holders,
+          Object.fromEntries(coupon.holders.map((customer, place) => [customer, String(place + 2)])),
+        );
+        const [left, version] = await deps.redis.hmget(keys.coupon(owner, couponName), 'left', 'version');
+        assert.is(Number(left), coupon.amount - coupon.holders.length);
+        assert.is(Number(version), coupon.holders.length + 1);
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test.after(close);
+test.run();

@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createProgram, runProgram } from '../src/cli.ts';
+import { ConfigError, readConfig } from '../src/config.ts';
+import { openLocalServers } from '../src/infra/localServers.ts';
+
+// Runs every test file in a process of its own against a real MariaDB, started here for all of them (each file has a database
+// of its own), and a real Redis, which each file starts for itself. The last line is `N passed, N failed`.
+
+const FILE_LIMIT_MS = 180_000;
+const AT_ONCE = 2;
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const program = createProgram('npm test --', 'Runs the tests; the last line is `N passed, N failed`.')
+  .argument('[names...]', 'only the test files whose name holds one of these')
+  .option('--folder <folder>', 'where the test files are', 'test')
+  .allowExcessArguments(true)
+  .parse();
+
+interface Result {
+  passed: number;
+  failed: number;
+}
+
+await runProgram(async () => {
+  const { folder } = program.opts<{ folder: string }>();
+  const files = readdirSync(join(root, folder))
+    .filter(
+      (file) =>
+        file.endsWith('.test.ts') && (program.args.length === 0 || program.args.some((name) => file.includes(name))),
+    )
+    .map((file) => join(folder, file));
+  if (files.length === 0) throw new ConfigError('no test file has such a name');
+
+  const dataDir = mkdtempSync(join(tmpdir(), 'seckill-test-'));
+  const { config, close } = await openLocalServers(readConfig({ DATA_DIR: dataDir }), (line) => console.log(line));
+  const results: Result[] = [];
+  const runNext = async (): Promise<void> => {
+    const file = files.shift();
+    if (file === undefined) return;
+    results.push(await runFile(file, { TEST_MYSQL_URL: config.mysqlUrl, TEST_DATA_DIR: dataDir }));
+    return runNext();
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, runNext));
+  await close();
+  rmSync(dataDir, { recursive: true, force: true });
+
+  const sum = (of: (result: Result) => number) => results.reduce((total, result) => total + of(result), 0);
+  console.log(`${sum(({ passed }) => passed)} passed, ${sum(({ failed }) => failed)} failed`);
+  process.exit(sum(({ failed }) => failed) === 0 ? 0 : 1);
+});
+
+async function runFile(file: string, stores: NodeJS.ProcessEnv): Promise<Result> {
+  const started = performance.now();
+  const child = spawn(process.execPath, ['bin/run.mjs', file], {
+    cwd: root,
+    env: { ...process.env, ...stores, NO_COLOR: '1', FORCE_COLOR: '0' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  const limit = setTimeout(() => child.kill('SIGKILL'), FILE_LIMIT_MS);
+  const exit = await new Promise<string>((resolve) =>
+    child.once('close', (code, signal) => resolve(String(code ?? signal))),
+  );
+  clearTimeout(limit);
+  const result = readResult(output, exit);
+  const seconds = ((performance.now() - started) / 1_000).toFixed(1);
+  console.log(`${result.failed === 0 ? 'ok  ' : 'FAIL'} ${basename(file)}  ${result.passed} passed, ${seconds} s`);
+  if (result.failed > 0) console.log(`${output.trimEnd()}\n(exit ${exit})`);
+  return result;
+}
+
+// A file that registers no test, skips one, or ends before its tests have, has failed: uvu itself would call all three a success.
+function readResult(output: string, exit: string): Result {
+  const counts = [...output.matchAll(/^ {2}Total: +(\d+)\n {2}Passed: +(\d+)$/gm)];
+  const total = counts.reduce((sum, [, all]) => sum + Number(all), 0);
+  const passed = counts.reduce((sum, [, , good]) => sum + Number(good), 0);
+  const failed = total === 0 ? 1 : total - passed;
+  return { passed, failed: failed === 0 && exit !== '0' ? 1 : failed };
+}
