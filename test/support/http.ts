@@ -1,0 +1,50 @@
+/** What a REST client sees of one request. */
+export interface Answer {
+  status: number;
+  /** The parsed body; undefined when there is none. */
+  body: Record<string, unknown> | undefined;
+  headers: Headers;
+}
+
+export interface Client {
+  send(
+    method: string,
+    path: string,
+    options?: { token?: string; json?: unknown; raw?: string; type?: string },
+  ): Promise<Answer>;
+  register(username: string, kind: 'customer' | 'seller', password?: string): Promise<Answer>;
+  /** The token of a user, who is registered first. */
+  enter(username: string, kind: 'customer' | 'seller'): Promise<string>;
+  create(token: string, seller: string, coupon: object): Promise<Answer>;
+  grab(token: string, seller: string, name: string): Promise<Answer>;
+  list(token: string, username: string, query?: string): Promise<Answer>;
+}
+
+export function createClient(url: string): Client {
+  const client: Client = {
+    async send(method, path, { token, json, raw, type = 'application/json' } = {}) {
+      const body = json === undefined ? raw : JSON.stringify(json);
+      const headers = {
+        ...(token === undefined ? {} : { authorization: token }),
+        ...(body === undefined ? {} : { 'content-type': type }),
+      };
+      const response = await fetch(`${url}${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
+      const text = await response.text();
+      return { status: response.status, body: text === '' ? undefined : JSON.parse(text), headers: response.headers };
+    },
+    register: (username, kind, password = 'secret') =>
+      client.send('POST', '/api/users', { json: { username, password, kind } }),
+    async enter(username, kind) {
+      await client.register(username, kind);
+      const { headers } = await client.send('POST', '/api/auth', { json: { username, password: 'secret' } });
+      return headers.get('authorization') ?? '';
+    },
+    create: (token, seller, json) =>
+      client.send('POST', `/api/users/${encodeURIComponent(seller)}/coupons`, { token, json }),
+    grab: (token, seller, name) =>
+      client.send('PATCH', `/api/users/${encodeURIComponent(seller)}/coupons/${encodeURIComponent(name)}`, { token }),
+    list: (token, username, query = '') =>
+      client.send('GET', `/api/users/${encodeURIComponent(username)}/coupons${query}`, { token }),
+  };
+  return client;
+}

@@ -1,0 +1,15 @@
+import { openAll } from '../../src/infra/closers.ts';
+import { createLog } from '../../src/infra/log.ts';
+import { openServer } from '../../src/server.ts';
+import { createClient } from './http.ts';
+import { openTestStores } from './stores.ts';
+
+/** A server on stores and a port of its own, and a client for it. */
+export const openTestServer = () =>
+  openAll(async (remember) => {
+    const stores = await openTestStores();
+    remember(stores.close);
+    const server = await openServer(stores.config, createLog(stores.config.logLevel));
+    remember(server.close);
+    return { url: server.url, config: stores.config, client: createClient(server.url) };
+  });
