@@ -1,16 +1,17 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createProgram, runProgram } from '../src/cli.ts';
 import { ConfigError, readConfig } from '../src/config.ts';
+import { answers } from '../src/infra/dataDir.ts';
 import { openLocalServers } from '../src/infra/localServers.ts';
 
 // Runs every test file in a process of its own against a real MariaDB, started here for all of them (each file has a database
 // of its own), and a real Redis, which each file starts for itself. The last line is `N passed, N failed`.
 
-const FILE_LIMIT_MS = 180_000;
+const FILE_LIMIT_MS = 120_000;
 const AT_ONCE = 2;
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -27,7 +28,7 @@ interface Result {
 
 await runProgram(async () => {
   const { folder } = program.opts<{ folder: string }>();
-  const files = readdirSync(join(root, folder))
+  const files = readdirSync(resolve(root, folder))
     .filter(
       (file) =>
         file.endsWith('.test.ts') && (program.args.length === 0 || program.args.some((name) => file.includes(name))),
@@ -45,6 +46,7 @@ await runProgram(async () => {
     return runNext();
   };
   await Promise.all(Array.from({ length: AT_ONCE }, runNext));
+  await closeLeftServers(dataDir);
   await close();
   rmSync(dataDir, { recursive: true, force: true });
 
@@ -52,6 +54,15 @@ await runProgram(async () => {
   console.log(`${sum(({ passed }) => passed)} passed, ${sum(({ failed }) => failed)} failed`);
   process.exit(sum(({ failed }) => failed) === 0 ? 0 : 1);
 });
+
+/** Stops the private servers of test files that were cut off: taking them over and closing them is what a next start would do. */
+async function closeLeftServers(dataDir: string): Promise<void> {
+  for (const folder of readdirSync(dataDir)) {
+    const path = join(dataDir, folder);
+    const left = await Promise.all(['redis.sock', 'mariadb.sock'].map((socket) => answers(join(path, socket))));
+    if (left.includes(true)) await (await openLocalServers(readConfig({ DATA_DIR: path }), console.log)).close();
+  }
+}
 
 async function runFile(file: string, stores: NodeJS.ProcessEnv): Promise<Result> {
   const started = performance.now();
@@ -76,9 +87,10 @@ async function runFile(file: string, stores: NodeJS.ProcessEnv): Promise<Result>
 
 // A file that registers no test, skips one, or ends before its tests have, has failed: uvu itself would call all three a success.
 function readResult(output: string, exit: string): Result {
-  const counts = [...output.matchAll(/^ {2}Total: +(\d+)\n {2}Passed: +(\d+)$/gm)];
-  const total = counts.reduce((sum, [, all]) => sum + Number(all), 0);
-  const passed = counts.reduce((sum, [, , good]) => sum + Number(good), 0);
-  const failed = total === 0 ? 1 : total - passed;
+  const runs = [...output.matchAll(/^ {2}Total: +(\d+)\n {2}Passed: +(\d+)\n {2}Skipped: +(\d+)$/gm)];
+  const [total = 0, passed = 0, skipped = 0] = [1, 2, 3].map((place) =>
+    runs.reduce((sum, run) => sum + Number(run[place]), 0),
+  );
+  const failed = total === 0 ? 1 : total - passed + skipped;
   return { passed, failed: failed === 0 && exit !== '0' ? 1 : failed };
 }

@@ -52,6 +52,8 @@ export function connectMysql(url: string, poolSize = 4): { mysql: Mysql; close: 
     client: 'mysql2',
     connection: connectionOf(url),
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
+    // Whatever it would print, it also throws; who catches that decides what is said.
+    log: { warn() {}, error() {}, debug() {}, deprecate() {} },
     pool: {
       min: 0,
       max: poolSize,

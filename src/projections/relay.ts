@@ -61,17 +61,20 @@ export function startRelay(deps: { redis: Redis; bus: Bus; projection: MysqlProj
   };
 
   const run = async () => {
-    while (!closing) {
-      const pause = sleep(SWEEP_EVERY_MS);
-      await Promise.race([pause, new Promise<void>((resolve) => (wake = resolve))]);
-      if (closing || redis.status !== 'ready') continue;
+    // At the start everything is left behind: this process has decided nothing yet.
+    for (let first = true; !closing; first = false) {
       try {
         const [seconds] = await redis.time();
-        const to = String(Number(seconds) * 1_000 - LEFT_BEHIND_AFTER_MS);
+        const to = first ? '+' : String(Number(seconds) * 1_000 - LEFT_BEHIND_AFTER_MS);
         for (const partition of allPartitions) await sweep(partition, to);
       } catch (err) {
         log.warn({ err }, 'the relay waits');
       }
+      if (closing) return;
+      await Promise.race([
+        sleep(SWEEP_EVERY_MS, undefined, { ref: false }),
+        new Promise<void>((resolve) => (wake = resolve)),
+      ]);
     }
   };
 

@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { grabCoupon } from '../src/commands/grabCoupon.ts';
+import { keys, partitionOf } from '../src/infra/keys.ts';
+import { outboxDepth } from '../src/infra/outbox.ts';
+import { runScript } from '../src/infra/scripts.ts';
+import { customer, givenCoupon, loggedEvents, openTestSystem, settled } from './support/system.ts';
+
+// What stays in the outbox, and what becomes of it.
+
+const { system, close } = await openTestSystem();
+const { redis } = system;
+const test = suite('the outbox');
+
+/** A grab by a process that dies right after the script: nothing is published. */
+async function grabAndDie(who: string, name: string): Promise<void> {
+  const partition = partitionOf('ann', name);
+  const scriptKeys = [
+    keys.fence(partition),
+    keys.coupon('ann', name),
+    keys.holders('ann', name),
+    keys.outbox(partition),
+  ];
+  await runScript(redis, 'grabCoupon', scriptKeys, [who]);
+}
+
+test('an entry that nobody applied is published again: MySQL and the view have it', async () => {
+  await givenCoupon(system, 'ann', 'left behind', 3);
+  await grabAndDie('bob', 'left behind');
+  assert.is(await redis.exists(keys.customerView('bob')), 0);
+  await settled(system);
+  assert.equal((await loggedEvents(system, 'ann', 'left behind')).at(-1)?.data, { customer: 'bob', left: 2 });
+  assert.equal(await redis.zrange(keys.customerView('bob'), 0, '-1'), ['ann/left behind']);
+});
+
+test('a view that could not be written keeps its entry in the outbox until it can', async () => {
+  await givenCoupon(system, 'ann', 'broken view', 3);
+  // Given a key of another type where the view belongs.
+  await redis.set(keys.customerView('eve'), 'in the way');
+  const outcome = await grabCoupon(system, customer('eve'), { seller: 'ann', name: 'broken view' });
+  assert.is(outcome, 'grabbed');
+  await sleep(100);
+  assert.is(await outboxDepth(redis), 1);
+  await redis.del(keys.customerView('eve'));
+  await settled(system);
+  assert.equal(await redis.zrange(keys.customerView('eve'), 0, '-1'), ['ann/broken view']);
+});
+
+test('an entry that nobody can read goes to the dead letters, and those behind it are applied', async () => {
+  await givenCoupon(system, 'ann', 'behind it', 3);
+  const partition = partitionOf('ann', 'behind it');
+  await redis.xadd(keys.outbox(partition), '*', 'type', 'CouponGrabbed', 'nonsense', 'x');
+  await grabAndDie('zoe', 'behind it');
+  await settled(system);
+  assert.is((await loggedEvents(system, 'ann', 'behind it')).length, 2);
+  const [[, fields] = ['', []]] = await redis.xrange(keys.deadLetters(partition), '-', '+');
+  assert.ok(fields.includes('nonsense'));
+  assert.match(fields[fields.indexOf('reason') + 1] ?? '', /unreadable/);
+});
+
+test('an event that contradicts the log goes to the dead letters, and the log stays as it was', async () => {
+  await givenCoupon(system, 'ann', 'contradiction', 3);
+  await grabAndDie('bob', 'contradiction');
+  await settled(system);
+  const before = await loggedEvents(system, 'ann', 'contradiction');
+  const partition = partitionOf('ann', 'contradiction');
+  const id = before[0]?.coupon.id ?? '';
+  const fields = {
+    type: 'CouponGrabbed',
+    coupon: id,
+    seller: 'ann',
+    name: 'contradiction',
+    version: 2,
+    at: 5,
+    left: 2,
+  };
+  await redis.xadd(keys.outbox(partition), '*', ...Object.entries(fields).flat(), 'customers', '["mallory"]');
+  await settled(system);
+  assert.equal(await loggedEvents(system, 'ann', 'contradiction'), before);
+  assert.is(await redis.xlen(keys.deadLetters(partition)), partition === partitionOf('ann', 'behind it') ? 2 : 1);
+});
+
+test.after(close);
+test.run();

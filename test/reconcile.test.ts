@@ -1,0 +1,117 @@
+import { rejects } from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { grabCoupon } from '../src/commands/grabCoupon.ts';
+import { registerUser } from '../src/commands/registerUser.ts';
+import { keys } from '../src/infra/keys.ts';
+import { createLog } from '../src/infra/log.ts';
+import { listCoupons } from '../src/queries/listCoupons.ts';
+import { openSystem } from '../src/system.ts';
+import { customer, givenCoupon, openTestSystem, settled } from './support/system.ts';
+
+const { system, config, close } = await openTestSystem();
+const { redis, gate } = system;
+const test = suite('reconcile');
+const grab = (who: string, name: string) => grabCoupon(system, customer(who), { seller: 'ann', name });
+
+async function untilOpen(): Promise<void> {
+  for (let waits = 0; gate.reason() !== undefined; waits++) {
+    if (waits > 1_000) throw new Error(`the gate stays shut: ${gate.reason()}`);
+    await sleep(10);
+  }
+}
+
+/** Everything in Redis but what belongs to one life of it. */
+async function snapshot() {
+  const found = (await redis.keys('seckill:*')).filter((key) => !/fence|marker|outbox|acks/.test(key)).sort();
+  const read = async (key: string) => {
+    const type = await redis.type(key);
+    if (type === 'hash') return Object.entries(await redis.hgetall(key)).sort();
+    if (type === 'zset') return redis.zrange(key, 0, '-1', 'WITHSCORES');
+    return redis.get(key);
+  };
+  return Promise.all(found.map(async (key) => [key, await read(key), await redis.ttl(key)]));
+}
+
+test.before(async () => {
+  await registerUser(system, { username: 'bob', password: 'secret', kind: 'customer' });
+  await registerUser(system, { username: 'ann', password: 'secret', kind: 'seller' });
+  await givenCoupon(system, 'ann', 'untouched', 3);
+  await givenCoupon(system, 'ann', 'two of three', 3);
+  for (const who of ['bob', 'eve']) await grab(who, 'two of three');
+  await givenCoupon(system, 'ann', 'many', 2_500);
+  await Promise.all(Array.from({ length: 2_400 }, (_, i) => grab(`customer ${i}`, 'many')));
+  await settled(system);
+});
+
+test('a flush is noticed: no grab is decided until Redis is back as the log has it', async () => {
+  const before = await snapshot();
+  await redis.flushall();
+  await rejects(() => grab('bob', 'untouched'), /not reconciled/);
+  await untilOpen();
+  assert.equal(await snapshot(), before);
+});
+
+test('after a flush holders are still holders, and no piece is sold twice', async () => {
+  await redis.flushall();
+  await rejects(() => grab('bob', 'two of three'));
+  await untilOpen();
+  assert.is(await grab('bob', 'two of three'), 'already-grabbed');
+  assert.is(await grab('zoe', 'two of three'), 'grabbed');
+  assert.is(await grab('tom', 'two of three'), 'sold-out');
+});
+
+test('queries wait for reconcile as well', async () => {
+  await redis.flushall();
+  await rejects(() => grab('bob', 'many'));
+  await rejects(() => listCoupons(system, customer('bob'), { username: 'ann', page: 1 }));
+  await untilOpen();
+  assert.is((await listCoupons(system, customer('bob'), { username: 'ann', page: 1 })).length, 3);
+});
+
+test('a process that starts on an emptied Redis mends it before it takes grabs', async () => {
+  await settled(system);
+  const before = await snapshot();
+  await redis.flushall();
+  const other = await openSystem(config, createLog('silent'));
+  assert.equal(await snapshot(), before);
+  await other.close();
+});
+
+test('a coupon that is behind the log is mended, one that is not is left alone', async () => {
+  await settled(system);
+  const before = await snapshot();
+  await redis.hset(keys.coupon('ann', 'many'), 'version', 5, 'left', 2_496);
+  await redis.del(keys.holders('ann', 'many'), keys.marker);
+  const other = await openSystem(config, createLog('silent'));
+  assert.equal(await snapshot(), before);
+  await other.close();
+});
+
+test('a lost connection shuts the gate at once, and the next one opens it', async () => {
+  const shut = new Promise<string | undefined>((resolve) => redis.once('close', () => resolve(gate.reason())));
+  redis.stream.destroy();
+  assert.match((await shut) ?? 'open', /not reconciled/);
+  await untilOpen();
+  assert.is(await grab('kim', 'untouched'), 'grabbed');
+});
+
+test('a grab whose reply was lost is a fault, is not sent again, and may be theirs', async () => {
+  const pending = grab('lou', 'untouched');
+  redis.stream.destroy();
+  await rejects(pending);
+  await untilOpen();
+  await settled(system);
+  const version = await redis.hget(keys.coupon('ann', 'untouched'), 'version');
+  assert.ok(['2', '3'].includes(version ?? ''), `version ${version}`);
+});
+
+test('data of another number of partitions is refused', async () => {
+  await redis.set(keys.partitions, 8);
+  await rejects(() => openSystem(config, createLog('silent')), /REDIS_URL: .*8 partitions/);
+  await redis.set(keys.partitions, 16);
+});
+
+test.after(close);
+test.run();

@@ -1,0 +1,181 @@
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { answers } from '../src/infra/dataDir.ts';
+import { createLog } from '../src/infra/log.ts';
+import { connectMysql } from '../src/infra/mysql.ts';
+import { openRedis } from '../src/infra/redis.ts';
+import { createClient } from './support/http.ts';
+import { endPrograms, startProgram } from './support/program.ts';
+import { createDatabase, createDataDir, openTestStores } from './support/stores.ts';
+import { settled } from './support/system.ts';
+
+const test = suite('npm start');
+const start = (environment: NodeJS.ProcessEnv, args: string[] = []) => startProgram('src/main.ts', environment, args);
+const secret = 'a secret of the tests, long enough to be taken';
+const sockets = (dataDir: string) => ['redis.sock', 'mariadb.sock'].map((name) => join(dataDir, name));
+
+test('on an empty folder it sets up its own servers, Ctrl-C stops them, and a second start finds all data', async () => {
+  const dataDir = createDataDir();
+  const first = start({ DATA_DIR: dataDir });
+  const client = createClient(await first.listening);
+  const ann = await client.enter('ann', 'seller');
+  const bob = await client.enter('bob', 'customer');
+  await client.create(ann, 'ann', { name: 'sea', amount: 2, stock: 5 });
+  assert.is((await client.grab(bob, 'ann', 'sea')).status, 201);
+
+  first.kill('SIGINT');
+  assert.is((await first.ended).status, 0);
+  for (const socket of sockets(dataDir)) assert.not(await answers(socket), `${socket} still answers`);
+
+  const second = start({ DATA_DIR: dataDir });
+  const again = createClient(await second.listening);
+  assert.equal((await again.list(bob, 'bob')).body?.data, [{ name: 'sea', stock: 5, description: '' }]);
+  assert.is((await again.grab(bob, 'ann', 'sea')).headers.get('grab-outcome'), 'already-grabbed');
+  second.kill('SIGTERM');
+  assert.is((await second.ended).status, 0);
+});
+
+test('killed in the middle of a sale and started again, what was answered 201 is in MySQL, once', async () => {
+  const dataDir = createDataDir();
+  const first = start({ DATA_DIR: dataDir });
+  const client = createClient(await first.listening);
+  const ann = await client.enter('ann', 'seller');
+  const customers = await Promise.all(Array.from({ length: 40 }, (_, i) => client.enter(`c${i}`, 'customer')));
+  const coupons = Array.from({ length: 50 }, (_, i) => `coupon ${i}`);
+  await Promise.all(coupons.map((name) => client.create(ann, 'ann', { name, amount: 20, stock: 5 })));
+
+  // When it is killed while every customer goes through all coupons.
+  const told: string[] = [];
+  const crowd = customers.map(async (token, i) => {
+    for (const name of coupons) {
+      const { status } = await client.grab(token, 'ann', name);
+      if (status === 201) told.push(`c${i} ${name}`);
+    }
+  });
+  while (told.length < 200) await sleep(1);
+  first.kill('SIGKILL');
+  await Promise.allSettled(crowd);
+  assert.ok(told.length < 1_000, 'the sale was over before the kill');
+
+  // Then the next start has them all, and the servers that were left running are its own.
+  const second = start({ DATA_DIR: dataDir });
+  await second.listening;
+  const { redis, close: closeRedis } = await openRedis(`unix://${join(dataDir, 'redis.sock')}`, createLog('silent'));
+  await settled({ redis });
+  await closeRedis();
+  const { mysql, close } = connectMysql(
+    `mysql://root@localhost/seckill?socketPath=${encodeURIComponent(join(dataDir, 'mariadb.sock'))}`,
+  );
+  const rows = await mysql('coupon_grabs').join('coupons', 'coupons.id', 'coupon_id').select('customer', 'name');
+  const [counted] = await mysql('event_log').where('type', 'CouponGrabbed').count({ events: '*' });
+  await close();
+  const stored = rows.map(({ customer, name }) => `${customer} ${name}`);
+  const missing = told.filter((grab) => !stored.includes(grab));
+  assert.equal(missing, []);
+  assert.is(new Set(stored).size, stored.length);
+  assert.is(counted?.events, stored.length);
+
+  second.kill('SIGINT');
+  assert.is((await second.ended).status, 0);
+  for (const socket of sockets(dataDir)) assert.not(await answers(socket));
+});
+
+test('a second process on the same data folder is refused, and the first goes on', async () => {
+  const dataDir = createDataDir();
+  const first = start({ DATA_DIR: dataDir });
+  const url = await first.listening;
+  const { status, stderr } = await start({ DATA_DIR: dataDir }).ended;
+  assert.is(status, 1);
+  assert.match(stderr, /^DATA_DIR: .* is in use by another seckill process\n$/);
+  assert.is((await fetch(`${url}/readyz`)).status, 200);
+  first.kill('SIGINT');
+  await first.ended;
+});
+
+test('with both stores given it starts nothing of its own', async () => {
+  const stores = await openTestStores();
+  const dataDir = join(createDataDir(), 'never made');
+  const server = start({ ...stores.environment, DATA_DIR: dataDir });
+  assert.is((await fetch(`${await server.listening}/readyz`)).status, 200);
+  assert.not(existsSync(dataDir));
+  server.kill('SIGINT');
+  assert.is((await server.ended).status, 0);
+  await stores.close();
+});
+
+test('two workers serve one port, one that is killed is replaced, and SIGTERM ends all', async () => {
+  const stores = await openTestStores();
+  const server = start({ ...stores.environment, WORKERS: '2' });
+  const url = await server.listening;
+  const client = createClient(url);
+  const ann = await client.enter('ann', 'seller');
+  await client.create(ann, 'ann', { name: 'sea', amount: 300, stock: 5 });
+  const customers = await Promise.all(Array.from({ length: 30 }, (_, i) => client.enter(`c${i}`, 'customer')));
+  const outcomes = await Promise.all(customers.map((token) => client.grab(token, 'ann', 'sea')));
+  assert.ok(outcomes.every(({ status }) => status === 201));
+
+  // Under load: whoever was accepted is answered, and what was answered is in MySQL.
+  const later = Promise.allSettled(customers.map((token) => client.list(token, 'ann')));
+  server.kill('SIGTERM');
+  for (const result of await later) if (result.status === 'fulfilled') assert.is(result.value.status, 200);
+  assert.is((await server.ended).status, 0);
+  const { mysql, close } = connectMysql(stores.config.mysqlUrl);
+  const [counted] = await mysql('coupon_grabs').count({ grabs: '*' });
+  await close();
+  assert.is(counted?.grabs, 30);
+  await stores.close();
+});
+
+const unreachable: [name: string, environment: NodeJS.ProcessEnv][] = [
+  ['PORT', { PORT: 'eighty' }],
+  ['JWT_SECRET', { REDIS_URL: 'redis://127.0.0.1:1' }],
+  ['MYSQL_URL', { MYSQL_URL: 'mysql://root@127.0.0.1:1/x', REDIS_URL: 'redis://127.0.0.1:1', JWT_SECRET: secret }],
+  ['MYSQL_URL', { MYSQL_URL: 'mysql://root@127.0.0.1:1', REDIS_URL: 'redis://127.0.0.1:1', JWT_SECRET: secret }],
+  ['DATA_DIR', { DATA_DIR: '/dev/null/nowhere' }],
+];
+for (const [name, environment] of unreachable) {
+  test(`${JSON.stringify(environment)}: one line that names ${name}, exit 1`, async () => {
+    const { status, stderr, stdout } = await start(environment).ended;
+    assert.is(status, 1);
+    assert.match(stderr, new RegExp(`^${name}: [^\n]+\n$`));
+    assert.is(stdout, '');
+  });
+}
+
+test('an unreachable Redis: one line that names REDIS_URL, exit 1', async () => {
+  const environment = { MYSQL_URL: await createDatabase(), REDIS_URL: 'redis://127.0.0.1:1', JWT_SECRET: secret };
+  const { status, stderr } = await start(environment).ended;
+  assert.is(status, 1);
+  assert.match(stderr, /^REDIS_URL: [^\n]+\n$/);
+});
+
+for (const workers of ['1', '2']) {
+  test(`a taken port, with WORKERS=${workers}: one line that names PORT, exit 1`, async () => {
+    const stores = await openTestStores();
+    const other = createServer().listen(0, '127.0.0.1');
+    await sleep(10);
+    const { port } = other.address() as AddressInfo;
+    const { status, stderr } = await start({ ...stores.environment, PORT: String(port), WORKERS: workers }).ended;
+    other.close();
+    assert.is(status, 1);
+    assert.match(stderr, new RegExp(`^PORT: ${port} [^\n]+\n$`));
+    await stores.close();
+  });
+}
+
+for (const file of ['src/main.ts', 'test/run.ts', 'bench/demo.ts']) {
+  test(`${file} --help says what it does, exit 0; an unknown option is wrong usage, exit 2`, async () => {
+    const help = await startProgram(file, {}, ['--help']).ended;
+    assert.is(help.status, 0);
+    assert.match(help.stdout, /Usage: npm/);
+    assert.is((await startProgram(file, {}, ['--no-such-option']).ended).status, 2);
+  });
+}
+
+test.after(endPrograms);
+test.run();

@@ -1,0 +1,43 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+const running = new Set<ChildProcess>();
+
+/** Ends what a failed test has left running; without that its file would wait for it. */
+export async function endPrograms(): Promise<void> {
+  const left = [...running];
+  for (const child of left) child.kill('SIGINT');
+  await Promise.all(left.map((child) => once(child, 'close')));
+}
+
+/** Runs one of the project's programs as `npm start` does, without npm. Nothing of the test's own settings reaches it. */
+export function startProgram(file: string, environment: NodeJS.ProcessEnv, args: string[] = []) {
+  const { PATH, HOME } = process.env;
+  const child = spawn(process.execPath, ['bin/run.mjs', file, ...args], {
+    cwd: root,
+    env: { PATH, HOME, LOG_LEVEL: 'silent', PORT: '0', ARGON2_MEMORY_KIB: '8', ARGON2_PASSES: '1', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  child.once('close', () => running.delete(child));
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => (stdout += chunk));
+  child.stderr.on('data', (chunk) => (stderr += chunk));
+  const ended = new Promise<{ status: number | null; stdout: string; stderr: string }>((resolve) =>
+    child.once('close', (status) => resolve({ status, stdout, stderr })),
+  );
+  const listening = new Promise<string>((resolve, reject) => {
+    child.stdout.on('data', () => {
+      const [, url] = /^listening on (\S+)$/m.exec(stdout) ?? [];
+      if (url !== undefined) resolve(url);
+    });
+    child.once('close', () => reject(new Error(`ended before it listened: ${stderr}`)));
+  });
+  // Whoever doesn't wait for it doesn't want to hear that it failed either.
+  listening.catch(() => {});
+  return { pid: child.pid, listening, ended, kill: (signal: NodeJS.Signals) => child.kill(signal) };
+}
