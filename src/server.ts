@@ -32,8 +32,10 @@ async function listen(server: Server, { host, port }: ServerConfig): Promise<{ s
     const ended = new Promise((resolve) => server.close(resolve));
     // A connection that is kept alive ends with the answer that is under way on it.
     server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
+    const idle = setInterval(() => server.closeIdleConnections(), 50);
     const cut = setTimeout(() => server.closeAllConnections(), DRAIN_LIMIT_MS);
     await ended;
+    clearInterval(idle);
     clearTimeout(cut);
   };
   return { server, close };

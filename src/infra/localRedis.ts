@@ -56,5 +56,5 @@ export async function openLocalRedis(dataDir: DataDir, program: string): Promise
     await shutDown(socket);
     await waitForEnd(pidFile);
   };
-  return { url: `unix://${encodeURI(socket)}`, close };
+  return { url: `unix://${socket.split('/').map(encodeURIComponent).join('/')}`, close };
 }

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { z } from 'zod';
 import { unavailable } from '../errors.ts';
 import type { Closer } from './closers.ts';
 import type { Gate } from './gate.ts';
@@ -17,8 +16,6 @@ export interface Revocations {
   /** Resolves when the token is refused by every process that runs, and by every one that will. `exp` in seconds since 1970. */
   revoke(jti: string, exp: number): Promise<void>;
 }
-
-const messageSchema = z.object({ jti: z.string(), exp: z.number() });
 
 /**
  * Each process keeps the revoked tokens in memory, so that a request costs no round trip. MySQL has them for good; a message
@@ -40,8 +37,8 @@ export async function openRevocations(deps: { redisUrl: string; redis: Redis; my
   const subscriber = connectRedis(deps.redisUrl, log);
   let closed = false;
   subscriber.redis.on('message', (_channel, message) => {
-    const { jti, exp } = messageSchema.parse(JSON.parse(message));
-    remember(jti, exp);
+    const [jti = '', exp] = message.split(' ');
+    remember(jti, Number(exp));
     const acks = keys.revocationAcks(jti);
     redis
       .multi()
@@ -89,7 +86,7 @@ export async function openRevocations(deps: { redisUrl: string; redis: Redis; my
           .delete();
       });
       remember(jti, exp);
-      const listeners = await redis.publish(channels.revocations, JSON.stringify({ jti, exp }));
+      const listeners = await redis.publish(channels.revocations, `${jti} ${exp}`);
       const limit = Date.now() + ACK_LIMIT_MS;
       while (Number(await redis.get(keys.revocationAcks(jti))) < listeners) {
         if (Date.now() > limit) throw unavailable('a process has not confirmed the log-out');

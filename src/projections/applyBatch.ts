@@ -24,33 +24,39 @@ export async function applyBatch(mysql: Mysql, batch: readonly Delivery[]): Prom
       const couponIds = [...new Set(batch.flatMap(({ events }) => events.map(({ coupon }) => coupon.id)))].sort();
       // Taken in sorted order by everybody: two processes with the same coupons wait for each other and don't deadlock.
       const rows = await trx('coupons').select('id').whereIn('id', couponIds.map(idToBytes)).orderBy('id').forUpdate();
-      const parents = new Set(rows.map(({ id }) => bytesToId(id)));
-      const known = await readKnown(trx, batch);
-
-      const applied: Applied = { committed: [], early: [], damaged: [] };
-      const fresh = new Map<string, CouponEvent>();
-      for (const delivery of batch) {
-        const { events } = delivery;
-        const [first] = events;
-        const contradicts = (event: CouponEvent) => {
-          const stored = known.get(event.id) ?? fresh.get(event.id);
-          return stored !== undefined && !isDeepStrictEqual(stored, event);
-        };
-        if (events.some(contradicts)) {
-          applied.damaged.push(delivery);
-        } else if (first?.type === 'CouponGrabbed' && !parents.has(first.coupon.id)) {
-          applied.early.push(delivery);
-        } else {
-          if (first?.type === 'CouponCreated') parents.add(first.coupon.id);
-          for (const event of events) if (!known.has(event.id)) fresh.set(event.id, event);
-          applied.committed.push(delivery);
-        }
-      }
-      await insertEvents(trx, [...fresh.values()].sort(byCouponAndVersion));
+      const coupons = new Set(rows.map(({ id }) => bytesToId(id)));
+      const { fresh, ...applied } = sortOut(batch, coupons, await readKnown(trx, batch));
+      await insertEvents(trx, fresh);
       return applied;
     },
     { isolationLevel: 'read committed' },
   );
+}
+
+/** Parts a batch by what MySQL has: ids of coupons, and known events by their ids. `fresh` is what there is to insert. */
+function sortOut(batch: readonly Delivery[], coupons: ReadonlySet<string>, known: ReadonlyMap<string, CouponEvent>) {
+  const applied: Applied = { committed: [], early: [], damaged: [] };
+  const fresh = new Map<string, CouponEvent>();
+  const createdHere = new Set(
+    batch.flatMap(({ events }) => events.filter(({ type }) => type === 'CouponCreated').map(({ coupon }) => coupon.id)),
+  );
+  const contradicts = (event: CouponEvent) => {
+    const stored = known.get(event.id) ?? fresh.get(event.id);
+    return stored !== undefined && !isDeepStrictEqual(stored, event);
+  };
+  const isEarly = ({ coupon }: CouponEvent) => !coupons.has(coupon.id) && !createdHere.has(coupon.id);
+  for (const delivery of batch) {
+    const { events } = delivery;
+    if (events.some(contradicts)) {
+      applied.damaged.push(delivery);
+    } else if (events.some(isEarly)) {
+      applied.early.push(delivery);
+    } else {
+      for (const event of events) if (!known.has(event.id)) fresh.set(event.id, event);
+      applied.committed.push(delivery);
+    }
+  }
+  return { ...applied, fresh: [...fresh.values()].sort(byCouponAndVersion) };
 }
 
 const byCouponAndVersion = (a: CouponEvent, b: CouponEvent) =>
