@@ -35,7 +35,9 @@ if (!packagesAreCurrent()) {
     encoding: 'utf8',
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  if (status !== 0) stopWith(`npm ci failed: ${error?.message ?? stderr.trim().split('\n').slice(-4).join(' ')}`);
+  // What npm says first is the reason; its usage and the place of its log follow.
+  const reason = error?.message ?? stderr.split('\n').filter((line) => /^npm error [^c]/.test(line))[0];
+  if (status !== 0) stopWith(`npm ci failed: ${reason ?? stderr.trim()} (run \`npm ci\` to see it all)`);
 }
 
 const [script, ...args] = process.argv.slice(2);
