@@ -20,6 +20,14 @@ export async function runProgram(run: () => Promise<void>): Promise<void> {
   }
 }
 
+/** Work that Ctrl-C ends with a rejection, so that what it has opened is closed like after any failure. */
+export function interruptible<T>(work: Promise<T>): Promise<T> {
+  const interrupted = stopSignal().then(() => {
+    throw new ConfigError('interrupted');
+  });
+  return Promise.race([work, interrupted]);
+}
+
 /** Resolves when somebody wants this process to stop. Further signals change nothing: Ctrl-C often arrives twice, through npm. */
 export function stopSignal(): Promise<void> {
   return new Promise((resolve) => {

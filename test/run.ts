@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createProgram, runProgram } from '../src/cli.ts';
+import { createProgram, interruptible, runProgram } from '../src/cli.ts';
 import { ConfigError, readConfig } from '../src/config.ts';
 import { answers } from '../src/infra/dataDir.ts';
 import { openLocalServers } from '../src/infra/localServers.ts';
@@ -14,6 +15,7 @@ import { openLocalServers } from '../src/infra/localServers.ts';
 const FILE_LIMIT_MS = 120_000;
 const AT_ONCE = 2;
 const root = fileURLToPath(new URL('..', import.meta.url));
+const running = new Set<ChildProcess>();
 
 const program = createProgram('npm test --', 'Runs the tests; the last line is `N passed, N failed`.')
   .argument('[names...]', 'only the test files whose name holds one of these')
@@ -45,10 +47,16 @@ await runProgram(async () => {
     results.push(await runFile(file, { TEST_MYSQL_URL: config.mysqlUrl, TEST_DATA_DIR: dataDir }));
     return runNext();
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, runNext));
-  await closeLeftServers(dataDir);
-  await close();
-  rmSync(dataDir, { recursive: true, force: true });
+  try {
+    await interruptible(Promise.all(Array.from({ length: AT_ONCE }, runNext)));
+  } finally {
+    const cut = [...running];
+    for (const child of cut) child.kill('SIGKILL');
+    await Promise.all(cut.map((child) => once(child, 'close')));
+    await closeLeftServers(dataDir);
+    await close();
+    rmSync(dataDir, { recursive: true, force: true });
+  }
 
   const sum = (of: (result: Result) => number) => results.reduce((total, result) => total + of(result), 0);
   console.log(`${sum(({ passed }) => passed)} passed, ${sum(({ failed }) => failed)} failed`);
@@ -71,6 +79,8 @@ async function runFile(file: string, stores: NodeJS.ProcessEnv): Promise<Result>
     env: { ...process.env, ...stores, NO_COLOR: '1', FORCE_COLOR: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.once('close', () => running.delete(child));
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   const limit = setTimeout(() => child.kill('SIGKILL'), FILE_LIMIT_MS);

@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readConfig } from '../src/config.ts';
+import { openAll } from '../src/infra/closers.ts';
+import { openLocalServers } from '../src/infra/localServers.ts';
+import { connectMysql } from '../src/infra/mysql.ts';
+
+/** A fresh private stack: stores opened here, so that results can be read in MySQL, and the server as a process of its own. */
+export const openStack = () =>
+  openAll(async (remember) => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'seckill-bench-'));
+    remember(() => rmSync(dataDir, { recursive: true, force: true }));
+    const { config, close: closeLocal } = await openLocalServers(readConfig({ DATA_DIR: dataDir }), (line) =>
+      console.log(line),
+    );
+    remember(closeLocal);
+    const { mysql, close: closeMysql } = connectMysql(config.mysqlUrl);
+    remember(closeMysql);
+    const server = await startServer({
+      PORT: '0',
+      REDIS_URL: config.redisUrl,
+      MYSQL_URL: config.mysqlUrl,
+      JWT_SECRET: config.jwtSecret,
+      LOG_LEVEL: 'warn',
+      // A crowd logs in first; how hard the hash is says nothing about the sale.
+      ARGON2_MEMORY_KIB: '64',
+      ARGON2_PASSES: '1',
+    });
+    remember(server.close);
+    return { url: server.url, mysql };
+  });
+
+async function startServer(environment: NodeJS.ProcessEnv) {
+  const run = fileURLToPath(new URL('../bin/run.mjs', import.meta.url));
+  const child = spawn(process.execPath, [run, 'src/main.ts'], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout.on('data', (chunk) => {
+      const [, found] = /^listening on (\S+)$/m.exec(String(chunk)) ?? [];
+      if (found !== undefined) resolve(found);
+    });
+    child.once('close', () => reject(new Error('the server ended at its start')));
+  });
+  const close = () => {
+    child.kill('SIGTERM');
+    return ended;
+  };
+  return { url, close };
+}
