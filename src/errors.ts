@@ -71,7 +71,8 @@ export function answerErrors(log: Log): Middleware {
     } catch (error) {
       const problem = problemOf(error);
       if (problem.status === 503) {
-        const level = error instanceof Problem ? 'warn' : 'error';
+        // A shut gate answers a whole crowd like this; why it is shut is logged once, where it is shut.
+        const level = error instanceof Problem ? 'debug' : 'error';
         log[level]({ err: error, method: ctx.method, path: ctx.path }, 'answered 503');
       }
       respondWith(ctx, problem);

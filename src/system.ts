@@ -28,7 +28,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeRedis);
     await loadScripts(redis);
 
-    const gate = createGate();
+    const gate = createGate(log);
     const bus = createBus();
     bus.inline(({ events }) => projectToViews(redis, events));
     const { projection, close: closeProjection } = startMysqlProjection({ bus, mysql, redis, log });

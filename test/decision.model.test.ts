@@ -32,7 +32,7 @@ const { deps, close } = await openAll(async (remember) => {
       throw new Error('fenced');
     },
   };
-  return { deps: { redis, bus: createBus(), gate: createGate(), fence, log } };
+  return { deps: { redis, bus: createBus(), gate: createGate(log), fence, log } };
 });
 
 interface ModelCoupon {

@@ -12,7 +12,7 @@ import { openLocalServers } from '../src/infra/localServers.ts';
 // Runs every test file in a process of its own against a real MariaDB, started here for all of them (each file has a database
 // of its own), and a real Redis, which each file starts for itself. The last line is `N passed, N failed`.
 
-const FILE_LIMIT_MS = 120_000;
+const FILE_LIMIT_MS = 240_000;
 const AT_ONCE = 2;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const running = new Set<ChildProcess>();

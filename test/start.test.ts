@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -83,6 +83,20 @@ test('killed in the middle of a sale and started again, what was answered 201 is
   second.kill('SIGINT');
   assert.is((await second.ended).status, 0);
   for (const socket of sockets(dataDir)) assert.not(await answers(socket));
+});
+
+test('with its own servers dead, it answers 503, and Ctrl-C still ends it', async () => {
+  const dataDir = createDataDir();
+  const server = start({ DATA_DIR: dataDir });
+  const url = await server.listening;
+  for (const pidFile of ['redis/redis.pid', 'mariadb/mariadb.pid']) {
+    process.kill(Number(readFileSync(join(dataDir, pidFile), 'utf8')), 'SIGKILL');
+  }
+  await sleep(100);
+  assert.is((await fetch(`${url}/readyz`)).status, 503);
+  assert.is((await fetch(`${url}/healthz`)).status, 200);
+  server.kill('SIGINT');
+  assert.is((await server.ended).status, 0);
 });
 
 test('a second process on the same data folder is refused, and the first goes on', async () => {

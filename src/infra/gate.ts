@@ -1,4 +1,5 @@
 import { unavailable } from '../errors.ts';
+import type { Log } from './log.ts';
 
 /** Stands before every decision and every query of the Redis data: while it is shut, the answer is 503 and never a refusal. */
 export interface Gate {
@@ -13,12 +14,17 @@ export interface Gate {
   mustBeOpen(): void;
 }
 
-export function createGate(): Gate {
+export function createGate(log: Log): Gate {
   const reasons = new Set<string>();
   const reason = () => (reasons.size === 0 ? undefined : [...reasons].join('; '));
   return {
-    shut: (why) => void reasons.add(why),
-    clear: (why) => void reasons.delete(why),
+    shut(why) {
+      if (!reasons.has(why)) log.warn({ why }, 'gate shut');
+      reasons.add(why);
+    },
+    clear(why) {
+      if (reasons.delete(why) && reasons.size === 0) log.info('gate open');
+    },
     isShutFor: (why) => reasons.has(why),
     reason,
     mustBeOpen() {

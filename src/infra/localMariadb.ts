@@ -65,6 +65,7 @@ export async function openLocalMariadb(dataDir: DataDir, program: string): Promi
     await ready();
   }
   const close = async () => {
+    if (!(await answers(socket))) return;
     // The connection may go before the answer comes; whether it has worked shows in the pid file.
     await run(socket, 'SHUTDOWN').catch(() => {});
     await waitForEnd(pidFile);

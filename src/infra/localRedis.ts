@@ -53,6 +53,7 @@ export async function openLocalRedis(dataDir: DataDir, program: string): Promise
     await startLocalProcess({ program, args, logFile: join(folder, 'redis.log'), ready: () => ping(socket) });
   }
   const close = async () => {
+    if (!(await answers(socket))) return;
     await shutDown(socket);
     await waitForEnd(pidFile);
   };
