@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { v7 as uuidv7 } from 'uuid';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { grabCoupon } from '../src/commands/grabCoupon.ts';
@@ -79,6 +80,31 @@ test('an event that contradicts the log goes to the dead letters, and the log st
   await settled(system);
   assert.equal(await loggedEvents(system, 'ann', 'contradiction'), before);
   assert.is(await redis.xlen(keys.deadLetters(partition)), partition === partitionOf('ann', 'behind it') ? 2 : 1);
+});
+
+test('events that MySQL keeps refusing go to the dead letters, and those of the same batch are applied', async () => {
+  // Given a second creation of a coupon that is there, a grab of one that is not, and good grabs around them.
+  await givenCoupon(system, 'ann', 'refused', 3);
+  const partition = partitionOf('ann', 'refused');
+  const dead = await redis.xlen(keys.deadLetters(partition));
+  await grabAndDie('bob', 'refused');
+  const add = (fields: object) => redis.xadd(keys.outbox(partition), '*', ...Object.entries(fields).flat());
+  const common = { seller: 'ann', name: 'refused', at: 5 };
+  await add({ type: 'CouponCreated', coupon: uuidv7(), ...common, version: 1, amount: 1, stock: 1, description: '' });
+  await add({ type: 'CouponGrabbed', coupon: uuidv7(), ...common, version: 2, left: 1, customers: '["bob"]' });
+  await grabAndDie('eve', 'refused');
+
+  await settled(system);
+  const events = await loggedEvents(system, 'ann', 'refused');
+  assert.equal(
+    events.map(({ version }) => version),
+    [1, 2, 3],
+  );
+  const letters = (await redis.xrange(keys.deadLetters(partition), '-', '+')).slice(dead);
+  const reasons = letters.map(([, fields]) => fields[fields.indexOf('reason') + 1] ?? '');
+  assert.is(reasons.length, 2);
+  assert.match(reasons.join(), /Duplicate entry/);
+  assert.match(reasons.join(), /never created/);
 });
 
 test.after(close);

@@ -67,6 +67,8 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
   };
   const tryAgainLater = async (delivery: Delivery, reason: string) => {
     const key = entryKey(delivery.entry);
+    // Entries that another process applied in the meantime are never heard of again.
+    if (refusedSince.size > MAX_QUEUED_EVENTS) refusedSince.clear();
     const since = refusedSince.get(key) ?? performance.now();
     refusedSince.set(key, since);
     if (performance.now() - since > PATIENCE_MS) await setAside(delivery, reason);
