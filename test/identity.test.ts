@@ -86,6 +86,12 @@ test('a log-out is known to another process when it is answered, and to one that
   await later.close();
 });
 
+test('of two log-outs with one token at once, neither fails', async () => {
+  const claims = { sub: 'bob', kind: 'customer', jti: 'double', exp: Math.floor(Date.now() / 1_000) + 60 } as const;
+  await Promise.all([logOut(system, claims), logOut(system, claims)]);
+  assert.ok(system.revocations.isRevoked('double'));
+});
+
 test('a log-out without a token does nothing', async () => {
   await logOut(system, undefined);
   assert.is((await system.mysql('revoked_tokens').where('jti', '')).length, 0);

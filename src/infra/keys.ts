@@ -34,7 +34,7 @@ export const keys = {
   userView: (username: string) => `seckill:view:user:${username}`,
   sellerView: (seller: string) => `seckill:view:seller:${seller}`,
   customerView: (customer: string) => `seckill:view:customer:${customer}`,
-  revocationAcks: (jti: string) => `seckill:revocation-acks:${jti}`,
+  revocationAcks: (announcement: string) => `seckill:revocation-acks:${announcement}`,
 } as const;
 
 export const channels = { revocations: 'seckill:revocations' } as const;

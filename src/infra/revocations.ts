@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { unavailable } from '../errors.ts';
@@ -6,6 +7,7 @@ import type { Gate } from './gate.ts';
 import { channels, keys } from './keys.ts';
 import type { Log } from './log.ts';
 import type { Mysql } from './mysql.ts';
+import { isDuplicate } from './mysqlErrors.ts';
 import { connectRedis } from './redis.ts';
 
 const ACK_LIMIT_MS = 1_000;
@@ -37,9 +39,9 @@ export async function openRevocations(deps: { redisUrl: string; redis: Redis; my
   const subscriber = connectRedis(deps.redisUrl, log);
   let closed = false;
   subscriber.redis.on('message', (_channel, message) => {
-    const [jti = '', exp] = message.split(' ');
+    const [jti = '', exp, announcement = ''] = message.split(' ');
     remember(jti, Number(exp));
-    const acks = keys.revocationAcks(jti);
+    const acks = keys.revocationAcks(announcement);
     redis
       .multi()
       .incr(acks)
@@ -77,18 +79,20 @@ export async function openRevocations(deps: { redisUrl: string; redis: Redis; my
   const revocations: Revocations = {
     isRevoked: (jti) => revoked.has(jti),
     async revoke(jti, exp) {
-      await mysql.transaction(async (trx) => {
-        const known = await trx('revoked_tokens').where({ jti }).forUpdate().first();
-        if (known === undefined) await trx('revoked_tokens').insert({ jti, expires_at: exp });
-        await trx('revoked_tokens')
-          .where('expires_at', '<', Math.floor(Date.now() / 1_000))
-          .limit(100)
-          .delete();
-      });
+      await mysql('revoked_tokens')
+        .insert({ jti, expires_at: exp })
+        .catch((error) => {
+          if (!isDuplicate(error)) throw error;
+        });
+      await mysql('revoked_tokens')
+        .where('expires_at', '<', Math.floor(Date.now() / 1_000))
+        .limit(100)
+        .delete();
       remember(jti, exp);
-      const listeners = await redis.publish(channels.revocations, `${jti} ${exp}`);
+      const announcement = randomUUID();
+      const listeners = await redis.publish(channels.revocations, `${jti} ${exp} ${announcement}`);
       const limit = Date.now() + ACK_LIMIT_MS;
-      while (Number(await redis.get(keys.revocationAcks(jti))) < listeners) {
+      while (Number(await redis.get(keys.revocationAcks(announcement))) < listeners) {
         if (Date.now() > limit) throw unavailable('a process has not confirmed the log-out');
         await sleep(2);
       }

@@ -42,7 +42,10 @@ export function startRelay(deps: { redis: Redis; bus: Bus; projection: MysqlProj
     let after = '-';
     while (!closing && projection.hasRoom()) {
       const page = await readOutbox(redis, partition, after, to, PAGE);
-      await Promise.all(page.map((raw) => publishAgain(partition, raw)));
+      const results = await Promise.allSettled(page.map((raw) => publishAgain(partition, raw)));
+      const failures = results.filter(({ status }) => status === 'rejected');
+      if (failures.length > 0)
+        log.warn({ partition, failures: failures.length, first: failures[0] }, 'entries stay in the outbox');
       const last = page.at(-1);
       if (last === undefined || page.length < PAGE) return;
       after = last[0];
