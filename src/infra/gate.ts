@@ -19,7 +19,7 @@ export function createGate(log: Log): Gate {
   const reason = () => (reasons.size === 0 ? undefined : [...reasons].join('; '));
   return {
     shut(why) {
-      if (!reasons.has(why)) log.warn({ why }, 'gate shut');
+      if (!reasons.has(why)) log.info({ why }, 'gate shut');
       reasons.add(why);
     },
     clear(why) {

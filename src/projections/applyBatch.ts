@@ -133,7 +133,6 @@ async function updatePiecesLeft(trx: Knex.Transaction, grabbed: readonly CouponG
   const whens = latest.map(() => 'WHEN ? THEN ?').join(' ');
   const version = cases((event) => event.version);
   await trx.raw(
-    // MySQL and MariaDB assign from left to right: pieces_left before version, which its guard reads.
     `UPDATE coupons SET pieces_left = CASE id ${whens} END, version = CASE id ${whens} END
      WHERE id IN (${latest.map(() => '?').join(',')}) AND version < CASE id ${whens} END`,
     [
