@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
-import { createProgram, interruptible, runProgram } from '../src/cli.ts';
+import { createProgram, interruptible, runProgram, stopSignal } from '../src/cli.ts';
 import type { Mysql } from '../src/infra/mysql.ts';
 import { openClient } from './client.ts';
 import { openStack } from './stack.ts';
@@ -24,11 +24,13 @@ createProgram(
 ).parse();
 
 await runProgram(async () => {
+  // Asked for first: a Ctrl-C while the stack opens waits until it can be closed again.
+  const stopped = stopSignal();
   console.log('starting a fresh private stack');
   const { url, mysql, close } = await openStack();
   let good = false;
   try {
-    good = await interruptible(sell(url, mysql));
+    good = await interruptible(stopped, sell(url, mysql));
   } finally {
     await close();
   }

@@ -20,9 +20,9 @@ export async function runProgram(run: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Work that Ctrl-C ends with a rejection, so that what it has opened is closed like after any failure. */
-export function interruptible<T>(work: Promise<T>): Promise<T> {
-  const interrupted = stopSignal().then(() => {
+/** Work that a stop ends with a rejection, so that what was opened for it is closed like after any failure. */
+export function interruptible<T>(stopped: Promise<void>, work: Promise<T>): Promise<T> {
+  const interrupted = stopped.then(() => {
     throw new ConfigError('interrupted');
   });
   return Promise.race([work, interrupted]);

@@ -4,6 +4,8 @@ import { z } from 'zod';
 /** A setting that can't be used. The message is one line and begins with the setting's name. */
 export class ConfigError extends Error {}
 
+export const SECRET_MIN_BYTES = 32;
+
 const wholeNumber = (min: number, max: number, fallback: number) =>
   z
     .string()
@@ -32,7 +34,7 @@ export const environmentSchema = z.object({
   DATA_DIR: z.string().default('.data'),
   JWT_SECRET: z
     .string()
-    .refine((secret) => Buffer.byteLength(secret) >= 32, 'expected at least 32 bytes')
+    .refine((secret) => Buffer.byteLength(secret) >= SECRET_MIN_BYTES, 'expected at least 32 bytes')
     .optional(),
   TOKEN_TTL_SECONDS: wholeNumber(1, 31_536_000, 86_400),
   WORKERS: wholeNumber(1, 64, 1),

@@ -49,7 +49,11 @@ export const registerUserBody = z.object({
     })
     // `saler` is an older spelling that clients still send.
     .transform((kind) => (kind === 'saler' ? 'seller' : kind))
-    .pipe(z.enum(['customer', 'seller'], { error: ({ input }) => `Unexpected value of kind, ${String(input)}` })),
+    .pipe(
+      z.enum(['customer', 'seller'], {
+        error: ({ input }) => `Unexpected value of kind, ${typeof input === 'string' ? input : JSON.stringify(input)}`,
+      }),
+    ),
 });
 
 /** Whatever is not a string can't be anybody's name or password: it is refused as such, and not as malformed. */
@@ -92,7 +96,7 @@ export async function readBody(ctx: Context): Promise<Record<string, unknown>> {
 export async function readOptionalBody(ctx: Context): Promise<Record<string, unknown> | undefined> {
   const hasBody = ctx.get('transfer-encoding') !== '' || Number(ctx.get('content-length')) > 0;
   if (!hasBody) return undefined;
-  const bytes = await getRawBody(ctx.req, { length: ctx.get('content-length'), limit: BODY_LIMIT_BYTES }).catch(
+  const bytes = await getRawBody(ctx.req, { length: ctx.get('content-length') || null, limit: BODY_LIMIT_BYTES }).catch(
     (error) => {
       throw error.type === 'entity.too.large' ? bodyTooLarge() : notJson();
     },

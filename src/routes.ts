@@ -89,6 +89,7 @@ export function createRoutes(deps: RouteDeps): Router {
   router.get('/readyz', async (ctx) => {
     deps.gate.mustBeOpen();
     await deps.redis.ping().catch(() => Promise.reject(unavailable('Redis does not answer')));
+    await deps.fence.mustStand();
     await deps.mysql
       .raw('SELECT 1')
       .timeout(2_000)

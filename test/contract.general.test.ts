@@ -64,6 +64,18 @@ test('a body over 16 KiB is a 413, one of 16 KiB is read', async () => {
   assert.is(body?.errMsg, 'User name too short.');
 });
 
+test('a body that comes in chunks is read', async () => {
+  const json = JSON.stringify({ username: 'chunks', password: 'secret', kind: 'customer' });
+  const body = new ReadableStream({
+    start(controller) {
+      for (const part of [json.slice(0, 20), json.slice(20)]) controller.enqueue(Buffer.from(part));
+      controller.close();
+    },
+  });
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body, duplex: 'half' } as RequestInit;
+  assert.is((await fetch(`${url}/api/users`, init)).status, 201);
+});
+
 test('a body that comes in chunks is held to the same limit', async () => {
   const body = new ReadableStream({
     start(controller) {

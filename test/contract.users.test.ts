@@ -22,6 +22,8 @@ const refused: [given: object, errMsg: string][] = [
   [{ ...good, kind: 'king' }, 'Unexpected value of kind, king'],
   [{ ...good, kind: 'Customer' }, 'Unexpected value of kind, Customer'],
   [{ ...good, kind: 5 }, 'Unexpected value of kind, 5'],
+  [{ ...good, kind: { toString: 1 } }, 'Unexpected value of kind, {"toString":1}'],
+  [{ ...good, kind: ['customer'] }, 'Unexpected value of kind, ["customer"]'],
   [{ ...good, username: 'bob' }, 'Insert user failed. Maybe user name duplicates.'],
   [{ ...good, username: 'a b' }, 'User name has unsupported characters.'],
   [{ ...good, username: 'a/b' }, 'User name has unsupported characters.'],

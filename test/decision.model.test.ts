@@ -31,6 +31,7 @@ const { deps, close } = await openAll(async (remember) => {
     fenced(): never {
       throw new Error('fenced');
     },
+    async mustStand() {},
   };
   return { deps: { redis, bus: createBus(), gate: createGate(log), fence, log } };
 });

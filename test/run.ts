@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createProgram, interruptible, runProgram } from '../src/cli.ts';
+import { createProgram, interruptible, runProgram, stopSignal } from '../src/cli.ts';
 import { ConfigError, readConfig } from '../src/config.ts';
 import { answers } from '../src/infra/dataDir.ts';
 import { openLocalServers } from '../src/infra/localServers.ts';
@@ -38,6 +38,7 @@ await runProgram(async () => {
     .map((file) => join(folder, file));
   if (files.length === 0) throw new ConfigError('no test file has such a name');
 
+  const stopped = stopSignal();
   const dataDir = mkdtempSync(join(tmpdir(), 'seckill-test-'));
   const { config, close } = await openLocalServers(readConfig({ DATA_DIR: dataDir }), (line) => console.log(line));
   const results: Result[] = [];
@@ -48,7 +49,7 @@ await runProgram(async () => {
     return runNext();
   };
   try {
-    await interruptible(Promise.all(Array.from({ length: AT_ONCE }, runNext)));
+    await interruptible(stopped, Promise.all(Array.from({ length: AT_ONCE }, runNext)));
   } finally {
     const cut = [...running];
     for (const child of cut) child.kill('SIGKILL');

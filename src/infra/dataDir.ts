@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError } from '../config.ts';
+import { ConfigError, SECRET_MIN_BYTES } from '../config.ts';
 import type { Closer } from './closers.ts';
 
 // A socket's path may have 107 bytes, all told; the longest name we put behind it is 16 long.
@@ -44,7 +44,18 @@ async function takeLock(socket: string, path: string): Promise<Server> {
     });
     if (taken) return server;
     if (lastTry || (await answers(socket))) break;
-    unlinkSync(socket);
+    // Moved away before it is removed: of two processes that find the same dead socket, the second must not remove the
+    // live one that the first has put there by then.
+    const dead = `${socket}.${process.pid}`;
+    try {
+      renameSync(socket, dead);
+    } catch {
+      break;
+    }
+    const live = await answers(dead);
+    if (live) renameSync(dead, socket);
+    else rmSync(dead);
+    if (live) break;
   }
   throw new ConfigError(`DATA_DIR: ${path} is in use by another seckill process`);
 }
@@ -63,6 +74,12 @@ export function answers(socket: string): Promise<boolean> {
 /** The secret that signs tokens, made at the first start and kept, so that tokens outlive a restart. */
 export function keptSecret({ path }: DataDir): string {
   const file = join(path, 'jwt-secret');
-  if (!existsSync(file)) writeFileSync(file, randomBytes(48).toString('base64url'), { mode: 0o600 });
-  return readFileSync(file, 'utf8').trim();
+  if (!existsSync(file)) {
+    // Renamed into its place when it is whole: half a secret would sign tokens that anyone can forge.
+    writeFileSync(`${file}.new`, randomBytes(48).toString('base64url'), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  }
+  const secret = readFileSync(file, 'utf8').trim();
+  if (Buffer.byteLength(secret) < SECRET_MIN_BYTES) throw new ConfigError(`JWT_SECRET: ${file} is damaged; remove it`);
+  return secret;
 }

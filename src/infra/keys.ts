@@ -20,6 +20,8 @@ const inPartition = (partition: number, rest: string) => `seckill:{${partition}}
 export const keys = {
   partitions: 'seckill:partitions',
   marker: 'seckill:marker',
+  /** Exists while a process reconciles. */
+  reconciling: (run: string) => `seckill:reconciling:${run}`,
   /** Exists while the partition's write model is reconciled. FLUSHALL takes it away, and the scripts then decide nothing. */
   fence: (partition: number) => inPartition(partition, 'fence'),
   outbox: (partition: number) => inPartition(partition, 'outbox'),
@@ -37,4 +39,5 @@ export const keys = {
   revocationAcks: (announcement: string) => `seckill:revocation-acks:${announcement}`,
 } as const;
 
-export const channels = { revocations: 'seckill:revocations' } as const;
+/** Channels are shared by all databases of a Redis; the data set is in one of them. */
+export const revocationChannel = (database: number) => `seckill:revocations:${database}`;

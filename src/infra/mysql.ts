@@ -3,6 +3,7 @@ import knex, { type Knex } from 'knex';
 import type { Connection } from 'mysql2';
 import { ConfigError } from '../config.ts';
 import type { Closer } from './closers.ts';
+import { isTriggerRefused } from './mysqlErrors.ts';
 
 export type Mysql = Knex;
 
@@ -85,7 +86,10 @@ export async function openMysql(url: string): Promise<{ mysql: Mysql; close: Clo
     await migrate(opened.mysql);
   } catch (error) {
     await opened.close();
-    throw error;
+    if (!isTriggerRefused(error)) throw error;
+    throw new ConfigError(
+      'MYSQL_URL: its user may not create triggers: SET GLOBAL log_bin_trust_function_creators = 1',
+    );
   }
   return opened;
 }

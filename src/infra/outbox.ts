@@ -59,6 +59,19 @@ export async function readOutbox(redis: Redis, partition: number, after: string,
   return (await redis.xrange(keys.outbox(partition), start, to, 'COUNT', count)) as RawEntry[];
 }
 
+/** Whether the creation of the delivery's coupon is in the outbox before it. */
+export async function hasCreation(redis: Redis, { entry, events }: Delivery): Promise<boolean> {
+  for (let after = '-'; ; ) {
+    const page = await readOutbox(redis, entry.partition, after, entry.id, 1_000);
+    const isCreation = ([, fields]: RawEntry) =>
+      fields.includes('CouponCreated') && fields.includes(events[0]?.coupon.id ?? '');
+    if (page.some(isCreation)) return true;
+    const last = page.at(-1);
+    if (last === undefined || page.length < 1_000) return false;
+    after = last[0];
+  }
+}
+
 /** Deletes exactly these entries. Only for what MySQL has committed. */
 export async function deleteEntries(redis: Redis, entries: readonly EntryRef[]): Promise<void> {
   await Promise.all(

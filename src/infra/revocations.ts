@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { unavailable } from '../errors.ts';
 import type { Closer } from './closers.ts';
 import type { Gate } from './gate.ts';
-import { channels, keys } from './keys.ts';
+import { keys, revocationChannel } from './keys.ts';
 import type { Log } from './log.ts';
 import type { Mysql } from './mysql.ts';
 import { isDuplicate } from './mysqlErrors.ts';
@@ -25,6 +25,7 @@ export interface Revocations {
  */
 export async function openRevocations(deps: { redisUrl: string; redis: Redis; mysql: Mysql; gate: Gate; log: Log }) {
   const { redis, mysql, gate, log } = deps;
+  const channel = revocationChannel(redis.options.db ?? 0);
   const revoked = new Map<string, number>();
   const remember = (jti: string, exp: number) => {
     const now = Date.now() / 1_000;
@@ -51,18 +52,21 @@ export async function openRevocations(deps: { redisUrl: string; redis: Redis; my
   });
 
   // Subscribe first, load second: what is revoked in between comes by both roads and not by none.
+  let connection = 0;
   const catchUp = async () => {
-    await subscriber.redis.subscribe(channels.revocations);
+    const caughtUp = connection;
+    await subscriber.redis.subscribe(channel);
     const rows = await mysql('revoked_tokens')
       .where('expires_at', '>', Math.floor(Date.now() / 1_000))
       .orderBy('expires_at');
     for (const row of rows) remember(row.jti.toString(), Number(row.expires_at));
-    gate.clear(SHUT);
+    // The connection may be gone by now, and with it the messages; then the next one catches up.
+    if (caughtUp === connection) gate.clear(SHUT);
   };
   const catchUpAgain = async () => {
-    while (!closed && subscriber.redis.status === 'ready') {
+    while (!closed && subscriber.redis.status === 'ready' && gate.isShutFor(SHUT)) {
       try {
-        return await catchUp();
+        await catchUp();
       } catch (err) {
         log.warn({ err }, SHUT);
         await sleep(500);
@@ -71,9 +75,12 @@ export async function openRevocations(deps: { redisUrl: string; redis: Redis; my
   };
 
   gate.shut(SHUT);
+  subscriber.redis.on('close', () => {
+    connection++;
+    gate.shut(SHUT);
+  });
   await subscriber.redis.connect();
   await catchUp();
-  subscriber.redis.on('close', () => gate.shut(SHUT));
   subscriber.redis.on('ready', catchUpAgain);
 
   const revocations: Revocations = {
@@ -90,7 +97,9 @@ export async function openRevocations(deps: { redisUrl: string; redis: Redis; my
         .delete();
       remember(jti, exp);
       const announcement = randomUUID();
-      const listeners = await redis.publish(channels.revocations, `${jti} ${exp} ${announcement}`);
+      // Who subscribes after the count reads the table, which has the token; PUBLISH itself would also count who only watches.
+      const [, listeners] = (await redis.pubsub('NUMSUB', channel)) as [string, number];
+      await redis.publish(channel, `${jti} ${exp} ${announcement}`);
       const limit = Date.now() + ACK_LIMIT_MS;
       while (Number(await redis.get(keys.revocationAcks(announcement))) < listeners) {
         if (Date.now() > limit) throw unavailable('a process has not confirmed the log-out');

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { unavailable } from '../errors.ts';
 import type { Closer } from '../infra/closers.ts';
 import type { Gate } from '../infra/gate.ts';
+import { keys } from '../infra/keys.ts';
 import type { Log } from '../infra/log.ts';
 
 const NOT_RECONCILED = 'the write model is not reconciled with the event log';
@@ -11,6 +12,8 @@ const RETRY_MS = 500;
 export interface Fence {
   /** A script found no fence in Redis: shuts the gate, has the write model reconciled, and throws Unavailable. */
   fenced(): never;
+  /** The same for who reads: throws Unavailable when Redis was emptied since it was reconciled. */
+  mustStand(): Promise<void>;
 }
 
 /**
@@ -21,7 +24,7 @@ export async function openFence(deps: { redis: Redis; gate: Gate; reconcile: () 
   const { redis, gate, reconcile, log } = deps;
   let connection = 1;
   let closed = false;
-  let running: Promise<void> | undefined;
+  let running = false;
 
   const once = async () => {
     const reconciled = connection;
@@ -38,10 +41,12 @@ export async function openFence(deps: { redis: Redis; gate: Gate; reconcile: () 
         await sleep(RETRY_MS);
       }
     }
-    running = undefined;
+    running = false;
   };
   const start = () => {
-    running ??= untilOpen();
+    if (running) return;
+    running = true;
+    void untilOpen();
   };
   const shut = () => {
     connection++;
@@ -59,10 +64,13 @@ export async function openFence(deps: { redis: Redis; gate: Gate; reconcile: () 
       start();
       throw unavailable(NOT_RECONCILED);
     },
+    async mustStand() {
+      if ((await redis.exists(keys.marker)) === 0) fence.fenced();
+    },
   };
-  const close: Closer = async () => {
+  // Not waited for: a reconcile that is under way ends when the relay, which is closed next, lets go of it.
+  const close: Closer = () => {
     closed = true;
-    await running;
   };
   return { fence, close };
 }

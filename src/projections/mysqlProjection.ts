@@ -5,11 +5,21 @@ import type { Closer } from '../infra/closers.ts';
 import type { Log } from '../infra/log.ts';
 import type { Mysql } from '../infra/mysql.ts';
 import { isLockConflict, isRowRefused } from '../infra/mysqlErrors.ts';
-import { type Delivery, deleteEntries, type EntryRef, entryKey, moveToDeadLetters } from '../infra/outbox.ts';
+import {
+  type Delivery,
+  deleteEntries,
+  type EntryRef,
+  entryKey,
+  hasCreation,
+  moveToDeadLetters,
+} from '../infra/outbox.ts';
 import { applyBatch } from './applyBatch.ts';
 
 const MAX_BATCH_EVENTS = 1_000;
 const MAX_QUEUED_EVENTS = 20_000;
+/** A description may be long and is sent twice, with quotes escaped; the server takes 16 MiB a packet or more. */
+const MAX_BATCH_TEXT = 1_000_000;
+const MAX_QUEUED_TEXT = 20_000_000;
 const MAX_LOCK_RETRIES = 20;
 /** How long an entry may be refused, or be early, before it is set aside; until then the relay brings it again and again. */
 const PATIENCE_MS = 10_000;
@@ -20,6 +30,8 @@ export interface MysqlProjection {
   isQueued(entry: EntryRef): boolean;
   /** False: what is published now is dropped here, stays in the outbox, and comes again by the relay. */
   hasRoom(): boolean;
+  /** Resolves when nothing is queued; rejects when the projection closes. */
+  idle(): Promise<void>;
 }
 
 /**
@@ -31,27 +43,33 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
   const queue = new Map<string, Delivery>();
   const refusedSince = new Map<string, number>();
   let queuedEvents = 0;
+  let queuedText = 0;
   let closing = false;
   let wake = () => {};
 
-  const hasRoom = () => queuedEvents < MAX_QUEUED_EVENTS;
+  const hasRoom = () => queuedEvents < MAX_QUEUED_EVENTS && queuedText < MAX_QUEUED_TEXT;
   const enqueue = (delivery: Delivery) => {
     const key = entryKey(delivery.entry);
     if (!hasRoom() || queue.has(key)) return;
     queue.set(key, delivery);
     queuedEvents += delivery.events.length;
+    queuedText += textOf(delivery);
     wake();
   };
-  const leaveQueue = ({ entry, events }: Delivery) => {
-    if (queue.delete(entryKey(entry))) queuedEvents -= events.length;
+  const leaveQueue = (delivery: Delivery) => {
+    if (!queue.delete(entryKey(delivery.entry))) return;
+    queuedEvents -= delivery.events.length;
+    queuedText -= textOf(delivery);
   };
 
   const nextBatch = () => {
     const batch: Delivery[] = [];
     let events = 0;
+    let text = 0;
     for (const delivery of queue.values()) {
       events += delivery.events.length;
-      if (batch.length > 0 && events > MAX_BATCH_EVENTS) break;
+      text += textOf(delivery);
+      if (batch.length > 0 && (events > MAX_BATCH_EVENTS || text > MAX_BATCH_TEXT)) break;
       batch.push(delivery);
     }
     return batch;
@@ -83,7 +101,11 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
         committed.map(({ entry }) => entry),
       );
       for (const { entry } of committed) refusedSince.delete(entryKey(entry));
-      for (const delivery of early) await tryAgainLater(delivery, 'a grab of a coupon that was never created');
+      for (const delivery of early) {
+        // As long as its creation is in the outbox as well, a grab waits for it, however long that takes.
+        const waits = await hasCreation(redis, delivery);
+        if (!waits) await tryAgainLater(delivery, 'a grab of a coupon that was never created');
+      }
       for (const delivery of damaged) await setAside(delivery, 'the log has another event of this version');
     } catch (error) {
       if (!isRowRefused(error)) throw error;
@@ -119,7 +141,16 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
   bus.on('CouponCreated', enqueue);
   bus.on('CouponGrabbed', enqueue);
   const running = run();
-  const projection: MysqlProjection = { isQueued: (entry) => queue.has(entryKey(entry)), hasRoom };
+  const projection: MysqlProjection = {
+    isQueued: (entry) => queue.has(entryKey(entry)),
+    hasRoom,
+    async idle() {
+      while (queue.size > 0) {
+        if (closing) throw new Error('the MySQL projection closes');
+        await sleep(5);
+      }
+    },
+  };
   const close: Closer = () => {
     closing = true;
     wake();
@@ -127,6 +158,10 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
   };
   return { projection, close };
 }
+
+/** Characters of the one field that may be long. */
+const textOf = ({ events }: Delivery) =>
+  events.reduce((sum, event) => sum + (event.type === 'CouponCreated' ? event.data.description.length : 0), 0);
 
 async function withLockRetries<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {

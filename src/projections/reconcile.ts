@@ -13,6 +13,7 @@ import type { Relay } from './relay.ts';
 
 const PAGE = 1_000;
 const BUILDER_TTL_SECONDS = 600;
+const WITNESS_TTL_SECONDS = 86_400;
 
 const restoreReplySchema = z.tuple([z.enum(['restored', 'kept', 'incomplete'])]);
 
@@ -26,17 +27,30 @@ export class DamageError extends Error {}
  */
 export async function reconcile(deps: { redis: Redis; mysql: Mysql; relay: Relay; log: Log }): Promise<void> {
   const { redis, mysql, relay, log } = deps;
-  await checkPartitions(redis);
   const runId = await readRunId(redis);
   const fences = await Promise.all(allPartitions.map((partition) => redis.exists(keys.fence(partition))));
-  if ((await redis.get(keys.marker)) === runId && !fences.includes(0)) return;
+  if ((await redis.get(keys.marker)) === runId && !fences.includes(0)) return checkPartitions(redis);
 
   const started = Date.now();
+  // A flush while we work takes this key away, and what was restored before it as well.
+  const witness = keys.reconciling(randomUUID());
+  await redis.set(witness, runId, 'EX', WITNESS_TTL_SECONDS);
+  const mustHaveWitness = async () => {
+    if ((await redis.exists(witness)) === 0) throw new Error('Redis was emptied during reconcile');
+  };
+  await checkPartitions(redis);
   await relay.drain();
   const users = await restoreUserViews(redis, mysql);
   const restored = await restoreCoupons(redis, mysql);
-  await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), runId)));
+  await mustHaveWitness();
+  const fenceKeys = allPartitions.map(keys.fence);
+  await Promise.all(fenceKeys.map((fence) => redis.set(fence, runId)));
   await redis.set(keys.marker, runId);
+  await mustHaveWitness().catch(async (error) => {
+    await Promise.all([keys.marker, ...fenceKeys].map((key) => redis.del(key)));
+    throw error;
+  });
+  await redis.del(witness);
   log.info({ users, ...restored, ms: Date.now() - started }, 'reconciled');
 }
 

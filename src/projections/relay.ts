@@ -10,10 +10,15 @@ import type { MysqlProjection } from './mysqlProjection.ts';
 const SWEEP_EVERY_MS = 1_000;
 /** Younger entries are on their way in the process that decided them. */
 const LEFT_BEHIND_AFTER_MS = 2_000;
+const DRAIN_LIMIT_MS = 15_000;
 const PAGE = 500;
 
 export interface Relay {
-  /** Resolves when every entry that is in the outbox now has been applied or set aside. Rejects when Redis fails. */
+  /**
+   * Resolves when MySQL has all that this process has queued and, within a limit, all that is in the outbox now. An entry that
+   * resists longer stays there and is logged: Redis is ahead of the log then, which is no reason to sell nothing.
+   * Rejects when Redis fails or the relay closes.
+   */
   drain(): Promise<void>;
 }
 
@@ -52,14 +57,16 @@ export function startRelay(deps: { redis: Redis; bus: Bus; projection: MysqlProj
     }
   };
 
-  const drainPartition = async (partition: number) => {
+  const drainPartition = async (partition: number, limit: number) => {
     const [newest] = (await redis.xrevrange(keys.outbox(partition), '+', '-', 'COUNT', 1)) as RawEntry[];
     if (newest === undefined) return;
-    while (!closing) {
+    for (;;) {
+      if (closing) throw new Error('the relay closes');
       await sweep(partition, newest[0]);
       const [oldest] = await readOutbox(redis, partition, '-', newest[0], 1);
       if (oldest === undefined) return;
-      await sleep(10);
+      if (performance.now() > limit) return log.error({ partition, oldest }, 'the outbox does not drain');
+      await sleep(20);
     }
   };
 
@@ -84,7 +91,9 @@ export function startRelay(deps: { redis: Redis; bus: Bus; projection: MysqlProj
   const running = run();
   const relay: Relay = {
     async drain() {
-      await Promise.all(allPartitions.map(drainPartition));
+      const limit = performance.now() + DRAIN_LIMIT_MS;
+      await Promise.all(allPartitions.map((partition) => drainPartition(partition, limit)));
+      await projection.idle();
     },
   };
   const close: Closer = () => {

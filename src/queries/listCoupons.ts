@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Claims } from '../auth.ts';
 import type { Gate } from '../infra/gate.ts';
 import { keys } from '../infra/keys.ts';
+import type { Fence } from '../projections/fence.ts';
 import { type CustomerCoupon, listCustomerCoupons } from './listCustomerCoupons.ts';
 import { listSellerCoupons, type SellerCoupon } from './listSellerCoupons.ts';
 
@@ -9,13 +10,16 @@ export type CouponList = SellerCoupon[] | CustomerCoupon[] | 'no-such-user' | 'o
 
 /** A page of a user's coupons, oldest first, from Redis alone. An empty list when the page holds none. */
 export async function listCoupons(
-  deps: { redis: Redis; gate: Gate },
+  deps: { redis: Redis; gate: Gate; fence: Fence },
   by: Pick<Claims, 'sub' | 'kind'>,
   { username, page }: { username: string; page: number },
 ): Promise<CouponList> {
   deps.gate.mustBeOpen();
   const kind = by.sub === username ? by.kind : await deps.redis.get(keys.userView(username));
-  if (kind === null) return 'no-such-user';
-  if (kind === 'seller') return listSellerCoupons(deps.redis, username, page);
-  return by.sub === username ? listCustomerCoupons(deps.redis, username, page) : 'other-customer';
+  if (kind === 'customer' && by.sub !== username) return 'other-customer';
+  const list = kind === 'seller' ? listSellerCoupons : listCustomerCoupons;
+  const coupons = kind === null ? [] : await list(deps.redis, username, page);
+  // Nothing found is what a Redis that was just emptied would say as well.
+  if (coupons.length === 0) await deps.fence.mustStand();
+  return kind === null ? 'no-such-user' : coupons;
 }

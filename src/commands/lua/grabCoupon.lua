@@ -30,7 +30,7 @@ for place, customer in ipairs(ARGV) do
     outcomes[place] = 'no-such-coupon'
   elseif isWinner[customer] or redis.call('HEXISTS', holders, customer) == 1 then
     outcomes[place] = 'already-grabbed'
-  elseif left - #winners == 0 then
+  elseif left - #winners <= 0 then
     outcomes[place] = 'sold-out'
   else
     outcomes[place] = 'grabbed'
