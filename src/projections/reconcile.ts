@@ -153,6 +153,7 @@ async function rebuildCoupon(redis: Redis, mysql: Mysql, row: CouponRow): Promis
     [bytesToId(row.id), seller, name, String(amount), String(stock), description, String(left), String(version)],
   );
   const [status] = restoreReplySchema.parse(reply);
+  // Redis was emptied under way (the witness will say so), or the log is damaged.
   if (status === 'incomplete')
     throw new DamageError(`the event log does not name a holder for each grab of ${seller}/${name}`);
 }

@@ -28,7 +28,10 @@ if current and tonumber(current) >= tonumber(version) then
   return { 'kept' }
 end
 
-if redis.call('HLEN', built) ~= tonumber(version) - 1 then return { 'incomplete' } end
+if redis.call('HLEN', built) ~= tonumber(version) - 1 then
+  redis.call('UNLINK', built)
+  return { 'incomplete' }
+end
 
 redis.call('UNLINK', coupon, holders)
 if redis.call('EXISTS', built) == 1 then
