@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readConfig } from '../src/config.ts';
+import { ConfigError, readConfig } from '../src/config.ts';
 import { openAll } from '../src/infra/closers.ts';
 import { openLocalServers } from '../src/infra/localServers.ts';
 import { connectMysql } from '../src/infra/mysql.ts';
@@ -45,7 +45,7 @@ async function startServer(environment: NodeJS.ProcessEnv) {
       const [, found] = /^listening on (\S+)$/m.exec(String(chunk)) ?? [];
       if (found !== undefined) resolve(found);
     });
-    child.once('close', () => reject(new Error('the server ended at its start')));
+    child.once('close', () => reject(new ConfigError('the server ended at its start')));
   });
   const close = () => {
     child.kill('SIGTERM');
