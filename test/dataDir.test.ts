@@ -1,6 +1,6 @@
 import { rejects } from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { truncateSync } from 'node:fs';
+import { existsSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -29,6 +29,7 @@ test('a folder whose path is too long for a socket works as well', async () => {
   const { dataDir, close } = await openDataDir(join(createDataDir(), 'x'.repeat(120)));
   assert.ok(dataDir.socketDir.length < 90);
   await close();
+  assert.not(existsSync(dataDir.socketDir));
 });
 
 test('the secret is made once, and a damaged one is refused and not used', async () => {

@@ -30,7 +30,11 @@ export async function openDataDir(path: string): Promise<{ dataDir: DataDir; clo
     throw new ConfigError(`DATA_DIR: can't be used: ${(error as Error).message}`);
   }
   const lock = await takeLock(join(socketDir, 'lock.sock'), path);
-  return { dataDir: { path, socketDir }, close: () => new Promise((done) => lock.close(() => done())) };
+  const close = async () => {
+    await new Promise((done) => lock.close(done));
+    if (socketDir !== path) rmSync(socketDir, { recursive: true, force: true });
+  };
+  return { dataDir: { path, socketDir }, close };
 }
 
 // A listening socket as the lock: the kernel lets go of it however the process ends, where a file with a pid would stay.
