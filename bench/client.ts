@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 
-/** What a crowd does over HTTP, on at most `connections` connections. Each call throws when the answer is not the expected one. */
+/** What a crowd does over HTTP, on at most `connections` connections. To enter or create throws unless it is answered as hoped. */
 export function openClient(url: string, connections: number) {
   const pool = new Pool(url, { connections });
 

@@ -56,10 +56,11 @@ async function takeLock(socket: string, path: string): Promise<Server> {
     } catch {
       break;
     }
-    const live = await answers(dead);
-    if (live) renameSync(dead, socket);
-    else rmSync(dead);
-    if (live) break;
+    if (await answers(dead)) {
+      renameSync(dead, socket);
+      break;
+    }
+    rmSync(dead);
   }
   throw new ConfigError(`DATA_DIR: ${path} is in use by another seckill process`);
 }
