@@ -44,6 +44,11 @@ export const environmentSchema = z.object({
       'expected fatal, error, warn, info, debug, trace or silent',
     )
     .default('info'),
+  OUTBOX_LIMIT: wholeNumber(1, 1_000_000_000, 1_000_000),
+  ALLOW_UNSAFE_REDIS: z
+    .enum(['0', '1'], 'expected 0 or 1')
+    .default('0')
+    .transform((flag) => flag === '1'),
   ARGON2_MEMORY_KIB: wholeNumber(8, 1_048_576, 19_456),
   ARGON2_PASSES: wholeNumber(1, 100, 2),
 });
@@ -59,6 +64,10 @@ export interface Config {
   tokenTtlSeconds: number;
   workers: number;
   logLevel: string;
+  /** Entries that may wait for MySQL before grabs are answered 503. */
+  outboxLimit: number;
+  /** Start on a Redis that may lose or evict what it has acknowledged. */
+  allowUnsafeRedis: boolean;
   argon2: { memoryCost: number; timeCost: number };
 }
 
@@ -90,6 +99,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     tokenTtlSeconds: env.TOKEN_TTL_SECONDS,
     workers: env.WORKERS,
     logLevel: env.LOG_LEVEL,
+    outboxLimit: env.OUTBOX_LIMIT,
+    allowUnsafeRedis: env.ALLOW_UNSAFE_REDIS,
     argon2: { memoryCost: env.ARGON2_MEMORY_KIB, timeCost: env.ARGON2_PASSES },
   };
 }

@@ -32,6 +32,7 @@ export const refusals = {
   'other-seller': new Problem(401, 'Cannot create coupons for other users.'),
   'duplicate-coupon': new Problem(400, 'Create failed. Maybe (username,coupon name) duplicates'),
   'not-a-customer': new Problem(401, "Sellers aren't allowed to get coupons."),
+  'key-of-another-coupon': new Problem(422, 'The Idempotency-Key belongs to a grab of another coupon.'),
   'other-customer': new Problem(401, 'Cannot check other customer.', { data: [] }),
   'no-such-user': new Problem(400, 'Record not found.'),
 } as const;

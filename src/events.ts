@@ -23,8 +23,8 @@ export const couponEventSchema = z.discriminatedUnion('type', [
   z.object({
     ...common,
     type: z.literal('CouponGrabbed'),
-    /** `left`: pieces left after this grab. */
-    data: z.object({ customer: z.string().min(1), left: wholeNumber }),
+    /** `left`: pieces left after this grab. `idempotencyKey`: the one that the winning request came with, if any. */
+    data: z.object({ customer: z.string().min(1), left: wholeNumber, idempotencyKey: z.string().min(1).optional() }),
   }),
 ]);
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Context } from 'koa';
 import { parse as parseJson } from 'lossless-json';
 import getRawBody from 'raw-body';
@@ -10,6 +11,7 @@ const BODY_LIMIT_BYTES = 16 * 1024;
 const PASSWORD_MIN = 6;
 const USERNAME_MAX = 64;
 const COUPON_NAME_MAX = 100;
+const IDEMPOTENCY_KEY_MAX = 64;
 
 // A combining mark (Hindi, Thai, a decomposed accent) belongs to the letter before it.
 const USERNAME = /^[\p{L}\p{Nd}._@-][\p{L}\p{M}\p{Nd}._@-]*$/u;
@@ -84,6 +86,17 @@ export const listCouponsQuery = z.object({
     .pipe(z.number().max(Number.MAX_SAFE_INTEGER, 'Wrong format of page.'))
     .default(1),
 });
+
+/**
+ * The header Idempotency-Key: any string of up to 64 characters; empty when there is none. Node hands headers over byte by byte;
+ * what is UTF-8 is read as such.
+ */
+export function readIdempotencyKey(ctx: Context): string {
+  const bytes = Buffer.from(ctx.get('idempotency-key'), 'latin1');
+  const key = isUtf8(bytes) ? bytes.toString() : bytes.toString('latin1');
+  if (characters(key) > IDEMPOTENCY_KEY_MAX) throw invalidInput('Idempotency-Key too long.');
+  return key;
+}
 
 /** Parses a JSON object of at most 16 KiB. Keys come out in lower case: clients send `Username` as well as `username`. */
 export async function readBody(ctx: Context): Promise<Record<string, unknown>> {

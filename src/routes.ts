@@ -9,6 +9,7 @@ import { logIn } from './commands/logIn.ts';
 import { logOut } from './commands/logOut.ts';
 import { registerUser } from './commands/registerUser.ts';
 import { refusals, respondWith, unavailable } from './errors.ts';
+import type { Metrics } from './infra/metrics.ts';
 import type { Mysql } from './infra/mysql.ts';
 import type { Passwords } from './infra/passwords.ts';
 import type { Revocations } from './infra/revocations.ts';
@@ -18,6 +19,7 @@ import {
   listCouponsQuery,
   logInBody,
   readBody,
+  readIdempotencyKey,
   readOptionalBody,
   registerUserBody,
 } from './requests.ts';
@@ -28,6 +30,7 @@ export interface RouteDeps extends DecisionDeps {
   auth: Auth;
   passwords: Passwords;
   revocations: Revocations;
+  metrics: Metrics;
 }
 
 export function createRoutes(deps: RouteDeps): Router {
@@ -68,8 +71,15 @@ export function createRoutes(deps: RouteDeps): Router {
   router.patch('/api/users/:seller/coupons/:name', auth.required, async (ctx) => {
     const { seller = '', name = '' } = ctx.params;
     await readOptionalBody(ctx);
-    const outcome = await grabCoupon(deps, requireClaims(ctx), { seller, name });
-    if (outcome === 'not-a-customer') return respondWith(ctx, refusals[outcome]);
+    const idempotencyKey = readIdempotencyKey(ctx);
+    const outcome = await grabCoupon(deps, requireClaims(ctx), { seller, name, idempotencyKey }).catch((error) => {
+      deps.metrics.countGrab('unknown');
+      throw error;
+    });
+    deps.metrics.countGrab(outcome);
+    if (outcome === 'not-a-customer' || outcome === 'key-of-another-coupon') {
+      return respondWith(ctx, refusals[outcome]);
+    }
     ctx.set('Grab-Outcome', outcome);
     if (outcome === 'grabbed') created(ctx);
     else ctx.status = 204;
@@ -86,8 +96,14 @@ export function createRoutes(deps: RouteDeps): Router {
 
   router.get('/healthz', (ctx) => respondWith(ctx, { status: 200, body: { errMsg: '' } }));
 
+  router.get('/metrics', async (ctx) => {
+    ctx.body = await deps.metrics.text();
+    ctx.set('Content-Type', deps.metrics.contentType);
+  });
+
   router.get('/readyz', async (ctx) => {
     deps.gate.mustBeOpen();
+    deps.outboxLimit.mustHaveRoom();
     await deps.redis.ping().catch(() => Promise.reject(unavailable('Redis does not answer')));
     await deps.fence.mustStand();
     await deps.mysql

@@ -2,18 +2,23 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp } from './app.ts';
 import { ConfigError, type ServerConfig } from './config.ts';
-import { type Closer, openAll } from './infra/closers.ts';
+import { type Closer, closeWithin, openAll } from './infra/closers.ts';
 import type { Log } from './infra/log.ts';
 import { openSystem } from './system.ts';
 
 /** Requests that were accepted get this long to be answered when the server stops. */
 const DRAIN_LIMIT_MS = 5_000;
+/** And the stores this long to take what was decided: a stop ends within 10 s whatever they do. */
+const CLOSE_LIMIT_MS = 4_000;
 
 /** One server process: the system and HTTP in front of it. Closing answers what was accepted, then closes the system. */
 export const openServer = (config: ServerConfig, log: Log) =>
   openAll(async (remember) => {
     const { system, close: closeSystem } = await openSystem(config, log);
-    remember(closeSystem);
+    remember(async () => {
+      if (!(await closeWithin(CLOSE_LIMIT_MS, closeSystem)))
+        log.warn('a store does not answer; what is left to apply is in the outbox');
+    });
     const { server, close: closeHttp } = await listen(createServer(createApp(system).callback()), config);
     remember(closeHttp);
     const { address, family, port } = server.address() as AddressInfo;

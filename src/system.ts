@@ -1,17 +1,23 @@
 import { createAuth } from './auth.ts';
+import type { DecisionDeps } from './commands/decision.ts';
 import type { ServerConfig } from './config.ts';
 import { createBus } from './infra/bus.ts';
 import { openAll } from './infra/closers.ts';
 import { createGate } from './infra/gate.ts';
+import { openLease } from './infra/lease.ts';
 import type { Log } from './infra/log.ts';
+import { createMetrics } from './infra/metrics.ts';
 import { openMysql } from './infra/mysql.ts';
+import { openOutboxLimit } from './infra/outboxLimit.ts';
 import { createPasswords } from './infra/passwords.ts';
 import { openRedis } from './infra/redis.ts';
+import { openRedisClock } from './infra/redisClock.ts';
+import { createRedisSafety } from './infra/redisSafety.ts';
 import { openRevocations } from './infra/revocations.ts';
 import { loadScripts } from './infra/scripts.ts';
 import { openFence } from './projections/fence.ts';
 import { startMysqlProjection } from './projections/mysqlProjection.ts';
-import { reconcile } from './projections/reconcile.ts';
+import { ensureReconciled } from './projections/reconcile.ts';
 import { projectToViews } from './projections/redisViews.ts';
 import { startRelay } from './projections/relay.ts';
 import type { RouteDeps } from './routes.ts';
@@ -28,21 +34,34 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeRedis);
     await loadScripts(redis);
 
+    const { clock, close: closeClock } = await openRedisClock({ redis, log });
+    remember(closeClock);
     const gate = createGate(log);
     const bus = createBus();
     bus.inline(({ events }) => projectToViews(redis, events));
+    // Before the projection, so that it is given up after what is queued was applied.
+    const { lease, close: closeLease } = openLease(config.mysqlUrl, log);
+    remember(closeLease);
     const { projection, close: closeProjection } = startMysqlProjection({ bus, mysql, redis, log });
     remember(closeProjection);
     const { relay, close: closeRelay } = startRelay({ redis, bus, projection, log });
     remember(closeRelay);
     const { revocations, close: closeRevocations } = await openRevocations({ ...config, redis, mysql, gate, log });
     remember(closeRevocations);
-    const reconcileNow = () => reconcile({ redis, mysql, relay, log });
-    const { fence, close: closeFence } = await openFence({ redis, gate, reconcile: reconcileNow, log });
+    const safety = createRedisSafety({ ...config, redis, log });
+    const reconciled = async () => {
+      await safety.mustBeSafe();
+      await ensureReconciled({ redis, mysql, clock, lease, projection, relay, log });
+    };
+    const { fence, close: closeFence } = await openFence({ redis, gate, reconciled, log });
     remember(closeFence);
+    const { outboxLimit, close: closeOutboxLimit } = openOutboxLimit({ redis, entries: config.outboxLimit, log });
+    remember(closeOutboxLimit);
 
     const passwords = await createPasswords(config.argon2);
     const auth = createAuth(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked);
-    const system: RouteDeps = { redis, mysql, bus, gate, fence, auth, passwords, revocations, log };
+    const metrics = createMetrics({ redis, gate, outboxLimit, safety });
+    const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, log };
+    const system: RouteDeps = { ...decision, mysql, auth, passwords, revocations, metrics };
     return { system };
   });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCoupon } from '../src/commands/createCoupon.ts';
+import type { DecisionDeps } from '../src/commands/decision.ts';
 import { decideGrabs } from '../src/commands/grabCoupon.ts';
 import type { CouponEvent } from '../src/events.ts';
 import { createBus } from '../src/infra/bus.ts';
@@ -9,7 +10,9 @@ import { openAll } from '../src/infra/closers.ts';
 import { createGate } from '../src/infra/gate.ts';
 import { allPartitions, keys } from '../src/infra/keys.ts';
 import { createLog } from '../src/infra/log.ts';
+import { openOutboxLimit } from '../src/infra/outboxLimit.ts';
 import { openRedis } from '../src/infra/redis.ts';
+import { openRedisClock } from '../src/infra/redisClock.ts';
 import { loadScripts } from '../src/infra/scripts.ts';
 import { openTestStores } from './support/stores.ts';
 import { seller } from './support/system.ts';
@@ -33,47 +36,70 @@ const { deps, close } = await openAll(async (remember) => {
     },
     async mustStand() {},
   };
-  return { deps: { redis, bus: createBus(), gate: createGate(log), fence, log } };
+  const { clock, close: closeClock } = await openRedisClock({ redis, log });
+  remember(closeClock);
+  const { outboxLimit, close: closeOutboxLimit } = openOutboxLimit({ redis, entries: 1_000_000, log });
+  remember(closeOutboxLimit);
+  const deps: DecisionDeps = { redis, clock, bus: createBus(), gate: createGate(log), fence, outboxLimit, log };
+  return { deps };
 });
 
+interface Asked {
+  customer: string;
+  idempotencyKey: string;
+}
 interface ModelCoupon {
   amount: number;
-  holders: string[];
+  holders: Asked[];
 }
-type Action = { create: string; amount: number } | { grab: string; customers: string[] };
+interface Model {
+  coupons: Map<string, ModelCoupon>;
+  /** `coupon customer key` of those who were told that there is no such coupon. */
+  toldNoSuch: Set<string>;
+}
+type Action = { create: string; amount: number } | { grab: string; asked: Asked[] };
 
 const name = fc.constantFrom('a', 'A', 'b c', '券');
-const who = fc.constantFrom('bob', 'Bob', 'bób', 'eve', 'zoe', 'tom', 'kim');
+const who = fc.record({
+  customer: fc.constantFrom('bob', 'Bob', 'bób', 'eve', 'zoe', 'tom', 'kim'),
+  idempotencyKey: fc.constantFrom('', '', 'k', 'K', 'a key, 钥'),
+});
 const actions: fc.Arbitrary<Action[]> = fc.array(
   fc.oneof(
     { weight: 1, arbitrary: fc.record({ create: name, amount: fc.integer({ min: 1, max: 5 }) }) },
-    { weight: 4, arbitrary: fc.record({ grab: name, customers: fc.array(who, { minLength: 1, maxLength: 6 }) }) },
+    { weight: 4, arbitrary: fc.record({ grab: name, asked: fc.array(who, { minLength: 1, maxLength: 6 }) }) },
   ),
   { maxLength: 25 },
 );
 
-function expectedAnswers(coupons: Map<string, ModelCoupon>, action: Action): string[] {
+function expectedAnswers({ coupons, toldNoSuch }: Model, action: Action): string[] {
   if ('create' in action) {
     if (coupons.has(action.create)) return ['duplicate-coupon'];
     coupons.set(action.create, { amount: action.amount, holders: [] });
     return ['created'];
   }
   const coupon = coupons.get(action.grab);
-  return action.customers.map((customer) => {
-    if (coupon === undefined) return 'no-such-coupon';
-    if (coupon.holders.includes(customer)) return 'already-grabbed';
+  return action.asked.map(({ customer, idempotencyKey }) => {
+    const asked = `${action.grab} ${customer} ${idempotencyKey}`;
+    if (idempotencyKey !== '' && toldNoSuch.has(asked)) return 'no-such-coupon';
+    if (coupon === undefined) {
+      toldNoSuch.add(asked);
+      return 'no-such-coupon';
+    }
+    const held = coupon.holders.find((holder) => holder.customer === customer);
+    if (held) return idempotencyKey !== '' && idempotencyKey === held.idempotencyKey ? 'grabbed' : 'already-grabbed';
     if (coupon.holders.length === coupon.amount) return 'sold-out';
-    coupon.holders.push(customer);
+    coupon.holders.push({ customer, idempotencyKey });
     return 'grabbed';
   });
 }
 
 const expectedEvents = ({ amount, holders }: ModelCoupon) => [
   { type: 'CouponCreated', version: 1, data: { amount, stock: 1, description: '' } },
-  ...holders.map((customer, place) => ({
+  ...holders.map(({ customer, idempotencyKey }, place) => ({
     type: 'CouponGrabbed',
     version: place + 2,
-    data: { customer, left: amount - place - 1 },
+    data: { customer, left: amount - place - 1, ...(idempotencyKey === '' ? {} : { idempotencyKey }) },
   })),
 ];
 
@@ -84,7 +110,7 @@ test(`answers, holders and events agree in ${RUNS} random sequences`, async () =
   await fc.assert(
     fc.asyncProperty(actions, async (sequence) => {
       const owner = `seller-${run++}`;
-      const model = new Map<string, ModelCoupon>();
+      const model: Model = { coupons: new Map(), toldNoSuch: new Set() };
       const told: CouponEvent[] = [];
       const listen = ({ events }: { events: CouponEvent[] }) => void told.push(...events);
       deps.bus.on('CouponCreated', listen).on('CouponGrabbed', listen);
@@ -101,12 +127,12 @@ test(`answers, holders and events agree in ${RUNS} random sequences`, async () =
                   description: '',
                 }),
               ]
-            : await decideGrabs(deps, { seller: owner, name: action.grab }, action.customers);
+            : await decideGrabs(deps, { seller: owner, name: action.grab }, action.asked);
         assert.equal(answers, expectedAnswers(model, action));
       }
 
       deps.bus.off('CouponCreated', listen).off('CouponGrabbed', listen);
-      for (const [couponName, coupon] of model) {
+      for (const [couponName, coupon] of model.coupons) {
         const events = told.filter((event) => event.coupon.name === couponName);
         assert.equal(
           events.map(({ type, version, data }) => ({ type, version, data })),
@@ -115,7 +141,12 @@ test(`answers, holders and events agree in ${RUNS} random sequences`, async () =
         const holders = await deps.redis.hgetall(keys.holders(owner, couponName));
         assert.equal(
           holders,
-          Object.fromEntries(coupon.holders.map((customer, place) => [customer, String(place + 2)])),
+          Object.fromEntries(
+            coupon.holders.map(({ customer, idempotencyKey }, place) => [
+              customer,
+              `${place + 2} ${idempotencyKey}`.trimEnd(),
+            ]),
+          ),
         );
         const [left, version] = await deps.redis.hmget(keys.coupon(owner, couponName), 'left', 'version');
         assert.is(Number(left), coupon.amount - coupon.holders.length);

@@ -59,7 +59,8 @@ test('a seller may not grab', async () => {
 
 test('one call decides for several customers in their order, each at most once', async () => {
   await givenCoupon(system, 'ann', 'list', 2);
-  const outcomes = await decideGrabs(system, { seller: 'ann', name: 'list' }, ['bob', 'bob', 'eve', 'zoe']);
+  const asked = ['bob', 'bob', 'eve', 'zoe'].map((customer) => ({ customer, idempotencyKey: '' }));
+  const outcomes = await decideGrabs(system, { seller: 'ann', name: 'list' }, asked);
   assert.equal(outcomes, ['grabbed', 'already-grabbed', 'grabbed', 'sold-out']);
 });
 

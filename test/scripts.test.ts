@@ -14,7 +14,7 @@ const listed = (source: string, kind: 'KEYS' | 'ARGV') =>
 test('there are scripts', () => {
   assert.equal(
     readScripts().map(({ name }) => name),
-    ['createCoupon', 'deadLetter', 'grabCoupon', 'restoreCoupon'],
+    ['claimIdempotencyKey', 'createCoupon', 'deadLetter', 'grabCoupon', 'restoreCoupon'],
   );
 });
 

@@ -86,18 +86,76 @@ test('killed in the middle of a sale and started again, what was answered 201 is
   for (const socket of sockets(dataDir)) assert.not(await answers(socket));
 });
 
-test('with its own servers dead, it answers 503, and Ctrl-C still ends it', async () => {
+const pidIn = (dataDir: string, pidFile: string) => Number(readFileSync(join(dataDir, pidFile), 'utf8'));
+
+test('its own servers, killed, are started again: 503 meanwhile, and nothing is lost', async () => {
   const dataDir = createDataDir();
   const server = start({ DATA_DIR: dataDir });
   const url = await server.listening;
-  for (const pidFile of ['redis/redis.pid', 'mariadb/mariadb.pid']) {
-    process.kill(Number(readFileSync(join(dataDir, pidFile), 'utf8')), 'SIGKILL');
-  }
+  const client = createClient(url);
+  const ann = await client.enter('ann', 'seller');
+  const bob = await client.enter('bob', 'customer');
+  await client.create(ann, 'ann', { name: 'sea', amount: 2, stock: 5 });
+  assert.is((await client.grab(bob, 'ann', 'sea')).status, 201);
+  for (const pidFile of ['redis/redis.pid', 'mariadb/mariadb.pid']) process.kill(pidIn(dataDir, pidFile), 'SIGKILL');
   await sleep(100);
   assert.is((await fetch(`${url}/readyz`)).status, 503);
   assert.is((await fetch(`${url}/healthz`)).status, 200);
+  while ((await fetch(`${url}/readyz`)).status !== 200) await sleep(50);
+  assert.is((await client.grab(bob, 'ann', 'sea')).headers.get('grab-outcome'), 'already-grabbed');
   server.kill('SIGINT');
+  const { status, stdout } = await server.ended;
+  assert.is(status, 0);
+  assert.match(stdout, /Redis has died, starting it again/);
+  assert.match(stdout, /MariaDB has died, starting it again/);
+  for (const socket of sockets(dataDir)) assert.not(await answers(socket));
+});
+
+test('with a MySQL that stands still, SIGTERM still ends it, exit 0, and the next start has what was answered', async () => {
+  const dataDir = createDataDir();
+  const keeper = start({ DATA_DIR: dataDir });
+  await keeper.listening;
+  const own = {
+    REDIS_URL: `unix://${join(dataDir, 'redis.sock')}`,
+    MYSQL_URL: `mysql://root@localhost/seckill?socketPath=${encodeURIComponent(join(dataDir, 'mariadb.sock'))}`,
+    JWT_SECRET: secret,
+  };
+  const server = start(own);
+  const client = createClient(await server.listening);
+  const ann = await client.enter('ann', 'seller');
+  const bob = await client.enter('bob', 'customer');
+  await client.create(ann, 'ann', { name: 'sea', amount: 2, stock: 5 });
+  // When MySQL stops in its tracks, and the server is told to end with a grab that it can't put there.
+  const mariadb = pidIn(dataDir, 'mariadb/mariadb.pid');
+  process.kill(mariadb, 'SIGSTOP');
+  assert.is((await client.grab(bob, 'ann', 'sea')).status, 201);
+  server.kill('SIGTERM');
   assert.is((await server.ended).status, 0);
+  process.kill(mariadb, 'SIGCONT');
+  const again = start(own);
+  assert.is(
+    (await createClient(await again.listening).grab(bob, 'ann', 'sea')).headers.get('grab-outcome'),
+    'already-grabbed',
+  );
+  for (const program of [again, keeper]) {
+    program.kill('SIGTERM');
+    assert.is((await program.ended).status, 0);
+  }
+});
+
+test('a given Redis that would lose acknowledged grabs: one line that says why, exit 1, and no server', async () => {
+  const stores = await openTestStores();
+  const { redis, close } = await openRedis(stores.config.redisUrl, createLog('silent'));
+  await redis.config('SET', 'appendfsync', 'everysec');
+  const { status, stderr } = await start(stores.environment).ended;
+  assert.is(status, 1);
+  assert.match(stderr, /^REDIS_URL: [^\n]*appendfsync is everysec, must be always[^\n]*\n$/);
+  const unsafe = start({ ...stores.environment, ALLOW_UNSAFE_REDIS: '1' });
+  assert.is((await fetch(`${await unsafe.listening}/readyz`)).status, 200);
+  unsafe.kill('SIGTERM');
+  assert.is((await unsafe.ended).status, 0);
+  await close();
+  await stores.close();
 });
 
 test('a second process on the same data folder is refused, and the first goes on', async () => {

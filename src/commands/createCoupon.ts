@@ -3,7 +3,14 @@ import { z } from 'zod';
 import type { Claims } from '../auth.ts';
 import { keys, partitionOf } from '../infra/keys.ts';
 import { runScript } from '../infra/scripts.ts';
-import { type DecisionDeps, publishDecided, rawEntrySchema } from './decision.ts';
+import {
+  type DecisionDeps,
+  openDecision,
+  publishDecided,
+  rawEntrySchema,
+  undecided,
+  undecidedSchema,
+} from './decision.ts';
 
 export interface CreateCoupon {
   seller: string;
@@ -18,7 +25,7 @@ export interface CreateCoupon {
 const replySchema = z.union([
   z.tuple([z.literal('created'), rawEntrySchema]),
   z.tuple([z.literal('duplicate')]),
-  z.tuple([z.literal('fenced')]),
+  undecidedSchema,
 ]);
 
 /** Why this user may not create coupons for that seller; undefined when they may. */
@@ -36,13 +43,13 @@ export async function createCoupon(
   const refusal = refuseCreator(by, seller);
   if (refusal !== undefined) return refusal;
 
-  deps.gate.mustBeOpen();
+  const decision = openDecision(deps);
   const partition = partitionOf(seller, name);
   const reply = await runScript(
     deps.redis,
     'createCoupon',
     [keys.fence(partition), keys.coupon(seller, name), keys.outbox(partition)],
-    [uuidv7(), seller, name, String(amount), String(stock), description],
+    [...decision, uuidv7(), seller, name, String(amount), String(stock), description],
   );
   const [status, entry] = replySchema.parse(reply);
   switch (status) {
@@ -51,9 +58,7 @@ export async function createCoupon(
       return 'created';
     case 'duplicate':
       return 'duplicate-coupon';
-    case 'fenced':
-      return deps.fence.fenced();
     default:
-      return status satisfies never;
+      return undecided(deps, status);
   }
 }

@@ -1,22 +1,53 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { unavailable } from '../errors.ts';
 import type { Bus } from '../infra/bus.ts';
 import type { Gate } from '../infra/gate.ts';
 import type { Log } from '../infra/log.ts';
 import { decodeEntry, type RawEntry } from '../infra/outbox.ts';
+import type { OutboxLimit } from '../infra/outboxLimit.ts';
+import { COMMAND_TIMEOUT_MS } from '../infra/redis.ts';
+import type { RedisClock } from '../infra/redisClock.ts';
 import type { Fence } from '../projections/fence.ts';
 
 /** What a command handler needs to decide in Redis and to tell the rest of the system. */
 export interface DecisionDeps {
   redis: Redis;
+  clock: RedisClock;
   bus: Bus;
   gate: Gate;
   fence: Fence;
+  outboxLimit: OutboxLimit;
   log: Log;
 }
 
 /** An entry as a script replies it and as XRANGE reads it. */
 export const rawEntrySchema = z.tuple([z.string(), z.array(z.string())]);
+/** What every deciding script may answer instead of a decision. */
+export const undecidedSchema = z.tuple([z.enum(['fenced', 'late', 'full'])]);
+
+/** Throws Unavailable where a decision can't even be asked for; else the arguments that every deciding script begins with. */
+export function openDecision({ gate, outboxLimit, clock }: DecisionDeps): [deadline: string, outboxLimit: string] {
+  gate.mustBeOpen();
+  outboxLimit.mustHaveRoom();
+  return [clock.deadline(COMMAND_TIMEOUT_MS), String(outboxLimit.entries)];
+}
+
+/** Nothing was decided: throws Unavailable, and has mended what stood in the way. */
+export function undecided({ fence, outboxLimit, clock }: DecisionDeps, why: 'fenced' | 'late' | 'full'): never {
+  switch (why) {
+    case 'fenced':
+      return fence.fenced();
+    case 'full':
+      return outboxLimit.full();
+    case 'late':
+      // Either Redis was held up, or its clock was set forward: then all would be late by what was measured before.
+      clock.measure().catch(() => {});
+      throw unavailable('Redis was held up for too long');
+    default:
+      return why satisfies never;
+  }
+}
 
 /**
  * Publishes what a script has decided. The decision stands whatever happens here: its entry is in the outbox, and what

@@ -1,26 +1,45 @@
 import { z } from 'zod';
 import type { Claims } from '../auth.ts';
-import { keys, partitionOf } from '../infra/keys.ts';
+import { couponPath, keys, partitionOf } from '../infra/keys.ts';
 import { runScript } from '../infra/scripts.ts';
-import { type DecisionDeps, publishDecided, rawEntrySchema } from './decision.ts';
+import {
+  type DecisionDeps,
+  openDecision,
+  publishDecided,
+  rawEntrySchema,
+  undecided,
+  undecidedSchema,
+} from './decision.ts';
+
+/** How long an idempotency key is bound to its coupon, and a refusal kept for it. With a win the key is kept for ever. */
+const IDEMPOTENCY_TTL_SECONDS = 86_400;
 
 const outcomeSchema = z.enum(['grabbed', 'already-grabbed', 'sold-out', 'no-such-coupon']);
 export type GrabOutcome = z.infer<typeof outcomeSchema>;
 
+export interface GrabCoupon {
+  seller: string;
+  name: string;
+  /** 1 to 64 characters; empty is none. */
+  idempotencyKey?: string;
+}
+
 const replySchema = z.union([
   z.tuple([z.literal('decided'), z.array(outcomeSchema)]),
   z.tuple([z.literal('decided'), z.array(outcomeSchema), rawEntrySchema]),
-  z.tuple([z.literal('fenced')]),
+  undecidedSchema,
 ]);
+const claimSchema = z.tuple([z.enum(['claimed', 'taken'])]);
 
 /** The customer whose token it is takes one piece. When this throws, the outcome is unknown: it is never told as a refusal. */
 export async function grabCoupon(
   deps: DecisionDeps,
   by: Pick<Claims, 'sub' | 'kind'>,
-  coupon: { seller: string; name: string },
-): Promise<GrabOutcome | 'not-a-customer'> {
+  { idempotencyKey = '', ...coupon }: GrabCoupon,
+): Promise<GrabOutcome | 'not-a-customer' | 'key-of-another-coupon'> {
   if (by.kind !== 'customer') return 'not-a-customer';
-  const [outcome] = await decideGrabs(deps, coupon, [by.sub]);
+  if (idempotencyKey !== '' && !(await claimKey(deps, by.sub, idempotencyKey, coupon))) return 'key-of-another-coupon';
+  const [outcome] = await decideGrabs(deps, coupon, [{ customer: by.sub, idempotencyKey }]);
   if (outcome === undefined) throw new Error('the script decided nothing');
   return outcome;
 }
@@ -29,24 +48,42 @@ export async function grabCoupon(
 export async function decideGrabs(
   deps: DecisionDeps,
   { seller, name }: { seller: string; name: string },
-  customers: string[],
+  asked: { customer: string; idempotencyKey: string }[],
 ): Promise<GrabOutcome[]> {
-  deps.gate.mustBeOpen();
+  const decision = openDecision(deps);
   const partition = partitionOf(seller, name);
   const reply = await runScript(
     deps.redis,
     'grabCoupon',
-    [keys.fence(partition), keys.coupon(seller, name), keys.holders(seller, name), keys.outbox(partition)],
-    customers,
+    [
+      keys.fence(partition),
+      keys.coupon(seller, name),
+      keys.holders(seller, name),
+      keys.outbox(partition),
+      keys.answers(seller, name),
+    ],
+    [
+      ...decision,
+      String(IDEMPOTENCY_TTL_SECONDS),
+      ...asked.flatMap(({ customer, idempotencyKey }) => [customer, idempotencyKey]),
+    ],
   );
   const [status, outcomes, entry] = replySchema.parse(reply);
-  switch (status) {
-    case 'decided':
-      if (entry !== undefined) await publishDecided(deps, partition, entry);
-      return outcomes;
-    case 'fenced':
-      return deps.fence.fenced();
-    default:
-      return status satisfies never;
-  }
+  if (status !== 'decided') return undecided(deps, status);
+  if (entry !== undefined) await publishDecided(deps, partition, entry);
+  return outcomes;
+}
+
+/** False when the customer's key belongs to another coupon. A step of its own: two coupons rarely share a partition. */
+async function claimKey(
+  { gate, redis }: DecisionDeps,
+  customer: string,
+  idempotencyKey: string,
+  { seller, name }: { seller: string; name: string },
+): Promise<boolean> {
+  gate.mustBeOpen();
+  const claim = keys.idempotencyClaim(customer, idempotencyKey);
+  const args = [couponPath(seller, name), String(IDEMPOTENCY_TTL_SECONDS)];
+  const [status] = claimSchema.parse(await runScript(redis, 'claimIdempotencyKey', [claim], args));
+  return status === 'claimed';
 }

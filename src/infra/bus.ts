@@ -4,9 +4,10 @@ import type { Delivery } from './outbox.ts';
 
 type DeliveryOf<E extends CouponEvent> = Delivery & { events: E[] };
 
+/** `inlined` settles with the inline projections: rejected when one of them could not take the delivery. */
 export interface BusEvents {
-  CouponCreated: (delivery: DeliveryOf<CouponCreated>) => void;
-  CouponGrabbed: (delivery: DeliveryOf<CouponGrabbed>) => void;
+  CouponCreated: (delivery: DeliveryOf<CouponCreated>, inlined: Promise<void>) => void;
+  CouponGrabbed: (delivery: DeliveryOf<CouponGrabbed>, inlined: Promise<void>) => void;
 }
 
 type InlineProjection = (delivery: Delivery) => Promise<void>;
@@ -15,8 +16,8 @@ export interface Bus extends Pick<EventEmitter<BusEvents>, 'on' | 'off'> {
   /** A projection that must have the events before `publish` resolves. */
   inline(projection: InlineProjection): void;
   /**
-   * The inline projections first, then every listener. When an inline projection fails, publish rejects and no listener
-   * hears of the delivery: so nobody deletes its outbox entry, and the relay publishes it again.
+   * Starts the inline projections and tells every listener, all before it returns: from then on the delivery is in this
+   * process's memory, whatever becomes of Redis. Resolves, or rejects, with the inline projections.
    */
   publish(delivery: Delivery): Promise<void>;
 }
@@ -28,11 +29,12 @@ export function createBus(): Bus {
     on: emitter.on.bind(emitter),
     off: emitter.off.bind(emitter),
     inline: (projection) => void inline.push(projection),
-    async publish(delivery) {
-      await Promise.all(inline.map((project) => project(delivery)));
+    publish(delivery) {
+      const inlined = Promise.all(inline.map((project) => project(delivery))).then(() => {});
       const [first] = delivery.events;
       // An entry holds events of one type, which the types can't say.
-      if (first) emitter.emit(first.type, delivery as never);
+      if (first) emitter.emit(first.type, delivery as never, inlined);
+      return inlined;
     },
   };
 }

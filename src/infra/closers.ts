@@ -1,5 +1,18 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** Closes something that was opened. Called at most once. */
 export type Closer = () => Promise<void> | void;
+
+/** Closes, but waits no longer than this for something that is stuck. False when it was. */
+export async function closeWithin(ms: number, close: Closer): Promise<boolean> {
+  const limit = new AbortController();
+  const stuck = sleep(ms, false, { signal: limit.signal }).catch(() => false);
+  try {
+    return await Promise.race([Promise.resolve(close()).then(() => true), stuck]);
+  } finally {
+    limit.abort();
+  }
+}
 
 /** Remembers how to close what was just opened. */
 type Remember = (close: Closer) => void;

@@ -30,6 +30,11 @@ export const keys = {
     inPartition(partitionOf(seller, name), `coupon:${couponPath(seller, name)}`),
   holders: (seller: string, name: string) =>
     inPartition(partitionOf(seller, name), `holders:${couponPath(seller, name)}`),
+  /** Refusals that a later moment could answer otherwise, kept for the idempotency keys that got them. */
+  answers: (seller: string, name: string) =>
+    inPartition(partitionOf(seller, name), `answers:${couponPath(seller, name)}`),
+  /** The coupon that a customer's idempotency key belongs to. No username holds a `:`, so it always parts the two. */
+  idempotencyClaim: (customer: string, idempotencyKey: string) => `seckill:idempotency:${customer}:${idempotencyKey}`,
   /** Where reconcile builds a coupon's holders before they take the place of the old ones. */
   holdersBuilt: (seller: string, name: string, builder: string) =>
     inPartition(partitionOf(seller, name), `built:${builder}:${couponPath(seller, name)}`),

@@ -4,9 +4,9 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { ConfigError } from '../config.ts';
-import type { Closer } from './closers.ts';
 import { answers, type DataDir } from './dataDir.ts';
 import { findProgram } from './install.ts';
+import type { LocalServer } from './keepRunning.ts';
 import { startLocalProcess, waitForEnd } from './localProcess.ts';
 
 const DATABASE = 'seckill';
@@ -36,7 +36,7 @@ function setUp(data: string, user: string): void {
 }
 
 /** Starts the private MariaDB of this data folder, or takes over the one that a killed process left running. */
-export async function openLocalMariadb(dataDir: DataDir, program: string): Promise<{ url: string; close: Closer }> {
+export async function openLocalMariadb(dataDir: DataDir, program: string): Promise<LocalServer> {
   const folder = join(dataDir.path, 'mariadb');
   const data = join(folder, 'data');
   const socket = join(dataDir.socketDir, 'mariadb.sock');
@@ -44,7 +44,7 @@ export async function openLocalMariadb(dataDir: DataDir, program: string): Promi
   const user = userInfo().username;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const ready = () => run(socket, `CREATE DATABASE IF NOT EXISTS ${DATABASE}`);
-  if (!(await answers(socket))) {
+  const start = async () => {
     rmSync(pidFile, { force: true });
     if (!existsSync(data)) setUp(data, user);
     const settings = {
@@ -61,14 +61,13 @@ export async function openLocalMariadb(dataDir: DataDir, program: string): Promi
     const args = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
     const all = ['--no-defaults', '--skip-networking', '--skip-log-bin', ...args];
     await startLocalProcess({ program, args: all, logFile: join(folder, 'mariadb.log'), ready });
-  } else {
-    await ready();
-  }
+  };
+  await ((await answers(socket)) ? ready() : start());
   const close = async () => {
     if (!(await answers(socket))) return;
     // The connection may go before the answer comes; whether it has worked shows in the pid file.
     await run(socket, 'SHUTDOWN').catch(() => {});
     await waitForEnd(pidFile);
   };
-  return { url: `mysql://root@localhost/${DATABASE}?socketPath=${encodeURIComponent(socket)}`, close };
+  return { url: `mysql://root@localhost/${DATABASE}?socketPath=${encodeURIComponent(socket)}`, pidFile, start, close };
 }

@@ -2,8 +2,8 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import type { Closer } from './closers.ts';
 import { answers, type DataDir } from './dataDir.ts';
+import type { LocalServer } from './keepRunning.ts';
 import { startLocalProcess, waitForEnd } from './localProcess.ts';
 
 const once = (socket: string) =>
@@ -28,12 +28,12 @@ async function shutDown(socket: string): Promise<void> {
 }
 
 /** Starts the private Redis of this data folder, or takes over the one that a killed process left running. */
-export async function openLocalRedis(dataDir: DataDir, program: string): Promise<{ url: string; close: Closer }> {
+export async function openLocalRedis(dataDir: DataDir, program: string): Promise<LocalServer> {
   const folder = join(dataDir.path, 'redis');
   const socket = join(dataDir.socketDir, 'redis.sock');
   const pidFile = join(folder, 'redis.pid');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (!(await answers(socket))) {
+  const start = async () => {
     rmSync(pidFile, { force: true });
     const settings = {
       port: 0,
@@ -51,11 +51,12 @@ export async function openLocalRedis(dataDir: DataDir, program: string): Promise
     };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
     await startLocalProcess({ program, args, logFile: join(folder, 'redis.log'), ready: () => ping(socket) });
-  }
+  };
+  if (!(await answers(socket))) await start();
   const close = async () => {
     if (!(await answers(socket))) return;
     await shutDown(socket);
     await waitForEnd(pidFile);
   };
-  return { url: `unix://${socket.split('/').map(encodeURIComponent).join('/')}`, close };
+  return { url: `unix://${socket.split('/').map(encodeURIComponent).join('/')}`, pidFile, start, close };
 }

@@ -2,6 +2,7 @@ import { type Config, ConfigError, type ServerConfig } from '../config.ts';
 import { openAll } from './closers.ts';
 import { keptSecret, openDataDir } from './dataDir.ts';
 import { ensurePrograms, findProgram } from './install.ts';
+import { keepRunning } from './keepRunning.ts';
 import { openLocalMariadb } from './localMariadb.ts';
 import { openLocalRedis } from './localRedis.ts';
 
@@ -13,7 +14,7 @@ const programPath = (program: string) => {
 
 /**
  * Completes the settings: a private server of the kind for each URL that is absent, a kept secret where there is none.
- * `announce` gets a line before anything is installed.
+ * One that dies is started again. `announce` gets a line before anything is installed or started again.
  */
 export const openLocalServers = (given: Config, announce: (line: string) => void) =>
   openAll(async (remember) => {
@@ -29,11 +30,13 @@ export const openLocalServers = (given: Config, announce: (line: string) => void
       if (mysqlUrl === undefined) {
         const mariadb = await openLocalMariadb(dataDir, programPath('mariadbd'));
         remember(mariadb.close);
+        remember(keepRunning('MariaDB', mariadb, announce));
         mysqlUrl = mariadb.url;
       }
       if (redisUrl === undefined) {
         const redis = await openLocalRedis(dataDir, programPath('redis-server'));
         remember(redis.close);
+        remember(keepRunning('Redis', redis, announce));
         redisUrl = redis.url;
       }
     }

@@ -43,9 +43,15 @@ export function decodeEntry(partition: number, [id, fields]: RawEntry): Delivery
     case 'CouponGrabbed': {
       const customers = JSON.parse(String(field.customers)) as string[];
       if (customers.length === 0) throw new Error('an entry without a customer');
-      const events = customers.map((customer, place) =>
-        event(first + place, { customer, left: Number(field.left) - place }),
-      );
+      const idempotencyKeys = field.keys ? (JSON.parse(field.keys) as string[]) : [];
+      const events = customers.map((customer, place) => {
+        const idempotencyKey = idempotencyKeys[place];
+        return event(first + place, {
+          customer,
+          left: Number(field.left) - place,
+          ...(idempotencyKey ? { idempotencyKey } : {}),
+        });
+      });
       return { entry, events };
     }
     default:
@@ -83,8 +89,13 @@ export async function deleteEntries(redis: Redis, entries: readonly EntryRef[]):
 }
 
 /** Entries that MySQL doesn't have yet, over all partitions. */
-export async function outboxDepth(redis: Redis): Promise<number> {
-  const depths = await Promise.all(allPartitions.map((partition) => redis.xlen(keys.outbox(partition))));
+export const outboxDepth = (redis: Redis) => entriesIn(redis, keys.outbox);
+
+/** Entries that were set aside, over all partitions. */
+export const deadLetterCount = (redis: Redis) => entriesIn(redis, keys.deadLetters);
+
+async function entriesIn(redis: Redis, streamOf: (partition: number) => string): Promise<number> {
+  const depths = await Promise.all(allPartitions.map((partition) => redis.xlen(streamOf(partition))));
   return depths.reduce((sum, depth) => sum + depth, 0);
 }
 

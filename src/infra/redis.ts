@@ -3,7 +3,10 @@ import { ConfigError } from '../config.ts';
 import type { Closer } from './closers.ts';
 import type { Log } from './log.ts';
 
-const COMMAND_TIMEOUT_MS = 3_000;
+/** How long a command is waited for. A grab that Redis gets to later than this does nothing: its caller has heard 503 by then. */
+export const COMMAND_TIMEOUT_MS = 3_000;
+/** A connection that is silent for so long is dead, whatever TCP believes; it is replaced. */
+const SOCKET_TIMEOUT_MS = 5_000;
 
 // A command is sent once. When its reply is lost, nobody knows whether it was carried out, and sending it again would tell a
 // winner "already grabbed"; so it fails at once instead, and the caller answers 503. The settings belong together: without
@@ -13,6 +16,7 @@ const sendOnce = {
   autoResendUnfulfilledCommands: false,
   enableOfflineQueue: false,
   commandTimeout: COMMAND_TIMEOUT_MS,
+  socketTimeout: SOCKET_TIMEOUT_MS,
 };
 
 /** Opens a connection that reconnects by itself for ever. `url` is redis://, rediss:// or unix:///path/of/socket. */

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 
 const folder = new URL('../commands/lua/', import.meta.url);
 
-export type ScriptName = 'createCoupon' | 'grabCoupon' | 'deadLetter' | 'restoreCoupon';
+export type ScriptName = 'claimIdempotencyKey' | 'createCoupon' | 'grabCoupon' | 'deadLetter' | 'restoreCoupon';
 export interface Script {
   name: string;
   /** The file as it stands, header and all. */

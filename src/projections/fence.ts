@@ -8,6 +8,8 @@ import type { Log } from '../infra/log.ts';
 
 const NOT_RECONCILED = 'the write model is not reconciled with the event log';
 const RETRY_MS = 500;
+/** A flush is noticed within this time even by a process that decides nothing: others may wait for it to let go of the lease. */
+const WATCH_EVERY_MS = 500;
 
 export interface Fence {
   /** A script found no fence in Redis: shuts the gate, has the write model reconciled, and throws Unavailable. */
@@ -19,18 +21,19 @@ export interface Fence {
 /**
  * Keeps the gate shut from the loss of a Redis connection until the new one is reconciled. Nothing is sent on a connection
  * that nobody has reconciled: ioredis says `close` before it connects again, and that shuts the gate at once.
+ * `reconciled` resolves when the write model is known to be as the log has it.
  */
-export async function openFence(deps: { redis: Redis; gate: Gate; reconcile: () => Promise<void>; log: Log }) {
-  const { redis, gate, reconcile, log } = deps;
+export async function openFence(deps: { redis: Redis; gate: Gate; reconciled: () => Promise<void>; log: Log }) {
+  const { redis, gate, reconciled, log } = deps;
   let connection = 1;
   let closed = false;
   let running = false;
 
   const once = async () => {
-    const reconciled = connection;
-    await reconcile();
+    const current = connection;
+    await reconciled();
     // The connection that was reconciled may be gone by now; then the next round opens the gate.
-    if (reconciled === connection) gate.clear(NOT_RECONCILED);
+    if (current === connection) gate.clear(NOT_RECONCILED);
   };
   const untilOpen = async () => {
     while (!closed && redis.status === 'ready' && gate.isShutFor(NOT_RECONCILED)) {
@@ -68,9 +71,14 @@ export async function openFence(deps: { redis: Redis; gate: Gate; reconcile: () 
       if ((await redis.exists(keys.marker)) === 0) fence.fenced();
     },
   };
+  const watch = setInterval(() => {
+    // What it throws is said where the gate is shut.
+    if (!gate.isShutFor(NOT_RECONCILED)) fence.mustStand().catch(() => {});
+  }, WATCH_EVERY_MS);
   // Not waited for: a reconcile that is under way ends when the relay, which is closed next, lets go of it.
   const close: Closer = () => {
     closed = true;
+    clearInterval(watch);
   };
   return { fence, close };
 }

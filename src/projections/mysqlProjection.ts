@@ -5,25 +5,16 @@ import type { Closer } from '../infra/closers.ts';
 import type { Log } from '../infra/log.ts';
 import type { Mysql } from '../infra/mysql.ts';
 import { isLockConflict, isRowRefused } from '../infra/mysqlErrors.ts';
-import {
-  type Delivery,
-  deleteEntries,
-  type EntryRef,
-  entryKey,
-  hasCreation,
-  moveToDeadLetters,
-} from '../infra/outbox.ts';
+import { type Delivery, deleteEntries, type EntryRef, hasCreation, moveToDeadLetters } from '../infra/outbox.ts';
 import { applyBatch } from './applyBatch.ts';
+import { createDeliveryQueue, type Queued } from './deliveryQueue.ts';
 
-const MAX_BATCH_EVENTS = 1_000;
-const MAX_QUEUED_EVENTS = 20_000;
-/** A description may be long and is sent twice, with quotes escaped; the server takes 16 MiB a packet or more. */
-const MAX_BATCH_TEXT = 1_000_000;
-const MAX_QUEUED_TEXT = 20_000_000;
 const MAX_LOCK_RETRIES = 20;
-/** How long an entry may be refused, or be early, before it is set aside; until then the relay brings it again and again. */
+/** How long an entry may be refused, or be early, before it is set aside. */
 const PATIENCE_MS = 10_000;
 const LONGEST_PAUSE_MS = 1_000;
+/** Between two tries at what was put off, while there is nothing else to do. */
+const PUT_OFF_PAUSE_MS = 50;
 
 export interface MysqlProjection {
   /** Whether this process is about to apply the entry, so that the relay need not bring it. */
@@ -36,102 +27,96 @@ export interface MysqlProjection {
 
 /**
  * The asynchronous projection: gathers what the bus publishes while a transaction runs, and applies it with the next one.
- * An outbox entry is deleted after the COMMIT that holds its events. Closing applies what is queued, once.
+ * An outbox entry is deleted after the COMMIT that holds its events. What can't be deleted (Redis is away, a view could not
+ * be written) stays in the outbox and comes again by the relay; MySQL doesn't wait for it. Closing applies what is queued, once.
  */
 export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redis; log: Log }) {
   const { bus, mysql, redis, log } = deps;
-  const queue = new Map<string, Delivery>();
-  const refusedSince = new Map<string, number>();
-  let queuedEvents = 0;
-  let queuedText = 0;
+  const queue = createDeliveryQueue();
   let closing = false;
   let wake = () => {};
 
-  const hasRoom = () => queuedEvents < MAX_QUEUED_EVENTS && queuedText < MAX_QUEUED_TEXT;
-  const enqueue = (delivery: Delivery) => {
-    const key = entryKey(delivery.entry);
-    if (!hasRoom() || queue.has(key)) return;
-    queue.set(key, delivery);
-    queuedEvents += delivery.events.length;
-    queuedText += textOf(delivery);
-    wake();
-  };
-  const leaveQueue = (delivery: Delivery) => {
-    if (!queue.delete(entryKey(delivery.entry))) return;
-    queuedEvents -= delivery.events.length;
-    queuedText -= textOf(delivery);
+  const enqueue = (delivery: Delivery, inlined: Promise<void>) => {
+    // Who publishes hears of it; here it is looked at after the COMMIT.
+    inlined.catch(() => {});
+    if (queue.add(delivery, inlined)) wake();
   };
 
-  const nextBatch = () => {
-    const batch: Delivery[] = [];
-    let events = 0;
-    let text = 0;
-    for (const delivery of queue.values()) {
-      events += delivery.events.length;
-      text += textOf(delivery);
-      if (batch.length > 0 && (events > MAX_BATCH_EVENTS || text > MAX_BATCH_TEXT)) break;
-      batch.push(delivery);
-    }
-    return batch;
-  };
-
-  const setAside = async ({ entry, events }: Delivery, reason: string) => {
+  const setAside = async (queued: Queued, reason: string) => {
+    const { entry, events } = queued.delivery;
     log.error(
       { entry: entry.id, partition: entry.partition, events, reason },
       'dead letter: an event can not be applied',
     );
     await moveToDeadLetters(redis, entry, reason);
-    refusedSince.delete(entryKey(entry));
+    queue.remove(queued);
   };
-  const tryAgainLater = async (delivery: Delivery, reason: string) => {
-    const key = entryKey(delivery.entry);
-    // Entries that another process applied in the meantime are never heard of again.
-    if (refusedSince.size > MAX_QUEUED_EVENTS) refusedSince.clear();
-    const since = refusedSince.get(key) ?? performance.now();
-    refusedSince.set(key, since);
-    if (performance.now() - since > PATIENCE_MS) await setAside(delivery, reason);
+  // It stays in the queue: should Redis lose its outbox now, this process still knows of the event.
+  const putOff = async (queued: Queued, reason: string, waitsForCreation = false) => {
+    queue.putOff(queued);
+    if (performance.now() - (queued.putOffSince ?? 0) <= PATIENCE_MS) return;
+    // As long as its creation is in the outbox as well, a grab waits for it, however long that takes.
+    if (waitsForCreation && (await hasCreation(redis, queued.delivery))) queued.putOffSince = performance.now();
+    else await setAside(queued, reason);
   };
 
-  // Rejects when MySQL or Redis is at fault; then nothing has left the queue but what was committed.
-  const apply = async (batch: Delivery[]): Promise<void> => {
+  const deleteCommitted = async (committed: Queued[]) => {
+    const views = await Promise.allSettled(committed.map(({ inlined }) => inlined));
+    const entries = committed.flatMap(({ delivery }, place) =>
+      views[place]?.status === 'fulfilled' ? [delivery.entry] : [],
+    );
+    await deleteEntries(redis, entries).catch((err) => log.warn({ err }, 'committed entries stay in the outbox'));
+  };
+
+  // Rejects when MySQL is at fault, or Redis where a dead letter needs it. Resolves to how many deliveries MySQL has now.
+  const apply = async (batch: Queued[]): Promise<number> => {
     try {
-      const { committed, early, damaged } = await withLockRetries(() => applyBatch(mysql, batch));
-      await deleteEntries(
-        redis,
-        committed.map(({ entry }) => entry),
+      const applied = await withLockRetries(() =>
+        applyBatch(
+          mysql,
+          batch.map(({ delivery }) => delivery),
+        ),
       );
-      for (const { entry } of committed) refusedSince.delete(entryKey(entry));
-      for (const delivery of early) {
-        // As long as its creation is in the outbox as well, a grab waits for it, however long that takes.
-        const waits = await hasCreation(redis, delivery);
-        if (!waits) await tryAgainLater(delivery, 'a grab of a coupon that was never created');
-      }
-      for (const delivery of damaged) await setAside(delivery, 'the log has another event of this version');
+      const within = (deliveries: Delivery[]) => {
+        const wanted = new Set(deliveries);
+        return batch.filter(({ delivery }) => wanted.has(delivery));
+      };
+      const committed = within(applied.committed);
+      for (const queued of committed) queue.remove(queued);
+      await deleteCommitted(committed);
+      for (const queued of within(applied.early))
+        await putOff(queued, 'a grab of a coupon that was never created', true);
+      for (const queued of within(applied.damaged)) await setAside(queued, 'the log has another event of this version');
+      return committed.length;
     } catch (error) {
       if (!isRowRefused(error)) throw error;
-      const [only, another] = batch;
       // One by one, to find the entry that can't be applied and let the others through.
-      if (another !== undefined) for (const delivery of batch) await apply([delivery]);
+      let count = 0;
+      if (batch.length > 1) for (const queued of batch) count += await apply([queued]);
       // A duplicate may also be another process that applied the same entry at this moment: the next attempt sees it.
-      else if (only !== undefined) await tryAgainLater(only, (error as Error).message);
+      else for (const queued of batch) await putOff(queued, (error as Error).message);
+      return count;
     }
-    batch.forEach(leaveQueue);
   };
 
   const run = async () => {
-    for (let failures = 0; !(closing && queue.size === 0); ) {
-      if (queue.size === 0) {
+    for (let failures = 0; !(closing && queue.isEmpty()); ) {
+      if (queue.isEmpty()) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
         continue;
       }
       try {
-        await apply(nextBatch());
+        const count = await apply(queue.nextBatch());
         failures = 0;
+        if (count > 0) continue;
+        // Nothing but what has to wait for another process; it is in the outbox for whoever comes.
+        if (closing) return;
+        await sleep(PUT_OFF_PAUSE_MS);
       } catch (err) {
         // The entries are in the outbox whatever happens: whoever starts next applies them.
-        log.warn({ err, queuedEvents }, 'the MySQL projection waits');
+        log.warn({ err, queuedEvents: queue.size() }, 'the MySQL projection waits');
         if (closing) return;
         await sleep(Math.min(100 * 2 ** failures++, LONGEST_PAUSE_MS));
       }
@@ -142,10 +127,10 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
   bus.on('CouponGrabbed', enqueue);
   const running = run();
   const projection: MysqlProjection = {
-    isQueued: (entry) => queue.has(entryKey(entry)),
-    hasRoom,
+    isQueued: queue.has,
+    hasRoom: queue.hasRoom,
     async idle() {
-      while (queue.size > 0) {
+      while (!queue.isEmpty()) {
         if (closing) throw new Error('the MySQL projection closes');
         await sleep(5);
       }
@@ -158,10 +143,6 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
   };
   return { projection, close };
 }
-
-/** Characters of the one field that may be long. */
-const textOf = ({ events }: Delivery) =>
-  events.reduce((sum, event) => sum + (event.type === 'CouponCreated' ? event.data.description.length : 0), 0);
 
 async function withLockRetries<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {

@@ -4,10 +4,13 @@ import { z } from 'zod';
 import { ConfigError } from '../config.ts';
 import type { CouponCreated, CouponGrabbed } from '../events.ts';
 import { allPartitions, keys, PARTITIONS } from '../infra/keys.ts';
+import type { Lease } from '../infra/lease.ts';
 import type { Log } from '../infra/log.ts';
 import type { Mysql } from '../infra/mysql.ts';
+import type { RedisClock } from '../infra/redisClock.ts';
 import { runScript } from '../infra/scripts.ts';
 import { bytesToId, type EventRow, eventColumns, rowToEvent } from './eventRows.ts';
+import type { MysqlProjection } from './mysqlProjection.ts';
 import { projectToViews } from './redisViews.ts';
 import type { Relay } from './relay.ts';
 
@@ -20,18 +23,53 @@ const restoreReplySchema = z.tuple([z.enum(['restored', 'kept', 'incomplete'])])
 /** The log contradicts itself or Redis: nothing may be decided before somebody has looked. */
 export class DamageError extends Error {}
 
+interface ReconcileDeps {
+  redis: Redis;
+  mysql: Mysql;
+  clock: RedisClock;
+  lease: Lease;
+  projection: MysqlProjection;
+  relay: Relay;
+  log: Log;
+}
+
 /**
- * Makes sure that Redis is not behind the log, and mends what is, before the first decision on a new connection.
+ * Makes sure that Redis is not behind the log, and mends what is, before the first decision on a new connection. When this
+ * resolves, the process shares the lease and the marker stands. Rejects, to be tried again, when anything is at fault.
+ */
+export async function ensureReconciled(deps: ReconcileDeps): Promise<void> {
+  const { redis, clock, lease, projection } = deps;
+  await clock.measure();
+  await checkPartitions(redis);
+  if (!(await isReconciled(redis))) {
+    // What this process was told by a Redis that is no more has to be in MySQL before anybody compares.
+    await projection.idle();
+    await lease.alone(async () => {
+      // Whoever had the lease before may have done it.
+      if (!(await isReconciled(redis))) await reconcile(deps);
+    });
+  }
+  await lease.share();
+  if (!(await isReconciled(redis))) throw new Error('Redis was emptied or restarted after reconcile');
+}
+
+/**
  * The marker, which is written last, holds the run id of the Redis that was reconciled: a restart changes the id, and a
  * flush or an older file takes the marker away.
  */
-export async function reconcile(deps: { redis: Redis; mysql: Mysql; relay: Relay; log: Log }): Promise<void> {
-  const { redis, mysql, relay, log } = deps;
-  const runId = await readRunId(redis);
-  const fences = await Promise.all(allPartitions.map((partition) => redis.exists(keys.fence(partition))));
-  if ((await redis.get(keys.marker)) === runId && !fences.includes(0)) return checkPartitions(redis);
+async function isReconciled(redis: Redis): Promise<boolean> {
+  const [runId, marker, ...fences] = await Promise.all([
+    readRunId(redis),
+    redis.get(keys.marker),
+    ...allPartitions.map((partition) => redis.exists(keys.fence(partition))),
+  ]);
+  return marker === runId && !fences.includes(0);
+}
 
+/** Compares and mends. Only one process does this at a time, and none decides meanwhile. */
+async function reconcile({ redis, mysql, relay, log }: ReconcileDeps): Promise<void> {
   const started = Date.now();
+  const runId = await readRunId(redis);
   // A flush while we work takes this key away, and what was restored before it as well.
   const witness = keys.reconciling(randomUUID());
   await redis.set(witness, runId, 'EX', WITNESS_TTL_SECONDS);
@@ -39,6 +77,8 @@ export async function reconcile(deps: { redis: Redis; mysql: Mysql; relay: Relay
     if ((await redis.exists(witness)) === 0) throw new Error('Redis was emptied during reconcile');
   };
   await checkPartitions(redis);
+  // After a restart they are still there, and must not let anybody decide in between.
+  await Promise.all(allPartitions.map((partition) => redis.del(keys.fence(partition))));
   await relay.drain();
   const users = await restoreUserViews(redis, mysql);
   const restored = await restoreCoupons(redis, mysql);
@@ -115,6 +155,10 @@ async function restoreCoupons(redis: Redis, mysql: Mysql): Promise<{ coupons: nu
   }
 }
 
+/** As the grab script writes it. */
+const holderValue = (version: number, { idempotencyKey }: CouponGrabbed['data']) =>
+  idempotencyKey === undefined ? String(version) : `${version} ${idempotencyKey}`;
+
 /** Builds a coupon beside the one in Redis from its events, then puts it in its place unless that one is ahead by then. */
 async function rebuildCoupon(redis: Redis, mysql: Mysql, row: CouponRow): Promise<void> {
   const [seller, name] = [row.seller.toString(), row.name.toString()];
@@ -137,7 +181,7 @@ async function rebuildCoupon(redis: Redis, mysql: Mysql, row: CouponRow): Promis
     if (first?.type === 'CouponCreated') created = first;
     const grabs = events.filter((event): event is CouponGrabbed => event.type === 'CouponGrabbed');
     if (grabs.length > 0) {
-      await redis.hset(built, ...grabs.flatMap((grab) => [grab.data.customer, grab.version]));
+      await redis.hset(built, ...grabs.flatMap(({ data, version }) => [data.customer, holderValue(version, data)]));
       await redis.expire(built, BUILDER_TTL_SECONDS);
     }
     await projectToViews(redis, events);

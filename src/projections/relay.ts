@@ -8,8 +8,6 @@ import { decodeEntry, moveToDeadLetters, type RawEntry, readOutbox } from '../in
 import type { MysqlProjection } from './mysqlProjection.ts';
 
 const SWEEP_EVERY_MS = 1_000;
-/** Younger entries are on their way in the process that decided them. */
-const LEFT_BEHIND_AFTER_MS = 2_000;
 const DRAIN_LIMIT_MS = 15_000;
 const PAGE = 500;
 
@@ -57,13 +55,18 @@ export function startRelay(deps: { redis: Redis; bus: Bus; projection: MysqlProj
     }
   };
 
-  const drainPartition = async (partition: number, limit: number) => {
+  const newestOf = async (partition: number) => {
     const [newest] = (await redis.xrevrange(keys.outbox(partition), '+', '-', 'COUNT', 1)) as RawEntry[];
+    return newest?.[0];
+  };
+
+  const drainPartition = async (partition: number, limit: number) => {
+    const newest = await newestOf(partition);
     if (newest === undefined) return;
     for (;;) {
       if (closing) throw new Error('the relay closes');
-      await sweep(partition, newest[0]);
-      const [oldest] = await readOutbox(redis, partition, '-', newest[0], 1);
+      await sweep(partition, newest);
+      const [oldest] = await readOutbox(redis, partition, '-', newest, 1);
       if (oldest === undefined) return;
       if (performance.now() > limit) return log.error({ partition, oldest }, 'the outbox does not drain');
       await sleep(20);
@@ -71,12 +74,19 @@ export function startRelay(deps: { redis: Redis; bus: Bus; projection: MysqlProj
   };
 
   const run = async () => {
-    // At the start everything is left behind: this process has decided nothing yet.
-    for (let first = true; !closing; first = false) {
+    // At the start everything is left behind: this process has decided nothing yet. Later it is what was there at the last
+    // sweep but one; anything younger is on its way in the process that decided it. No clock is asked: it might be set back.
+    let leftBehind: (string | undefined)[] = allPartitions.map(() => '+');
+    let younger: (string | undefined)[] = [];
+    while (!closing) {
       try {
-        const [seconds] = await redis.time();
-        const to = first ? '+' : String(Number(seconds) * 1_000 - LEFT_BEHIND_AFTER_MS);
-        for (const partition of allPartitions) await sweep(partition, to);
+        const newest = await Promise.all(allPartitions.map(newestOf));
+        for (const partition of allPartitions) {
+          const to = leftBehind[partition];
+          if (to !== undefined) await sweep(partition, to);
+        }
+        leftBehind = younger;
+        younger = newest;
       } catch (err) {
         log.warn({ err }, 'the relay waits');
       }

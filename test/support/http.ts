@@ -10,23 +10,25 @@ export interface Client {
   send(
     method: string,
     path: string,
-    options?: { token?: string; json?: unknown; raw?: string; type?: string },
+    options?: { token?: string; json?: unknown; raw?: string; type?: string; key?: string },
   ): Promise<Answer>;
   register(username: string, kind: 'customer' | 'seller', password?: string): Promise<Answer>;
   /** The token of a user, who is registered first. */
   enter(username: string, kind: 'customer' | 'seller'): Promise<string>;
   create(token: string, seller: string, coupon: object): Promise<Answer>;
-  grab(token: string, seller: string, name: string): Promise<Answer>;
+  /** `key`: the Idempotency-Key. */
+  grab(token: string, seller: string, name: string, key?: string): Promise<Answer>;
   list(token: string, username: string, query?: string): Promise<Answer>;
 }
 
 export function createClient(url: string): Client {
   const client: Client = {
-    async send(method, path, { token, json, raw, type = 'application/json' } = {}) {
+    async send(method, path, { token, json, raw, type = 'application/json', key } = {}) {
       const body = json === undefined ? raw : JSON.stringify(json);
       const headers = {
         ...(token === undefined ? {} : { authorization: token }),
         ...(body === undefined ? {} : { 'content-type': type }),
+        ...(key === undefined ? {} : { 'idempotency-key': key }),
       };
       const response = await fetch(`${url}${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
       const text = await response.text();
@@ -41,8 +43,11 @@ export function createClient(url: string): Client {
     },
     create: (token, seller, json) =>
       client.send('POST', `/api/users/${encodeURIComponent(seller)}/coupons`, { token, json }),
-    grab: (token, seller, name) =>
-      client.send('PATCH', `/api/users/${encodeURIComponent(seller)}/coupons/${encodeURIComponent(name)}`, { token }),
+    grab: (token, seller, name, key) =>
+      client.send('PATCH', `/api/users/${encodeURIComponent(seller)}/coupons/${encodeURIComponent(name)}`, {
+        token,
+        ...(key === undefined ? {} : { key }),
+      }),
     list: (token, username, query = '') =>
       client.send('GET', `/api/users/${encodeURIComponent(username)}/coupons${query}`, { token }),
   };

@@ -1,35 +1,34 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 
-/** Stands between the system and its Redis, and can lose a reply: the command is carried out, the connection goes. */
-export async function openLossyProxy(redisUrl: string, folder: string) {
-  const { pathname } = new URL(redisUrl);
+/** Stands between the system and a store, and can lose a reply: the command is carried out, the connection goes. */
+export async function openLossyProxy(storeSocket: string, folder: string) {
   const sockets = new Set<Socket>();
   let loseReplyTo: string | undefined;
   const server = createServer((client) => {
-    const redis = connect(decodeURIComponent(pathname));
+    const store = connect(storeSocket);
     let losing = false;
-    for (const socket of [client, redis]) {
+    for (const socket of [client, store]) {
       sockets.add(socket);
       socket.on('error', () => {}).on('close', () => sockets.delete(socket));
     }
     client.on('data', (command) => {
       losing ||= loseReplyTo !== undefined && command.includes(loseReplyTo);
-      redis.write(command);
+      store.write(command);
     });
-    redis.on('data', (reply) => {
+    store.on('data', (reply) => {
       if (!losing) return client.write(reply);
       loseReplyTo = undefined;
       client.destroy();
-      return redis.destroy();
+      return store.destroy();
     });
-    client.on('close', () => redis.destroy());
-    redis.on('close', () => client.destroy());
+    client.on('close', () => store.destroy());
+    store.on('close', () => client.destroy());
   });
   const path = join(folder, 'proxy.sock');
   await new Promise<void>((resolve) => server.listen(path, resolve));
   return {
-    url: `unix://${path}`,
+    socket: path,
     /** The reply to the next command that holds this text never arrives. */
     loseReply: (text: string) => {
       loseReplyTo = text;

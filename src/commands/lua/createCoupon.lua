@@ -5,25 +5,31 @@ KEYS[1] fence: exists while the partition is reconciled
 KEYS[2] coupon: hash
 KEYS[3] outbox: stream
 
-ARGV[1] id: the coupon's UUIDv7
-ARGV[2] seller
-ARGV[3] name
-ARGV[4] amount: pieces, decimal digits
-ARGV[5] stock: face value, decimal digits
-ARGV[6] description
+ARGV[1] deadline: microseconds since 1970 on the clock of Redis
+ARGV[2] outboxLimit: entries, decimal digits
+ARGV[3] id: the coupon's UUIDv7
+ARGV[4] seller
+ARGV[5] name
+ARGV[6] amount: pieces, decimal digits
+ARGV[7] stock: face value, decimal digits
+ARGV[8] description
 
 Replies
   {'created', {entry id, {field, value, ...}}}
   {'duplicate'}
   {'fenced'}: nothing was decided, the write model must be reconciled first
+  {'late'}: nothing was decided, whoever asked has stopped waiting
+  {'full'}: nothing was decided, the outbox can't take another entry
 ]]
 -- @include now
 -- @include append-event
+-- @include undecided
 
 local fence, coupon, outbox = KEYS[1], KEYS[2], KEYS[3]
-local id, seller, name, amount, stock, description = unpack(ARGV)
+local deadline, outboxLimit, id, seller, name, amount, stock, description = unpack(ARGV)
 
-if redis.call('EXISTS', fence) == 0 then return { 'fenced' } end
+local why = undecided(fence, outbox, deadline, outboxLimit)
+if why then return { why } end
 if redis.call('EXISTS', coupon) == 1 then return { 'duplicate' } end
 
 -- XADD is the first write: Redis does not roll back, and what is not in the outbox must not be in the coupon.

@@ -1,0 +1,12 @@
+import type { Knex } from 'knex';
+
+// One row that nobody changes: who decides holds it shared, who reconciles holds it alone (see src/infra/lease.ts).
+export async function up(knex: Knex): Promise<void> {
+  await knex.raw('CREATE TABLE IF NOT EXISTS lease (id TINYINT UNSIGNED NOT NULL PRIMARY KEY) ENGINE=InnoDB');
+  const [row] = await knex('lease').where({ id: 1 });
+  if (row === undefined) await knex('lease').insert({ id: 1 });
+}
+
+export async function down(knex: Knex): Promise<void> {
+  await knex.schema.dropTableIfExists('lease');
+}
