@@ -63,7 +63,7 @@ test('a COMMIT whose reply was lost is applied once', async () => {
   await givenCoupon(system, 'ann', 'commit', 5);
   await settled(system);
   for (const who of ['bob', 'kim', 'zoe']) {
-    mysqlProxy.loseReply('COMMIT');
+    mysqlProxy.loseReply('COMMIT;');
     assert.is(await grabCoupon(system, customer(who), { seller: 'ann', name: 'commit' }), 'grabbed');
     await settled(system);
   }
