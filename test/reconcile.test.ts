@@ -6,8 +6,10 @@ import { grabCoupon } from '../src/commands/grabCoupon.ts';
 import { registerUser } from '../src/commands/registerUser.ts';
 import { keys } from '../src/infra/keys.ts';
 import { createLog } from '../src/infra/log.ts';
+import { eventToRow } from '../src/projections/eventRows.ts';
 import { listCoupons } from '../src/queries/listCoupons.ts';
 import { openSystem } from '../src/system.ts';
+import { grabbed } from './support/events.ts';
 import { customer, givenCoupon, openTestSystem, settled } from './support/system.ts';
 
 const { system, config, close } = await openTestSystem();
@@ -158,6 +160,30 @@ test('a flush in the middle of reconcile starts it again', async () => {
     }
     await assertSame(before);
   }
+});
+
+test('a coupon whose log has a gap is answered 503 and counted, and the others are sold', async () => {
+  await givenCoupon(system, 'ann', 'gap', 9);
+  await settled(system);
+  const { id = '' } = await redis.hgetall(keys.coupon('ann', 'gap'));
+  // Given an event of version 3 in the log, and none of version 2.
+  await system.mysql('event_log').insert(eventToRow(grabbed({ id, seller: 'ann', name: 'gap' }, 3, 'bob', 7)));
+  await system.mysql('coupons').where({ name: 'gap' }).update({ version: 3, pieces_left: 7 });
+  for (let round = 0; round < 2; round++) {
+    await redis.del(keys.marker);
+    await rejects(() => system.fence.mustStand());
+    await untilOpen();
+    await rejects(() => grab('bob', 'gap'), /events of this coupon are damaged/);
+    assert.match(await system.metrics.text(), /^seckill_damaged_coupons 1$/m);
+    assert.is(await grab(`new customer ${round}`, 'untouched'), 'grabbed');
+  }
+  // When somebody has found the event, it is sold again.
+  await system.mysql('event_log').insert(eventToRow(grabbed({ id, seller: 'ann', name: 'gap' }, 2, 'eve', 8)));
+  await redis.del(keys.marker);
+  await rejects(() => system.fence.mustStand());
+  await untilOpen();
+  assert.is(await grab('bob', 'gap'), 'already-grabbed');
+  assert.match(await system.metrics.text(), /^seckill_damaged_coupons 0$/m);
 });
 
 test('data of another number of partitions is refused', async () => {

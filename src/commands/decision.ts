@@ -24,7 +24,7 @@ export interface DecisionDeps {
 /** An entry as a script replies it and as XRANGE reads it. */
 export const rawEntrySchema = z.tuple([z.string(), z.array(z.string())]);
 /** What every deciding script may answer instead of a decision. */
-export const undecidedSchema = z.tuple([z.enum(['fenced', 'late', 'full'])]);
+export const undecidedSchema = z.tuple([z.enum(['fenced', 'late', 'full', 'damaged'])]);
 
 /** Throws Unavailable where a decision can't even be asked for; else the arguments that every deciding script begins with. */
 export function openDecision({ gate, outboxLimit, clock }: DecisionDeps): [deadline: string, outboxLimit: string] {
@@ -34,7 +34,7 @@ export function openDecision({ gate, outboxLimit, clock }: DecisionDeps): [deadl
 }
 
 /** Nothing was decided: throws Unavailable, and has mended what stood in the way. */
-export function undecided({ fence, outboxLimit, clock }: DecisionDeps, why: 'fenced' | 'late' | 'full'): never {
+export function undecided({ fence, outboxLimit, clock }: DecisionDeps, why: z.infer<typeof undecidedSchema>[0]): never {
   switch (why) {
     case 'fenced':
       return fence.fenced();
@@ -44,6 +44,8 @@ export function undecided({ fence, outboxLimit, clock }: DecisionDeps, why: 'fen
       // Either Redis was held up, or its clock was set forward: then all would be late by what was measured before.
       clock.measure().catch(() => {});
       throw unavailable('Redis was held up for too long');
+    case 'damaged':
+      throw unavailable('the events of this coupon are damaged');
     default:
       return why satisfies never;
   }

@@ -20,6 +20,8 @@ const inPartition = (partition: number, rest: string) => `seckill:{${partition}}
 export const keys = {
   partitions: 'seckill:partitions',
   marker: 'seckill:marker',
+  /** Set of the coupons, as seller/name, whose log is damaged. */
+  damagedCoupons: 'seckill:damaged-coupons',
   /** Exists while a process reconciles. */
   reconciling: (run: string) => `seckill:reconciling:${run}`,
   /** Exists while the partition's write model is reconciled. FLUSHALL takes it away, and the scripts then decide nothing. */

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Gate } from './gate.ts';
+import { keys } from './keys.ts';
 import { deadLetterCount, outboxDepth } from './outbox.ts';
 import type { OutboxLimit } from './outboxLimit.ts';
 import type { RedisSafety } from './redisSafety.ts';
@@ -44,6 +45,9 @@ export function createMetrics(deps: {
   gauge('seckill_outbox_limit', 'Outbox entries at which grabs are answered 503', () => outboxLimit.entries);
   gauge('seckill_outbox_full', '1 while grabs are answered 503 because of it', () => (outboxLimit.isFull() ? 1 : 0));
   gauge('seckill_dead_letters', 'Entries that could not be applied. Alarm above 0', () => deadLetterCount(redis));
+  gauge('seckill_damaged_coupons', 'Coupons whose log has a gap. Alarm above 0', () =>
+    redis.scard(keys.damagedCoupons),
+  );
   gauge('seckill_redis_unsafe', '1 when Redis may lose what it acknowledged. Alarm', () => (safety.isUnsafe() ? 1 : 0));
 
   return {

@@ -18,6 +18,7 @@ Replies
   {'fenced'}: nothing was decided, the write model must be reconciled first
   {'late'}: nothing was decided, whoever asked has stopped waiting
   {'full'}: nothing was decided, the outbox can't take another entry
+  {'damaged'}: nothing was decided, the log of this coupon has a gap that somebody must look at
 ]]
 -- @include now
 -- @include digits
@@ -30,7 +31,9 @@ local deadline, outboxLimit, answersTtl = ARGV[1], ARGV[2], ARGV[3]
 local why = undecided(fence, outbox, deadline, outboxLimit)
 if why then return { why } end
 
-local id, seller, name, left, version = unpack(redis.call('HMGET', coupon, 'id', 'seller', 'name', 'left', 'version'))
+local id, seller, name, left, version, damaged = unpack(redis.call('HMGET', coupon,
+  'id', 'seller', 'name', 'left', 'version', 'damaged'))
+if damaged then return { 'damaged' } end
 left, version = tonumber(left), tonumber(version)
 
 -- The key of a win is kept with the holder and in the event: a 201 can be asked for again for ever, even after Redis was rebuilt.

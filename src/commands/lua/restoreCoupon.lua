@@ -22,8 +22,8 @@ Replies
 local coupon, holders, built = KEYS[1], KEYS[2], KEYS[3]
 local id, seller, name, amount, stock, description, left, version = unpack(ARGV)
 
-local current = redis.call('HGET', coupon, 'version')
-if current and tonumber(current) >= tonumber(version) then
+local current, damaged = unpack(redis.call('HMGET', coupon, 'version', 'damaged'))
+if current and tonumber(current) >= tonumber(version) and not damaged then
   redis.call('UNLINK', built)
   return { 'kept' }
 end
