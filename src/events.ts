@@ -14,26 +14,43 @@ const common = {
   occurredAt: wholeNumber,
 };
 
-export const couponEventSchema = z.discriminatedUnion('type', [
-  z.object({
-    ...common,
-    type: z.literal('CouponCreated'),
-    data: z.object({ amount: wholeNumber.min(1), stock: wholeNumber, description: z.string() }),
-  }),
-  z.object({
-    ...common,
-    type: z.literal('CouponGrabbed'),
-    /** `left`: pieces left after this grab. `idempotencyKey`: the one that the winning request came with, if any. */
-    data: z.object({ customer: z.string().min(1), left: wholeNumber, idempotencyKey: z.string().min(1).optional() }),
-  }),
-]);
+const couponCreated = z.object({
+  ...common,
+  type: z.literal('CouponCreated'),
+  data: z.object({ amount: wholeNumber.min(1), stock: wholeNumber, description: z.string() }),
+});
+const couponGrabbed = z.object({
+  ...common,
+  type: z.literal('CouponGrabbed'),
+  /** `left`: pieces left after this grab. `idempotencyKey`: the one that the winning request came with, if any. */
+  data: z.object({ customer: z.string().min(1), left: wholeNumber, idempotencyKey: z.string().min(1).optional() }),
+});
+/**
+ * Nobody got a piece by this version; `left` is how many there are. Reconcile writes it where Redis lost what it had decided
+ * and told nobody (see src/projections/recountPieces.ts).
+ */
+const piecesRecounted = z.object({
+  ...common,
+  type: z.literal('PiecesRecounted'),
+  data: z.object({ left: wholeNumber }),
+});
 
+/** What a script decides: such events are in the outbox and travel on the bus. */
+export const decidedEventSchema = z.discriminatedUnion('type', [couponCreated, couponGrabbed]);
+/** What the log holds. */
+export const couponEventSchema = z.discriminatedUnion('type', [couponCreated, couponGrabbed, piecesRecounted]);
+
+export type DecidedEvent = z.infer<typeof decidedEventSchema>;
 export type CouponEvent = z.infer<typeof couponEventSchema>;
-export type CouponCreated = Extract<CouponEvent, { type: 'CouponCreated' }>;
-export type CouponGrabbed = Extract<CouponEvent, { type: 'CouponGrabbed' }>;
+export type CouponCreated = z.infer<typeof couponCreated>;
+export type CouponGrabbed = z.infer<typeof couponGrabbed>;
+export type PiecesRecounted = z.infer<typeof piecesRecounted>;
 export type CouponRef = CouponEvent['coupon'];
 
 export const eventId = (couponId: string, version: number) => `${couponId}:${version}`;
+
+/** Pieces left after this event. */
+export const leftAfter = (event: CouponEvent) => (event.type === 'CouponCreated' ? event.data.amount : event.data.left);
 
 /** For the `default` of a switch over a union: a new member that nobody handles is a type error here. */
 export function unreachable(value: never): never {

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'eventemitter3';
-import type { CouponCreated, CouponEvent, CouponGrabbed } from '../events.ts';
+import type { CouponCreated, CouponGrabbed, DecidedEvent } from '../events.ts';
 import type { Delivery } from './outbox.ts';
 
-type DeliveryOf<E extends CouponEvent> = Delivery & { events: E[] };
+type DeliveryOf<E extends DecidedEvent> = Delivery & { events: E[] };
 
 /** `inlined` settles with the inline projections: rejected when one of them could not take the delivery. */
 export interface BusEvents {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type CouponEvent, couponEventSchema, eventId, unreachable } from '../events.ts';
+import { type DecidedEvent, decidedEventSchema, eventId, unreachable } from '../events.ts';
 import { allPartitions, keys } from './keys.ts';
 import { runScript } from './scripts.ts';
 
@@ -13,7 +13,7 @@ export interface EntryRef {
 /** What travels on the bus: an entry and its events, one at least. */
 export interface Delivery {
   entry: EntryRef;
-  events: CouponEvent[];
+  events: DecidedEvent[];
 }
 
 export type RawEntry = [id: string, fields: string[]];
@@ -23,10 +23,10 @@ export const entryKey = ({ partition, id }: EntryRef) => `${partition}/${id}`;
 export function decodeEntry(partition: number, [id, fields]: RawEntry): Delivery {
   const field: Record<string, string | undefined> = {};
   for (let i = 0; i < fields.length; i += 2) field[String(fields[i])] = fields[i + 1];
-  const type = field.type as CouponEvent['type'];
+  const type = field.type as DecidedEvent['type'];
   const first = Number(field.version);
-  const event = (version: number, data: unknown): CouponEvent =>
-    couponEventSchema.parse({
+  const event = (version: number, data: unknown): DecidedEvent =>
+    decidedEventSchema.parse({
       id: eventId(String(field.coupon), version),
       type,
       coupon: { id: field.coupon, seller: field.seller, name: field.name },

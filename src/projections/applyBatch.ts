@@ -1,6 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Knex } from 'knex';
-import { type CouponCreated, type CouponEvent, type CouponGrabbed, unreachable } from '../events.ts';
+import {
+  type CouponCreated,
+  type CouponEvent,
+  type CouponGrabbed,
+  leftAfter,
+  type PiecesRecounted,
+  unreachable,
+} from '../events.ts';
 import type { Mysql } from '../infra/mysql.ts';
 import type { Delivery } from '../infra/outbox.ts';
 import { bytesToId, type EventRow, eventColumns, eventToRow, idToBytes, rowToEvent } from './eventRows.ts';
@@ -81,10 +88,12 @@ async function readKnown(trx: Knex.Transaction, batch: readonly Delivery[]): Pro
   return new Map(rows.map(rowToEvent).map((event) => [event.id, event]));
 }
 
-async function insertEvents(trx: Knex.Transaction, events: readonly CouponEvent[]): Promise<void> {
+/** Events that the log does not have, sorted by coupon and version, into the log and the tables that follow from it. */
+export async function insertEvents(trx: Knex.Transaction, events: readonly CouponEvent[]): Promise<void> {
   if (events.length === 0) return;
   const created: CouponCreated[] = [];
   const grabbed: CouponGrabbed[] = [];
+  const changed: (CouponGrabbed | PiecesRecounted)[] = [];
   for (const event of events) {
     switch (event.type) {
       case 'CouponCreated':
@@ -92,6 +101,10 @@ async function insertEvents(trx: Knex.Transaction, events: readonly CouponEvent[
         break;
       case 'CouponGrabbed':
         grabbed.push(event);
+        changed.push(event);
+        break;
+      case 'PiecesRecounted':
+        changed.push(event);
         break;
       default:
         unreachable(event);
@@ -99,10 +112,8 @@ async function insertEvents(trx: Knex.Transaction, events: readonly CouponEvent[
   }
   await trx('event_log').insert(events.map(eventToRow));
   if (created.length > 0) await trx('coupons').insert(created.map(couponRow));
-  if (grabbed.length > 0) {
-    await trx('coupon_grabs').insert(grabbed.map(grabRow));
-    await updatePiecesLeft(trx, grabbed);
-  }
+  if (grabbed.length > 0) await trx('coupon_grabs').insert(grabbed.map(grabRow));
+  if (changed.length > 0) await updatePiecesLeft(trx, changed);
 }
 
 const couponRow = ({ coupon, version, occurredAt, data }: CouponCreated) => ({
@@ -125,21 +136,19 @@ const grabRow = ({ coupon, version, occurredAt, data }: CouponGrabbed) => ({
 });
 
 /** Sets, and never counts down: what a coupon has left is what its event with the highest version says. */
-async function updatePiecesLeft(trx: Knex.Transaction, grabbed: readonly CouponGrabbed[]): Promise<void> {
+async function updatePiecesLeft(
+  trx: Knex.Transaction,
+  changed: readonly (CouponGrabbed | PiecesRecounted)[],
+): Promise<void> {
   // Sorted by version within a coupon, so that the last one stays.
-  const latest = [...new Map(grabbed.map((event) => [event.coupon.id, event])).values()];
-  const cases = (value: (event: CouponGrabbed) => number) =>
+  const latest = [...new Map(changed.map((event) => [event.coupon.id, event])).values()];
+  const cases = (value: (event: CouponEvent) => number) =>
     latest.flatMap((event) => [idToBytes(event.coupon.id), value(event)]);
   const whens = latest.map(() => 'WHEN ? THEN ?').join(' ');
   const version = cases((event) => event.version);
   await trx.raw(
     `UPDATE coupons SET pieces_left = CASE id ${whens} END, version = CASE id ${whens} END
      WHERE id IN (${latest.map(() => '?').join(',')}) AND version < CASE id ${whens} END`,
-    [
-      ...cases((event) => event.data.left),
-      ...version,
-      ...latest.map((event) => idToBytes(event.coupon.id)),
-      ...version,
-    ],
+    [...cases(leftAfter), ...version, ...latest.map((event) => idToBytes(event.coupon.id)), ...version],
   );
 }

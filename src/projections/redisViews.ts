@@ -1,16 +1,16 @@
 import type { Redis } from 'ioredis';
-import { type CouponEvent, unreachable } from '../events.ts';
+import { type DecidedEvent, unreachable } from '../events.ts';
 import { couponPath, keys } from '../infra/keys.ts';
 
 /**
  * The inline projection: what a seller offers and what a customer holds, as sorted sets by the time it happened. The members
  * of a set are unique and their score comes from the event, so that an event applied twice changes nothing.
  */
-export async function projectToViews(redis: Redis, events: readonly CouponEvent[]): Promise<void> {
+export async function projectToViews(redis: Redis, events: readonly DecidedEvent[]): Promise<void> {
   await Promise.all(events.map((event) => projectEvent(redis, event)));
 }
 
-function projectEvent(redis: Redis, event: CouponEvent): Promise<unknown> {
+function projectEvent(redis: Redis, event: DecidedEvent): Promise<unknown> {
   const { coupon, occurredAt } = event;
   switch (event.type) {
     case 'CouponCreated':

@@ -13,14 +13,15 @@ ARGV[5] stock
 ARGV[6] description
 ARGV[7] left
 ARGV[8] version: of the last event in the log
+ARGV[9] grabs: how many of its events are grabs
 
 Replies
   {'restored'}
   {'kept'}: the coupon in Redis is at that version or ahead (another process restored it first)
-  {'incomplete'}: built has not one holder for each event after the first
+  {'incomplete'}: built has not one holder for each grab
 ]]
 local coupon, holders, built = KEYS[1], KEYS[2], KEYS[3]
-local id, seller, name, amount, stock, description, left, version = unpack(ARGV)
+local id, seller, name, amount, stock, description, left, version, grabs = unpack(ARGV)
 
 local current, damaged = unpack(redis.call('HMGET', coupon, 'version', 'damaged'))
 if current and tonumber(current) >= tonumber(version) and not damaged then
@@ -28,7 +29,7 @@ if current and tonumber(current) >= tonumber(version) and not damaged then
   return { 'kept' }
 end
 
-if redis.call('HLEN', built) ~= tonumber(version) - 1 then
+if redis.call('HLEN', built) ~= tonumber(grabs) then
   redis.call('UNLINK', built)
   return { 'incomplete' }
 end

@@ -1,0 +1,2 @@
+/** The log contradicts itself: somebody has to look. */
+export class DamageError extends Error {}
