@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { anApp, freezeMs } from './faultsOfApps.ts';
+import type { Kind, Scene } from './kinds.ts';
+import type { Random } from './random.ts';
+import { copyData, emptyData } from './servers.ts';
+
+const LONGEST_FREEZE_MS = 5_000;
+const oneOrTwo = (random: Random) => ({ apps: random.int(1, 2) });
+/** The living applications hold what MySQL lacks, so every 201 survives; what nobody was told may be gone. */
+const excuses = { redisLosesData: true };
+
+async function killBoth(scene: Scene): Promise<void> {
+  const { stack } = scene;
+  const app = anApp(scene);
+  await Promise.all([app.kill(), stack.redis.kill()]);
+  await stack.redis.start();
+  await stack.restartApp(app);
+}
+
+export const redisFaults: readonly Kind[] = [
+  {
+    name: 'redis-kill',
+    async strike({ stack: { redis } }) {
+      await redis.kill();
+      await redis.start();
+    },
+  },
+  {
+    name: 'redis-freeze',
+    async strike(scene) {
+      const { redis } = scene.stack;
+      redis.freeze();
+      await sleep(freezeMs(scene, LONGEST_FREEZE_MS));
+      redis.thaw();
+    },
+  },
+  { name: 'both-kill', strike: killBoth },
+  {
+    name: 'lost-replies',
+    async strike({ stack: { redisProxy }, random }) {
+      for (let times = random.int(3, 8); times > 0; times--) {
+        // Only a grab names holders. When none comes through there is nothing to lose.
+        await Promise.race([redisProxy.loseReplyTo(':holders:'), sleep(2_000)]);
+        await sleep(random.int(10, 150));
+      }
+    },
+  },
+  {
+    name: 'swallowed-replies',
+    async strike(scene) {
+      const release = scene.stack.redisProxy.swallow();
+      await sleep(freezeMs(scene, LONGEST_FREEZE_MS));
+      release(scene.random.pick(['deliver', 'cut']));
+    },
+  },
+  {
+    name: 'redis-flush',
+    shape: oneOrTwo,
+    excuses,
+    strike: ({ stack }) => stack.withRedis(async (redis) => void (await redis.flushall())),
+  },
+  {
+    name: 'redis-empty',
+    shape: oneOrTwo,
+    excuses,
+    async strike({ stack: { redis } }) {
+      await redis.kill();
+      emptyData(redis);
+      await redis.start();
+    },
+  },
+  {
+    name: 'redis-older',
+    shape: oneOrTwo,
+    excuses,
+    async strike({ stack: { redis }, random }) {
+      const putBack = copyData(redis);
+      await sleep(random.int(100, 600));
+      await redis.kill();
+      putBack();
+      await redis.start();
+    },
+  },
+  { name: 'slow-fsync', shape: () => ({ redis: 'slow' }), strike: killBoth },
+  {
+    name: 'disk-full',
+    shape: () => ({ redis: 'small-disk' }),
+    async strike({ stack: { redis, disk }, random }) {
+      disk?.fill();
+      await sleep(random.int(200, 800));
+      // A Redis that must not lose what it acknowledges ends when it can't write; one that got through by luck is ended here.
+      await redis.kill();
+      disk?.free();
+      await redis.start();
+    },
+  },
+];

@@ -1,0 +1,52 @@
+import { SingleBar } from 'cli-progress';
+import type { Kind } from './kinds.ts';
+import { createRandom, LARGEST_SEED } from './random.ts';
+import { describeFailure, roundsTable } from './report.ts';
+import { type RoundResult, runRound } from './round.ts';
+import { type Stack, theProject } from './stack.ts';
+
+interface Planned {
+  kind: Kind;
+  seed: number;
+}
+
+/** Spreads the rounds over the kinds, and runs those of a kind together. The first one's seed is the given one: so one round can be had again. */
+export function planRounds(kinds: readonly Kind[], count: number, seed: number): Planned[] {
+  const random = createRandom(seed);
+  const turns = Array.from({ length: count }, (_, turn) => turn % kinds.length).sort((a, b) => a - b);
+  return turns.map((place, turn) => {
+    const [kind] = kinds.slice(place);
+    if (kind === undefined) throw new Error('no kind of fault');
+    return { kind, seed: turn === 0 ? seed : random.int(0, LARGEST_SEED) };
+  });
+}
+
+/** Runs them all and prints the table; resolves to how many passed and failed. */
+export async function runRounds(
+  stack: Stack,
+  planned: readonly Planned[],
+): Promise<{ passed: number; failed: number }> {
+  const results: RoundResult[] = [];
+  const bar = new SingleBar({ format: '{bar} {value}/{total} {kind}', noTTYOutput: true, notTTYSchedule: 10_000 });
+  bar.start(planned.length, 0, { kind: '' });
+  try {
+    await stack.begin(theProject);
+    for (const { kind, seed } of planned) {
+      bar.update(results.length, { kind: kind.name });
+      const result = await runRound(stack, kind, seed);
+      results.push(result);
+      if (result.violations.length === 0) continue;
+      bar.stop();
+      console.log(describeFailure(result));
+      bar.start(planned.length, results.length, { kind: kind.name });
+      // Nothing of a failed round is held against the next one.
+      await stack.begin(theProject);
+    }
+    bar.update(results.length, { kind: '' });
+  } finally {
+    bar.stop();
+  }
+  console.log(roundsTable(results));
+  const passed = results.filter(({ violations }) => violations.length === 0).length;
+  return { passed, failed: results.length - passed };
+}
