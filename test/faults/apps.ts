@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
@@ -52,7 +52,10 @@ export function startApp(number: number, { root, folder, environment }: AppSetti
       app.pool = new Pool(url, { connections: CONNECTIONS });
       resolve();
     });
-    ended.then((status) => reject(new ConfigError(`the application ended at its start (${status}); see ${logFile}`)));
+    ended.then((status) => {
+      const end = readFileSync(logFile, 'utf8').trim().split('\n').slice(-20).join('\n');
+      reject(new ConfigError(`the application ended at its start (${status}): ${end}`));
+    });
   });
   // Whoever kills it before it listens doesn't want to hear that it ended.
   listening.catch(() => {});

@@ -28,7 +28,7 @@ export const mysqlFaults: readonly Kind[] = [
     name: 'lost-commit',
     async strike({ stack: { mysqlProxy }, random }) {
       for (let times = random.int(3, 6); times > 0; times--) {
-        await Promise.race([mysqlProxy.loseReplyTo('COMMIT;'), sleep(2_000)]);
+        await mysqlProxy.loseReplyTo('COMMIT;', 2_000);
         await sleep(random.int(10, 100));
       }
     },

@@ -40,7 +40,7 @@ export const redisFaults: readonly Kind[] = [
     async strike({ stack: { redisProxy }, random }) {
       for (let times = random.int(3, 8); times > 0; times--) {
         // Only a grab names holders. When none comes through there is nothing to lose.
-        await Promise.race([redisProxy.loseReplyTo(':holders:'), sleep(2_000)]);
+        await redisProxy.loseReplyTo(':holders:', 2_000);
         await sleep(random.int(10, 150));
       }
     },

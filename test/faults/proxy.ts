@@ -1,12 +1,16 @@
 import { connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The way from the applications to one store. It can fail like a network does, and never leaves a hole in a stream. */
 export interface StoreProxy {
   path: string;
   /** Ends every connection at once. */
   cut(): void;
-  /** The next command that holds this text reaches the store, its reply is lost and the connection goes. Resolves when it has happened. */
-  loseReplyTo(text: string): Promise<void>;
+  /**
+   * The next command that holds this text reaches the store, its reply is lost and the connection goes. Resolves when it
+   * has happened, or when no such command comes within the limit; then none is lost later either.
+   */
+  loseReplyTo(text: string, limitMs: number): Promise<void>;
   /** From now on no reply arrives, until it is called with how that ends: late, or with the connections. */
   swallow(): (end: 'deliver' | 'cut') => void;
   close(): Promise<void>;
@@ -53,10 +57,13 @@ export async function openProxy(path: string, target: () => string): Promise<Sto
   return {
     path,
     cut,
-    loseReplyTo: (text) =>
-      new Promise((happened) => {
-        wanted = { text, happened };
-      }),
+    async loseReplyTo(text, limitMs) {
+      const happened = new Promise<void>((resolve) => {
+        wanted = { text, happened: resolve };
+      });
+      await Promise.race([happened, sleep(limitMs)]);
+      wanted = undefined;
+    },
     swallow() {
       swallowing = true;
       for (const { store } of links) store.pause();

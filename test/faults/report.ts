@@ -15,7 +15,7 @@ const sum = (rounds: readonly RoundResult[], of: (round: RoundResult) => number)
 /** `median / max` in seconds; nothing where nothing was measured. */
 function seconds(values: (number | undefined)[]): string {
   const measured = values.filter((value) => value !== undefined).sort((a, b) => a - b);
-  const [median, max] = [measured[Math.floor(measured.length / 2)], measured.at(-1)];
+  const [median, max] = [measured[Math.floor((measured.length - 1) / 2)], measured.at(-1)];
   return median === undefined || max === undefined
     ? ''
     : `${(median / 1_000).toFixed(2)} / ${(max / 1_000).toFixed(2)}`;
@@ -51,7 +51,7 @@ export function roundsTable(results: readonly RoundResult[]): string {
 const SAMPLE_LENGTH = 300;
 
 /** What was broken, how often, one sample each, and how to see it again. */
-export function describeFailure({ kind, seed, violations, kept }: RoundResult): string {
+export function describeFailure({ kind, seed, violations }: RoundResult, kept: string): string {
   const lines = [...groupBy(violations, ({ name }) => name)].map(
     ([name, [first, ...more]]) => `  ${name} (${1 + more.length}): ${first?.sample.slice(0, SAMPLE_LENGTH)}`,
   );

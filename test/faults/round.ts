@@ -1,5 +1,3 @@
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuth } from '../../src/auth.ts';
@@ -31,8 +29,8 @@ export interface RoundResult {
   /** From the fault's strike, and from its end, to the first 201 after its end; absent when none came. */
   strikeToWinMs: number | undefined;
   endToWinMs: number | undefined;
-  /** A folder with the history and the applications' logs, kept because the round failed. */
-  kept: string | undefined;
+  /** The history's file, in the stack's folder. */
+  history: string;
 }
 
 /** One sale with one fault in it, judged when everything has come to rest. */
@@ -66,8 +64,6 @@ export async function runRound(stack: Stack, kind: Kind, seed: number): Promise<
     history.requests.filter((request) => request.op === 'grab' && request.outcome === outcome).length;
   const since = (moment: number) => (sale.firstWinAt === undefined ? undefined : sale.firstWinAt - moment);
   history.close();
-  const kept = violations.length > 0 ? keep(stack.folder) : undefined;
-  rmSync(historyFile);
   return {
     kind: kind.name,
     seed,
@@ -77,16 +73,8 @@ export async function runRound(stack: Stack, kind: Kind, seed: number): Promise<
     violations,
     strikeToWinMs: since(sale.struckAt),
     endToWinMs: since(sale.healedAt),
-    kept,
+    history: historyFile,
   };
-}
-
-/** Copies what tells how a round went to where it stays. */
-function keep(folder: string): string {
-  const kept = mkdtempSync(join(tmpdir(), 'seckill-fault-'));
-  for (const file of readdirSync(folder))
-    if (/\.(ndjson|log)$/.test(file)) cpSync(join(folder, file), join(kept, file));
-  return kept;
 }
 
 /** Puts the coupons up; a big one gets its holders here, by the road that every grab takes. */

@@ -1,5 +1,8 @@
-import { SingleBar } from 'cli-progress';
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Kind } from './kinds.ts';
+import { startProgress } from './progress.ts';
 import { createRandom, LARGEST_SEED } from './random.ts';
 import { describeFailure, roundsTable } from './report.ts';
 import { type RoundResult, runRound } from './round.ts';
@@ -27,26 +30,33 @@ export async function runRounds(
   planned: readonly Planned[],
 ): Promise<{ passed: number; failed: number }> {
   const results: RoundResult[] = [];
-  const bar = new SingleBar({ format: '{bar} {value}/{total} {kind}', noTTYOutput: true, notTTYSchedule: 10_000 });
-  bar.start(planned.length, 0, { kind: '' });
+  const progress = startProgress(planned.length);
   try {
     await stack.begin(theProject);
     for (const { kind, seed } of planned) {
-      bar.update(results.length, { kind: kind.name });
+      progress.at(results.length, kind.name);
       const result = await runRound(stack, kind, seed);
       results.push(result);
-      if (result.violations.length === 0) continue;
-      bar.stop();
-      console.log(describeFailure(result));
-      bar.start(planned.length, results.length, { kind: kind.name });
+      const kept = result.violations.length === 0 ? undefined : keep(stack.folder);
+      rmSync(result.history);
+      if (kept === undefined) continue;
+      progress.say(describeFailure(result, kept));
       // Nothing of a failed round is held against the next one.
       await stack.begin(theProject);
     }
-    bar.update(results.length, { kind: '' });
+    progress.at(results.length);
   } finally {
-    bar.stop();
+    progress.stop();
   }
   console.log(roundsTable(results));
   const passed = results.filter(({ violations }) => violations.length === 0).length;
   return { passed, failed: results.length - passed };
+}
+
+/** Copies what tells how a round went to where it stays. */
+function keep(folder: string): string {
+  const kept = mkdtempSync(join(tmpdir(), 'seckill-fault-'));
+  for (const file of readdirSync(folder))
+    if (/\.(ndjson|log)$/.test(file)) cpSync(join(folder, file), join(kept, file));
+  return kept;
 }

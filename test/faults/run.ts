@@ -1,8 +1,9 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { createProgram, interruptible, runProgram, stopSignal } from '../../src/cli.ts';
 import { bigKinds, kinds } from './kinds.ts';
 import { LARGEST_SEED } from './random.ts';
 import { planRounds, runRounds } from './rounds.ts';
+import { runSabotage } from './sabotage.ts';
 import { openStack } from './stack.ts';
 
 // Sales with a fault in the middle of each: what clients were told must hold whatever dies (invariants 2 to 8 of the design).
@@ -24,6 +25,9 @@ const program = createProgram('npm run test:faults --', 'Sales with faults; the 
   .option('--rounds <n>', 'spread over the kinds of faults; one each if absent', wholeNumber(1))
   .option('--seed <n>', 'plans the same rounds again', wholeNumber(0), Date.now() % LARGEST_SEED)
   .option('--only <kind>', 'this kind of fault alone', kindOf)
+  .addOption(
+    new Option('--sabotage', 'the project made worse on purpose: is it noticed?').conflicts(['rounds', 'only']),
+  )
   .option('--list', 'the kinds of faults, and nothing else')
   .parse();
 
@@ -31,11 +35,12 @@ interface Options {
   rounds?: number;
   seed: number;
   only?: (typeof all)[number];
+  sabotage?: true;
   list?: true;
 }
 
 await runProgram(async () => {
-  const { rounds, seed, only, list } = program.opts<Options>();
+  const { rounds, seed, only, sabotage, list } = program.opts<Options>();
   if (list) {
     console.log(all.map(({ name }) => name).join('\n'));
     process.exit(0);
@@ -47,7 +52,10 @@ await runProgram(async () => {
   let result = { passed: 0, failed: 1 };
   try {
     const chosen = only === undefined ? kinds : [only];
-    result = await interruptible(stopped, runRounds(stack, planRounds(chosen, rounds ?? chosen.length, seed)));
+    const work = sabotage
+      ? runSabotage(stack, seed)
+      : runRounds(stack, planRounds(chosen, rounds ?? chosen.length, seed));
+    result = await interruptible(stopped, work);
   } finally {
     await close();
   }

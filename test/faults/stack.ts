@@ -80,6 +80,7 @@ export const openStack = (announce: (line: string) => void) =>
     let closed = false;
     let closeRedis: Closer = () => {};
 
+    const killApps = () => Promise.all(stack.apps.splice(0).map((app) => app.kill()));
     // Each in a folder of its own, so that nothing of an older one is ever found.
     const replaceRedis = async (flavour: Flavour) => {
       await closeRedis();
@@ -97,6 +98,17 @@ export const openStack = (announce: (line: string) => void) =>
       stack.redis = redis;
       await redis.start();
     };
+    // Nothing is left of what was: a fresh database, an empty Redis, no application.
+    const renew = async (flavour: Flavour) => {
+      await killApps();
+      mariadb.thaw();
+      await mariadb.start();
+      const fresh = `faults_${randomBytes(6).toString('hex')}`;
+      await stack.withMysql((mysql) => mysql.query(`CREATE DATABASE ${fresh}`));
+      database = fresh;
+      await replaceRedis(flavour);
+      shape = { apps: 0, redis: flavour, environment: {} };
+    };
     const launch = async (number: number) => {
       if (closed) throw new Error('the stack is closed');
       const settings: AppSettings = {
@@ -113,7 +125,6 @@ export const openStack = (announce: (line: string) => void) =>
       stack.apps[number] = startApp(number, settings);
       await stack.apps[number]?.listening;
     };
-    const killApps = () => Promise.all(stack.apps.splice(0).map((app) => app.kill()));
 
     const stack: Stack = {
       folder,
@@ -124,22 +135,15 @@ export const openStack = (announce: (line: string) => void) =>
       redisProxy,
       mysqlProxy,
       apps: [],
-      async begin(next) {
+      begin(next) {
         subject = next;
-        await killApps();
-        mariadb.thaw();
-        await mariadb.start();
-        const fresh = `faults_${randomBytes(6).toString('hex')}`;
-        await stack.withMysql((mysql) => mysql.query(`CREATE DATABASE ${fresh}`));
-        database = fresh;
-        await replaceRedis('plain');
-        shape = { apps: 0, redis: 'plain', environment: {} };
+        return renew('plain');
       },
       async arrange(next) {
-        const { apps: _number, ...before } = shape;
-        const { apps: wanted, ...after } = next;
-        if (!isDeepStrictEqual(before, after)) await killApps();
-        if (before.redis !== after.redis) await replaceRedis(after.redis);
+        const { apps: wanted, redis, environment } = next;
+        // What older rounds have left would have to be rebuilt first, which takes its time where every fsync does.
+        if (redis !== shape.redis) await renew(redis);
+        if (!isDeepStrictEqual(environment, shape.environment)) await killApps();
         shape = next;
         const ended = stack.apps.map((app, number) => (app.pool === undefined || number >= wanted ? app : undefined));
         await Promise.all(ended.map((app) => app?.kill()));

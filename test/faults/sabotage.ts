@@ -1,0 +1,88 @@
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Table from 'cli-table3';
+import { ConfigError } from '../../src/config.ts';
+import { kinds } from './kinds.ts';
+import { startProgress } from './progress.ts';
+import { createRandom, LARGEST_SEED } from './random.ts';
+import { runRound } from './round.ts';
+import { type Stack, theProject } from './stack.ts';
+import { type Patch, type Variant, variants } from './variants.ts';
+
+/** A variant that is not caught by then is not caught. */
+const ROUNDS_LIMIT = 8;
+const PARTS = ['src', 'bin', 'migrations', 'package.json', 'package-lock.json'];
+
+/** Runs every variant until it is caught, and prints the table; resolves to how many were caught and how many not. */
+export async function runSabotage(stack: Stack, seed: number): Promise<{ passed: number; failed: number }> {
+  const random = createRandom(seed);
+  const table = new Table({
+    head: ['sabotage', 'fault', 'caught by', 'rounds'],
+    style: { head: [], border: [], compact: true },
+  });
+  const progress = startProgress(variants.length);
+  let caught = 0;
+  for (const [place, variant] of variants.entries()) {
+    progress.at(place, variant.name);
+    const result = await catchVariant(stack, variant, () => random.int(0, LARGEST_SEED));
+    if (result.caught) caught++;
+    else progress.say(`FAILED ${variant.name}: ${result.by}`);
+    table.push([variant.name, result.kind, result.by, result.rounds]);
+  }
+  progress.stop();
+  console.log(table.toString());
+  return { passed: caught, failed: variants.length - caught };
+}
+
+interface Caught {
+  caught: boolean;
+  kind: string;
+  by: string;
+  rounds: number;
+}
+
+async function catchVariant(stack: Stack, variant: Variant, nextSeed: () => number): Promise<Caught> {
+  const { kinds: names, caughtBy, patches = [], redis = theProject.redis, environment = {} } = variant;
+  const root = mkdtempSync(join(tmpdir(), 'seckill-sabotage-'));
+  const others = new Set<string>();
+  try {
+    copyProject(root, patches);
+    for (let round = 0; round < ROUNDS_LIMIT; round++) {
+      const name = names[round % names.length];
+      const kind = kinds.find((one) => one.name === name);
+      if (kind === undefined) throw new Error(`no such kind of fault: ${name}`);
+      // What one round has broken is not held against the next one.
+      if (round === 0 || others.size > 0) await stack.begin({ root, environment, redis });
+      const { violations, history } = await runRound(stack, kind, nextSeed());
+      rmSync(history);
+      const found = [...new Set(violations.map((violation) => violation.name))];
+      const by = found.filter((violation) => caughtBy.includes(violation)).join(', ');
+      if (by !== '') return { caught: true, kind: kind.name, by, rounds: round + 1 };
+      for (const violation of found) others.add(violation);
+    }
+    return { caught: false, kind: names.join(', '), by: `not caught; found: ${[...others]}`, rounds: ROUNDS_LIMIT };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { caught: false, kind: '', by: error.message, rounds: 0 };
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
+function copyProject(to: string, patches: readonly Patch[]): void {
+  const from = theProject.root;
+  for (const part of PARTS) cpSync(join(from, part), join(to, part), { recursive: true });
+  symlinkSync(join(from, 'node_modules'), join(to, 'node_modules'));
+  for (const { file, find, replace } of patches) {
+    const path = join(to, file);
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    let times = 0;
+    const patched = text.replaceAll(find, (...found) => {
+      times++;
+      return replace.replace('$1', String(found[1]));
+    });
+    if (times !== 1) throw new ConfigError(`${file} has ${find} ${times} times, not once`);
+    writeFileSync(path, patched);
+  }
+}
