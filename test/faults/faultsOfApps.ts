@@ -57,7 +57,7 @@ export const appFaults: readonly Kind[] = [
       const { stack } = scene;
       // MySQL falls behind for a moment, so that the process leaves something.
       stack.mariadb.freeze();
-      await sleep(scene.random.int(50, 200));
+      await sleep(scene.random.int(50, 150));
       const killed = anApp(scene).kill();
       stack.mariadb.thaw();
       await killed;

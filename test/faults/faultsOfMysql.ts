@@ -6,7 +6,7 @@ import { readOutbox } from './readRecords.ts';
 const LONGEST_FREEZE_MS = 6_000;
 const OUTBOX_LIMIT = 100;
 /** The limit is looked at from time to time; so much may pass in between. */
-const OVERSHOOT = 1_000;
+const OVERSHOOT = 400;
 
 async function comeBack({ stack: { mariadb } }: Scene): Promise<void> {
   await mariadb.kill();
@@ -41,6 +41,7 @@ export const mysqlFaults: readonly Kind[] = [
       else await stack.mariadb.kill();
       await sleep(random.int(200, 800));
       const app = anApp(scene);
+      await scene.pace.rush();
       await app.kill();
       await comeBack(scene);
       await stack.restartApp(app);

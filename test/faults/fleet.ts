@@ -6,11 +6,31 @@ import type { Plan, Visit } from './plan.ts';
 import type { Random } from './random.ts';
 
 const SLOTS = 56;
+/** Longer than the longest pause, so that everybody has come out of theirs. */
+const RUSH_MS = 120;
 const FLASH_EVERY_MS = 350;
 /** Answers after the first 201 that follows the fault, before the sale may end. */
 const ANSWERS_AFTERWARDS = 100;
 /** A system that sells nothing for so long after the fault has ended does not recover. */
 const RECOVERY_LIMIT_MS = 20_000;
+
+/** How hard the crowd presses. */
+export interface Pace {
+  /** Nobody pauses for a moment; resolves in the middle of it, with requests under way on every connection. */
+  rush(): Promise<void>;
+  pauseMs(): number;
+}
+
+export function createPace(random: Random): Pace {
+  let rushUntil = 0;
+  return {
+    async rush() {
+      rushUntil = performance.now() + RUSH_MS + 50;
+      await sleep(RUSH_MS);
+    },
+    pauseMs: () => (performance.now() < rushUntil ? 0 : random.int(20, 90)),
+  };
+}
 
 export interface Sale {
   /** Milliseconds since 1970. */
@@ -26,13 +46,14 @@ interface SaleDeps {
   /** The applications as they are at this moment. */
   apps: () => readonly App[];
   random: Random;
+  pace: Pace;
   strikeAfterMs: number;
   /** Resolves when the fault has come and gone. */
   strike: () => Promise<void>;
 }
 
 /** The whole sale: a crowd on `SLOTS` connections, the fault in the middle of it, and no end before it sells again. */
-export async function runSale({ plan, client, apps, random, strikeAfterMs, strike }: SaleDeps): Promise<Sale> {
+export async function runSale({ plan, client, apps, random, pace, strikeAfterMs, strike }: SaleDeps): Promise<Sale> {
   const visits = [...plan.visits];
   const sale: Sale = { struckAt: Number.POSITIVE_INFINITY, healedAt: Number.POSITIVE_INFINITY, firstWinAt: undefined };
   let answers = 0;
@@ -64,7 +85,7 @@ export async function runSale({ plan, client, apps, random, strikeAfterMs, strik
       // Whatever else is sold out by then: after the fault there is something to win.
       const waiting = sale.healedAt <= Date.now() && sale.firstWinAt === undefined;
       await carryOut((waiting ? undefined : visits.shift()) ?? plan.spare());
-      await sleep(random.int(20, 90));
+      await sleep(pace.pauseMs());
     }
   };
   // Put up through one application and grabbed at once through another: MySQL may hear of the grab first.
@@ -79,6 +100,7 @@ export async function runSale({ plan, client, apps, random, strikeAfterMs, strik
   };
   const fault = async () => {
     await sleep(strikeAfterMs);
+    await pace.rush();
     sale.struckAt = Date.now();
     await strike();
     sale.healedAt = Date.now();

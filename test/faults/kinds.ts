@@ -2,6 +2,7 @@ import type { Excuses } from './checker.ts';
 import { appFaults } from './faultsOfApps.ts';
 import { mysqlFaults } from './faultsOfMysql.ts';
 import { redisFaults } from './faultsOfRedis.ts';
+import type { Pace } from './fleet.ts';
 import type { Random } from './random.ts';
 import type { Stop, Violation } from './records.ts';
 import type { Shape, Stack } from './stack.ts';
@@ -10,6 +11,8 @@ import type { Shape, Stack } from './stack.ts';
 export interface Scene {
   stack: Stack;
   random: Random;
+  /** Every fault strikes in the middle of a rush; one that strikes twice asks for another. */
+  pace: Pace;
   /** Where graceful stops are written down, for the checker. */
   stops: Stop[];
   /** What only the fault itself can see. */

@@ -5,7 +5,7 @@ import { becomesReady } from './apps.ts';
 import { countRecovered } from './checkAnswers.ts';
 import { check } from './checker.ts';
 import { type Client, createClient } from './client.ts';
-import { runSale } from './fleet.ts';
+import { createPace, runSale } from './fleet.ts';
 import { openHistory, type Request } from './history.ts';
 import type { Kind, Scene } from './kinds.ts';
 import { createPlan, type Plan } from './plan.ts';
@@ -44,15 +44,18 @@ export async function runRound(stack: Stack, kind: Kind, seed: number): Promise<
   const auth = createAuth(stack.jwtSecret, 3_600, () => false);
   const client = createClient(plan.seller, history, auth.issueToken);
   const violations: Violation[] = [];
-  const scene: Scene = { stack, random, stops: [], found: (violation) => violations.push(violation) };
+  // Not the plan's: how often it is asked hangs on how fast answers come.
+  const chance = createRandom(seed + 1);
+  const pace = createPace(chance);
+  const scene: Scene = { stack, random, pace, stops: [], found: (violation) => violations.push(violation) };
 
   await open(stack, client, plan, kind.holders ?? 0);
   const sale = await runSale({
     plan,
     client,
     apps: () => stack.apps,
-    // Not the plan's: how often it is asked hangs on how fast answers come.
-    random: createRandom(seed + 1),
+    random: chance,
+    pace,
     strikeAfterMs,
     strike: () => kind.strike(scene),
   });

@@ -1,5 +1,4 @@
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { ConfigError } from '../../src/config.ts';
@@ -44,7 +43,7 @@ interface Caught {
 
 async function catchVariant(stack: Stack, variant: Variant, nextSeed: () => number): Promise<Caught> {
   const { kinds: names, caughtBy, patches = [], redis = theProject.redis, environment = {} } = variant;
-  const root = mkdtempSync(join(tmpdir(), 'seckill-sabotage-'));
+  const root = mkdtempSync(join(stack.folder, 'sabotage-'));
   const others = new Set<string>();
   try {
     copyProject(root, patches);

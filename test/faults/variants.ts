@@ -175,6 +175,19 @@ export const variants: readonly Variant[] = [
     ],
   },
   {
+    name: 'a stop that cuts connections',
+    kinds: ['app-stop'],
+    caughtBy: ['unanswered-at-stop'],
+    patches: [
+      {
+        file: 'src/server.ts',
+        find: 'const ended = new Promise((resolve) => server.close(resolve));',
+        replace: `const ended = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();`,
+      },
+    ],
+  },
+  {
     name: 'no deadline',
     kinds: ['redis-freeze'],
     caughtBy: ['late'],
