@@ -23,7 +23,7 @@ export function ensureStrace(announce: (line: string) => void): string {
     ['update', '-q'],
     ['install', '-q', '-y', '--no-install-recommends', 'strace'],
   ])
-    spawnSync('apt-get', args, { env, stdio: 'ignore' });
+    spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], { env, stdio: 'ignore' });
   const installed = findProgram('strace');
   if (installed === undefined) throw new ConfigError(STRACE_MISSING);
   return installed;

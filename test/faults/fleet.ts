@@ -84,8 +84,10 @@ export async function runSale({ plan, client, apps, random, pace, strikeAfterMs,
     while (!over()) {
       // Whatever else is sold out by then: after the fault there is something to win.
       const waiting = sale.healedAt <= Date.now() && sale.firstWinAt === undefined;
-      await carryOut((waiting ? undefined : visits.shift()) ?? plan.spare());
-      await sleep(pace.pauseMs());
+      const visit = waiting ? undefined : visits.shift();
+      await carryOut(visit ?? plan.spare());
+      // A long fault is waited for at leisure: what matters is that somebody keeps coming.
+      await sleep(pace.pauseMs() * (visit === undefined && !waiting ? 3 : 1));
     }
   };
   // Put up through one application and grabbed at once through another: MySQL may hear of the grab first.
