@@ -69,17 +69,20 @@ export const redisFaults: readonly Kind[] = [
     shape: oneOrTwo,
     excuses,
     async strike(scene) {
-      const { stack, random } = scene;
-      const goOn = await holdMysqlUp(scene);
-      // One of two applications may sleep through it, and wake up with grabs that MySQL lacks. Its connection must live:
-      // where that ends, what was decided for it and never read would be gone.
-      const asleep = stack.apps.length > 1 && random.percent(60) ? random.pick(stack.apps) : undefined;
-      const ms = random.int(300, 1_200);
-      asleep?.signal('SIGSTOP');
-      await stack.withRedis((redis) => redis.flushall());
-      goOn();
-      if (asleep === undefined) return;
-      await sleep(ms);
+      const { stack, random, pace } = scene;
+      const flush = () => stack.withRedis((redis) => redis.flushall());
+      if (stack.apps.length === 1 || random.percent(40)) {
+        const goOn = await holdMysqlUp(scene);
+        await flush();
+        return goOn();
+      }
+      // One of two applications sleeps through it, and wakes up with grabs that MySQL lacks. Its connection must live: where
+      // that ends, what was decided for it and never read would be gone.
+      const asleep = random.pick(stack.apps);
+      await pace.rush();
+      asleep.signal('SIGSTOP');
+      await flush();
+      await sleep(random.int(300, 1_200));
       asleep.signal('SIGCONT');
     },
   },
