@@ -26,7 +26,7 @@ export async function readMysql(
     `SELECT l.seller, l.name FROM event_log l LEFT JOIN coupons c ON c.id = l.coupon_id
      GROUP BY l.coupon_id, l.seller, l.name, c.version, c.amount, c.pieces_left
      HAVING COUNT(*) <> MAX(l.version) OR COUNT(DISTINCT l.version) <> COUNT(*) OR c.version IS NULL
-       OR c.version <> MAX(l.version) OR c.amount - c.pieces_left <> COUNT(*) - 1`,
+       OR c.version <> MAX(l.version) OR c.amount - c.pieces_left <> SUM(l.type = 'CouponGrabbed')`,
     [],
   );
   return {
