@@ -9,7 +9,7 @@ const LONGEST_FREEZE_MS = 4_500;
 
 /** Mostly short, so that rounds are; sometimes long enough for deadlines and timeouts. */
 export const freezeMs = ({ random }: Scene, longest: number) =>
-  random.percent(40) ? random.int(3_800, longest) : random.int(300, 1_500);
+  random.percent(50) ? random.int(3_900, longest) : random.int(300, 1_500);
 
 export const anApp = ({ stack, random }: Scene): App => random.pick(stack.apps);
 

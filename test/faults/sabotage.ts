@@ -42,16 +42,15 @@ interface Caught {
 }
 
 async function catchVariant(stack: Stack, variant: Variant, nextSeed: () => number): Promise<Caught> {
-  const { kinds: names, caughtBy, patches = [], apps, redis = theProject.redis, environment = {} } = variant;
+  const { kinds: names, caughtBy, patches = [], redis = theProject.redis, environment = {} } = variant;
   const root = mkdtempSync(join(stack.folder, 'sabotage-'));
   const others = new Set<string>();
   try {
     copyProject(root, patches);
     for (let round = 0; round < ROUNDS_LIMIT; round++) {
       const name = names[round % names.length];
-      const found = kinds.find((one) => one.name === name);
-      if (found === undefined) throw new Error(`no such kind of fault: ${name}`);
-      const kind = apps === undefined ? found : { ...found, shape: () => ({ apps }) };
+      const kind = kinds.find((one) => one.name === name);
+      if (kind === undefined) throw new Error(`no such kind of fault: ${name}`);
       // What one round has broken is not held against the next one.
       if (round === 0 || others.size > 0) await stack.begin({ root, environment, redis });
       const { violations, history } = await runRound(stack, kind, nextSeed());

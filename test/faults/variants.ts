@@ -17,8 +17,6 @@ export interface Variant {
   /** Violations that this may lead to. Any other one doesn't count: it would be another fault. */
   caughtBy: string[];
   patches?: Patch[];
-  /** So many applications, whatever the kind of fault says. */
-  apps?: number;
   /** Weaker servers and settings. */
   redis?: RedisProgram;
   environment?: Record<string, string>;
@@ -188,13 +186,6 @@ export const variants: readonly Variant[] = [
     server.closeAllConnections();`,
       },
     ],
-  },
-  {
-    name: 'reconcile beside other processes',
-    kinds: ['redis-flush'],
-    caughtBy: [...grabGone, 'gap', 'damaged', 'dead-letter', 'not-drained'],
-    apps: 2,
-    patches: [{ file: 'src/infra/lease.ts', find: "lock('FOR UPDATE')", replace: "lock('LOCK IN SHARE MODE')" }],
   },
   {
     name: 'no deadline',
