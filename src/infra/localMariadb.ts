@@ -42,13 +42,16 @@ export async function openLocalMariadb(dataDir: DataDir, program: string): Promi
   const socket = join(dataDir.socketDir, 'mariadb.sock');
   const pidFile = join(folder, 'mariadb.pid');
   const user = userInfo().username;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const temporary = join(folder, 'tmp');
+  mkdirSync(temporary, { recursive: true, mode: 0o700 });
   const ready = () => run(socket, `CREATE DATABASE IF NOT EXISTS ${DATABASE}`);
   const start = async () => {
     rmSync(pidFile, { force: true });
     if (!existsSync(data)) setUp(data, user);
     const settings = {
       datadir: data,
+      // Of its own: a MariaDB that starts removes what it takes for the left-overs of another, in use or not.
+      tmpdir: temporary,
       socket,
       'pid-file': pidFile,
       user,
