@@ -63,8 +63,11 @@ export async function openFence(deps: { redis: Redis; gate: Gate; reconciled: ()
 
   const fence: Fence = {
     fenced() {
-      shut();
-      start();
+      // Shut already: who reconciles looks for the marker last.
+      if (!gate.isShutFor(NOT_RECONCILED)) {
+        shut();
+        start();
+      }
       throw unavailable(NOT_RECONCILED);
     },
     async mustStand() {
