@@ -131,7 +131,7 @@ export const variants: readonly Variant[] = [
               await trx('coupons').where({ id: idToBytes(coupon.id) }).decrement('pieces_left', 1);`,
       },
       { file: 'src/projections/applyBatch.ts', find: /pieces_left = CASE id \$\{whens\} END, /g, replace: '' },
-      { file: 'src/projections/applyBatch.ts', find: '...cases((event) => event.data.left),', replace: '' },
+      { file: 'src/projections/applyBatch.ts', find: '...cases(leftAfter), ', replace: '' },
     ],
   },
   {
