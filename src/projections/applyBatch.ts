@@ -1,9 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Knex } from 'knex';
-import { type CouponCreated, type CouponEvent, type CouponGrabbed, unreachable } from '../events.ts';
+import type { CouponEvent } from '../events.ts';
 import type { Mysql } from '../infra/mysql.ts';
 import type { Delivery } from '../infra/outbox.ts';
 import { bytesToId, type EventRow, eventColumns, eventToRow, idToBytes, rowToEvent } from './eventRows.ts';
+import { waitForPause } from './pause.ts';
+import { byCouponAndVersion, ownName, type RunSql } from './projection.ts';
+import { projections } from './projections.ts';
 
 export interface Applied {
   /** In MySQL now, by this transaction or an earlier one. */
@@ -15,18 +18,20 @@ export interface Applied {
 }
 
 /**
- * Applies whole deliveries in one transaction: the log, the coupons and the grabs. Events that the log knows are filtered
+ * Applies whole deliveries in one transaction: the log and its projections. Events that the log knows are filtered
  * inside the transaction and everything else is a plain INSERT, so nothing can be swallowed.
  */
 export async function applyBatch(mysql: Mysql, batch: readonly Delivery[]): Promise<Applied> {
   return mysql.transaction(
     async (trx) => {
+      const run: RunSql = async (statement) => (await trx.raw(statement))[0];
+      await waitForPause(run);
       const couponIds = [...new Set(batch.flatMap(({ events }) => events.map(({ coupon }) => coupon.id)))].sort();
       // Taken in sorted order by everybody: two processes with the same coupons wait for each other and don't deadlock.
       const rows = await trx('coupons').select('id').whereIn('id', couponIds.map(idToBytes)).orderBy('id').forUpdate();
       const coupons = new Set(rows.map(({ id }) => bytesToId(id)));
       const { fresh, ...applied } = sortOut(batch, coupons, await readKnown(trx, batch));
-      await insertEvents(trx, fresh);
+      await insertEvents(trx, run, fresh);
       return applied;
     },
     { isolationLevel: 'read committed' },
@@ -59,9 +64,6 @@ function sortOut(batch: readonly Delivery[], coupons: ReadonlySet<string>, known
   return { ...applied, fresh: [...fresh.values()].sort(byCouponAndVersion) };
 }
 
-const byCouponAndVersion = (a: CouponEvent, b: CouponEvent) =>
-  a.coupon.id < b.coupon.id ? -1 : a.coupon.id > b.coupon.id ? 1 : a.version - b.version;
-
 /** The events of these deliveries that the log has already, by id. */
 async function readKnown(trx: Knex.Transaction, batch: readonly Delivery[]): Promise<Map<string, CouponEvent>> {
   // Versions that follow each other make one range: a busy coupon is one look-up and not hundreds.
@@ -81,65 +83,8 @@ async function readKnown(trx: Knex.Transaction, batch: readonly Delivery[]): Pro
   return new Map(rows.map(rowToEvent).map((event) => [event.id, event]));
 }
 
-async function insertEvents(trx: Knex.Transaction, events: readonly CouponEvent[]): Promise<void> {
+async function insertEvents(trx: Knex.Transaction, run: RunSql, events: readonly CouponEvent[]): Promise<void> {
   if (events.length === 0) return;
-  const created: CouponCreated[] = [];
-  const grabbed: CouponGrabbed[] = [];
-  for (const event of events) {
-    switch (event.type) {
-      case 'CouponCreated':
-        created.push(event);
-        break;
-      case 'CouponGrabbed':
-        grabbed.push(event);
-        break;
-      default:
-        unreachable(event);
-    }
-  }
   await trx('event_log').insert(events.map(eventToRow));
-  if (created.length > 0) await trx('coupons').insert(created.map(couponRow));
-  if (grabbed.length > 0) {
-    await trx('coupon_grabs').insert(grabbed.map(grabRow));
-    await updatePiecesLeft(trx, grabbed);
-  }
-}
-
-const couponRow = ({ coupon, version, occurredAt, data }: CouponCreated) => ({
-  id: idToBytes(coupon.id),
-  seller: Buffer.from(coupon.seller),
-  name: Buffer.from(coupon.name),
-  amount: data.amount,
-  stock: data.stock,
-  description: data.description,
-  pieces_left: data.amount,
-  version,
-  created_at: occurredAt,
-});
-
-const grabRow = ({ coupon, version, occurredAt, data }: CouponGrabbed) => ({
-  coupon_id: idToBytes(coupon.id),
-  version,
-  customer: Buffer.from(data.customer),
-  grabbed_at: occurredAt,
-});
-
-/** Sets, and never counts down: what a coupon has left is what its event with the highest version says. */
-async function updatePiecesLeft(trx: Knex.Transaction, grabbed: readonly CouponGrabbed[]): Promise<void> {
-  // Sorted by version within a coupon, so that the last one stays.
-  const latest = [...new Map(grabbed.map((event) => [event.coupon.id, event])).values()];
-  const cases = (value: (event: CouponGrabbed) => number) =>
-    latest.flatMap((event) => [idToBytes(event.coupon.id), value(event)]);
-  const whens = latest.map(() => 'WHEN ? THEN ?').join(' ');
-  const version = cases((event) => event.version);
-  await trx.raw(
-    `UPDATE coupons SET pieces_left = CASE id ${whens} END, version = CASE id ${whens} END
-     WHERE id IN (${latest.map(() => '?').join(',')}) AND version < CASE id ${whens} END`,
-    [
-      ...cases((event) => event.data.left),
-      ...version,
-      ...latest.map((event) => idToBytes(event.coupon.id)),
-      ...version,
-    ],
-  );
+  for (const projection of projections) await projection.apply(run, ownName, events);
 }

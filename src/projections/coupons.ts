@@ -1,0 +1,54 @@
+import { type CouponCreated, type CouponGrabbed, unreachable } from '../events.ts';
+import type { NameTable, Projection, RunSql } from './projection.ts';
+import { hex, hexId, insertRows, updateRows } from './sql.ts';
+
+/** What is on offer, and who holds a piece of it. */
+export const coupons: Projection = {
+  name: 'coupons',
+  tables: ['coupons', 'coupon_grabs'],
+  async apply(run, nameOf, events) {
+    const created: CouponCreated[] = [];
+    const grabbed: CouponGrabbed[] = [];
+    for (const event of events) {
+      switch (event.type) {
+        case 'CouponCreated':
+          created.push(event);
+          break;
+        case 'CouponGrabbed':
+          grabbed.push(event);
+          break;
+        default:
+          unreachable(event);
+      }
+    }
+    const couponColumns = 'id,seller,name,amount,stock,description,pieces_left,version,created_at';
+    await insertRows(run, nameOf('coupons'), couponColumns, created.map(couponRow));
+    const grabColumns = 'coupon_id,version,customer,grabbed_at';
+    await insertRows(run, nameOf('coupon_grabs'), grabColumns, grabbed.map(grabRow));
+    await updatePiecesLeft(run, nameOf, grabbed);
+  },
+};
+
+const couponRow = ({ coupon, version, occurredAt, data }: CouponCreated) =>
+  `(${hexId(coupon.id)},${hex(coupon.seller)},${hex(coupon.name)},${data.amount},${data.stock},` +
+  `${hex(data.description)},${data.amount},${version},${occurredAt})`;
+
+const grabRow = ({ coupon, version, occurredAt, data }: CouponGrabbed) =>
+  `(${hexId(coupon.id)},${version},${hex(data.customer)},${occurredAt})`;
+
+/** Sets, and never counts down: what a coupon has left is what its event with the highest version says. */
+async function updatePiecesLeft(run: RunSql, nameOf: NameTable, grabbed: readonly CouponGrabbed[]): Promise<void> {
+  if (grabbed.length === 0) return;
+  // Sorted by version within a coupon, so that the last one stays.
+  const latest = new Map(grabbed.map((event) => [event.coupon.id, event]));
+  await updateRows(
+    run,
+    nameOf('coupons'),
+    ['id', 'version', 'pieces_left'],
+    {
+      on: 't.id = given.id AND t.version < given.version',
+      set: 't.pieces_left = given.pieces_left, t.version = given.version',
+    },
+    [...latest.values()].map(({ coupon, version, data }) => [hexId(coupon.id), version, data.left]),
+  );
+}
