@@ -1,0 +1,199 @@
+import { createHash } from 'node:crypto';
+import type { Connection } from 'mysql2';
+import { ConfigError } from '../config.ts';
+import { openAll } from '../infra/closers.ts';
+import { connectOnce } from '../infra/mysql.ts';
+import { compareTables, type Difference } from './compareTables.ts';
+import { rowToEvent } from './eventRows.ts';
+import { withPause } from './pause.ts';
+import { byCouponAndVersion, type Projection, type RunSql } from './projection.ts';
+import { type LoggedRow, lastPosition, readLog, runOn } from './readLog.ts';
+import {
+  completeShadows,
+  createShadows,
+  dropOld,
+  dropShadows,
+  keepShadows,
+  shadowName,
+  swapShadows,
+} from './shadows.ts';
+
+const PAGE = 10_000;
+/** What is left to read under the pause is less than this, unless grabs come in faster than they are read. */
+const CLOSE_ENOUGH = 2_000;
+const MAX_ROUNDS = 20;
+/** How long the swap waits for others who read the live tables before it gives up. */
+const RENAME_WAIT_SECONDS = 20;
+
+/** Up to which event: the tables as they were then. */
+export type Until = { position: number } | { occurredAt: number };
+
+export interface ReplayProgress {
+  phase: 'reading' | 'keys' | 'comparing';
+  /** Position in the log, and the last one to come. */
+  position: number;
+  of: number;
+  /** Events applied. */
+  events: number;
+}
+
+export interface Replay {
+  projections: readonly Projection[];
+  signal: AbortSignal;
+  onProgress: (progress: ReplayProgress) => void;
+}
+
+/** What a replay works with: connections of its own, and the lock that keeps a second one away. */
+interface Session {
+  /** Reads the log, or holds a snapshot of the live tables. */
+  reader: Connection;
+  writer: Connection;
+  /** Holds the pause. */
+  holder: Connection;
+}
+
+/** Opens the connections and takes the lock. A second replay of the same database is told so. */
+export const openReplaySession = (mysqlUrl: string) =>
+  openAll(async (remember) => {
+    const open = async () => {
+      const { connection, close } = await connectOnce(mysqlUrl);
+      remember(close);
+      return connection;
+    };
+    const session: Session = { reader: await open(), writer: await open(), holder: await open() };
+    // Names of locks belong to the whole server and are short; it ends with the connection, however that ends.
+    const database = createHash('sha1').update(new URL(mysqlUrl).pathname).digest('hex').slice(0, 16);
+    const [row] = await runOn(session.writer)(`SELECT GET_LOCK('seckill.replay.${database}', 0) AS locked`);
+    if (Number(row?.locked) !== 1) throw new ConfigError('another replay or import is at work on this database');
+    await runOn(session.writer)(`SET SESSION lock_wait_timeout = ${RENAME_WAIT_SECONDS}`);
+    return { session };
+  });
+
+/** Rebuilds the projections' tables beside the live ones and puts them in their place. Resolves to the number of events. */
+export async function replayAndSwap(session: Session, replay: Replay): Promise<{ events: number; pausedMs: number }> {
+  const tables = tablesOf(replay);
+  const writer = runOn(session.writer);
+  return withShadows(writer, tables, async () => {
+    const { rebuild, log } = await rebuildWhileSelling(session, replay);
+    replay.signal.throwIfAborted();
+    const started = performance.now();
+    await withPause(runOn(session.holder), async () => {
+      await rebuild.applyUpTo(await lastPosition(log));
+      // From here on a stop comes too late. The rename is asked for while the pause is held, so it comes before whatever the
+      // projection writes next, even if this process dies now and the pause with it.
+      await swapShadows(writer, tables);
+    });
+    const pausedMs = performance.now() - started;
+    await dropOld(writer, tables);
+    return { events: rebuild.events(), pausedMs };
+  });
+}
+
+/**
+ * Rebuilds the tables and compares them with the live ones as of one moment, while sales go on. `onDifference` gets every one;
+ * nothing is swapped.
+ */
+export async function replayAndCompare(
+  session: Session,
+  replay: Replay,
+  onDifference: (difference: Difference) => void,
+): Promise<{ events: number }> {
+  const { reader, writer, holder } = session;
+  return withShadows(runOn(writer), tablesOf(replay), async () => {
+    const { rebuild, shadows, log } = await rebuildWhileSelling(session, replay);
+    await withPause(runOn(holder), async () => {
+      await rebuild.applyUpTo(await lastPosition(log));
+      // Taken under the pause: the live tables as of the event that the shadows end with.
+      await log('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+      await log('START TRANSACTION WITH CONSISTENT SNAPSHOT');
+    });
+    for (const shadow of shadows) {
+      for await (const difference of compareTables(reader, writer, shadow)) onDifference(difference);
+      replay.signal.throwIfAborted();
+      rebuild.report('comparing');
+    }
+    return { events: rebuild.events() };
+  });
+}
+
+/** Leaves the tables as they were at `until` in tables whose names end in `_at`. */
+export async function replayUntil(session: Session, replay: Replay, until: Until): Promise<{ events: number }> {
+  const writer = runOn(session.writer);
+  return withShadows(writer, tablesOf(replay), async () => {
+    const log = runOn(session.reader);
+    const shadows = await createShadows(writer, tablesOf(replay));
+    const includes = (row: LoggedRow) =>
+      'position' in until ? row.position <= until.position : row.occurred_at <= until.occurredAt;
+    const last = await settledPosition(session, log);
+    const rebuild = startRebuild({ log, writer, replay, includes });
+    await rebuild.applyUpTo('position' in until ? Math.min(until.position, last) : last);
+    rebuild.report('keys');
+    await completeShadows(writer, shadows);
+    replay.signal.throwIfAborted();
+    await keepShadows(writer, tablesOf(replay));
+    return { events: rebuild.events() };
+  });
+}
+
+const tablesOf = ({ projections }: Replay) => projections.flatMap(({ tables }) => tables);
+
+/** Whatever happens, no shadow stays; those of a replay that was killed are dropped by the next one. */
+async function withShadows<T>(writer: RunSql, tables: readonly string[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    await dropShadows(writer, tables);
+  }
+}
+
+/** The last position of a moment at which no transaction of the projection was under way: nothing before it can still come. */
+const settledPosition = ({ holder }: Session, log: RunSql) => withPause(runOn(holder), () => lastPosition(log));
+
+/** Fills shadows while the log grows, until so little is left that it can be read under the pause. */
+async function rebuildWhileSelling(session: Session, replay: Replay) {
+  const log = runOn(session.reader);
+  const writer = runOn(session.writer);
+  const shadows = await createShadows(writer, tablesOf(replay));
+  const rebuild = startRebuild({ log, writer, replay, includes: () => true });
+  await rebuild.applyUpTo(await settledPosition(session, log));
+  rebuild.report('keys');
+  await completeShadows(writer, shadows);
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const last = await settledPosition(session, log);
+    const left = last - rebuild.position();
+    await rebuild.applyUpTo(last);
+    if (left < CLOSE_ENOUGH) break;
+  }
+  return { rebuild, shadows, log };
+}
+
+function startRebuild(deps: { log: RunSql; writer: RunSql; replay: Replay; includes: (row: LoggedRow) => boolean }) {
+  const { log, writer, replay, includes } = deps;
+  let position = 0;
+  let of = 0;
+  let events = 0;
+  const report = (phase: ReplayProgress['phase']) => replay.onProgress({ phase, position, of, events });
+
+  const applyPage = async (page: readonly LoggedRow[]) => {
+    const known = page.filter(includes).map(rowToEvent).sort(byCouponAndVersion);
+    await writer('START TRANSACTION');
+    for (const projection of replay.projections) await projection.apply(writer, shadowName, known);
+    await writer('COMMIT');
+    events += known.length;
+  };
+  return {
+    position: () => position,
+    events: () => events,
+    report,
+    async applyUpTo(last: number): Promise<void> {
+      of = last;
+      for await (const page of readLog(log, position, last, PAGE)) {
+        replay.signal.throwIfAborted();
+        await applyPage(page);
+        position = page.at(-1)?.position ?? last;
+        report('reading');
+      }
+      position = Math.max(position, last);
+    },
+  };
+}
