@@ -14,18 +14,15 @@ const common = {
   occurredAt: wholeNumber,
 };
 
+export const eventDataSchemas = {
+  CouponCreated: z.object({ amount: wholeNumber.min(1), stock: wholeNumber, description: z.string() }),
+  /** `left`: pieces left after this grab. */
+  CouponGrabbed: z.object({ customer: z.string().min(1), left: wholeNumber }),
+} as const;
+
 export const couponEventSchema = z.discriminatedUnion('type', [
-  z.object({
-    ...common,
-    type: z.literal('CouponCreated'),
-    data: z.object({ amount: wholeNumber.min(1), stock: wholeNumber, description: z.string() }),
-  }),
-  z.object({
-    ...common,
-    type: z.literal('CouponGrabbed'),
-    /** `left`: pieces left after this grab. */
-    data: z.object({ customer: z.string().min(1), left: wholeNumber }),
-  }),
+  z.object({ ...common, type: z.literal('CouponCreated'), data: eventDataSchemas.CouponCreated }),
+  z.object({ ...common, type: z.literal('CouponGrabbed'), data: eventDataSchemas.CouponGrabbed }),
 ]);
 
 export type CouponEvent = z.infer<typeof couponEventSchema>;

@@ -24,7 +24,7 @@ export const coupons: Projection = {
     const couponColumns = 'id,seller,name,amount,stock,description,pieces_left,version,created_at';
     await insertRows(run, nameOf('coupons'), couponColumns, created.map(couponRow));
     const grabColumns = 'coupon_id,version,customer,grabbed_at';
-    await insertRows(run, nameOf('coupon_grabs'), grabColumns, grabbed.map(grabRow));
+    await insertRows(run, nameOf('coupon_grabs'), grabColumns, grabRows(grabbed));
     await updatePiecesLeft(run, nameOf, grabbed);
   },
 };
@@ -33,8 +33,18 @@ const couponRow = ({ coupon, version, occurredAt, data }: CouponCreated) =>
   `(${hexId(coupon.id)},${hex(coupon.seller)},${hex(coupon.name)},${data.amount},${data.stock},` +
   `${hex(data.description)},${data.amount},${version},${occurredAt})`;
 
-const grabRow = ({ coupon, version, occurredAt, data }: CouponGrabbed) =>
-  `(${hexId(coupon.id)},${version},${hex(data.customer)},${occurredAt})`;
+/** Sorted by coupon, so each id is written as a literal once. */
+function grabRows(grabbed: readonly CouponGrabbed[]): string[] {
+  let id = '';
+  let literal = '';
+  return grabbed.map(({ coupon, version, occurredAt, data }) => {
+    if (coupon.id !== id) {
+      id = coupon.id;
+      literal = hexId(id);
+    }
+    return `(${literal},${version},${hex(data.customer)},${occurredAt})`;
+  });
+}
 
 /** Sets, and never counts down: what a coupon has left is what its event with the highest version says. */
 async function updatePiecesLeft(run: RunSql, nameOf: NameTable, grabbed: readonly CouponGrabbed[]): Promise<void> {

@@ -7,7 +7,8 @@ export type LoggedRow = EventRow & { position: number };
 export const runOn =
   (connection: Connection): RunSql =>
   async (statement) => {
-    const [rows] = await connection.promise().query(statement);
+    // null: there is nothing to fill in. An absent list would have the driver look for placeholders in all of it.
+    const [rows] = await connection.promise().query(statement, null);
     return rows as Record<string, unknown>[];
   };
 

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Connection } from 'mysql2';
 import { ConfigError } from '../config.ts';
+import type { CouponEvent } from '../events.ts';
 import { openAll } from '../infra/closers.ts';
 import { connectOnce } from '../infra/mysql.ts';
 import { compareTables, type Difference } from './compareTables.ts';
-import { rowToEvent } from './eventRows.ts';
+import { rowsToEvents } from './eventRows.ts';
 import { withPause } from './pause.ts';
 import { byCouponAndVersion, type Projection, type RunSql } from './projection.ts';
 import { type LoggedRow, lastPosition, readLog, runOn } from './readLog.ts';
@@ -18,7 +19,7 @@ import {
   swapShadows,
 } from './shadows.ts';
 
-const PAGE = 10_000;
+const PAGE = 20_000;
 /** What is left to read under the pause is less than this, unless grabs come in faster than they are read. */
 const CLOSE_ENOUGH = 2_000;
 const MAX_ROUNDS = 20;
@@ -174,12 +175,11 @@ function startRebuild(deps: { log: RunSql; writer: RunSql; replay: Replay; inclu
   let events = 0;
   const report = (phase: ReplayProgress['phase']) => replay.onProgress({ phase, position, of, events });
 
-  const applyPage = async (page: readonly LoggedRow[]) => {
-    const known = page.filter(includes).map(rowToEvent).sort(byCouponAndVersion);
+  const apply = async (page: readonly CouponEvent[]) => {
     await writer('START TRANSACTION');
-    for (const projection of replay.projections) await projection.apply(writer, shadowName, known);
+    for (const projection of replay.projections) await projection.apply(writer, shadowName, page);
     await writer('COMMIT');
-    events += known.length;
+    events += page.length;
   };
   return {
     position: () => position,
@@ -187,12 +187,19 @@ function startRebuild(deps: { log: RunSql; writer: RunSql; replay: Replay; inclu
     report,
     async applyUpTo(last: number): Promise<void> {
       of = last;
-      for await (const page of readLog(log, position, last, PAGE)) {
-        replay.signal.throwIfAborted();
-        await applyPage(page);
-        position = page.at(-1)?.position ?? last;
+      let applying = Promise.resolve();
+      for await (const rows of readLog(log, position, last, PAGE)) {
+        // MySQL writes one page while the next one is read and taken apart here.
+        const page = rowsToEvents(rows.filter(includes)).sort(byCouponAndVersion);
+        await applying;
+        position = rows.at(-1)?.position ?? last;
         report('reading');
+        replay.signal.throwIfAborted();
+        applying = apply(page);
+        // Heard of when it is waited for.
+        applying.catch(() => {});
       }
+      await applying;
       position = Math.max(position, last);
     },
   };

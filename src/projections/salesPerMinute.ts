@@ -1,4 +1,5 @@
 import type { CouponEvent } from '../events.ts';
+import { bytesToId } from './eventRows.ts';
 import type { Projection, RunSql } from './projection.ts';
 import { hex, hexId, insertRows, updateRows } from './sql.ts';
 
@@ -14,7 +15,7 @@ export const salesPerMinute: Projection = {
     const table = nameOf('sales_per_minute');
     // Nobody inserts between this and the INSERT: whoever counts a coupon's grabs holds the coupon.
     const counted = await readCounted(run, table, counts);
-    const isCounted = ({ key }: Count) => counted.has(key);
+    const isCounted = ({ coupon, minute }: Count) => counted.has(keyOf(coupon.id, minute));
     const update = counts.filter(isCounted);
     const insert = counts.filter((count) => !isCounted(count));
     const insertColumns = 'coupon_id,minute,seller,name,grabs';
@@ -34,29 +35,34 @@ export const salesPerMinute: Projection = {
 };
 
 interface Count {
-  key: string;
   coupon: CouponEvent['coupon'];
   minute: number;
   grabs: number;
 }
 
-const keyOf = (hexOfId: string, minute: number) => `${hexOfId} ${minute}`;
-
-/** In the order of coupons and minutes. */
+/** In the order of coupons and minutes: the events are sorted by coupon, and a coupon's minutes are sorted here. */
 function countByMinute(events: readonly CouponEvent[]): Count[] {
-  const counts = new Map<string, Count>();
+  const counts: Count[] = [];
+  let minutes = new Map<number, Count>();
+  let id = '';
+  const take = () => {
+    for (const minute of [...minutes.keys()].sort((a, b) => a - b)) counts.push(minutes.get(minute) as Count);
+    minutes = new Map();
+  };
   for (const { type, coupon, occurredAt } of events) {
     if (type !== 'CouponGrabbed') continue;
+    if (coupon.id !== id) take();
+    id = coupon.id;
     const minute = Math.floor(occurredAt / MICROSECONDS_A_MINUTE);
-    const key = keyOf(coupon.id.replaceAll('-', ''), minute);
-    const count = counts.get(key);
+    const count = minutes.get(minute);
     if (count) count.grabs++;
-    else counts.set(key, { key, coupon, minute, grabs: 1 });
+    else minutes.set(minute, { coupon, minute, grabs: 1 });
   }
-  return [...counts.values()].sort((a, b) =>
-    a.coupon.id < b.coupon.id ? -1 : a.coupon.id > b.coupon.id ? 1 : a.minute - b.minute,
-  );
+  take();
+  return counts;
 }
+
+const keyOf = (couponId: string, minute: number) => `${couponId} ${minute}`;
 
 async function readCounted(run: RunSql, table: string, counts: readonly Count[]): Promise<Set<string>> {
   const minutesOf = new Map<string, number[]>();
@@ -71,5 +77,5 @@ async function readCounted(run: RunSql, table: string, counts: readonly Count[])
   const rows = await run(
     `SELECT coupon_id, minute FROM ${table} WHERE ${wanted.join(' OR ')} ORDER BY coupon_id, minute FOR UPDATE`,
   );
-  return new Set(rows.map(({ coupon_id, minute }) => keyOf((coupon_id as Buffer).toString('hex'), Number(minute))));
+  return new Set(rows.map(({ coupon_id, minute }) => keyOf(bytesToId(coupon_id as Buffer), Number(minute))));
 }
