@@ -48,7 +48,10 @@ export interface Replay {
 interface Session {
   /** Reads the log, or holds a snapshot of the live tables. */
   reader: Connection;
+  /** Makes the shadows and swaps them in. */
   writer: Connection;
+  /** Fill them; the first one is the writer. */
+  writers: Connection[];
   /** Holds the pause. */
   holder: Connection;
 }
@@ -61,7 +64,8 @@ export const openReplaySession = (mysqlUrl: string) =>
       remember(close);
       return connection;
     };
-    const session: Session = { reader: await open(), writer: await open(), holder: await open() };
+    const writer = await open();
+    const session: Session = { reader: await open(), writer, writers: [writer, await open()], holder: await open() };
     // Names of locks belong to the whole server and are short; it ends with the connection, however that ends.
     const database = createHash('sha1').update(new URL(mysqlUrl).pathname).digest('hex').slice(0, 16);
     const [row] = await runOn(session.writer)(`SELECT GET_LOCK('seckill.replay.${database}', 0) AS locked`);
@@ -126,10 +130,10 @@ export async function replayUntil(session: Session, replay: Replay, until: Until
     const includes = (row: LoggedRow) =>
       'position' in until ? row.position <= until.position : row.occurred_at <= until.occurredAt;
     const last = await settledPosition(session, log);
-    const rebuild = startRebuild({ log, writer, replay, includes });
+    const rebuild = startRebuild({ log, writers: session.writers.map(runOn), replay, includes });
     await rebuild.applyUpTo('position' in until ? Math.min(until.position, last) : last);
     rebuild.report('keys');
-    await completeShadows(writer, shadows);
+    await unlessStopped(session, replay.signal, () => completeShadows(writer, shadows));
     replay.signal.throwIfAborted();
     await keepShadows(writer, tablesOf(replay));
     return { events: rebuild.events() };
@@ -150,15 +154,28 @@ async function withShadows<T>(writer: RunSql, tables: readonly string[], work: (
 /** The last position of a moment at which no transaction of the projection was under way: nothing before it can still come. */
 const settledPosition = ({ holder }: Session, log: RunSql) => withPause(runOn(holder), () => lastPosition(log));
 
+/** Statements of the writer that take minutes: a stop ends the one under way. */
+async function unlessStopped(session: Session, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  signal.throwIfAborted();
+  const kill = () => void runOn(session.holder)(`KILL QUERY ${session.writer.threadId}`).catch(() => {});
+  signal.addEventListener('abort', kill);
+  try {
+    await work();
+  } finally {
+    signal.removeEventListener('abort', kill);
+  }
+  signal.throwIfAborted();
+}
+
 /** Fills shadows while the log grows, until so little is left that it can be read under the pause. */
 async function rebuildWhileSelling(session: Session, replay: Replay) {
   const log = runOn(session.reader);
   const writer = runOn(session.writer);
   const shadows = await createShadows(writer, tablesOf(replay));
-  const rebuild = startRebuild({ log, writer, replay, includes: () => true });
+  const rebuild = startRebuild({ log, writers: session.writers.map(runOn), replay, includes: () => true });
   await rebuild.applyUpTo(await settledPosition(session, log));
   rebuild.report('keys');
-  await completeShadows(writer, shadows);
+  await unlessStopped(session, replay.signal, () => completeShadows(writer, shadows));
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const last = await settledPosition(session, log);
     const left = last - rebuild.position();
@@ -168,17 +185,30 @@ async function rebuildWhileSelling(session: Session, replay: Replay) {
   return { rebuild, shadows, log };
 }
 
-function startRebuild(deps: { log: RunSql; writer: RunSql; replay: Replay; includes: (row: LoggedRow) => boolean }) {
-  const { log, writer, replay, includes } = deps;
+function startRebuild(deps: { log: RunSql; writers: RunSql[]; replay: Replay; includes: (row: LoggedRow) => boolean }) {
+  const { log, writers, replay, includes } = deps;
   let position = 0;
   let of = 0;
   let events = 0;
   const report = (phase: ReplayProgress['phase']) => replay.onProgress({ phase, position, of, events });
 
+  const applyOn = async (write: RunSql, place: number, page: readonly CouponEvent[]) => {
+    const mine = replay.projections.filter((_, i) => i % writers.length === place);
+    try {
+      await write('START TRANSACTION');
+      for (const projection of mine) await projection.apply(write, shadowName, page);
+      await write('COMMIT');
+    } catch (error) {
+      // The shadows are dropped next, which would wait for this transaction.
+      await write('ROLLBACK').catch(() => {});
+      throw error;
+    }
+  };
+  // Projections know nothing of each other, so they are shared out to connections that write at the same time. No transaction
+  // spans them: shadows that don't belong together are never swapped in.
   const apply = async (page: readonly CouponEvent[]) => {
-    await writer('START TRANSACTION');
-    for (const projection of replay.projections) await projection.apply(writer, shadowName, page);
-    await writer('COMMIT');
+    const written = await Promise.allSettled(writers.map((write, place) => applyOn(write, place, page)));
+    for (const result of written) if (result.status === 'rejected') throw result.reason;
     events += page.length;
   };
   return {
@@ -188,18 +218,20 @@ function startRebuild(deps: { log: RunSql; writer: RunSql; replay: Replay; inclu
     async applyUpTo(last: number): Promise<void> {
       of = last;
       let applying = Promise.resolve();
-      for await (const rows of readLog(log, position, last, PAGE)) {
-        // MySQL writes one page while the next one is read and taken apart here.
-        const page = rowsToEvents(rows.filter(includes)).sort(byCouponAndVersion);
+      try {
+        for await (const rows of readLog(log, position, last, PAGE)) {
+          // MySQL writes one page while the next one is read and taken apart here.
+          const page = rowsToEvents(rows.filter(includes)).sort(byCouponAndVersion);
+          await applying;
+          position = rows.at(-1)?.position ?? last;
+          report('reading');
+          replay.signal.throwIfAborted();
+          applying = apply(page);
+          applying.catch(() => {});
+        }
+      } finally {
         await applying;
-        position = rows.at(-1)?.position ?? last;
-        report('reading');
-        replay.signal.throwIfAborted();
-        applying = apply(page);
-        // Heard of when it is waited for.
-        applying.catch(() => {});
       }
-      await applying;
       position = Math.max(position, last);
     },
   };
