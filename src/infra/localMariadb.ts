@@ -35,11 +35,15 @@ function setUp(data: string, user: string): void {
   renameSync(fresh, data);
 }
 
+const socketIn = (socketDir: string) => join(socketDir, 'mariadb.sock');
+export const localMariadbUrl = (socketDir: string) =>
+  `mysql://root@localhost/${DATABASE}?socketPath=${encodeURIComponent(socketIn(socketDir))}`;
+
 /** Starts the private MariaDB of this data folder, or takes over the one that a killed process left running. */
 export async function openLocalMariadb(dataDir: DataDir, program: string): Promise<{ url: string; close: Closer }> {
   const folder = join(dataDir.path, 'mariadb');
   const data = join(folder, 'data');
-  const socket = join(dataDir.socketDir, 'mariadb.sock');
+  const socket = socketIn(dataDir.socketDir);
   const pidFile = join(folder, 'mariadb.pid');
   const user = userInfo().username;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -70,5 +74,5 @@ export async function openLocalMariadb(dataDir: DataDir, program: string): Promi
     await run(socket, 'SHUTDOWN').catch(() => {});
     await waitForEnd(pidFile);
   };
-  return { url: `mysql://root@localhost/${DATABASE}?socketPath=${encodeURIComponent(socket)}`, close };
+  return { url: localMariadbUrl(dataDir.socketDir), close };
 }

@@ -188,9 +188,10 @@ async function rebuildWhileSelling(session: Session, replay: Replay) {
 function startRebuild(deps: { log: RunSql; writers: RunSql[]; replay: Replay; includes: (row: LoggedRow) => boolean }) {
   const { log, writers, replay, includes } = deps;
   let position = 0;
+  let applied = 0;
   let of = 0;
   let events = 0;
-  const report = (phase: ReplayProgress['phase']) => replay.onProgress({ phase, position, of, events });
+  const report = (phase: ReplayProgress['phase']) => replay.onProgress({ phase, position: applied, of, events });
 
   const applyOn = async (write: RunSql, place: number, page: readonly CouponEvent[]) => {
     const mine = replay.projections.filter((_, i) => i % writers.length === place);
@@ -206,10 +207,12 @@ function startRebuild(deps: { log: RunSql; writers: RunSql[]; replay: Replay; in
   };
   // Projections know nothing of each other, so they are shared out to connections that write at the same time. No transaction
   // spans them: shadows that don't belong together are never swapped in.
-  const apply = async (page: readonly CouponEvent[]) => {
+  const apply = async (page: readonly CouponEvent[], upTo: number) => {
     const written = await Promise.allSettled(writers.map((write, place) => applyOn(write, place, page)));
     for (const result of written) if (result.status === 'rejected') throw result.reason;
     events += page.length;
+    applied = upTo;
+    report('reading');
   };
   return {
     position: () => position,
@@ -224,9 +227,8 @@ function startRebuild(deps: { log: RunSql; writers: RunSql[]; replay: Replay; in
           const page = rowsToEvents(rows.filter(includes)).sort(byCouponAndVersion);
           await applying;
           position = rows.at(-1)?.position ?? last;
-          report('reading');
           replay.signal.throwIfAborted();
-          applying = apply(page);
+          applying = apply(page, position);
           applying.catch(() => {});
         }
       } finally {
