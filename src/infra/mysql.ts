@@ -83,6 +83,17 @@ export async function connectOnce(url: string): Promise<{ connection: Connection
   return { connection, close: () => connection.destroy() };
 }
 
+/** Makes the database that the URL names, where it was dropped. */
+export async function createDatabase(url: string): Promise<void> {
+  const { database, ...server } = connectionOf(url);
+  const connection = createConnection(server);
+  try {
+    await connection.promise().query('CREATE DATABASE IF NOT EXISTS ??', [database]);
+  } finally {
+    connection.destroy();
+  }
+}
+
 /** Opens a pool and brings the tables up to date. Fails with the setting's name when MySQL can't be reached. */
 export async function openMysql(url: string): Promise<{ mysql: Mysql; close: Closer }> {
   const opened = connectMysql(url);

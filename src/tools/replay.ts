@@ -1,9 +1,12 @@
 import { createProgram, runProgram, stopSignal } from '../cli.ts';
 import { ConfigError } from '../config.ts';
 import { openAll } from '../infra/closers.ts';
-import { openMysql } from '../infra/mysql.ts';
+import { createDatabase, openMysql } from '../infra/mysql.ts';
 import type { Difference } from '../projections/compareTables.ts';
+import { importLog } from '../projections/importLog.ts';
+import { LogFileError } from '../projections/logFile.ts';
 import { projections } from '../projections/projections.ts';
+import { runOn } from '../projections/readLog.ts';
 import {
   openReplaySession,
   type Replay,
@@ -25,11 +28,15 @@ const program = createProgram(
 )
   .option('--verify', 'compare the rebuilt tables with the live ones, swap nothing; exit 1 if they differ')
   .option('--until <time|position>', 'leave the tables as they were then in tables whose names end in _at')
+  .option('--from <file>', 'fill an empty event log from an export first, then all tables from it')
   .option('--only <name>', `one projection alone: ${names.join(' or ')}`)
   .parse();
-const options = program.opts<{ verify?: true; until?: string; only?: string }>();
+const options = program.opts<{ verify?: true; until?: string; only?: string; from?: string }>();
 
-if (options.verify && options.until !== undefined) program.error('--verify and --until: one of the two');
+const { verify, until: untilText, from } = options;
+if ([verify, untilText, from].filter((given) => given !== undefined).length > 1)
+  program.error('--verify, --until and --from: one of the three');
+if (from !== undefined && options.only !== undefined) program.error('--from fills every projection, --only one');
 const until = options.until === undefined ? undefined : parseUntil(options.until);
 if (options.until !== undefined && until === undefined)
   program.error(`--until: expected a position or a time like 2026-11-24T06:00:00Z, got "${options.until}"`);
@@ -43,6 +50,8 @@ await runProgram(async () => {
   const { session, close } = await openAll(async (remember) => {
     const stores = await openStores({ redis: false });
     remember(stores.close);
+    // What keeps it from being made is said by the next line as well.
+    if (from !== undefined) await createDatabase(stores.mysqlUrl).catch(() => {});
     const { close: closeMysql } = await openMysql(stores.mysqlUrl);
     await closeMysql();
     const { session, close } = await openReplaySession(stores.mysqlUrl);
@@ -57,6 +66,16 @@ await runProgram(async () => {
   };
   let good = true;
   try {
+    if (from !== undefined) {
+      const imported = await importLog({
+        file: from,
+        writer: runOn(session.writer),
+        holder: runOn(session.holder),
+        signal: stop.signal,
+        onProgress: (phase, bytes, of, events) => progress.show(phase, bytes, of, events),
+      });
+      console.log(`${imported} events imported from ${from}`);
+    }
     const started = performance.now();
     const { events, report } = await run(session, replay, progress.stop);
     const seconds = (performance.now() - started) / 1_000;
@@ -65,6 +84,7 @@ await runProgram(async () => {
   } catch (error) {
     // A statement that a stop has ended fails in its own words.
     stop.signal.throwIfAborted();
+    if (error instanceof LogFileError) throw new ConfigError(`${from}: ${error.message}; nothing was imported`);
     throw error;
   } finally {
     progress.stop();
