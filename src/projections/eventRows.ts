@@ -1,4 +1,5 @@
 import { type CouponEvent, type CouponRef, couponEventSchema, eventDataSchemas, eventId } from '../events.ts';
+import { shapes } from '../upcast.ts';
 
 // How an event stands in MySQL: ids as 16 bytes, names as bytes, the data as JSON.
 
@@ -27,7 +28,7 @@ export const eventToRow = ({ coupon, version, type, occurredAt, data }: CouponEv
   seller: Buffer.from(coupon.seller),
   name: Buffer.from(coupon.name),
   occurred_at: occurredAt,
-  data: JSON.stringify(data),
+  data: JSON.stringify(shapes.stamp(type, data)),
 });
 
 /** Throws on a row that is no event of ours. */
@@ -39,7 +40,7 @@ export function rowToEvent(row: EventRow): CouponEvent {
     coupon: { id, seller: row.seller.toString(), name: row.name.toString() },
     version: row.version,
     occurredAt: row.occurred_at,
-    data: JSON.parse(row.data),
+    data: shapes.upcast(row.type, JSON.parse(row.data)),
   });
 }
 
@@ -59,7 +60,7 @@ export function rowsToEvents(rows: readonly EventRow[]): CouponEvent[] {
     }
     const { type, version, occurred_at: occurredAt } = row;
     if (!isEventType(type) || !isWhole(version) || version < 1 || !isWhole(occurredAt)) return rowToEvent(row);
-    const data = eventDataSchemas[type].parse(JSON.parse(row.data));
+    const data = eventDataSchemas[type].parse(shapes.upcast(type, JSON.parse(row.data)));
     return {
       id: eventId(found.coupon.id, version),
       type,
