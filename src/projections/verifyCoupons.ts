@@ -1,0 +1,326 @@
+import type { Redis } from 'ioredis';
+import type { Connection } from 'mysql2';
+import type { CouponEvent, CouponGrabbed } from '../events.ts';
+import { couponPath, keys, partitionOf, splitCouponPath } from '../infra/keys.ts';
+import { decodeEntry, type RawEntry, readOutbox } from '../infra/outbox.ts';
+import { bytesToId, type EventRow, rowsToEvents } from './eventRows.ts';
+import { runOn } from './readLog.ts';
+import { hex } from './sql.ts';
+import type { OpenReport } from './verifyReport.ts';
+
+const OUTBOX_PAGE = 1_000;
+const ROWS = 1_000;
+
+export interface NamedCoupon {
+  id: Buffer;
+  seller: string;
+  name: string;
+  /** Of the log's last event, read before Redis: what Redis must have at least. */
+  loggedBefore: number;
+}
+
+/** A coupon in Redis at one moment. */
+interface InRedis {
+  id: string | null;
+  amount: number;
+  stock: number;
+  description: string | null;
+  left: number;
+  version: number;
+  holders: number;
+  /** The version a moment later: in between `holders` was counted. */
+  versionAfter: number;
+}
+
+type JoinedRow = EventRow & { customer: Buffer | null; grabbed_at: number | null };
+
+/**
+ * Proves that Redis, the tables and the log agree on some coupons, while they are sold. What Redis has is read first, then its
+ * outbox, then MySQL: an event leaves the outbox after it is committed, so it is found in one of the two; and the views are
+ * written before an event can reach the log, so they are read last.
+ */
+export async function verifyCoupons(
+  { redis, connection, open }: { redis: Redis; connection: Connection; open: OpenReport },
+  coupons: readonly NamedCoupon[],
+): Promise<void> {
+  const { report, mismatch } = open;
+  const inRedis = await Promise.all(coupons.map((coupon) => readCoupon(redis, coupon)));
+  const waiting = await readWaiting(redis, coupons);
+  const run = runOn(connection);
+  const ids = coupons.map(({ id }) => hex(id)).join(',');
+  if (ids === '') return;
+  await run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+  await run('START TRANSACTION WITH CONSISTENT SNAPSHOT');
+  const rowsOf = async (statement: string) =>
+    new Map((await run(statement)).map((row) => [bytesToId(row.id as Buffer), row]));
+  const offers = await rowsOf(`SELECT * FROM coupons WHERE id IN (${ids})`);
+  const grabs = await rowsOf(
+    `SELECT coupon_id AS id, COUNT(*) AS counted FROM coupon_grabs WHERE coupon_id IN (${ids}) GROUP BY coupon_id`,
+  );
+  const sales = await rowsOf(
+    `SELECT coupon_id AS id, SUM(grabs) AS counted FROM sales_per_minute WHERE coupon_id IN (${ids}) GROUP BY coupon_id`,
+  );
+  const walks = new Map(coupons.map((coupon, place) => [bytesToId(coupon.id), startWalk(place)]));
+  for await (const rows of joinedRows(connection, ids)) {
+    const events = rowsToEvents(rows);
+    for (const [place, event] of events.entries()) walks.get(event.coupon.id)?.take(event, rows[place] as JoinedRow);
+    await verifyHolders(redis, events, mismatch);
+  }
+  await run('COMMIT');
+  for (const [id, walk] of walks) walk.finish(id);
+
+  /** Goes through a coupon's events in the order of their versions. */
+  function startWalk(place: number) {
+    const coupon = coupons[place] as NamedCoupon;
+    const redisHas = inRedis[place] as InRedis;
+    const path = couponPath(coupon.seller, coupon.name);
+    const wrong = (what: string) => mismatch(`${path}: ${what}`);
+    let created: Extract<CouponEvent, { type: 'CouponCreated' }> | undefined;
+    let last = 0;
+    let logged = 0;
+    let grabEvents = 0;
+    let grabRows = 0;
+    let grabsThen = 0;
+    let left = 0;
+
+    const miss = (from: number, to: number) => {
+      const then = Math.min(to, redisHas.version);
+      if (from > then) return;
+      const { missing, found } = lookFor(from, then, waiting.get(bytesToId(coupon.id)) ?? []);
+      report.onTheirWay += found;
+      for (const gap of missing) {
+        report.gaps += gap.to - gap.from + 1;
+        wrong(
+          `${gap.from === gap.to ? `version ${gap.from}` : `versions ${gap.from} to ${gap.to}`}: not in the log, not in the outbox`,
+        );
+      }
+    };
+    return {
+      take(event: CouponEvent, row: JoinedRow) {
+        miss(last + 1, event.version - 1);
+        last = event.version;
+        const counts = event.version <= redisHas.version;
+        if (counts) logged++;
+        if (couponPath(event.coupon.seller, event.coupon.name) !== path) wrong(`version ${last} names another coupon`);
+        if (event.type === 'CouponCreated') {
+          created = event;
+          left = event.data.amount;
+          return;
+        }
+        grabEvents++;
+        if (counts) grabsThen++;
+        left = event.data.left;
+        if (created && left !== created.data.amount - event.version + 1) wrong(`version ${last} leaves ${left} pieces`);
+        if (row.customer === null) return wrong(`coupon_grabs lacks version ${last}`);
+        grabRows++;
+        if (row.customer.toString() !== event.data.customer || row.grabbed_at !== event.occurredAt)
+          wrong(`coupon_grabs has another grab at version ${last}`);
+      },
+      finish(id: string) {
+        miss(last + 1, redisHas.version);
+        const { version, versionAfter, holders } = redisHas;
+        const offer = offers.get(id);
+        if (redisHas.id === null) wrong('Redis lacks it');
+        else if (redisHas.id !== id) wrong(`Redis has another coupon of this name, ${redisHas.id}`);
+        else if (version < coupon.loggedBefore)
+          wrong(`Redis is at version ${version}, the log at ${coupon.loggedBefore}`);
+        if (redisHas.id !== null) {
+          if (redisHas.left !== redisHas.amount - version + 1)
+            wrong(`Redis has ${redisHas.left} left of ${redisHas.amount} at version ${version}`);
+          if (holders < version - 1 || holders > versionAfter - 1)
+            wrong(
+              `Redis has ${holders} holders at version ${version === versionAfter ? version : `${version} to ${versionAfter}`}`,
+            );
+          if (holders > redisHas.amount) wrong(`oversold: ${holders} holders of ${redisHas.amount} pieces`);
+        }
+        if (created) {
+          const { amount, stock, description } = created.data;
+          if (
+            redisHas.id === id &&
+            (redisHas.amount !== amount || redisHas.stock !== stock || redisHas.description !== description)
+          )
+            wrong('Redis has another amount, stock or description than the log');
+          if (
+            offer &&
+            (offer.amount !== amount ||
+              offer.stock !== stock ||
+              offer.description !== description ||
+              offer.created_at !== created.occurredAt)
+          )
+            wrong('coupons has another amount, stock, description or time than the log');
+        }
+        if (last > 0 && !offer) wrong('coupons lacks it');
+        if (offer && last === 0) wrong('coupons has it, the log does not');
+        if (offer && (offer.version !== last || offer.pieces_left !== left))
+          wrong(`coupons has ${offer.pieces_left} left at version ${offer.version}, the log ${left} at ${last}`);
+        const counted = Number(grabs.get(id)?.counted ?? 0);
+        if (counted !== grabRows) wrong(`coupon_grabs has ${counted - grabRows} rows that the log does not know`);
+        const sold = Number(sales.get(id)?.counted ?? 0);
+        if (sold !== grabEvents) wrong(`sales_per_minute counts ${sold} grabs, the log has ${grabEvents}`);
+
+        // What came after the version that Redis had is taken off again, so that the sums are of one moment.
+        const then = redisHas.id === null ? last : version;
+        const later = last - then;
+        if (last > 0) add(report.log, [1, created?.data.amount ?? 0, left + later, grabsThen, logged]);
+        const grabbedThen = grabRows - (grabEvents - grabsThen);
+        if (offer)
+          add(report.mysql, [
+            1,
+            Number(offer.amount),
+            Number(offer.pieces_left) + Number(offer.version) - then,
+            grabbedThen,
+            logged,
+          ]);
+        if (redisHas.id !== null) add(report.redis, [1, redisHas.amount, redisHas.left, version - 1, version]);
+        report.sales += sold;
+      },
+    };
+  }
+}
+
+interface Versions {
+  from: number;
+  to: number;
+}
+
+/** How many of the versions are in these ranges, and which are not. */
+function lookFor(from: number, to: number, ranges: readonly Versions[]): { found: number; missing: Versions[] } {
+  const missing: Versions[] = [];
+  let next = from;
+  let found = 0;
+  for (const range of [...ranges].sort((a, b) => a.from - b.from)) {
+    const [first, last] = [Math.max(range.from, next), Math.min(range.to, to)];
+    if (first > last) continue;
+    if (first > next) missing.push({ from: next, to: first - 1 });
+    found += last - first + 1;
+    next = last + 1;
+  }
+  if (next <= to) missing.push({ from: next, to });
+  return { found, missing };
+}
+
+function add(
+  totals: OpenReport['report']['log'],
+  [coupons, pieces, left, holders, events]: [number, number, number, number, number],
+) {
+  totals.coupons += coupons;
+  totals.pieces += pieces;
+  totals.left += left;
+  totals.holders += holders;
+  totals.events += events;
+}
+
+async function readCoupon(redis: Redis, { seller, name }: NamedCoupon): Promise<InRedis> {
+  const key = keys.coupon(seller, name);
+  const [fields, holders, versionAfter] = await Promise.all([
+    redis.hmget(key, 'id', 'amount', 'stock', 'description', 'left', 'version'),
+    redis.hlen(keys.holders(seller, name)),
+    redis.hget(key, 'version'),
+  ]);
+  const [id = null, amount, stock, description = null, left, version] = fields;
+  return {
+    id,
+    amount: Number(amount ?? 0),
+    stock: Number(stock ?? 0),
+    description,
+    left: Number(left ?? 0),
+    version: Number(version ?? 0),
+    holders,
+    versionAfter: Number(versionAfter ?? 0),
+  };
+}
+
+/** Which versions of these coupons are in the outbox, by coupon. */
+export async function readWaiting(redis: Redis, coupons: readonly Pick<NamedCoupon, 'seller' | 'name'>[]) {
+  const waiting = new Map<string, Versions[]>();
+  for (const partition of new Set(coupons.map(({ seller, name }) => partitionOf(seller, name)))) {
+    for (let after = '-'; ; ) {
+      const page = await readOutbox(redis, partition, after, '+', OUTBOX_PAGE);
+      for (const raw of page) {
+        const events = readEntry(partition, raw);
+        const [first, last] = [events[0], events.at(-1)];
+        if (first === undefined || last === undefined) continue;
+        const ranges = waiting.get(first.coupon.id) ?? [];
+        const before = ranges.at(-1);
+        // A busy coupon's entries follow each other.
+        if (before?.to === first.version - 1) before.to = last.version;
+        else ranges.push({ from: first.version, to: last.version });
+        waiting.set(first.coupon.id, ranges);
+      }
+      const newest = page.at(-1);
+      if (newest === undefined || page.length < OUTBOX_PAGE) break;
+      after = newest[0];
+    }
+  }
+  return waiting;
+}
+
+/** What can't be read is on its way to the dead letters, and not to the log. */
+function readEntry(partition: number, raw: RawEntry): CouponEvent[] {
+  try {
+    return decodeEntry(partition, raw).events;
+  } catch {
+    return [];
+  }
+}
+
+async function* joinedRows(connection: Connection, ids: string): AsyncGenerator<JoinedRow[]> {
+  const stream = connection
+    .query(
+      `SELECT e.coupon_id, e.version, e.type, e.seller, e.name, e.occurred_at, e.data, g.customer, g.grabbed_at
+       FROM event_log e LEFT JOIN coupon_grabs g ON g.coupon_id = e.coupon_id AND g.version = e.version
+       WHERE e.coupon_id IN (${ids}) ORDER BY e.coupon_id, e.version`,
+    )
+    .stream();
+  let rows: JoinedRow[] = [];
+  for await (const row of stream) {
+    rows.push(row);
+    if (rows.length < ROWS) continue;
+    yield rows;
+    rows = [];
+  }
+  yield rows;
+}
+
+/** Everything that is in the log must be in Redis by now: its holder with its version, and its entry in the lists. */
+async function verifyHolders(redis: Redis, events: readonly CouponEvent[], mismatch: (text: string) => void) {
+  const grabsOf = new Map<string, CouponGrabbed[]>();
+  const checks: Promise<void>[] = [];
+  const verifyListed = async (view: string, member: string, { occurredAt, version, coupon }: CouponEvent) => {
+    if (Number(await redis.zscore(view, member)) !== occurredAt)
+      mismatch(
+        `${couponPath(coupon.seller, coupon.name)}: version ${version} is not in ${view}, or not as of its time`,
+      );
+  };
+  for (const event of events) {
+    const { seller, name } = event.coupon;
+    const path = couponPath(seller, name);
+    if (event.type === 'CouponCreated') {
+      checks.push(verifyListed(keys.sellerView(seller), name, event));
+      continue;
+    }
+    checks.push(verifyListed(keys.customerView(event.data.customer), path, event));
+    const grabs = grabsOf.get(path);
+    if (grabs) grabs.push(event);
+    else grabsOf.set(path, [event]);
+  }
+  for (const [path, grabs] of grabsOf) checks.push(verifyHeld(redis, path, grabs, mismatch));
+  await Promise.all(checks);
+}
+
+async function verifyHeld(
+  redis: Redis,
+  path: string,
+  grabs: readonly CouponGrabbed[],
+  mismatch: (text: string) => void,
+) {
+  const { seller, name } = splitCouponPath(path);
+  const held = await redis.hmget(keys.holders(seller, name), ...grabs.map(({ data }) => data.customer));
+  for (const [place, { version, data }] of grabs.entries()) {
+    const value = held[place];
+    if (value == null) mismatch(`${path}: Redis does not know the holder ${data.customer} of version ${version}`);
+    // Something else may stand behind the version.
+    else if (Number.parseInt(value, 10) !== version)
+      mismatch(`${path}: Redis has the holder ${data.customer} at version ${value}, the log at ${version}`);
+  }
+}
