@@ -1,24 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { z } from 'zod';
 import { ConfigError } from '../config.ts';
-import type { CouponCreated, CouponGrabbed } from '../events.ts';
 import { allPartitions, keys, PARTITIONS } from '../infra/keys.ts';
 import type { Log } from '../infra/log.ts';
 import type { Mysql } from '../infra/mysql.ts';
-import { runScript } from '../infra/scripts.ts';
-import { bytesToId, type EventRow, eventColumns, rowToEvent } from './eventRows.ts';
-import { projectToViews } from './redisViews.ts';
+import { rehydrate } from './rehydrate.ts';
 import type { Relay } from './relay.ts';
 
 const PAGE = 1_000;
-const BUILDER_TTL_SECONDS = 600;
 const WITNESS_TTL_SECONDS = 86_400;
-
-const restoreReplySchema = z.tuple([z.enum(['restored', 'kept', 'incomplete'])]);
-
-/** The log contradicts itself or Redis: nothing may be decided before somebody has looked. */
-export class DamageError extends Error {}
 
 /**
  * Makes sure that Redis is not behind the log, and mends what is, before the first decision on a new connection.
@@ -41,7 +31,7 @@ export async function reconcile(deps: { redis: Redis; mysql: Mysql; relay: Relay
   await checkPartitions(redis);
   await relay.drain();
   const users = await restoreUserViews(redis, mysql);
-  const restored = await restoreCoupons(redis, mysql);
+  const restored = await rehydrate({ redis, mysql, log });
   await mustHaveWitness();
   const fenceKeys = allPartitions.map(keys.fence);
   await Promise.all(fenceKeys.map((fence) => redis.set(fence, runId)));
@@ -82,78 +72,4 @@ async function restoreUserViews(redis: Redis, mysql: Mysql): Promise<number> {
     count += users.length;
     after = last.id;
   }
-}
-
-interface CouponRow {
-  id: Buffer;
-  seller: Buffer;
-  name: Buffer;
-  version: number;
-}
-
-async function restoreCoupons(redis: Redis, mysql: Mysql): Promise<{ coupons: number; rebuilt: number }> {
-  let coupons = 0;
-  let rebuilt = 0;
-  for (let after: Buffer = Buffer.alloc(0); ; ) {
-    const rows: CouponRow[] = await mysql('coupons')
-      .select('id', 'seller', 'name', 'version')
-      .where('id', '>', after)
-      .orderBy('id')
-      .limit(PAGE);
-    const last = rows.at(-1);
-    if (last === undefined) return { coupons, rebuilt };
-    const versions = await Promise.all(
-      rows.map(({ seller, name }) => redis.hget(keys.coupon(seller.toString(), name.toString()), 'version')),
-    );
-    for (const [place, row] of rows.entries()) {
-      if (Number(versions[place] ?? 0) >= row.version) continue;
-      await rebuildCoupon(redis, mysql, row);
-      rebuilt++;
-    }
-    coupons += rows.length;
-    after = last.id;
-  }
-}
-
-/** Builds a coupon beside the one in Redis from its events, then puts it in its place unless that one is ahead by then. */
-async function rebuildCoupon(redis: Redis, mysql: Mysql, row: CouponRow): Promise<void> {
-  const [seller, name] = [row.seller.toString(), row.name.toString()];
-  const built = keys.holdersBuilt(seller, name, randomUUID());
-  let created: CouponCreated | undefined;
-  let version = 0;
-  let left = 0;
-  for (;;) {
-    const rows: EventRow[] = await mysql('event_log')
-      .select(...eventColumns)
-      .where('coupon_id', row.id)
-      .where('version', '>', version)
-      .orderBy('version')
-      .limit(PAGE);
-    if (rows.length === 0) break;
-    const events = rows.map(rowToEvent);
-    const gap = events.find((event, place) => event.version !== version + place + 1);
-    if (gap) throw new DamageError(`the event log lacks events of ${seller}/${name} before version ${gap.version}`);
-    const first = events[0];
-    if (first?.type === 'CouponCreated') created = first;
-    const grabs = events.filter((event): event is CouponGrabbed => event.type === 'CouponGrabbed');
-    if (grabs.length > 0) {
-      await redis.hset(built, ...grabs.flatMap((grab) => [grab.data.customer, grab.version]));
-      await redis.expire(built, BUILDER_TTL_SECONDS);
-    }
-    await projectToViews(redis, events);
-    version += events.length;
-    left = grabs.at(-1)?.data.left ?? created?.data.amount ?? left;
-  }
-  if (created === undefined) throw new DamageError(`the event log lacks the creation of ${seller}/${name}`);
-  const { amount, stock, description } = created.data;
-  const reply = await runScript(
-    redis,
-    'restoreCoupon',
-    [keys.coupon(seller, name), keys.holders(seller, name), built],
-    [bytesToId(row.id), seller, name, String(amount), String(stock), description, String(left), String(version)],
-  );
-  const [status] = restoreReplySchema.parse(reply);
-  // Redis was emptied under way (the witness will say so), or the log is damaged.
-  if (status === 'incomplete')
-    throw new DamageError(`the event log does not name a holder for each grab of ${seller}/${name}`);
 }
