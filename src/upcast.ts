@@ -16,6 +16,7 @@ export function createShapes(stepsOf: Steps) {
   return {
     /** Stored data as it would be written today. Throws on a shape that only a newer program can have written. */
     upcast(type: string, stored: Data): Data {
+      if (stored.shape === undefined && latest(type) === 1) return stored;
       const { shape = 1, ...data } = stored;
       if (!Number.isInteger(shape) || Number(shape) < 1 || Number(shape) > latest(type))
         throw new Error(`${type} of shape ${shape}: this program knows shapes up to ${latest(type)}`);
