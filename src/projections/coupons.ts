@@ -1,6 +1,6 @@
 import { type CouponCreated, type CouponGrabbed, unreachable } from '../events.ts';
 import type { NameTable, Projection, RunSql } from './projection.ts';
-import { hex, hexId, insertRows, updateRows } from './sql.ts';
+import { hex, hexId, insertRows, literal, updateRows } from './sql.ts';
 
 /** What is on offer, and who holds a piece of it. */
 export const coupons: Projection = {
@@ -36,13 +36,13 @@ const couponRow = ({ coupon, version, occurredAt, data }: CouponCreated) =>
 /** Sorted by coupon, so each id is written as a literal once. */
 function grabRows(grabbed: readonly CouponGrabbed[]): string[] {
   let id = '';
-  let literal = '';
+  let idLiteral = '';
   return grabbed.map(({ coupon, version, occurredAt, data }) => {
     if (coupon.id !== id) {
       id = coupon.id;
-      literal = hexId(id);
+      idLiteral = hexId(id);
     }
-    return `(${literal},${version},${hex(data.customer)},${occurredAt})`;
+    return `(${idLiteral},${version},${literal(data.customer)},${occurredAt})`;
   });
 }
 

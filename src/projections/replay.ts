@@ -84,6 +84,8 @@ export async function replayAndSwap(session: Session, replay: Replay): Promise<{
     const started = performance.now();
     await withPause(runOn(session.holder), async () => {
       await rebuild.applyUpTo(await lastPosition(log));
+      // Fails if the pause was lost with its connection.
+      await runOn(session.holder)('SELECT 1');
       // From here on a stop comes too late. The rename is asked for while the pause is held, so it comes before whatever the
       // projection writes next, even if this process dies now and the pause with it.
       await swapShadows(writer, tables);

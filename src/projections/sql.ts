@@ -9,6 +9,9 @@ const MAX_STATEMENT_CHARS = 1_000_000;
 export const hex = (bytes: Buffer | string) =>
   `X'${(typeof bytes === 'string' ? Buffer.from(bytes) : bytes).toString('hex')}'`;
 
+/** The same, shorter where the text has nothing that could be meant otherwise between quotes: most names. */
+export const literal = (text: string) => (/^[\w.@-]*$/.test(text) ? `'${text}'` : hex(text));
+
 /** An id that is written as a UUID, as 16 bytes. */
 export const hexId = (id: string) => `X'${id.replaceAll('-', '')}'`;
 
