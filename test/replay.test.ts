@@ -184,6 +184,19 @@ test('a replay that is stopped at any moment leaves the live tables as they were
   assert.equal(await allRows(), rows);
 });
 
+test('a comparison that is stopped ends at once and leaves nothing behind', async () => {
+  const stop = new AbortController();
+  const onProgress = ({ phase }: { phase: string }) => {
+    if (phase === 'comparing') stop.abort(new Error('stopped'));
+  };
+  const stopped = { ...replay, signal: stop.signal, onProgress };
+  await rejects(() => inSession((session) => replayAndCompare(session, stopped, () => {})), /stopped/);
+  assert.equal(
+    (await tableNames()).filter((name: string) => name.includes('replay')),
+    [],
+  );
+});
+
 test('events that are applied while a replay reads are in the tables after its swap', async () => {
   const coupon = couponRef('busy');
   const customers = 300;

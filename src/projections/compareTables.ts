@@ -1,5 +1,8 @@
-import type { Connection } from 'mysql2';
+import type { RunSql } from './projection.ts';
 import { type Shadow, shadowName } from './shadows.ts';
+import { hex } from './sql.ts';
+
+const PAGE = 5_000;
 
 export type DifferenceKind = 'missing' | 'unexpected' | 'different';
 export interface Difference {
@@ -13,13 +16,14 @@ type Row = Record<string, unknown>;
 
 /** Compares a live table with its shadow row by row, in the order of their primary key and with constant memory. */
 export async function* compareTables(
-  live: Connection,
-  rebuilt: Connection,
+  live: RunSql,
+  rebuilt: RunSql,
   shadow: Shadow,
+  onPage: () => void,
 ): AsyncGenerator<Difference> {
   const { table, primaryKey, columns } = shadow;
-  const has = rowsOf(live, table, shadow);
-  const should = rowsOf(rebuilt, shadowName(table), shadow);
+  const has = rowsOf(live, table, shadow, onPage);
+  const should = rowsOf(rebuilt, shadowName(table), shadow, onPage);
   let [a, b] = [await has.next(), await should.next()];
   while (!a.done || !b.done) {
     const order = a.done ? 1 : b.done ? -1 : compareKeys(primaryKey, a.value, b.value);
@@ -39,9 +43,26 @@ export async function* compareTables(
   }
 }
 
-async function* rowsOf(connection: Connection, table: string, { primaryKey }: Shadow): AsyncGenerator<Row> {
-  const stream = connection.query(`SELECT * FROM ${table} ORDER BY ${primaryKey.join(',')}`).stream();
-  for await (const row of stream) yield row;
+/** In pages, so that a stop between two of them leaves no half-read result on the connection. */
+async function* rowsOf(run: RunSql, table: string, { primaryKey }: Shadow, onPage: () => void): AsyncGenerator<Row> {
+  const order = primaryKey.join(',');
+  for (let last: Row | undefined; ; ) {
+    const where: string = last === undefined ? '' : `WHERE ${isAfter(primaryKey, last)}`;
+    const page = await run(`SELECT * FROM ${table} ${where} ORDER BY ${order} LIMIT ${PAGE}`);
+    onPage();
+    yield* page;
+    if (page.length < PAGE) return;
+    last = page.at(-1);
+  }
+}
+
+/** `(a, b) > (x, y)`, in the form that the server looks up in the key. */
+function isAfter([column, ...more]: readonly string[], row: Row): string {
+  const value = row[String(column)];
+  const last = Buffer.isBuffer(value) ? hex(value) : String(value);
+  return more.length === 0
+    ? `${column} > ${last}`
+    : `(${column} > ${last} OR (${column} = ${last} AND ${isAfter(more, row)}))`;
 }
 
 function compareKeys(key: readonly string[], a: Row, b: Row): number {

@@ -4,6 +4,7 @@ import { ConfigError } from '../config.ts';
 import type { CouponEvent } from '../events.ts';
 import { openAll } from '../infra/closers.ts';
 import { connectOnce } from '../infra/mysql.ts';
+import { isLockConflict } from '../infra/mysqlErrors.ts';
 import { compareTables, type Difference } from './compareTables.ts';
 import { rowsToEvents } from './eventRows.ts';
 import { withPause } from './pause.ts';
@@ -88,7 +89,12 @@ export async function replayAndSwap(session: Session, replay: Replay): Promise<{
       await runOn(session.holder)('SELECT 1');
       // From here on a stop comes too late. The rename is asked for while the pause is held, so it comes before whatever the
       // projection writes next, even if this process dies now and the pause with it.
-      await swapShadows(writer, tables);
+      await swapShadows(writer, tables).catch((error) => {
+        if (!isLockConflict(error)) throw error;
+        throw new ConfigError(
+          `others use the tables for over ${RENAME_WAIT_SECONDS} s: they are as they were, try again`,
+        );
+      });
     });
     const pausedMs = performance.now() - started;
     await dropOld(writer, tables);
@@ -105,7 +111,7 @@ export async function replayAndCompare(
   replay: Replay,
   onDifference: (difference: Difference) => void,
 ): Promise<{ events: number }> {
-  const { reader, writer, holder } = session;
+  const { writer, holder } = session;
   return withShadows(runOn(writer), tablesOf(replay), async () => {
     const { rebuild, shadows, log } = await rebuildWhileSelling(session, replay);
     await withPause(runOn(holder), async () => {
@@ -114,10 +120,12 @@ export async function replayAndCompare(
       await log('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
       await log('START TRANSACTION WITH CONSISTENT SNAPSHOT');
     });
-    for (const shadow of shadows) {
-      for await (const difference of compareTables(reader, writer, shadow)) onDifference(difference);
+    const onPage = () => {
       replay.signal.throwIfAborted();
       rebuild.report('comparing');
+    };
+    for (const shadow of shadows) {
+      for await (const difference of compareTables(log, runOn(writer), shadow, onPage)) onDifference(difference);
     }
     return { events: rebuild.events() };
   });
@@ -146,11 +154,12 @@ const tablesOf = ({ projections }: Replay) => projections.flatMap(({ tables }) =
 
 /** Whatever happens, no shadow stays; those of a replay that was killed are dropped by the next one. */
 async function withShadows<T>(writer: RunSql, tables: readonly string[], work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } finally {
-    await dropShadows(writer, tables);
-  }
+  const result = await work().catch(async (error) => {
+    await dropShadows(writer, tables).catch(() => {});
+    throw error;
+  });
+  await dropShadows(writer, tables);
+  return result;
 }
 
 /** The last position of a moment at which no transaction of the projection was under way: nothing before it can still come. */

@@ -4,7 +4,8 @@ import { allPartitions, couponPath, keys, splitCouponPath } from '../infra/keys.
 import { bytesToId, idToBytes } from './eventRows.ts';
 import { runOn } from './readLog.ts';
 import { hex } from './sql.ts';
-import { type NamedCoupon, readWaiting, verifyCoupons } from './verifyCoupons.ts';
+import { verifyCoupons } from './verifyCoupons.ts';
+import { type NamedCoupon, readWaiting } from './verifyRedis.ts';
 import { type OpenReport, type Report, startReport } from './verifyReport.ts';
 
 const COUPONS = 200;

@@ -1,36 +1,24 @@
 import type { Redis } from 'ioredis';
 import type { Connection } from 'mysql2';
-import type { CouponEvent, CouponGrabbed } from '../events.ts';
-import { couponPath, keys, partitionOf, splitCouponPath } from '../infra/keys.ts';
-import { decodeEntry, type RawEntry, readOutbox } from '../infra/outbox.ts';
+import type { CouponEvent } from '../events.ts';
+import { couponPath } from '../infra/keys.ts';
+import { isTableChanged } from '../infra/mysqlErrors.ts';
 import { bytesToId, type EventRow, rowsToEvents } from './eventRows.ts';
+import type { RunSql } from './projection.ts';
 import { runOn } from './readLog.ts';
 import { hex } from './sql.ts';
+import {
+  type InRedis,
+  type NamedCoupon,
+  readCoupon,
+  readWaiting,
+  type Versions,
+  verifyHolders,
+} from './verifyRedis.ts';
 import type { OpenReport } from './verifyReport.ts';
 
-const OUTBOX_PAGE = 1_000;
 const ROWS = 1_000;
-
-export interface NamedCoupon {
-  id: Buffer;
-  seller: string;
-  name: string;
-  /** Of the log's last event, read before Redis: what Redis must have at least. */
-  loggedBefore: number;
-}
-
-/** A coupon in Redis at one moment. */
-interface InRedis {
-  id: string | null;
-  amount: number;
-  stock: number;
-  description: string | null;
-  left: number;
-  version: number;
-  holders: number;
-  /** The version a moment later: in between `holders` was counted. */
-  versionAfter: number;
-}
+const SNAPSHOT_ATTEMPTS = 5;
 
 type JoinedRow = EventRow & { customer: Buffer | null; grabbed_at: number | null };
 
@@ -49,17 +37,7 @@ export async function verifyCoupons(
   const run = runOn(connection);
   const ids = coupons.map(({ id }) => hex(id)).join(',');
   if (ids === '') return;
-  await run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
-  await run('START TRANSACTION WITH CONSISTENT SNAPSHOT');
-  const rowsOf = async (statement: string) =>
-    new Map((await run(statement)).map((row) => [bytesToId(row.id as Buffer), row]));
-  const offers = await rowsOf(`SELECT * FROM coupons WHERE id IN (${ids})`);
-  const grabs = await rowsOf(
-    `SELECT coupon_id AS id, COUNT(*) AS counted FROM coupon_grabs WHERE coupon_id IN (${ids}) GROUP BY coupon_id`,
-  );
-  const sales = await rowsOf(
-    `SELECT coupon_id AS id, SUM(grabs) AS counted FROM sales_per_minute WHERE coupon_id IN (${ids}) GROUP BY coupon_id`,
-  );
+  const { offers, grabs, sales } = await openSnapshot(run, ids);
   const walks = new Map(coupons.map((coupon, place) => [bytesToId(coupon.id), startWalk(place)]));
   for await (const rows of joinedRows(connection, ids)) {
     const events = rowsToEvents(rows);
@@ -178,9 +156,28 @@ export async function verifyCoupons(
   }
 }
 
-interface Versions {
-  from: number;
-  to: number;
+/** Begins a transaction that sees one moment, with what there is to know of each coupon but its events. */
+async function openSnapshot(run: RunSql, ids: string) {
+  const rowsOf = async (statement: string) =>
+    new Map((await run(statement)).map((row) => [bytesToId(row.id as Buffer), row]));
+  await run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+  for (let attempt = 1; ; attempt++) {
+    await run('START TRANSACTION WITH CONSISTENT SNAPSHOT');
+    try {
+      const offers = await rowsOf(`SELECT * FROM coupons WHERE id IN (${ids})`);
+      const grabs = await rowsOf(
+        `SELECT coupon_id AS id, COUNT(*) AS counted FROM coupon_grabs WHERE coupon_id IN (${ids}) GROUP BY coupon_id`,
+      );
+      const sales = await rowsOf(
+        `SELECT coupon_id AS id, SUM(grabs) AS counted FROM sales_per_minute WHERE coupon_id IN (${ids}) GROUP BY coupon_id`,
+      );
+      return { offers, grabs, sales };
+    } catch (error) {
+      await run('ROLLBACK');
+      // A replay has swapped the tables in between; once they have been read, it waits.
+      if (!isTableChanged(error) || attempt === SNAPSHOT_ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** How many of the versions are in these ranges, and which are not. */
@@ -210,60 +207,6 @@ function add(
   totals.events += events;
 }
 
-async function readCoupon(redis: Redis, { seller, name }: NamedCoupon): Promise<InRedis> {
-  const key = keys.coupon(seller, name);
-  const [fields, holders, versionAfter] = await Promise.all([
-    redis.hmget(key, 'id', 'amount', 'stock', 'description', 'left', 'version'),
-    redis.hlen(keys.holders(seller, name)),
-    redis.hget(key, 'version'),
-  ]);
-  const [id = null, amount, stock, description = null, left, version] = fields;
-  return {
-    id,
-    amount: Number(amount ?? 0),
-    stock: Number(stock ?? 0),
-    description,
-    left: Number(left ?? 0),
-    version: Number(version ?? 0),
-    holders,
-    versionAfter: Number(versionAfter ?? 0),
-  };
-}
-
-/** Which versions of these coupons are in the outbox, by coupon. */
-export async function readWaiting(redis: Redis, coupons: readonly Pick<NamedCoupon, 'seller' | 'name'>[]) {
-  const waiting = new Map<string, Versions[]>();
-  for (const partition of new Set(coupons.map(({ seller, name }) => partitionOf(seller, name)))) {
-    for (let after = '-'; ; ) {
-      const page = await readOutbox(redis, partition, after, '+', OUTBOX_PAGE);
-      for (const raw of page) {
-        const events = readEntry(partition, raw);
-        const [first, last] = [events[0], events.at(-1)];
-        if (first === undefined || last === undefined) continue;
-        const ranges = waiting.get(first.coupon.id) ?? [];
-        const before = ranges.at(-1);
-        // A busy coupon's entries follow each other.
-        if (before?.to === first.version - 1) before.to = last.version;
-        else ranges.push({ from: first.version, to: last.version });
-        waiting.set(first.coupon.id, ranges);
-      }
-      const newest = page.at(-1);
-      if (newest === undefined || page.length < OUTBOX_PAGE) break;
-      after = newest[0];
-    }
-  }
-  return waiting;
-}
-
-/** What can't be read is on its way to the dead letters, and not to the log. */
-function readEntry(partition: number, raw: RawEntry): CouponEvent[] {
-  try {
-    return decodeEntry(partition, raw).events;
-  } catch {
-    return [];
-  }
-}
-
 async function* joinedRows(connection: Connection, ids: string): AsyncGenerator<JoinedRow[]> {
   const stream = connection
     .query(
@@ -280,47 +223,4 @@ async function* joinedRows(connection: Connection, ids: string): AsyncGenerator<
     rows = [];
   }
   yield rows;
-}
-
-/** Everything that is in the log must be in Redis by now: its holder with its version, and its entry in the lists. */
-async function verifyHolders(redis: Redis, events: readonly CouponEvent[], mismatch: (text: string) => void) {
-  const grabsOf = new Map<string, CouponGrabbed[]>();
-  const checks: Promise<void>[] = [];
-  const verifyListed = async (view: string, member: string, { occurredAt, version, coupon }: CouponEvent) => {
-    if (Number(await redis.zscore(view, member)) !== occurredAt)
-      mismatch(
-        `${couponPath(coupon.seller, coupon.name)}: version ${version} is not in ${view}, or not as of its time`,
-      );
-  };
-  for (const event of events) {
-    const { seller, name } = event.coupon;
-    const path = couponPath(seller, name);
-    if (event.type === 'CouponCreated') {
-      checks.push(verifyListed(keys.sellerView(seller), name, event));
-      continue;
-    }
-    checks.push(verifyListed(keys.customerView(event.data.customer), path, event));
-    const grabs = grabsOf.get(path);
-    if (grabs) grabs.push(event);
-    else grabsOf.set(path, [event]);
-  }
-  for (const [path, grabs] of grabsOf) checks.push(verifyHeld(redis, path, grabs, mismatch));
-  await Promise.all(checks);
-}
-
-async function verifyHeld(
-  redis: Redis,
-  path: string,
-  grabs: readonly CouponGrabbed[],
-  mismatch: (text: string) => void,
-) {
-  const { seller, name } = splitCouponPath(path);
-  const held = await redis.hmget(keys.holders(seller, name), ...grabs.map(({ data }) => data.customer));
-  for (const [place, { version, data }] of grabs.entries()) {
-    const value = held[place];
-    if (value == null) mismatch(`${path}: Redis does not know the holder ${data.customer} of version ${version}`);
-    // Something else may stand behind the version.
-    else if (Number.parseInt(value, 10) !== version)
-      mismatch(`${path}: Redis has the holder ${data.customer} at version ${value}, the log at ${version}`);
-  }
 }
