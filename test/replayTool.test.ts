@@ -86,7 +86,7 @@ test('Ctrl-C while it waits for the pause leaves everything as it was, exit stat
   const batch = await mysql.transaction();
   await batch.raw('SELECT id FROM projection_pause LOCK IN SHARE MODE');
   const waiting = replay();
-  await sleep(1_500);
+  while ((await mysql.raw("SHOW TABLES LIKE 'sales%replay'"))[0].length === 0) await sleep(5);
   waiting.kill('SIGINT');
   await sleep(100);
   await batch.rollback();
