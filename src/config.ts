@@ -74,8 +74,11 @@ export interface Config {
 /** What one server process needs: a Config in which every store and secret is known. */
 export type ServerConfig = Config & { redisUrl: string; mysqlUrl: string; jwtSecret: string };
 
-/** Reads the settings. An empty value counts as absent, as in a `.env` file. Throws ConfigError for the first one that is wrong. */
-export function readConfig(environment: NodeJS.ProcessEnv): Config {
+/**
+ * Reads the settings. An empty value counts as absent, as in a `.env` file. Throws ConfigError for the first one that is wrong.
+ * A command that makes no tokens needs no secret.
+ */
+export function readConfig(environment: NodeJS.ProcessEnv, { needsSecret = true } = {}): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const parsed = environmentSchema.safeParse(given);
   if (!parsed.success) {
@@ -86,7 +89,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     throw new ConfigError(`${name}: ${issue?.message}${shown}`);
   }
   const env = parsed.data;
-  if (env.JWT_SECRET === undefined && (env.REDIS_URL !== undefined || env.MYSQL_URL !== undefined)) {
+  if (needsSecret && env.JWT_SECRET === undefined && (env.REDIS_URL !== undefined || env.MYSQL_URL !== undefined)) {
     throw new ConfigError('JWT_SECRET: required (at least 32 bytes) when REDIS_URL or MYSQL_URL is given');
   }
   return {

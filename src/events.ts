@@ -14,25 +14,28 @@ const common = {
   occurredAt: wholeNumber,
 };
 
-const couponCreated = z.object({
-  ...common,
-  type: z.literal('CouponCreated'),
-  data: z.object({ amount: wholeNumber.min(1), stock: wholeNumber, description: z.string() }),
-});
-const couponGrabbed = z.object({
-  ...common,
-  type: z.literal('CouponGrabbed'),
+/** What each type of event holds beside what all have. */
+export const eventDataSchemas = {
+  CouponCreated: z.object({ amount: wholeNumber.min(1), stock: wholeNumber, description: z.string() }),
   /** `left`: pieces left after this grab. `idempotencyKey`: the one that the winning request came with, if any. */
-  data: z.object({ customer: z.string().min(1), left: wholeNumber, idempotencyKey: z.string().min(1).optional() }),
-});
-/**
- * Nobody got a piece by this version; `left` is how many there are. Reconcile writes it where Redis lost what it had decided
- * and told nobody (see src/projections/recountPieces.ts).
- */
+  CouponGrabbed: z.object({
+    customer: z.string().min(1),
+    left: wholeNumber,
+    idempotencyKey: z.string().min(1).optional(),
+  }),
+  /**
+   * Nobody got a piece by this version; `left` is how many there are. Reconcile writes it where Redis lost what it had decided
+   * and told nobody (see src/projections/recountPieces.ts).
+   */
+  PiecesRecounted: z.object({ left: wholeNumber }),
+} as const;
+
+const couponCreated = z.object({ ...common, type: z.literal('CouponCreated'), data: eventDataSchemas.CouponCreated });
+const couponGrabbed = z.object({ ...common, type: z.literal('CouponGrabbed'), data: eventDataSchemas.CouponGrabbed });
 const piecesRecounted = z.object({
   ...common,
   type: z.literal('PiecesRecounted'),
-  data: z.object({ left: wholeNumber }),
+  data: eventDataSchemas.PiecesRecounted,
 });
 
 /** What a script decides: such events are in the outbox and travel on the bus. */

@@ -15,12 +15,18 @@ export interface DataDir {
   socketDir: string;
 }
 
+/** Where the sockets of this data are. */
+export const socketDirOf = (path: string) =>
+  Buffer.byteLength(path) <= LONGEST_SOCKET_FOLDER
+    ? path
+    : join(tmpdir(), `seckill-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`);
+
+/** Whether a process has taken the folder and lives. */
+export const isInUse = (path: string) => answers(join(socketDirOf(path), 'lock.sock'));
+
 /** Makes the folder, readable for its owner only, and takes it for this process alone until closed. */
 export async function openDataDir(path: string): Promise<{ dataDir: DataDir; close: Closer }> {
-  const socketDir =
-    Buffer.byteLength(path) <= LONGEST_SOCKET_FOLDER
-      ? path
-      : join(tmpdir(), `seckill-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`);
+  const socketDir = socketDirOf(path);
   try {
     for (const folder of [path, socketDir]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { userInfo } from 'node:os';
+import { totalmem, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { ConfigError } from '../config.ts';
@@ -20,6 +20,9 @@ async function run(socketPath: string, sql: string): Promise<void> {
   }
 }
 
+// A log that fits is read from memory when Redis is rebuilt; MariaDB takes the memory as it needs it.
+const bufferPoolBytes = () => Math.min(2 ** 30, Math.max(2 ** 27, Math.floor(totalmem() / 8)));
+
 // Into a folder beside it first: a set-up that was cut off leaves nothing that looks like a database.
 function setUp(data: string, user: string): void {
   const program = findProgram('mariadb-install-db');
@@ -35,11 +38,15 @@ function setUp(data: string, user: string): void {
   renameSync(fresh, data);
 }
 
+const socketIn = (socketDir: string) => join(socketDir, 'mariadb.sock');
+export const localMariadbUrl = (socketDir: string) =>
+  `mysql://root@localhost/${DATABASE}?socketPath=${encodeURIComponent(socketIn(socketDir))}`;
+
 /** Starts the private MariaDB of this data folder, or takes over the one that a killed process left running. */
 export async function openLocalMariadb(dataDir: DataDir, program: string): Promise<LocalServer> {
   const folder = join(dataDir.path, 'mariadb');
   const data = join(folder, 'data');
-  const socket = join(dataDir.socketDir, 'mariadb.sock');
+  const socket = socketIn(dataDir.socketDir);
   const pidFile = join(folder, 'mariadb.pid');
   const user = userInfo().username;
   const temporary = join(folder, 'tmp');
@@ -57,7 +64,7 @@ export async function openLocalMariadb(dataDir: DataDir, program: string): Promi
       user,
       // A commit is on the disk when it is answered.
       'innodb-flush-log-at-trx-commit': 1,
-      'innodb-buffer-pool-size': '256M',
+      'innodb-buffer-pool-size': bufferPoolBytes(),
       'character-set-server': 'utf8mb4',
       'transaction-isolation': 'READ-COMMITTED',
     };
@@ -72,5 +79,5 @@ export async function openLocalMariadb(dataDir: DataDir, program: string): Promi
     await run(socket, 'SHUTDOWN').catch(() => {});
     await waitForEnd(pidFile);
   };
-  return { url: `mysql://root@localhost/${DATABASE}?socketPath=${encodeURIComponent(socket)}`, pidFile, start, close };
+  return { url: localMariadbUrl(dataDir.socketDir), pidFile, start, close };
 }

@@ -27,10 +27,14 @@ async function shutDown(socket: string): Promise<void> {
   redis.disconnect();
 }
 
+const socketIn = (socketDir: string) => join(socketDir, 'redis.sock');
+export const localRedisUrl = (socketDir: string) =>
+  `unix://${socketIn(socketDir).split('/').map(encodeURIComponent).join('/')}`;
+
 /** Starts the private Redis of this data folder, or takes over the one that a killed process left running. */
 export async function openLocalRedis(dataDir: DataDir, program: string): Promise<LocalServer> {
   const folder = join(dataDir.path, 'redis');
-  const socket = join(dataDir.socketDir, 'redis.sock');
+  const socket = socketIn(dataDir.socketDir);
   const pidFile = join(folder, 'redis.pid');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const start = async () => {
@@ -58,5 +62,5 @@ export async function openLocalRedis(dataDir: DataDir, program: string): Promise
     await shutDown(socket);
     await waitForEnd(pidFile);
   };
-  return { url: `unix://${socket.split('/').map(encodeURIComponent).join('/')}`, pidFile, start, close };
+  return { url: localRedisUrl(dataDir.socketDir), pidFile, start, close };
 }

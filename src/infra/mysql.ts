@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import knex, { type Knex } from 'knex';
-import type { Connection } from 'mysql2';
+import { type Connection, createConnection } from 'mysql2';
 import { ConfigError } from '../config.ts';
 import type { Closer } from './closers.ts';
 import { isTriggerRefused } from './mysqlErrors.ts';
@@ -69,6 +69,29 @@ export function connectMysql(url: string, poolSize = 4): { mysql: Mysql; close: 
     },
   });
   return { mysql, close: () => mysql.destroy() };
+}
+
+/** One connection without a limit on how long a query takes, for work that reads or writes everything. */
+export async function connectOnce(url: string): Promise<{ connection: Connection; close: Closer }> {
+  const connection = createConnection(connectionOf(url));
+  try {
+    await connection.promise().query("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'");
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+  return { connection, close: () => connection.destroy() };
+}
+
+/** Makes the database that the URL names, where it was dropped. */
+export async function createDatabase(url: string): Promise<void> {
+  const { database, ...server } = connectionOf(url);
+  const connection = createConnection(server);
+  try {
+    await connection.promise().query('CREATE DATABASE IF NOT EXISTS ??', [database]);
+  } finally {
+    connection.destroy();
+  }
 }
 
 /** Opens a pool and brings the tables up to date. Fails with the setting's name when MySQL can't be reached. */

@@ -1,16 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Knex } from 'knex';
-import {
-  type CouponCreated,
-  type CouponEvent,
-  type CouponGrabbed,
-  leftAfter,
-  type PiecesRecounted,
-  unreachable,
-} from '../events.ts';
+import type { CouponEvent } from '../events.ts';
 import type { Mysql } from '../infra/mysql.ts';
 import type { Delivery } from '../infra/outbox.ts';
 import { bytesToId, type EventRow, eventColumns, eventToRow, idToBytes, rowToEvent } from './eventRows.ts';
+import { waitForPause } from './pause.ts';
+import { byCouponAndVersion, ownName, type RunSql } from './projection.ts';
+import { projections } from './projections.ts';
 
 export interface Applied {
   /** In MySQL now, by this transaction or an earlier one. */
@@ -22,19 +18,28 @@ export interface Applied {
 }
 
 /**
- * Applies whole deliveries in one transaction: the log, the coupons and the grabs. Events that the log knows are filtered
+ * Applies whole deliveries in one transaction: the log and its projections. Events that the log knows are filtered
  * inside the transaction and everything else is a plain INSERT, so nothing can be swallowed.
  */
 export async function applyBatch(mysql: Mysql, batch: readonly Delivery[]): Promise<Applied> {
+  return writing(mysql, async (trx, run) => {
+    const couponIds = [...new Set(batch.flatMap(({ events }) => events.map(({ coupon }) => coupon.id)))].sort();
+    // Taken in sorted order by everybody: two processes with the same coupons wait for each other and don't deadlock.
+    const rows = await trx('coupons').select('id').whereIn('id', couponIds.map(idToBytes)).orderBy('id').forUpdate();
+    const coupons = new Set(rows.map(({ id }) => bytesToId(id)));
+    const { fresh, ...applied } = sortOut(batch, coupons, await readKnown(trx, batch));
+    await insertEvents(trx, run, fresh);
+    return applied;
+  });
+}
+
+/** A transaction that writes the log and its projections; a replay's pause holds it up. */
+export function writing<T>(mysql: Mysql, work: (trx: Knex.Transaction, run: RunSql) => Promise<T>): Promise<T> {
   return mysql.transaction(
     async (trx) => {
-      const couponIds = [...new Set(batch.flatMap(({ events }) => events.map(({ coupon }) => coupon.id)))].sort();
-      // Taken in sorted order by everybody: two processes with the same coupons wait for each other and don't deadlock.
-      const rows = await trx('coupons').select('id').whereIn('id', couponIds.map(idToBytes)).orderBy('id').forUpdate();
-      const coupons = new Set(rows.map(({ id }) => bytesToId(id)));
-      const { fresh, ...applied } = sortOut(batch, coupons, await readKnown(trx, batch));
-      await insertEvents(trx, fresh);
-      return applied;
+      const run: RunSql = async (statement) => (await trx.raw(statement))[0];
+      await waitForPause(run);
+      return work(trx, run);
     },
     { isolationLevel: 'read committed' },
   );
@@ -66,9 +71,6 @@ function sortOut(batch: readonly Delivery[], coupons: ReadonlySet<string>, known
   return { ...applied, fresh: [...fresh.values()].sort(byCouponAndVersion) };
 }
 
-const byCouponAndVersion = (a: CouponEvent, b: CouponEvent) =>
-  a.coupon.id < b.coupon.id ? -1 : a.coupon.id > b.coupon.id ? 1 : a.version - b.version;
-
 /** The events of these deliveries that the log has already, by id. */
 async function readKnown(trx: Knex.Transaction, batch: readonly Delivery[]): Promise<Map<string, CouponEvent>> {
   // Versions that follow each other make one range: a busy coupon is one look-up and not hundreds.
@@ -88,67 +90,9 @@ async function readKnown(trx: Knex.Transaction, batch: readonly Delivery[]): Pro
   return new Map(rows.map(rowToEvent).map((event) => [event.id, event]));
 }
 
-/** Events that the log does not have, sorted by coupon and version, into the log and the tables that follow from it. */
-export async function insertEvents(trx: Knex.Transaction, events: readonly CouponEvent[]): Promise<void> {
+/** Events that the log does not have, sorted by coupon and version, into the log and its projections. */
+export async function insertEvents(trx: Knex.Transaction, run: RunSql, events: readonly CouponEvent[]): Promise<void> {
   if (events.length === 0) return;
-  const created: CouponCreated[] = [];
-  const grabbed: CouponGrabbed[] = [];
-  const changed: (CouponGrabbed | PiecesRecounted)[] = [];
-  for (const event of events) {
-    switch (event.type) {
-      case 'CouponCreated':
-        created.push(event);
-        break;
-      case 'CouponGrabbed':
-        grabbed.push(event);
-        changed.push(event);
-        break;
-      case 'PiecesRecounted':
-        changed.push(event);
-        break;
-      default:
-        unreachable(event);
-    }
-  }
   await trx('event_log').insert(events.map(eventToRow));
-  if (created.length > 0) await trx('coupons').insert(created.map(couponRow));
-  if (grabbed.length > 0) await trx('coupon_grabs').insert(grabbed.map(grabRow));
-  if (changed.length > 0) await updatePiecesLeft(trx, changed);
-}
-
-const couponRow = ({ coupon, version, occurredAt, data }: CouponCreated) => ({
-  id: idToBytes(coupon.id),
-  seller: Buffer.from(coupon.seller),
-  name: Buffer.from(coupon.name),
-  amount: data.amount,
-  stock: data.stock,
-  description: data.description,
-  pieces_left: data.amount,
-  version,
-  created_at: occurredAt,
-});
-
-const grabRow = ({ coupon, version, occurredAt, data }: CouponGrabbed) => ({
-  coupon_id: idToBytes(coupon.id),
-  version,
-  customer: Buffer.from(data.customer),
-  grabbed_at: occurredAt,
-});
-
-/** Sets, and never counts down: what a coupon has left is what its event with the highest version says. */
-async function updatePiecesLeft(
-  trx: Knex.Transaction,
-  changed: readonly (CouponGrabbed | PiecesRecounted)[],
-): Promise<void> {
-  // Sorted by version within a coupon, so that the last one stays.
-  const latest = [...new Map(changed.map((event) => [event.coupon.id, event])).values()];
-  const cases = (value: (event: CouponEvent) => number) =>
-    latest.flatMap((event) => [idToBytes(event.coupon.id), value(event)]);
-  const whens = latest.map(() => 'WHEN ? THEN ?').join(' ');
-  const version = cases((event) => event.version);
-  await trx.raw(
-    `UPDATE coupons SET pieces_left = CASE id ${whens} END, version = CASE id ${whens} END
-     WHERE id IN (${latest.map(() => '?').join(',')}) AND version < CASE id ${whens} END`,
-    [...cases(leftAfter), ...version, ...latest.map((event) => idToBytes(event.coupon.id)), ...version],
-  );
+  for (const projection of projections) await projection.apply(run, ownName, events);
 }

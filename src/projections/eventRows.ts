@@ -1,4 +1,5 @@
-import { type CouponEvent, couponEventSchema, eventId } from '../events.ts';
+import { type CouponEvent, type CouponRef, couponEventSchema, eventDataSchemas, eventId } from '../events.ts';
+import { shapes } from '../upcast.ts';
 
 // How an event stands in MySQL: ids as 16 bytes, names as bytes, the data as JSON.
 
@@ -27,18 +28,50 @@ export const eventToRow = ({ coupon, version, type, occurredAt, data }: CouponEv
   seller: Buffer.from(coupon.seller),
   name: Buffer.from(coupon.name),
   occurred_at: occurredAt,
-  data: JSON.stringify(data),
+  data: JSON.stringify(shapes.stamp(type, data)),
 });
 
 /** Throws on a row that is no event of ours. */
 export function rowToEvent(row: EventRow): CouponEvent {
-  const couponId = bytesToId(row.coupon_id);
+  const id = bytesToId(row.coupon_id);
   return couponEventSchema.parse({
-    id: eventId(couponId, row.version),
+    id: eventId(id, row.version),
     type: row.type,
-    coupon: { id: couponId, seller: row.seller.toString(), name: row.name.toString() },
+    coupon: { id, seller: row.seller.toString(), name: row.name.toString() },
     version: row.version,
     occurredAt: row.occurred_at,
-    data: JSON.parse(row.data),
+    data: shapes.upcast(row.type, JSON.parse(row.data)),
   });
 }
+
+/**
+ * The same for many rows, in a third of the time: what names a coupon is checked once and then shared by its events, and
+ * where the columns can hold nothing else, nothing is checked.
+ */
+export function rowsToEvents(rows: readonly EventRow[]): CouponEvent[] {
+  const known = new Map<string, { row: EventRow; coupon: CouponRef }>();
+  return rows.map((row) => {
+    const key = row.coupon_id.toString('latin1');
+    const found = known.get(key);
+    if (!(found?.row.seller.equals(row.seller) && found.row.name.equals(row.name))) {
+      const event = rowToEvent(row);
+      known.set(key, { row, coupon: event.coupon });
+      return event;
+    }
+    const { type, version, occurred_at: occurredAt } = row;
+    if (!isEventType(type) || !isWhole(version) || version < 1 || !isWhole(occurredAt)) return rowToEvent(row);
+    const data = eventDataSchemas[type].parse(shapes.upcast(type, JSON.parse(row.data)));
+    return {
+      id: eventId(found.coupon.id, version),
+      type,
+      coupon: found.coupon,
+      version,
+      occurredAt,
+      data,
+    } as CouponEvent;
+  });
+}
+
+const isEventType = (type: string): type is CouponEvent['type'] => Object.hasOwn(eventDataSchemas, type);
+// The driver gives digits that a number can't hold as text.
+const isWhole = (value: unknown) => Number.isSafeInteger(value);

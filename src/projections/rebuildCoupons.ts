@@ -6,7 +6,7 @@ import { couponPath, keys } from '../infra/keys.ts';
 import type { Mysql } from '../infra/mysql.ts';
 import { runScript } from '../infra/scripts.ts';
 import { DamageError } from './damage.ts';
-import { bytesToId, type EventRow, eventColumns, rowToEvent } from './eventRows.ts';
+import { bytesToId, type EventRow, eventColumns, rowsToEvents } from './eventRows.ts';
 import type { CouponRow } from './rehydrate.ts';
 
 /** Events that are in memory at once, twice: one page is written while the next one is read. */
@@ -81,14 +81,14 @@ async function* eventsOf(mysql: Mysql, rows: readonly CouponRow[]) {
           .where({ coupon_id: only.id })
           .whereBetween('version', [version + 1, version + PAGE])
           .orderBy('version');
-        yield { events: page.map(rowToEvent), whole: page.length < PAGE ? [only] : [] };
+        yield { events: rowsToEvents(page), whole: page.length < PAGE ? [only] : [] };
         if (page.length < PAGE) break;
       }
       continue;
     }
     const ids = group.map(({ id }) => id);
     const page: EventRow[] = await select().whereIn('coupon_id', ids).orderBy(['coupon_id', 'version']);
-    yield { events: page.map(rowToEvent), whole: group };
+    yield { events: rowsToEvents(page), whole: group };
   }
 }
 

@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { type CouponEvent, eventId, leftAfter, type PiecesRecounted } from '../events.ts';
 import type { Log } from '../infra/log.ts';
 import type { Mysql } from '../infra/mysql.ts';
-import { insertEvents } from './applyBatch.ts';
+import { insertEvents, writing } from './applyBatch.ts';
 import { DamageError } from './damage.ts';
 import { type EventRow, eventColumns, rowToEvent } from './eventRows.ts';
 
@@ -21,26 +21,23 @@ interface Gap {
  */
 export async function recountPieces(deps: { mysql: Mysql; log: Log }, couponId: Buffer, at: number): Promise<number> {
   const { mysql, log } = deps;
-  return mysql.transaction(
-    async (trx) => {
-      await trx('coupons').select('id').where({ id: couponId }).forUpdate();
-      // The creation is what all else is counted from; without it nothing can be closed.
-      const created = await readEvent(trx, couponId, 1);
-      const gaps = await findGaps(trx, couponId);
-      const events: PiecesRecounted[] = [];
-      for (const { first, last } of gaps) {
-        await mustNotBeKnown(trx, couponId, first, last);
-        const before = await readEvent(trx, couponId, first - 1);
-        for (let version = first; version <= last; version++)
-          events.push(recounted(before, version, leftAfter(before), at));
-      }
-      const end = await countAgain(trx, created, couponId, at);
-      await insertEvents(trx, [...events, end]);
-      log.error({ coupon: created.coupon, gaps }, 'versions were lost with Redis before anybody was told');
-      return end.version;
-    },
-    { isolationLevel: 'read committed' },
-  );
+  return writing(mysql, async (trx, run) => {
+    await trx('coupons').select('id').where({ id: couponId }).forUpdate();
+    // The creation is what all else is counted from; without it nothing can be closed.
+    const created = await readEvent(trx, couponId, 1);
+    const gaps = await findGaps(trx, couponId);
+    const events: PiecesRecounted[] = [];
+    for (const { first, last } of gaps) {
+      await mustNotBeKnown(trx, couponId, first, last);
+      const before = await readEvent(trx, couponId, first - 1);
+      for (let version = first; version <= last; version++)
+        events.push(recounted(before, version, leftAfter(before), at));
+    }
+    const end = await countAgain(trx, created, couponId, at);
+    await insertEvents(trx, run, [...events, end]);
+    log.error({ coupon: created.coupon, gaps }, 'versions were lost with Redis before anybody was told');
+    return end.version;
+  });
 }
 
 async function findGaps(trx: Knex.Transaction, couponId: Buffer): Promise<Gap[]> {

@@ -82,11 +82,12 @@ export const variants: readonly Variant[] = [
         replace: 'coupons.has(coupon.id) && false',
       },
       { file: 'src/projections/applyBatch.ts', find: 'if (!known.has(event.id)) fresh', replace: 'fresh' },
-      ...['events.map(eventToRow)', 'created.map(couponRow)', 'grabbed.map(grabRow)'].map((rows) => ({
+      {
         file: 'src/projections/applyBatch.ts',
-        find: `insert(${rows})`,
-        replace: `insert(${rows}).onConflict().ignore()`,
-      })),
+        find: 'insert(events.map(eventToRow))',
+        replace: 'insert(events.map(eventToRow)).onConflict().ignore()',
+      },
+      { file: 'src/projections/sql.ts', find: 'run(`INSERT INTO', replace: 'run(`INSERT IGNORE INTO' },
     ],
   },
   {
@@ -124,14 +125,13 @@ export const variants: readonly Variant[] = [
     patches: [
       {
         file: 'src/projections/applyBatch.ts',
-        find: 'await insertEvents(trx, fresh);',
-        replace: `await insertEvents(trx, fresh);
+        find: 'await insertEvents(trx, run, fresh);',
+        replace: `await insertEvents(trx, run, fresh);
           for (const { events } of applied.committed)
             for (const { coupon } of events.filter(({ type }) => type === 'CouponGrabbed'))
               await trx('coupons').where({ id: idToBytes(coupon.id) }).decrement('pieces_left', 1);`,
       },
-      { file: 'src/projections/applyBatch.ts', find: /pieces_left = CASE id \$\{whens\} END, /g, replace: '' },
-      { file: 'src/projections/applyBatch.ts', find: '...cases(leftAfter), ', replace: '' },
+      { file: 'src/projections/coupons.ts', find: 't.pieces_left = given.pieces_left, ', replace: '' },
     ],
   },
   {

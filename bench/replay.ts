@@ -1,0 +1,205 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Table from 'cli-table3';
+import { stopSignal } from '../src/cli.ts';
+import { readConfig } from '../src/config.ts';
+import { openAll } from '../src/infra/closers.ts';
+import { openLocalServers } from '../src/infra/localServers.ts';
+import { createLog } from '../src/infra/log.ts';
+import { connectOnce, openMysql } from '../src/infra/mysql.ts';
+import { openRedis } from '../src/infra/redis.ts';
+import { loadScripts } from '../src/infra/scripts.ts';
+import { rowsToEvents } from '../src/projections/eventRows.ts';
+import { byCouponAndVersion, type RunSql } from '../src/projections/projection.ts';
+import { projections } from '../src/projections/projections.ts';
+import { lastPosition, readLog, runOn } from '../src/projections/readLog.ts';
+import { rehydrate } from '../src/projections/rehydrate.ts';
+import { openReplaySession, replayAndCompare, replayAndSwap } from '../src/projections/replay.ts';
+import { hex, hexId, insertRows } from '../src/projections/sql.ts';
+import { verifyAll } from '../src/projections/verify.ts';
+import { type History, writeHistory } from './history.ts';
+
+const PAGE = 10_000;
+
+interface Measured {
+  seconds: number;
+  /** CPU seconds, and the share of all CPUs that others had: on a machine that is not ours alone the clock says little. */
+  cpu: Cpu;
+  othersPercent: number;
+  /** The most memory that this process had, in MiB. */
+  mib: number;
+}
+interface Cpu {
+  here: number;
+  mysql: number;
+  redis: number;
+}
+
+/** Work that times itself, because it prepares something in between, resolves to its seconds. */
+async function measure(work: () => Promise<unknown>, readCpu: () => Cpu): Promise<Measured> {
+  let peak = 0;
+  const look = () => {
+    peak = Math.max(peak, process.memoryUsage.rss());
+  };
+  const timer = setInterval(look, 20);
+  const [started, before, busyBefore] = [performance.now(), readCpu(), busySeconds()];
+  const timed = await work().finally(() => clearInterval(timer));
+  look();
+  const elapsed = (performance.now() - started) / 1_000;
+  const [after, busy] = [readCpu(), busySeconds() - busyBefore];
+  const cpu = { here: after.here - before.here, mysql: after.mysql - before.mysql, redis: after.redis - before.redis };
+  const others = Math.max(0, busy - cpu.here - cpu.mysql - cpu.redis);
+  return {
+    seconds: typeof timed === 'number' ? timed : elapsed,
+    cpu,
+    othersPercent: Math.round((100 * others) / (elapsed * cpus().length)),
+    mib: Math.round(peak / 1_048_576),
+  };
+}
+
+// Linux counts in hundredths of a second, in files; elsewhere these are 0.
+const readOr = (file: string) => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+/** CPU seconds that all processes have had since the machine started. */
+function busySeconds(): number {
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = readOr('/proc/stat')
+    .split(/\s+/)
+    .slice(1, 8)
+    .map(Number);
+  return (user + nice + system + irq + softirq) / 100;
+}
+
+function cpuOf(pidFile: string): number {
+  const fields =
+    readOr(`/proc/${readOr(pidFile).trim()}/stat`)
+      .split(') ')[1]
+      ?.split(' ') ?? [];
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100;
+}
+
+const readCpuOf = (dataDir: string) => (): Cpu => {
+  const { user, system } = process.cpuUsage();
+  return {
+    here: (user + system) / 1e6,
+    mysql: cpuOf(join(dataDir, 'mariadb', 'mariadb.pid')),
+    redis: cpuOf(join(dataDir, 'redis', 'redis.pid')),
+  };
+};
+
+const openStores = () =>
+  openAll(async (remember) => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'seckill-bench-'));
+    remember(() => rmSync(dataDir, { recursive: true, force: true }));
+    const local = await openLocalServers(readConfig({ DATA_DIR: dataDir }), (line) => console.log(line));
+    remember(local.close);
+    const { mysql, close } = await openMysql(local.config.mysqlUrl);
+    remember(close);
+    const { connection, close: closeConnection } = await connectOnce(local.config.mysqlUrl);
+    remember(closeConnection);
+    const log = createLog('warn');
+    const { redis, close: closeRedis } = await openRedis(local.config.redisUrl, log);
+    remember(closeRedis);
+    await loadScripts(redis);
+    return { config: local.config, mysql, redis, log, connection, readCpu: readCpuOf(dataDir) };
+  });
+
+/** The rows of coupon_grabs into a table of the same shape. Only the INSERTs are timed, not what it takes to write them down. */
+async function insertRowsAgain(run: RunSql): Promise<number> {
+  await run('CREATE TABLE bench_grabs LIKE coupon_grabs');
+  let seconds = 0;
+  for await (const page of readLog(run, 0, await lastPosition(run), PAGE)) {
+    const grabs = rowsToEvents(page).filter((event) => event.type === 'CouponGrabbed');
+    const rows = grabs
+      .sort(byCouponAndVersion)
+      .map(
+        ({ coupon, version, data, occurredAt }) =>
+          `(${hexId(coupon.id)},${version},${hex(data.customer)},${occurredAt})`,
+      );
+    const timed: RunSql = async (statement) => {
+      const started = performance.now();
+      const result = await run(statement);
+      seconds += (performance.now() - started) / 1_000;
+      return result;
+    };
+    await insertRows(timed, 'bench_grabs', 'coupon_id,version,customer,grabbed_at', rows);
+  }
+  await run('DROP TABLE bench_grabs');
+  return seconds;
+}
+
+export async function benchReplay(history: History): Promise<void> {
+  const stopped = stopSignal();
+  const stop = new AbortController();
+  void stopped.then(() => stop.abort());
+  const { config, mysql, redis, log, connection, readCpu, close } = await openStores();
+  const run = runOn(connection);
+  try {
+    console.log(`writing ${history.grabs} grabs of ${history.coupons} coupons into a fresh log`);
+    await writeHistory(run, history);
+    const events = history.grabs + history.coupons;
+    const rows: [string, Measured][] = [];
+    const step = async (name: string, work: () => Promise<unknown>) => {
+      stop.signal.throwIfAborted();
+      rows.push([name, await measure(work, readCpu)]);
+      console.log(`${name}: ${rows.at(-1)?.[1].seconds.toFixed(1)} s`);
+    };
+    const quiet = { projections, signal: stop.signal, onProgress: () => {} };
+
+    await step('ceiling: SELECT of the log', async () => {
+      for await (const page of readLog(run, 0, await lastPosition(run), PAGE)) void page.length;
+    });
+    await step('ceiling: INSERT of the grabs', () => insertRowsAgain(run));
+    await step('replay', async () => {
+      const { session, close: closeSession } = await openReplaySession(config.mysqlUrl);
+      try {
+        await replayAndSwap(session, quiet);
+      } finally {
+        await closeSession();
+      }
+    });
+    await step('replay --verify', async () => {
+      const { session, close: closeSession } = await openReplaySession(config.mysqlUrl);
+      try {
+        await replayAndCompare(session, quiet, (difference) => {
+          throw new Error(difference.text);
+        });
+      } finally {
+        await closeSession();
+      }
+    });
+    await step('rehydrate an empty Redis', async () => {
+      await rehydrate({ redis, mysql, log });
+    });
+    await step('verify', async () => {
+      const report = await verifyAll({ redis, connection, signal: stop.signal, onProgress: () => {} });
+      if (report.wrong > 0) throw new Error(report.mismatches.join('\n'));
+    });
+    const table = new Table({
+      head: ['', 'seconds', 'events/s', 'CPU s: here', 'MariaDB', 'Redis', 'others', 'peak MiB'],
+      style: { head: [], border: [], compact: true },
+      colAligns: ['left', ...Array.from({ length: 7 }, () => 'right' as const)],
+    });
+    const tenths = (value: number) => value.toFixed(1);
+    for (const [name, { seconds, cpu, othersPercent, mib }] of rows) {
+      const rate = Math.round(events / seconds);
+      table.push([
+        name,
+        tenths(seconds),
+        rate,
+        ...[cpu.here, cpu.mysql, cpu.redis].map(tenths),
+        `${othersPercent} %`,
+        mib,
+      ]);
+    }
+    console.log(table.toString());
+  } finally {
+    await close();
+  }
+}

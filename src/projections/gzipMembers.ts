@@ -1,0 +1,44 @@
+import type { FileHandle } from 'node:fs/promises';
+import { gunzipSync, gzipSync } from 'node:zlib';
+
+// A zipped export is many gzip members one after the other, which every gunzip reads as one file. Each says in its header how
+// long it is, so that after a cut the last whole one is found, and writing goes on behind it.
+
+const HEADER_BYTES = 10;
+const HAS_EXTRA = 4;
+/** Two bytes of length, two that name the field, two of its length, four of content. */
+const EXTRA_BYTES = 10;
+const FIELD_NAME = 'SK';
+
+/** One member with these bytes. */
+export function zipMember(content: Buffer): Buffer {
+  const zipped = gzipSync(content);
+  const extra = Buffer.alloc(EXTRA_BYTES);
+  extra.writeUInt16LE(EXTRA_BYTES - 2, 0);
+  extra.write(FIELD_NAME, 2, 'latin1');
+  extra.writeUInt16LE(4, 4);
+  extra.writeUInt32LE(zipped.length + EXTRA_BYTES, 6);
+  const header = Buffer.from(zipped.subarray(0, HEADER_BYTES));
+  header.writeUInt8(header.readUInt8(3) | HAS_EXTRA, 3);
+  return Buffer.concat([header, extra, zipped.subarray(HEADER_BYTES)]);
+}
+
+/** Unzips whole members up to the first that is cut; `end` is where the next one begins. */
+export async function* readMembers(handle: FileHandle): AsyncGenerator<{ content: Buffer; end: number }> {
+  const head = Buffer.alloc(HEADER_BYTES + EXTRA_BYTES);
+  for (let start = 0; ; ) {
+    const { bytesRead } = await handle.read(head, 0, head.length, start);
+    if (bytesRead < head.length || head.toString('latin1', HEADER_BYTES + 2, HEADER_BYTES + 4) !== FIELD_NAME) return;
+    const member = Buffer.alloc(head.readUInt32LE(HEADER_BYTES + 6));
+    const { bytesRead: whole } = await handle.read(member, 0, member.length, start);
+    if (whole < member.length) return;
+    let content: Buffer;
+    try {
+      content = gunzipSync(member);
+    } catch {
+      return;
+    }
+    start += member.length;
+    yield { content, end: start };
+  }
+}

@@ -1,0 +1,81 @@
+import type { CouponEvent } from '../events.ts';
+import { bytesToId } from './eventRows.ts';
+import type { Projection, RunSql } from './projection.ts';
+import { hex, hexId, insertRows, updateRows } from './sql.ts';
+
+const MICROSECONDS_A_MINUTE = 60_000_000;
+
+/** How many grabs a coupon had in a minute; a seller's are the sum of their coupons'. */
+export const salesPerMinute: Projection = {
+  name: 'sales_per_minute',
+  tables: ['sales_per_minute'],
+  async apply(run, nameOf, events) {
+    const counts = countByMinute(events);
+    if (counts.length === 0) return;
+    const table = nameOf('sales_per_minute');
+    // Nobody inserts between this and the INSERT: whoever counts a coupon's grabs holds the coupon.
+    const counted = await readCounted(run, table, counts);
+    const isCounted = ({ coupon, minute }: Count) => counted.has(keyOf(coupon.id, minute));
+    const update = counts.filter(isCounted);
+    const insert = counts.filter((count) => !isCounted(count));
+    const insertColumns = 'coupon_id,minute,seller,name,grabs';
+    const row = ({ coupon, minute, grabs }: Count) =>
+      `(${hexId(coupon.id)},${minute},${hex(coupon.seller)},${hex(coupon.name)},${grabs})`;
+    await insertRows(run, table, insertColumns, insert.map(row));
+    if (update.length === 0) return;
+    const updateColumns = ['coupon_id', 'minute', 'grabs'];
+    await updateRows(
+      run,
+      table,
+      updateColumns,
+      { on: 't.coupon_id = given.coupon_id AND t.minute = given.minute', set: 't.grabs = t.grabs + given.grabs' },
+      update.map(({ coupon, minute, grabs }) => [hexId(coupon.id), minute, grabs]),
+    );
+  },
+};
+
+interface Count {
+  coupon: CouponEvent['coupon'];
+  minute: number;
+  grabs: number;
+}
+
+/** In the order of coupons and minutes: the events are sorted by coupon, and a coupon's minutes are sorted here. */
+function countByMinute(events: readonly CouponEvent[]): Count[] {
+  const counts: Count[] = [];
+  let minutes = new Map<number, Count>();
+  let id = '';
+  const take = () => {
+    for (const minute of [...minutes.keys()].sort((a, b) => a - b)) counts.push(minutes.get(minute) as Count);
+    minutes = new Map();
+  };
+  for (const { type, coupon, occurredAt } of events) {
+    if (type !== 'CouponGrabbed') continue;
+    if (coupon.id !== id) take();
+    id = coupon.id;
+    const minute = Math.floor(occurredAt / MICROSECONDS_A_MINUTE);
+    const count = minutes.get(minute);
+    if (count) count.grabs++;
+    else minutes.set(minute, { coupon, minute, grabs: 1 });
+  }
+  take();
+  return counts;
+}
+
+const keyOf = (couponId: string, minute: number) => `${couponId} ${minute}`;
+
+async function readCounted(run: RunSql, table: string, counts: readonly Count[]): Promise<Set<string>> {
+  const minutesOf = new Map<string, number[]>();
+  for (const { coupon, minute } of counts) {
+    const minutes = minutesOf.get(coupon.id);
+    if (minutes) minutes.push(minute);
+    else minutesOf.set(coupon.id, [minute]);
+  }
+  const wanted = [...minutesOf].map(
+    ([id, minutes]) => `(coupon_id = ${hexId(id)} AND minute IN (${minutes.join(',')}))`,
+  );
+  const rows = await run(
+    `SELECT coupon_id, minute FROM ${table} WHERE ${wanted.join(' OR ')} ORDER BY coupon_id, minute FOR UPDATE`,
+  );
+  return new Set(rows.map(({ coupon_id, minute }) => keyOf(bytesToId(coupon_id as Buffer), Number(minute))));
+}
