@@ -202,7 +202,8 @@ test('a zipped file that is cut or damaged is named by its line', async () => {
     writeFileSync(file, damaged);
     const { message, events } = await tryImport(file);
     assert.is(events, 0);
-    assert.match(message, /line \d+ (can not be unzipped|is cut)/);
+    // Damaged bytes may still unzip, to something that is no line.
+    assert.match(message, /line \d+ (can not be unzipped|is cut|was changed)/);
   }
 });
 
