@@ -56,7 +56,9 @@ export const mysqlFaults: readonly Kind[] = [
       await stack.mariadb.kill();
       await sleep(random.int(2_000, 3_500));
       const gathered = (await stack.withRedis(readOutbox)).length;
-      if (gathered <= before) scene.found({ name: 'stopped-without-mysql', sample: `${gathered} entries gathered` });
+      // On a slow machine it may have been full before.
+      if (gathered <= before && gathered < OUTBOX_LIMIT)
+        scene.found({ name: 'stopped-without-mysql', sample: `${gathered} entries gathered` });
       if (gathered > OUTBOX_LIMIT + OVERSHOOT)
         scene.found({ name: 'unbounded', sample: `${gathered} entries in the outbox, ${OUTBOX_LIMIT} allowed` });
       await stack.mariadb.start();
