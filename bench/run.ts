@@ -1,0 +1,33 @@
+import { createProgram, runProgram } from '../src/cli.ts';
+import { benchGrabs, rowsNamed } from './grabs.ts';
+import { rows } from './rows.ts';
+
+const program = createProgram('npm run bench --', 'Measures on a private stack of its own and prints tables.');
+
+const numberOption = (name: string, value: string, isGood: (number: number) => boolean, expected: string): number => {
+  const number = Number(value);
+  if (!/^\d+(\.\d+)?$/.test(value) || !isGood(number)) program.error(`--${name}: expected ${expected}, got "${value}"`);
+  return number;
+};
+const wholeFromOne = (number: number) => Number.isInteger(number) && number >= 1;
+
+program
+  .option('--only <names>', `rows whose names begin so, apart by commas: ${rows.map(({ name }) => name).join(', ')}`)
+  .option('--seconds <number>', 'length of one measurement', '5')
+  .option('--rounds <number>', 'measurements of each row, ours and bare in turns', '3')
+  .option('--connections <number>', 'that the crowd comes on', '128')
+  .option('--profile <folder>', 'write a CPU profile of the server there')
+  .option('--json', 'print JSON', false)
+  .action((given: Record<string, string> & { json: boolean }) =>
+    runProgram(async () => {
+      const seconds = numberOption('seconds', given.seconds ?? '', (number) => number > 0, 'a number above 0');
+      const rounds = numberOption('rounds', given.rounds ?? '', wholeFromOne, 'a whole number from 1');
+      const connections = numberOption('connections', given.connections ?? '', wholeFromOne, 'a whole number from 1');
+      const { only, json, profile } = given;
+      if (rowsNamed(only).length === 0) program.error(`--only: no row has such a name, got "${only}"`);
+      const good = await benchGrabs({ only, json, seconds, rounds, connections, profile });
+      process.exit(good ? 0 : 1);
+    }),
+  );
+
+await program.parseAsync();
