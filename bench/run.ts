@@ -12,7 +12,7 @@ const numberOption = (name: string, value: string, isGood: (number: number) => b
 const wholeFromOne = (number: number) => Number.isInteger(number) && number >= 1;
 
 program
-  .option('--only <names>', `rows whose names begin so, apart by commas: ${rows.map(({ name }) => name).join(', ')}`)
+  .option('--only <names>', `only these rows, apart by commas: ${rows.map(({ name }) => name).join(', ')}`)
   .option('--seconds <number>', 'length of one measurement', '5')
   .option('--rounds <number>', 'measurements of each row, ours and bare in turns', '3')
   .option('--connections <number>', 'that the crowd comes on', '128')

@@ -4,6 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCoupon } from '../src/commands/createCoupon.ts';
 import { grabCoupon } from '../src/commands/grabCoupon.ts';
+import { createGrabLine } from '../src/commands/grabLine.ts';
 import { keys } from '../src/infra/keys.ts';
 import { createLog } from '../src/infra/log.ts';
 import { openRedisClock } from '../src/infra/redisClock.ts';
@@ -40,7 +41,8 @@ test('a grab that Redis gets to after its caller was told "unknown" does nothing
 
 test('a command whose deadline has passed is a fault, takes no piece and creates nothing', async () => {
   const late = { ...system, clock: { ...clock, deadline: () => clock.deadline(-1) } };
-  await rejects(() => grabCoupon(late, customer('tom'), coupon), /held up/);
+  const grabLine = createGrabLine(late);
+  await rejects(() => grabCoupon({ ...late, grabLine }, customer('tom'), coupon), /held up/);
   await rejects(() =>
     createCoupon(late, seller('ann'), { ...coupon, name: 'x', amount: 1, stock: 1, description: '' }),
   );
@@ -67,8 +69,9 @@ test('a clock of Redis that was set forward is measured anew after the first lat
       skew = 0;
     },
   };
-  await rejects(() => grabCoupon({ ...system, clock: skewed }, customer('zoe'), coupon), /held up/);
-  assert.is(await grabCoupon({ ...system, clock: skewed }, customer('zoe'), coupon), 'grabbed');
+  const late = { ...system, grabLine: createGrabLine({ ...system, clock: skewed }) };
+  await rejects(() => grabCoupon(late, customer('zoe'), coupon), /held up/);
+  assert.is(await grabCoupon(late, customer('zoe'), coupon), 'grabbed');
 });
 
 test.after(close);
