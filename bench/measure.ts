@@ -16,7 +16,7 @@ export interface Round {
   latency: Latency;
   bareP99: number;
   /** CPU time a request, in microseconds; absent where /proc does not tell. */
-  cpuUs: { node: number; redis: number; mysql: number } | undefined;
+  cpuUs: { node: number; bare: number; redis: number; mysql: number } | undefined;
   /** Milliseconds from a 201 to the COMMIT; of rows that win. */
   durable: { p50: number; p99: number } | undefined;
   /** Answers that say nothing (503) and connections that were cut off. */
@@ -50,7 +50,11 @@ export async function measureRow(
   for (let round = 0; round <= rounds; round++) {
     const plan = planOf(round);
     const run = { plan, seconds: round === 0 ? Math.min(seconds, WARM_UP_SECONDS) : seconds };
-    const bare = () => stage.load({ ...run, ...(row.rate ? { rate: row.rate } : {}), url: stage.bareUrl });
+    const bare = async () => {
+      const before = cpuOf(stage.bare.pid);
+      const load = await stage.load({ ...run, ...(row.rate ? { rate: row.rate } : {}), url: stage.bareUrl });
+      return { load, cpu: perRequest(before, cpuOf(stage.bare.pid), load) };
+    };
     // Bare answers what ours has answered, so ours comes first once; later they take turns.
     const bareFirst = round % 2 === 1 ? await bare() : undefined;
     const ours = await measureOurs(stage, row, run);
@@ -82,8 +86,7 @@ async function measureOurs(stage: Stage, row: Row, run: { plan: Plan; seconds: n
   await stage.settled();
   const durable = await durability?.end();
   const cpu = [pids.node, pids.redis, pids.mysql].map((pid, place) => {
-    const [before, after] = [cpuBefore[place], cpuOf(pid)];
-    return before === undefined || after === undefined ? undefined : (after - before) / Math.max(1, load.answered);
+    return perRequest(cpuBefore[place], cpuOf(pid), load);
   });
 
   const unknown = load.answered - answeredAs(load, (outcome) => /^2/.test(outcome));
@@ -94,6 +97,9 @@ async function measureOurs(stage: Stage, row: Row, run: { plan: Plan; seconds: n
     wrong.push(`${row.name}: ${wins} were told 201, MySQL has ${rows} new rows`);
   return { load, durable, cpu, wrong };
 }
+
+const perRequest = (before: number | undefined, after: number | undefined, { answered }: Load) =>
+  before === undefined || after === undefined ? undefined : (after - before) / Math.max(1, answered);
 
 const answeredAs = ({ outcomes }: Load, wanted: (outcome: string) => boolean) =>
   Object.entries(outcomes).reduce((sum, [outcome, count]) => sum + (wanted(outcome) ? count : 0), 0);
@@ -112,18 +118,20 @@ async function countGrabs({ mysql }: Stage): Promise<number> {
 
 type Ours = Awaited<ReturnType<typeof measureOurs>>;
 
-function roundOf({ load, durable, cpu }: Ours, bare: Load): Round {
+function roundOf({ load, durable, cpu }: Ours, bare: { load: Load; cpu: number | undefined }): Round {
   const perSecond = load.answered / load.seconds;
-  const barePerSecond = bare.answered / bare.seconds;
+  const barePerSecond = bare.load.answered / bare.load.seconds;
   const [node, redis, mysql] = cpu;
-  const known = node !== undefined && redis !== undefined && mysql !== undefined;
   return {
     ratio: perSecond / barePerSecond,
     perSecond,
     barePerSecond,
     latency: load.latency,
-    bareP99: bare.latency.p99,
-    cpuUs: known ? { node, redis, mysql } : undefined,
+    bareP99: bare.load.latency.p99,
+    cpuUs:
+      node === undefined || redis === undefined || mysql === undefined || bare.cpu === undefined
+        ? undefined
+        : { node, bare: bare.cpu, redis, mysql },
     durable: durable && { p50: percentile(durable, 0.5), p99: percentile(durable, 0.99) },
     errors: answeredAs(load, (outcome) => !/^2/.test(outcome)),
   };

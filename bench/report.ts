@@ -33,7 +33,7 @@ export function tableOf({ results }: Report): string {
       'bare',
       'p50 p99 p99.9, ms',
       'p99 of bare',
-      'CPU us: Node Redis MySQL',
+      'CPU us: Node (bare)  Redis  MySQL',
       '201 to COMMIT p50 p99, ms',
       'errors',
     ],
@@ -50,7 +50,7 @@ export function tableOf({ results }: Report): string {
       Math.round(barePerSecond).toLocaleString('en'),
       [latency.p50, latency.p99, latency.p999].map(ms).join('  '),
       against(`${(latency.p99 / bareP99).toFixed(1)}x`, goals.ratio && 4, '<=', latency.p99 / bareP99),
-      `${us(cpuUs?.node)}  ${redis}  ${us(cpuUs?.mysql)}`,
+      `${us(cpuUs?.node)} (${us(cpuUs?.bare)})  ${redis}  ${us(cpuUs?.mysql)}`,
       durable === undefined
         ? ''
         : `${ms(durable.p50)}  ${against(ms(durable.p99), goals.durableP99Ms, '<=', durable.p99)}`,

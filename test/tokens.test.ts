@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createAuth } from '../src/auth.ts';
+import { openTestServer } from './support/server.ts';
+
+const { client, config, close } = await openTestServer();
+const test = suite('remembered tokens');
+
+test('a token that has just been taken is refused from its log-out on, by lists and by grabs', async () => {
+  const ann = await client.enter('ann', 'seller');
+  const bob = await client.enter('bob', 'customer');
+  await client.create(ann, 'ann', { name: 'x', amount: 5, stock: 5 });
+  assert.is((await client.grab(bob, 'ann', 'x')).status, 201);
+  assert.is((await client.grab(bob, 'ann', 'x')).status, 204);
+  await client.send('POST', '/api/auth/logout', { token: bob });
+  const grab = await client.grab(bob, 'ann', 'x');
+  assert.is(grab.status, 401);
+  assert.equal(grab.body, { errMsg: 'Not Authorized.' });
+  assert.is((await client.list(bob, 'bob')).status, 401);
+});
+
+test('a token that was good a moment ago is expired when its time has come', async () => {
+  const token = createAuth(config.jwtSecret, 2, () => false).issueToken('kim', 'customer');
+  assert.is((await client.list(token, 'kim')).status, 204);
+  for (let answer = await client.list(token, 'kim'); ; answer = await client.list(token, 'kim')) {
+    if (answer.status === 204) {
+      await sleep(100);
+      continue;
+    }
+    assert.is(answer.status, 401);
+    assert.equal(answer.body, { errMsg: 'Authorization has expired.' });
+    return;
+  }
+});
+
+test('what differs from a remembered token in one character is refused', async () => {
+  const token = await client.enter('eve', 'customer');
+  assert.is((await client.list(token, 'eve')).status, 204);
+  const last = token.at(-2) === 'A' ? 'B' : 'A';
+  assert.is((await client.list(token.slice(0, -2) + last + token.slice(-1), 'eve')).status, 401);
+  assert.is((await client.list(`Bearer ${token}`, 'eve')).status, 204);
+});
+
+test.after(close);
+test.run();
