@@ -3,6 +3,7 @@ import { watchDurability } from './durable.ts';
 import { type Load, type Plan, percentile } from './plan.ts';
 import type { Row } from './rows.ts';
 import type { Stage } from './stage.ts';
+import { ours as ourServer, type Target } from './target.ts';
 
 /** Percentiles in milliseconds. */
 type Latency = Load['latency'];
@@ -43,6 +44,7 @@ export async function measureRow(
   { seconds, rounds }: { seconds: number; rounds: number },
   onRound: () => void,
 ): Promise<Result> {
+  const target = (await row.target?.(stage)) ?? ourServer(stage);
   const planOf = await row.setUp(stage, rounds);
   await stage.settled();
   const wrong: string[] = [];
@@ -57,7 +59,7 @@ export async function measureRow(
     };
     // Bare answers what ours has answered, so ours comes first once; later they take turns.
     const bareFirst = round % 2 === 1 ? await bare() : undefined;
-    const ours = await measureOurs(stage, row, run);
+    const ours = await measureOurs(stage, target, row, run);
     await stage.bare.ask('answer', ours.load.sample);
     measured.push(roundOf(ours, bareFirst ?? (await bare())));
     wrong.push(...ours.wrong);
@@ -73,25 +75,27 @@ export async function measureRow(
   };
 }
 
-async function measureOurs(stage: Stage, row: Row, run: { plan: Plan; seconds: number }) {
+async function measureOurs(stage: Stage, target: Target, row: Row, run: { plan: Plan; seconds: number }) {
   const { mysql, pids } = stage;
-  const grabsBefore = await countGrabs(stage);
-  const cpuBefore = [pids.node, pids.redis, pids.mysql].map(cpuOf);
+  const grabsBefore = await target.countGrabs();
+  const counted = [target.nodePid, pids.redis, pids.mysql];
+  const cpuBefore = counted.map(cpuOf);
   const durability = row.wins ? watchDurability(stage.crowd, mysql) : undefined;
   const load = await stage.load({
     ...run,
+    url: target.url,
     ...(row.rate ? { rate: row.rate } : {}),
     ...(row.wins ? { sampleEveryMs: 20 } : {}),
   });
-  await stage.settled();
+  await target.settled();
   const durable = await durability?.end();
-  const cpu = [pids.node, pids.redis, pids.mysql].map((pid, place) => {
+  const cpu = counted.map((pid, place) => {
     return perRequest(cpuBefore[place], cpuOf(pid), load);
   });
 
   const unknown = load.answered - answeredAs(load, (outcome) => /^2/.test(outcome));
   const wins = answeredAs(load, (outcome) => outcome === '201 grabbed');
-  const rows = (await countGrabs(stage)) - grabsBefore;
+  const rows = (await target.countGrabs()) - grabsBefore;
   const wrong = [`${row.name}: ${row.check(load)}`].filter(() => row.check(load) !== undefined);
   if (rows < wins || rows > wins + unknown)
     wrong.push(`${row.name}: ${wins} were told 201, MySQL has ${rows} new rows`);
@@ -103,18 +107,6 @@ const perRequest = (before: number | undefined, after: number | undefined, { ans
 
 const answeredAs = ({ outcomes }: Load, wanted: (outcome: string) => boolean) =>
   Object.entries(outcomes).reduce((sum, [outcome, count]) => sum + (wanted(outcome) ? count : 0), 0);
-
-/** Rows of coupon_grabs; throws when the coupons' counts say another number. */
-async function countGrabs({ mysql }: Stage): Promise<number> {
-  const [[row]] = await mysql.raw(
-    `SELECT COUNT(*) AS grabs, (SELECT COALESCE(SUM(version - 1), 0) FROM coupons) AS versions,
-      (SELECT COALESCE(SUM(amount - pieces_left), 0) FROM coupons) AS taken FROM coupon_grabs`,
-  );
-  const [grabs, versions, taken] = [row.grabs, row.versions, row.taken].map(Number);
-  if (grabs !== versions || grabs !== taken)
-    throw new Error(`coupon_grabs has ${grabs} rows, versions say ${versions}, pieces ${taken}`);
-  return grabs ?? 0;
-}
 
 type Ours = Awaited<ReturnType<typeof measureOurs>>;
 

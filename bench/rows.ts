@@ -1,5 +1,6 @@
 import type { Load, Plan } from './plan.ts';
-import { SELLER, type Stage, USER } from './stage.ts';
+import { couponPaths, SELLER, type Stage, USER } from './stage.ts';
+import { baseline, type Target } from './target.ts';
 
 // What is measured. A row sets the stage once, then gives a plan for each of its rounds.
 
@@ -11,6 +12,8 @@ export interface Row {
   wins?: boolean;
   /** Requests a second; as fast as the answers come where absent. */
   rate?: number;
+  /** Another server than ours. */
+  target?(stage: Stage): Promise<Target>;
   /** Round 0 is not counted: it warms up. */
   setUp(stage: Stage, rounds: number): Promise<(round: number) => Plan>;
   /** What is wrong with the answers; undefined when they are as they must be. */
@@ -53,6 +56,27 @@ const winning = (name: string, coupons: number): Row => ({
   },
   check: all('201 grabbed'),
 });
+
+/** Winning grabs of one coupon on what a user might build instead. */
+function baselineRow(name: string, title: string, file: string): Row {
+  let put: (coupon: string) => Promise<void> = async () => {};
+  return {
+    name,
+    title: `instead: ${title}`,
+    goals: {},
+    async target(stage) {
+      const { child, url } = await stage.startBaseline(`bench/baselines/${file}`);
+      put = (coupon) => child.ask('create', { coupon, amount: MANY });
+      return baseline(stage, child, url);
+    },
+    async setUp(stage, rounds) {
+      const paths = couponPaths(name, rounds + 1);
+      for (const [i] of paths.entries()) await put(`${SELLER}/${name}-${i}`);
+      return (round) => winPlan(stage, paths.slice(round, round + 1));
+    },
+    check: all('201 grabbed'),
+  };
+}
 
 export const rows: Row[] = [
   winning('win-1', 1),
@@ -135,4 +159,7 @@ export const rows: Row[] = [
     },
     check: all('200'),
   },
+  baselineRow('for-update', 'SELECT ... FOR UPDATE, one transaction a grab', 'forUpdate.ts'),
+  baselineRow('conditional-update', 'one conditional UPDATE, one transaction a grab', 'conditionalUpdate.ts'),
+  baselineRow('script-per-request', 'one script call a grab, queue in memory', 'scriptPerRequest.ts'),
 ];

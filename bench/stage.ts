@@ -5,6 +5,7 @@ import { createLog } from '../src/infra/log.ts';
 import type { Mysql } from '../src/infra/mysql.ts';
 import { outboxDepth } from '../src/infra/outbox.ts';
 import { connectRedis } from '../src/infra/redis.ts';
+import type { BaselineSettings } from './baselines/server.ts';
 import { type Child, startChild } from './child.ts';
 import { openClient } from './client.ts';
 import type { Load, Plan, Run } from './plan.ts';
@@ -31,6 +32,8 @@ export interface Stage {
   mustAnswer(outcome: string, plan: Plan): Promise<void>;
   /** Puts up coupons of so many pieces: `<prefix>-0` and on. Resolves to their paths. */
   createCoupons(prefix: string, count: number, amount: number, seller?: string): Promise<string[]>;
+  /** Runs a server of bench/baselines on the same stores. */
+  startBaseline(file: string): Promise<{ child: Child; url: string }>;
   /** Resolves when MySQL has everything. */
   settled(): Promise<void>;
 }
@@ -92,6 +95,17 @@ export const openStage = (options: { connections: number; customers: number; nod
           requests: count,
         });
         return couponPaths(prefix, count, seller);
+      },
+      async startBaseline(file) {
+        const child = startChild(file);
+        remember(child.close);
+        const { searchParams, username, pathname } = new URL(config.mysqlUrl);
+        const settings: BaselineSettings = {
+          secret: config.jwtSecret,
+          mysql: { socketPath: searchParams.get('socketPath') ?? '', user: username, database: pathname.slice(1) },
+          redisSocket: decodeURIComponent(new URL(config.redisUrl).pathname),
+        };
+        return { child, url: await child.ask<string>('start', settings) };
       },
       async settled() {
         const limit = performance.now() + SETTLE_LIMIT_MS;
