@@ -1,5 +1,7 @@
+import { writeFileSync } from 'node:fs';
 import { SingleBar } from 'cli-progress';
 import { interruptible, stopSignal } from '../src/cli.ts';
+import { chartOf } from './chart.ts';
 import { measureRow, type Result } from './measure.ts';
 import { machine, type Report, tableOf } from './report.ts';
 import { type Row, rows } from './rows.ts';
@@ -14,6 +16,8 @@ export interface GrabOptions {
   connections: number;
   /** A folder that gets a CPU profile of the server. */
   profile: string | undefined;
+  /** A file that gets the picture. */
+  chart: string | undefined;
 }
 
 /** As many customers as may win in one measurement: a crowd that runs out of them ends its round early. */
@@ -25,7 +29,7 @@ export const rowsNamed = (only: string | undefined): Row[] =>
 /** Measures the rows and prints them. False when an answer or a count was wrong. */
 export async function benchGrabs(options: GrabOptions): Promise<boolean> {
   const stopped = stopSignal();
-  const { only, json, seconds, rounds, connections, profile } = options;
+  const { only, json, seconds, rounds, connections, profile, chart } = options;
   const chosen = rowsNamed(only);
   const nodeArgs = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
   const { stage, close } = await openStage({ connections, customers: customersFor(seconds), nodeArgs });
@@ -49,6 +53,7 @@ export async function benchGrabs(options: GrabOptions): Promise<boolean> {
   console.log(
     json ? JSON.stringify(report, undefined, 2) : `${tableOf(report)}\n${report.machine}, Node ${report.node}`,
   );
+  if (chart !== undefined) writeFileSync(chart, chartOf(report));
   const wrong = results.flatMap((result) => result.wrong);
   for (const what of wrong) console.error(`WRONG: ${what}`);
   return wrong.length === 0;

@@ -1,5 +1,6 @@
 import { createProgram, runProgram } from '../src/cli.ts';
 import { benchGrabs, rowsNamed } from './grabs.ts';
+import { benchGrowth } from './growth.ts';
 import { rows } from './rows.ts';
 
 const program = createProgram('npm run bench --', 'Measures on a private stack of its own and prints tables.');
@@ -12,10 +13,12 @@ const numberOption = (name: string, value: string, isGood: (number: number) => b
 const wholeFromOne = (number: number) => Number.isInteger(number) && number >= 1;
 
 program
-  .option('--only <names>', `only these rows, apart by commas: ${rows.map(({ name }) => name).join(', ')}`)
+  .option('--only <names>', `only these rows, apart by commas: ${rows.map(({ name }) => name).join(', ')}; or growth`)
   .option('--seconds <number>', 'length of one measurement', '5')
   .option('--rounds <number>', 'measurements of each row, ours and bare in turns', '3')
   .option('--connections <number>', 'that the crowd comes on', '128')
+  .option('--grabs <number>', 'of growth: grabs of one coupon', '1000000')
+  .option('--chart <file>', 'write the shares of bare there, as an SVG picture')
   .option('--profile <folder>', 'write a CPU profile of the server there')
   .option('--json', 'print JSON', false)
   .action((given: Record<string, string> & { json: boolean }) =>
@@ -23,9 +26,11 @@ program
       const seconds = numberOption('seconds', given.seconds ?? '', (number) => number > 0, 'a number above 0');
       const rounds = numberOption('rounds', given.rounds ?? '', wholeFromOne, 'a whole number from 1');
       const connections = numberOption('connections', given.connections ?? '', wholeFromOne, 'a whole number from 1');
-      const { only, json, profile } = given;
+      const grabs = numberOption('grabs', given.grabs ?? '', wholeFromOne, 'a whole number from 1');
+      const { only, json, profile, chart } = given;
+      if (only === 'growth') process.exit((await benchGrowth({ grabs, connections, json })) ? 0 : 1);
       if (rowsNamed(only).length === 0) program.error(`--only: no row has such a name, got "${only}"`);
-      const good = await benchGrabs({ only, json, seconds, rounds, connections, profile });
+      const good = await benchGrabs({ only, json, seconds, rounds, connections, profile, chart });
       process.exit(good ? 0 : 1);
     }),
   );
