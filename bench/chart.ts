@@ -21,6 +21,7 @@ export function chartOf({ results, command, machine }: Report): string {
 <text x="${BAR.left + BAR.width + 8}" y="${y + 14}">${median.ratio.toFixed(2)} · ${Math.round(median.perSecond).toLocaleString('en')}/s</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="920" height="${height}" font-family="sans-serif" font-size="13">
+<title>Requests a second of each row, as a share of a bare node:http</title>
 <rect width="920" height="${height}" fill="#fff"/>
 <text x="16" y="24" font-size="16">Requests a second, as a share of a bare node:http that answers the same bytes</text>
 <text x="16" y="44" fill="#666">${escaped(machine)} · ${escaped(command)} · red: the goal</text>
