@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCoupon } from '../src/commands/createCoupon.ts';
+import { decideGrabs } from '../src/commands/decideGrabs.ts';
 import { grabCoupon } from '../src/commands/grabCoupon.ts';
 import { createGrabLine } from '../src/commands/grabLine.ts';
 import { keys } from '../src/infra/keys.ts';
@@ -48,6 +49,23 @@ test('a command whose deadline has passed is a fault, takes no piece and creates
   );
   assert.is(await redis.exists(keys.coupon('ann', 'x')), 0);
   assert.is(await redis.hexists(keys.holders('ann', 'sea'), 'tom'), 0);
+});
+
+test('what the oldest grab of a call has waited in line is taken off the deadline', async () => {
+  const asked: number[] = [];
+  const deadline = (ms: number) => {
+    asked.push(ms);
+    return clock.deadline(ms);
+  };
+  const since = performance.now() - 1_000;
+  await decideGrabs(
+    { ...system, clock: { ...clock, deadline } },
+    coupon,
+    [{ customer: 'kim', idempotencyKey: '' }],
+    since,
+  );
+  assert.is(asked.length, 1);
+  assert.ok(Number(asked[0]) <= 2_000);
 });
 
 test('a deadline is never later than it should be on the clock of Redis, and hardly earlier', async () => {

@@ -1,4 +1,5 @@
 import { rejects, throws } from 'node:assert/strict';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createGrabLine } from '../src/commands/grabLine.ts';
@@ -122,6 +123,28 @@ test('what was told before the gate shut is asked anew when it is open again', a
     assert.is(await line.decide(coupon('told'), request('eve')), 'sold-out');
   });
   assert.is(calls, 3);
+});
+
+test('who waits behind a Redis that does not answer hears so with those before, and is never asked for', async () => {
+  await givenCoupon(system, 'ann', 'still', 10);
+  const pid = Number(/^process_id:(\d+)/m.exec(await system.redis.info('server'))?.[1]);
+  process.kill(pid, 'SIGSTOP');
+  const { calls, result } = await countingCalls(async (line) => {
+    const grabs: Promise<string>[] = [];
+    for (const who of numbered(4)) {
+      grabs.push(line.decide(coupon('still'), request(who)));
+      await turn();
+    }
+    return Promise.allSettled(grabs);
+  });
+  process.kill(pid, 'SIGCONT');
+  assert.is(calls, 2);
+  const reasons = result.map((settled) => (settled.status === 'rejected' ? String(settled.reason) : settled.value));
+  for (const reason of reasons.slice(0, 2)) assert.match(reason, /timed out/);
+  for (const reason of reasons.slice(2)) assert.match(reason, /before this one have failed/);
+  while (system.gate.reason() !== undefined) await sleep(20);
+  // Those that were asked for came too late to be decided.
+  assert.is(await system.redis.hlen(keys.holders('ann', 'still')), 0);
 });
 
 test.after(close);
