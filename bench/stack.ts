@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,34 +8,43 @@ import { openAll } from '../src/infra/closers.ts';
 import { openLocalServers } from '../src/infra/localServers.ts';
 import { connectMysql } from '../src/infra/mysql.ts';
 
-/** A fresh private stack: stores opened here, so that results can be read in MySQL, and the server as a process of its own. */
-export const openStack = () =>
+/**
+ * A fresh private stack: stores opened here, so that results can be read in MySQL, and the server as a process of its own.
+ * `environment` changes the server's settings, `nodeArgs` are for its Node.
+ */
+export const openStack = (environment: NodeJS.ProcessEnv = {}, nodeArgs: string[] = []) =>
   openAll(async (remember) => {
     const dataDir = mkdtempSync(join(tmpdir(), 'seckill-bench-'));
     remember(() => rmSync(dataDir, { recursive: true, force: true }));
     const { config, close: closeLocal } = await openLocalServers(readConfig({ DATA_DIR: dataDir }), (line) =>
-      console.log(line),
+      console.error(line),
     );
     remember(closeLocal);
     const { mysql, close: closeMysql } = connectMysql(config.mysqlUrl);
     remember(closeMysql);
-    const server = await startServer({
-      PORT: '0',
-      REDIS_URL: config.redisUrl,
-      MYSQL_URL: config.mysqlUrl,
-      JWT_SECRET: config.jwtSecret,
-      LOG_LEVEL: 'warn',
-      // A crowd logs in first; how hard the hash is says nothing about the sale.
-      ARGON2_MEMORY_KIB: '64',
-      ARGON2_PASSES: '1',
-    });
+    const server = await startServer(
+      {
+        PORT: '0',
+        REDIS_URL: config.redisUrl,
+        MYSQL_URL: config.mysqlUrl,
+        JWT_SECRET: config.jwtSecret,
+        LOG_LEVEL: 'warn',
+        // A crowd logs in first; how hard the hash is says nothing about the sale.
+        ARGON2_MEMORY_KIB: '64',
+        ARGON2_PASSES: '1',
+        ...environment,
+      },
+      nodeArgs,
+    );
     remember(server.close);
-    return { url: server.url, mysql };
+    const pidIn = (...path: string[]) => Number(readFileSync(join(dataDir, ...path), 'utf8'));
+    const pids = { node: server.pid, redis: pidIn('redis', 'redis.pid'), mysql: pidIn('mariadb', 'mariadb.pid') };
+    return { url: server.url, mysql, config, pids };
   });
 
-async function startServer(environment: NodeJS.ProcessEnv) {
+async function startServer(environment: NodeJS.ProcessEnv, nodeArgs: string[]) {
   const run = fileURLToPath(new URL('../bin/run.mjs', import.meta.url));
-  const child = spawn(process.execPath, [run, 'src/main.ts'], {
+  const child = spawn(process.execPath, [...nodeArgs, run, 'src/main.ts'], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -51,5 +60,5 @@ async function startServer(environment: NodeJS.ProcessEnv) {
     child.kill('SIGTERM');
     return ended;
   };
-  return { url, close };
+  return { url, pid: child.pid ?? 0, close };
 }

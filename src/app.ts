@@ -1,5 +1,6 @@
 import Koa, { type Middleware } from 'koa';
 import { answerErrors, invalidInput } from './errors.ts';
+import { hotGrab } from './hotGrab.ts';
 import { createRoutes, type RouteDeps } from './routes.ts';
 
 /** The HTTP front: one boundary for errors, then the routes. Opens nothing and listens nowhere. */
@@ -8,6 +9,7 @@ export function createApp(deps: RouteDeps): Koa {
   const routes = createRoutes(deps);
   app.on('error', (err) => deps.log.error({ err }, 'a response could not be sent'));
   app.use(answerErrors(deps.log));
+  app.use(hotGrab(deps));
   app.use(refuseMalformedPath);
   app.use(routes.routes());
   app.use(routes.allowedMethods());

@@ -92,7 +92,9 @@ export const listCouponsQuery = z.object({
  * what is UTF-8 is read as such.
  */
 export function readIdempotencyKey(ctx: Context): string {
-  const bytes = Buffer.from(ctx.get('idempotency-key'), 'latin1');
+  const header = ctx.get('idempotency-key');
+  if (header === '') return '';
+  const bytes = Buffer.from(header, 'latin1');
   const key = isUtf8(bytes) ? bytes.toString() : bytes.toString('latin1');
   if (characters(key) > IDEMPOTENCY_KEY_MAX) throw invalidInput('Idempotency-Key too long.');
   return key;

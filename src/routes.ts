@@ -3,8 +3,10 @@ import type { Redis } from 'ioredis';
 import type { Context } from 'koa';
 import { type Auth, claimsOf, requireClaims } from './auth.ts';
 import { createCoupon, refuseCreator } from './commands/createCoupon.ts';
+import type { CouponName } from './commands/decideGrabs.ts';
 import type { DecisionDeps } from './commands/decision.ts';
 import { grabCoupon } from './commands/grabCoupon.ts';
+import type { GrabLine } from './commands/grabLine.ts';
 import { logIn } from './commands/logIn.ts';
 import { logOut } from './commands/logOut.ts';
 import { registerUser } from './commands/registerUser.ts';
@@ -25,6 +27,7 @@ import {
 } from './requests.ts';
 
 export interface RouteDeps extends DecisionDeps {
+  grabLine: GrabLine;
   redis: Redis;
   mysql: Mysql;
   auth: Auth;
@@ -71,18 +74,7 @@ export function createRoutes(deps: RouteDeps): Router {
   router.patch('/api/users/:seller/coupons/:name', auth.required, async (ctx) => {
     const { seller = '', name = '' } = ctx.params;
     await readOptionalBody(ctx);
-    const idempotencyKey = readIdempotencyKey(ctx);
-    const outcome = await grabCoupon(deps, requireClaims(ctx), { seller, name, idempotencyKey }).catch((error) => {
-      deps.metrics.countGrab('unknown');
-      throw error;
-    });
-    deps.metrics.countGrab(outcome);
-    if (outcome === 'not-a-customer' || outcome === 'key-of-another-coupon') {
-      return respondWith(ctx, refusals[outcome]);
-    }
-    ctx.set('Grab-Outcome', outcome);
-    if (outcome === 'grabbed') created(ctx);
-    else ctx.status = 204;
+    answerGrab(ctx, await takeGrab(deps, ctx, { seller, name }));
   });
 
   router.get('/api/users/:username/coupons', auth.required, async (ctx) => {
@@ -114,6 +106,26 @@ export function createRoutes(deps: RouteDeps): Router {
   });
 
   return router;
+}
+
+/** The grab that a request asks for, behind `auth.required`. */
+export async function takeGrab(deps: RouteDeps, ctx: Context, coupon: CouponName) {
+  const idempotencyKey = readIdempotencyKey(ctx);
+  try {
+    const outcome = await grabCoupon(deps, requireClaims(ctx), { ...coupon, idempotencyKey });
+    deps.metrics.countGrab(outcome);
+    return outcome;
+  } catch (error) {
+    deps.metrics.countGrab('unknown');
+    throw error;
+  }
+}
+
+export function answerGrab(ctx: Context, outcome: Awaited<ReturnType<typeof takeGrab>>) {
+  if (outcome === 'not-a-customer' || outcome === 'key-of-another-coupon') return respondWith(ctx, refusals[outcome]);
+  ctx.set('Grab-Outcome', outcome);
+  if (outcome === 'grabbed') created(ctx);
+  else ctx.status = 204;
 }
 
 const created = (ctx: Context) => respondWith(ctx, { status: 201, body: { errMsg: '' } });

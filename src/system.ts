@@ -1,5 +1,6 @@
 import { createAuth } from './auth.ts';
 import type { DecisionDeps } from './commands/decision.ts';
+import { createGrabLine } from './commands/grabLine.ts';
 import type { ServerConfig } from './config.ts';
 import { createBus } from './infra/bus.ts';
 import { openAll } from './infra/closers.ts';
@@ -62,6 +63,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     const auth = createAuth(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked);
     const metrics = createMetrics({ redis, gate, outboxLimit, safety });
     const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, log };
-    const system: RouteDeps = { ...decision, mysql, auth, passwords, revocations, metrics };
+    const grabLine = createGrabLine(decision);
+    const system: RouteDeps = { ...decision, grabLine, mysql, auth, passwords, revocations, metrics };
     return { system };
   });

@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCoupon } from '../src/commands/createCoupon.ts';
+import { decideGrabs } from '../src/commands/decideGrabs.ts';
 import { grabCoupon } from '../src/commands/grabCoupon.ts';
+import { createGrabLine } from '../src/commands/grabLine.ts';
 import { keys } from '../src/infra/keys.ts';
 import { createLog } from '../src/infra/log.ts';
 import { openRedisClock } from '../src/infra/redisClock.ts';
@@ -40,12 +42,30 @@ test('a grab that Redis gets to after its caller was told "unknown" does nothing
 
 test('a command whose deadline has passed is a fault, takes no piece and creates nothing', async () => {
   const late = { ...system, clock: { ...clock, deadline: () => clock.deadline(-1) } };
-  await rejects(() => grabCoupon(late, customer('tom'), coupon), /held up/);
+  const grabLine = createGrabLine(late);
+  await rejects(() => grabCoupon({ ...late, grabLine }, customer('tom'), coupon), /held up/);
   await rejects(() =>
     createCoupon(late, seller('ann'), { ...coupon, name: 'x', amount: 1, stock: 1, description: '' }),
   );
   assert.is(await redis.exists(keys.coupon('ann', 'x')), 0);
   assert.is(await redis.hexists(keys.holders('ann', 'sea'), 'tom'), 0);
+});
+
+test('what the oldest grab of a call has waited in line is taken off the deadline', async () => {
+  const asked: number[] = [];
+  const deadline = (ms: number) => {
+    asked.push(ms);
+    return clock.deadline(ms);
+  };
+  const since = performance.now() - 1_000;
+  await decideGrabs(
+    { ...system, clock: { ...clock, deadline } },
+    coupon,
+    [{ customer: 'kim', idempotencyKey: '' }],
+    since,
+  );
+  assert.is(asked.length, 1);
+  assert.ok(Number(asked[0]) <= 2_000);
 });
 
 test('a deadline is never later than it should be on the clock of Redis, and hardly earlier', async () => {
@@ -67,8 +87,9 @@ test('a clock of Redis that was set forward is measured anew after the first lat
       skew = 0;
     },
   };
-  await rejects(() => grabCoupon({ ...system, clock: skewed }, customer('zoe'), coupon), /held up/);
-  assert.is(await grabCoupon({ ...system, clock: skewed }, customer('zoe'), coupon), 'grabbed');
+  const late = { ...system, grabLine: createGrabLine({ ...system, clock: skewed }) };
+  await rejects(() => grabCoupon(late, customer('zoe'), coupon), /held up/);
+  assert.is(await grabCoupon(late, customer('zoe'), coupon), 'grabbed');
 });
 
 test.after(close);

@@ -1,7 +1,8 @@
 import { rejects } from 'node:assert/strict';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decideGrabs, grabCoupon } from '../src/commands/grabCoupon.ts';
+import { decideGrabs } from '../src/commands/decideGrabs.ts';
+import { grabCoupon } from '../src/commands/grabCoupon.ts';
 import type { Delivery } from '../src/infra/outbox.ts';
 import { customer, givenCoupon, loggedEvents, openTestSystem, seller, settled } from './support/system.ts';
 

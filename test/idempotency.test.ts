@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decideGrabs } from '../src/commands/grabCoupon.ts';
+import { decideGrabs } from '../src/commands/decideGrabs.ts';
 import { createLog } from '../src/infra/log.ts';
 import { openSystem } from '../src/system.ts';
 import { openTestServer } from './support/server.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decideGrabs } from '../src/commands/grabCoupon.ts';
+import { decideGrabs } from '../src/commands/decideGrabs.ts';
 import { createLog } from '../src/infra/log.ts';
 import { openSystem } from '../src/system.ts';
 import { endPrograms, startProgram } from './support/program.ts';

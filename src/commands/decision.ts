@@ -26,11 +26,20 @@ export const rawEntrySchema = z.tuple([z.string(), z.array(z.string())]);
 /** What every deciding script may answer instead of a decision. */
 export const undecidedSchema = z.tuple([z.enum(['fenced', 'late', 'full', 'damaged'])]);
 
-/** Throws Unavailable where a decision can't even be asked for; else the arguments that every deciding script begins with. */
-export function openDecision({ gate, outboxLimit, clock }: DecisionDeps): [deadline: string, outboxLimit: string] {
+/** Throws Unavailable where a decision can't even be asked for. */
+export function mayDecide({ gate, outboxLimit }: Pick<DecisionDeps, 'gate' | 'outboxLimit'>): void {
   gate.mustBeOpen();
   outboxLimit.mustHaveRoom();
-  return [clock.deadline(COMMAND_TIMEOUT_MS), String(outboxLimit.entries)];
+}
+
+/**
+ * The arguments that every deciding script begins with; throws like `mayDecide`. `since`: when whoever asks came, in milliseconds
+ * of performance.now(). What they have waited by now is taken off their deadline.
+ */
+export function openDecision(deps: DecisionDeps, since = performance.now()): [deadline: string, outboxLimit: string] {
+  mayDecide(deps);
+  const waited = performance.now() - since;
+  return [deps.clock.deadline(COMMAND_TIMEOUT_MS - waited), String(deps.outboxLimit.entries)];
 }
 
 /** Nothing was decided: throws Unavailable, and has mended what stood in the way. */

@@ -31,7 +31,26 @@ export function connectRedis(url: string, log: Log): { redis: Redis; close: Clos
   const redis =
     protocol === 'unix:' ? new Redis({ ...options, path: decodeURIComponent(pathname) }) : new Redis(url, options);
   redis.on('error', (error) => log.warn({ err: error }, 'redis connection'));
+  writeTogether(redis);
   return { redis, close: () => redis.disconnect() };
+}
+
+/** What is sent in one turn of the event loop goes out in one write: a system call each would cost more than the commands. */
+function writeTogether(redis: Redis): void {
+  const send = redis.sendCommand.bind(redis);
+  let corked = false;
+  redis.sendCommand = (command, stream) => {
+    const socket = redis.stream;
+    if (!corked && socket !== undefined) {
+      corked = true;
+      socket.cork();
+      process.nextTick(() => {
+        corked = false;
+        socket.uncork();
+      });
+    }
+    return send(command, stream);
+  };
 }
 
 /** The first connection: fails with the setting's name, where later ones are tried again for ever. */

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import { type DecidedEvent, unreachable } from '../events.ts';
 import { couponPath, keys } from '../infra/keys.ts';
 
@@ -7,10 +7,12 @@ import { couponPath, keys } from '../infra/keys.ts';
  * of a set are unique and their score comes from the event, so that an event applied twice changes nothing.
  */
 export async function projectToViews(redis: Redis, events: readonly DecidedEvent[]): Promise<void> {
-  await Promise.all(events.map((event) => projectEvent(redis, event)));
+  const pipeline = redis.pipeline();
+  for (const event of events) projectEvent(pipeline, event);
+  for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
 }
 
-function projectEvent(redis: Redis, event: DecidedEvent): Promise<unknown> {
+function projectEvent(redis: ChainableCommander, event: DecidedEvent): ChainableCommander {
   const { coupon, occurredAt } = event;
   switch (event.type) {
     case 'CouponCreated':

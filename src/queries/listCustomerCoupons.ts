@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { keys, splitCouponPath } from '../infra/keys.ts';
 import { ranksOf } from './page.ts';
+import { readCoupons } from './readCoupons.ts';
 
 export interface CustomerCoupon {
   name: string;
@@ -12,12 +13,11 @@ export interface CustomerCoupon {
 export async function listCustomerCoupons(redis: Redis, customer: string, page: number): Promise<CustomerCoupon[]> {
   const { first, last } = ranksOf(page);
   const paths = await redis.zrange(keys.customerView(customer), first, String(last));
-  return Promise.all(
-    paths.map(async (path) => {
-      const { seller, name } = splitCouponPath(path);
-      const [stock, description] = await redis.hmget(keys.coupon(seller, name), 'stock', 'description');
-      if (stock == null) throw new Error(`the view names a coupon that the write model lacks: ${path}`);
-      return { name, stock: Number(stock), description: description ?? '' };
-    }),
-  );
+  const coupons = paths.map(splitCouponPath);
+  const read = await readCoupons(redis, coupons, ['stock', 'description']);
+  return read.map(({ stock, description }, place) => ({
+    name: coupons[place]?.name ?? '',
+    stock: Number(stock),
+    description,
+  }));
 }

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { keys } from '../infra/keys.ts';
 import { ranksOf } from './page.ts';
+import { readCoupons } from './readCoupons.ts';
 
 export interface SellerCoupon {
   name: string;
@@ -14,12 +15,13 @@ export interface SellerCoupon {
 export async function listSellerCoupons(redis: Redis, seller: string, page: number): Promise<SellerCoupon[]> {
   const { first, last } = ranksOf(page);
   const names = await redis.zrange(keys.sellerView(seller), first, String(last));
-  return Promise.all(
-    names.map(async (name) => {
-      const fields = await redis.hmget(keys.coupon(seller, name), 'stock', 'description', 'amount', 'left');
-      const [stock, description, amount, left] = fields;
-      if (left == null) throw new Error(`the view names a coupon that the write model lacks: ${seller}/${name}`);
-      return { name, stock: Number(stock), description: description ?? '', amount: Number(amount), left: Number(left) };
-    }),
-  );
+  const coupons = names.map((name) => ({ seller, name }));
+  const read = await readCoupons(redis, coupons, ['left', 'amount', 'stock', 'description']);
+  return read.map(({ left, amount, stock, description }, place) => ({
+    name: names[place] ?? '',
+    stock: Number(stock),
+    description,
+    amount: Number(amount),
+    left: Number(left),
+  }));
 }

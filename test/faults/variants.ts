@@ -169,8 +169,8 @@ export const variants: readonly Variant[] = [
     patches: [
       {
         file: 'src/commands/grabCoupon.ts',
-        find: /(await decideGrabs\(deps, coupon, .*\));/g,
-        replace: "$1.catch(() => ['sold-out' as const]);",
+        find: /(deps\.grabLine\.decide\(.*\));/g,
+        replace: "$1.catch(() => 'sold-out' as const);",
       },
     ],
   },

@@ -1,0 +1,23 @@
+import type { Redis } from 'ioredis';
+import { couponPath, keys } from '../infra/keys.ts';
+
+/**
+ * Fields of many coupons in one round trip, in the order of the coupons. Throws when the write model lacks one that a view
+ * names: the first of the fields is one that every coupon has.
+ */
+export async function readCoupons<Field extends string>(
+  redis: Redis,
+  coupons: readonly { seller: string; name: string }[],
+  fields: readonly Field[],
+): Promise<Record<Field, string>[]> {
+  const pipeline = redis.pipeline();
+  for (const { seller, name } of coupons) pipeline.hmget(keys.coupon(seller, name), ...fields);
+  const replies = (await pipeline.exec()) ?? [];
+  return coupons.map(({ seller, name }, place) => {
+    const [error, values] = (replies[place] ?? [new Error('no reply')]) as [Error | null, (string | null)[]?];
+    if (error) throw error;
+    if (values?.[0] == null)
+      throw new Error(`the view names a coupon that the write model lacks: ${couponPath(seller, name)}`);
+    return Object.fromEntries(fields.map((field, at) => [field, values[at] ?? ''])) as Record<Field, string>;
+  });
+}
