@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { ChainableCommander, Redis } from 'ioredis';
 import { z } from 'zod';
-import { type CouponCreated, type CouponEvent, type CouponGrabbed, leftAfter, unreachable } from '../events.ts';
+import { type CouponCreated, type CouponEvent, type CouponGrabbed, leftAfter } from '../events.ts';
 import { couponPath, keys } from '../infra/keys.ts';
 import type { Mysql } from '../infra/mysql.ts';
 import { runScript } from '../infra/scripts.ts';
 import { DamageError } from './damage.ts';
 import { bytesToId, type EventRow, eventColumns, rowsToEvents } from './eventRows.ts';
+import { viewEntriesOf } from './redisViews.ts';
 import type { CouponRow } from './rehydrate.ts';
 
 /** Events that are in memory at once, twice: one page is written while the next one is read. */
@@ -132,20 +133,6 @@ function addToViews(events: readonly CouponEvent[], pipeline: ChainableCommander
   for (const [view, entries] of groupBy(events.flatMap(viewEntriesOf), (entry) => entry.view)) {
     for (let i = 0; i < entries.length; i += MEMBERS)
       pipeline.zadd(view, ...entries.slice(i, i + MEMBERS).flatMap(({ at, member }) => [at, member]));
-  }
-}
-
-function viewEntriesOf(event: CouponEvent): { view: string; member: string; at: number }[] {
-  const { coupon, occurredAt: at } = event;
-  switch (event.type) {
-    case 'CouponCreated':
-      return [{ view: keys.sellerView(coupon.seller), member: coupon.name, at }];
-    case 'CouponGrabbed':
-      return [{ view: keys.customerView(event.data.customer), member: couponPath(coupon.seller, coupon.name), at }];
-    case 'PiecesRecounted':
-      return [];
-    default:
-      return unreachable(event);
   }
 }
 
