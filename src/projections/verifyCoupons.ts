@@ -3,11 +3,10 @@ import type { Redis } from 'ioredis';
 import type { Connection } from 'mysql2';
 import type { CouponEvent } from '../events.ts';
 import { couponPath } from '../infra/keys.ts';
-import { isTableChanged } from '../infra/mysqlErrors.ts';
-import { bytesToId, type EventRow, rowsToEvents } from './eventRows.ts';
-import type { RunSql } from './projection.ts';
+import { bytesToId, rowsToEvents } from './eventRows.ts';
 import { runOn } from './readLog.ts';
 import { hex } from './sql.ts';
+import { type JoinedRow, joinedRows, openSnapshot } from './verifyMysql.ts';
 import {
   type InRedis,
   type NamedCoupon,
@@ -18,12 +17,8 @@ import {
 } from './verifyRedis.ts';
 import { type OpenReport, startReport } from './verifyReport.ts';
 
-const ROWS = 1_000;
-const SNAPSHOT_ATTEMPTS = 5;
 const ATTEMPTS = 4;
 const PAUSE_MS = 300;
-
-type JoinedRow = EventRow & { customer: Buffer | null; grabbed_at: number | null };
 
 /**
  * Proves that Redis, the tables and the log agree on some coupons, while they are sold. What is on its way between two reads looks
@@ -180,30 +175,6 @@ async function verifyOnce({ redis, connection, open }: VerifyDeps, coupons: read
   }
 }
 
-/** Begins a transaction that sees one moment, with what there is to know of each coupon but its events. */
-async function openSnapshot(run: RunSql, ids: string) {
-  const rowsOf = async (statement: string) =>
-    new Map((await run(statement)).map((row) => [bytesToId(row.id as Buffer), row]));
-  await run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
-  for (let attempt = 1; ; attempt++) {
-    await run('START TRANSACTION WITH CONSISTENT SNAPSHOT');
-    try {
-      const offers = await rowsOf(`SELECT * FROM coupons WHERE id IN (${ids})`);
-      const grabs = await rowsOf(
-        `SELECT coupon_id AS id, COUNT(*) AS counted FROM coupon_grabs WHERE coupon_id IN (${ids}) GROUP BY coupon_id`,
-      );
-      const sales = await rowsOf(
-        `SELECT coupon_id AS id, SUM(grabs) AS counted FROM sales_per_minute WHERE coupon_id IN (${ids}) GROUP BY coupon_id`,
-      );
-      return { offers, grabs, sales };
-    } catch (error) {
-      await run('ROLLBACK');
-      // A replay has swapped the tables in between; once they have been read, it waits.
-      if (!isTableChanged(error) || attempt === SNAPSHOT_ATTEMPTS) throw error;
-    }
-  }
-}
-
 /** How many of the versions are in these ranges, and which are not. */
 function lookFor(from: number, to: number, ranges: readonly Versions[]): { found: number; missing: Versions[] } {
   const missing: Versions[] = [];
@@ -229,22 +200,4 @@ function add(
   totals.left += left;
   totals.holders += holders;
   totals.events += events;
-}
-
-async function* joinedRows(connection: Connection, ids: string): AsyncGenerator<JoinedRow[]> {
-  const stream = connection
-    .query(
-      `SELECT e.coupon_id, e.version, e.type, e.seller, e.name, e.occurred_at, e.data, g.customer, g.grabbed_at
-       FROM event_log e LEFT JOIN coupon_grabs g ON g.coupon_id = e.coupon_id AND g.version = e.version
-       WHERE e.coupon_id IN (${ids}) ORDER BY e.coupon_id, e.version`,
-    )
-    .stream();
-  let rows: JoinedRow[] = [];
-  for await (const row of stream) {
-    rows.push(row);
-    if (rows.length < ROWS) continue;
-    yield rows;
-    rows = [];
-  }
-  yield rows;
 }
