@@ -8,6 +8,8 @@ import { openAll } from '../src/infra/closers.ts';
 import { openLocalServers } from '../src/infra/localServers.ts';
 import { connectMysql } from '../src/infra/mysql.ts';
 
+const root = fileURLToPath(new URL('..', import.meta.url));
+
 /**
  * A fresh private stack: stores opened here, so that results can be read in MySQL, and the server as a process of its own.
  * `environment` changes the server's settings, `nodeArgs` are for its Node.
@@ -43,8 +45,10 @@ export const openStack = (environment: NodeJS.ProcessEnv = {}, nodeArgs: string[
   });
 
 async function startServer(environment: NodeJS.ProcessEnv, nodeArgs: string[]) {
-  const run = fileURLToPath(new URL('../bin/run.mjs', import.meta.url));
-  const child = spawn(process.execPath, [...nodeArgs, run, 'src/main.ts'], {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const [, ...asNpmStartDoes] = scripts.start.split(' ') as string[];
+  const child = spawn(process.execPath, [...nodeArgs, ...asNpmStartDoes], {
+    cwd: root,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,4 +1,5 @@
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { createSecretKey } from 'node:crypto';
+import { createVerifier } from 'fast-jwt';
 import jsonwebtoken from 'jsonwebtoken';
 import type { Context, Middleware } from 'koa';
 import koaJwt from 'koa-jwt';
@@ -23,29 +24,27 @@ const claimsSchema = z.object({
 });
 export type Claims = z.infer<typeof claimsSchema>;
 
-/** The first part of every token that `issueToken` signs. */
-const OUR_HEADER = `${Buffer.from(JSON.stringify({ alg: ALGORITHM, typ: 'JWT' })).toString('base64url')}.`;
-const ourClaimsSchema = claimsSchema.extend({
-  iss: z.literal(ISSUER),
-  aud: z.literal(ISSUER),
-  // We set no such limit; koa-jwt knows what to do with one.
-  nbf: z.never().optional(),
-});
-
 /**
- * The claims of a token that we have signed ourselves, in a seventh of the time that koa-jwt takes. Undefined for everything else,
- * good or bad: it only ever says yes, and koa-jwt has the last word.
+ * Reads a good token in half of the time that koa-jwt takes. Undefined for everything else: it only ever says yes, and koa-jwt has
+ * the last word.
  */
-export function readOwnToken(token: string, key: KeyObject): Claims | undefined {
-  const signatureAt = token.lastIndexOf('.');
-  if (!token.startsWith(OUR_HEADER) || signatureAt < OUR_HEADER.length) return undefined;
-  // Compared as text: many spellings decode to the same bytes, and only one of them is ours.
-  const expected = Buffer.from(createHmac('sha256', key).update(token.slice(0, signatureAt)).digest('base64url'));
-  const given = Buffer.from(token.slice(signatureAt + 1));
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
-  // Signed by us, so it is what we wrote.
-  const payload = Buffer.from(token.slice(OUR_HEADER.length, signatureAt), 'base64url').toString();
-  return ourClaimsSchema.safeParse(JSON.parse(payload)).data;
+export function createTokenReader(secret: string): (token: string) => Claims | undefined {
+  const read = createVerifier({
+    key: secret,
+    algorithms: [ALGORITHM],
+    allowedIss: ISSUER,
+    allowedAud: ISSUER,
+    requiredClaims: ['iss', 'aud', 'exp'],
+    // What was read is remembered by the whole header, below.
+    cache: false,
+  });
+  return (token) => {
+    try {
+      return claimsSchema.safeParse(read(token)).data;
+    } catch {
+      return undefined;
+    }
+  };
 }
 
 export interface Auth {
@@ -75,10 +74,11 @@ export function createAuth(secret: string, ttlSeconds: number, isRevoked: (jti: 
   };
   // By the whole header, so that nothing of it can be another's. What was good once is good again, but for time and revocation.
   const verified = createLRU<string, Claims>({ max: MAX_VERIFIED });
+  const readToken = createTokenReader(secret);
   const verify = (ctx: Context): Claims | undefined => {
     const { authorization = '' } = ctx.req.headers;
     const known = verified.get(authorization);
-    const claims = known ?? readOwnToken(bareOrBearer(authorization), key);
+    const claims = known ?? readToken(bareOrBearer(authorization));
     if (claims === undefined || claims.exp <= Math.floor(Date.now() / 1_000) || isRevoked(claims.jti)) return undefined;
     if (known === undefined) verified.set(authorization, claims);
     return claims;

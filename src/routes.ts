@@ -15,6 +15,7 @@ import type { Metrics } from './infra/metrics.ts';
 import type { Mysql } from './infra/mysql.ts';
 import type { Passwords } from './infra/passwords.ts';
 import type { Revocations } from './infra/revocations.ts';
+import type { CouponTerms } from './queries/couponTerms.ts';
 import { listCoupons } from './queries/listCoupons.ts';
 import {
   createCouponBody,
@@ -28,6 +29,7 @@ import {
 
 export interface RouteDeps extends DecisionDeps {
   grabLine: GrabLine;
+  couponTerms: CouponTerms;
   redis: Redis;
   mysql: Mysql;
   auth: Auth;

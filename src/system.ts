@@ -21,6 +21,7 @@ import { startMysqlProjection } from './projections/mysqlProjection.ts';
 import { ensureReconciled } from './projections/reconcile.ts';
 import { projectToViews } from './projections/redisViews.ts';
 import { startRelay } from './projections/relay.ts';
+import { createCouponTerms } from './queries/couponTerms.ts';
 import type { RouteDeps } from './routes.ts';
 
 /**
@@ -64,6 +65,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     const metrics = createMetrics({ redis, gate, outboxLimit, safety });
     const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, log };
     const grabLine = createGrabLine(decision);
-    const system: RouteDeps = { ...decision, grabLine, mysql, auth, passwords, revocations, metrics };
+    const couponTerms = createCouponTerms({ redis, gate });
+    const system: RouteDeps = { ...decision, grabLine, couponTerms, mysql, auth, passwords, revocations, metrics };
     return { system };
   });

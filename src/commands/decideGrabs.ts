@@ -17,8 +17,7 @@ const outcomeSchema = z.enum(['grabbed', 'already-grabbed', 'sold-out', 'no-such
 export type GrabOutcome = z.infer<typeof outcomeSchema>;
 
 const replySchema = z.union([
-  z.tuple([z.literal('decided'), z.array(outcomeSchema)]),
-  z.tuple([z.literal('decided'), z.array(outcomeSchema), rawEntrySchema]),
+  z.tuple([z.literal('decided'), z.array(outcomeSchema), rawEntrySchema.optional()]),
   undecidedSchema,
 ]);
 

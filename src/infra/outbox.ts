@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
 import { type DecidedEvent, decidedEventSchema, eventId, unreachable } from '../events.ts';
 import { allPartitions, keys } from './keys.ts';
 import { runScript } from './scripts.ts';
@@ -19,31 +20,28 @@ export interface Delivery {
 export type RawEntry = [id: string, fields: string[]];
 export const entryKey = ({ partition, id }: EntryRef) => `${partition}/${id}`;
 
+const customersSchema = z.array(z.string().min(1)).min(1);
+const keysSchema = z.array(z.string());
+
 /** Reads a stored entry. Throws on one that no script of ours could have written. */
 export function decodeEntry(partition: number, [id, fields]: RawEntry): Delivery {
   const field: Record<string, string | undefined> = {};
   for (let i = 0; i < fields.length; i += 2) field[String(fields[i])] = fields[i + 1];
   const type = field.type as DecidedEvent['type'];
   const first = Number(field.version);
-  const event = (version: number, data: unknown): DecidedEvent =>
-    decidedEventSchema.parse({
-      id: eventId(String(field.coupon), version),
-      type,
-      coupon: { id: field.coupon, seller: field.seller, name: field.name },
-      version,
-      occurredAt: Number(field.at),
-      data,
-    });
+  const coupon = { id: String(field.coupon), seller: field.seller, name: field.name };
+  const event = (version: number, data: unknown) =>
+    ({ id: eventId(coupon.id, version), type, coupon, version, occurredAt: Number(field.at), data }) as DecidedEvent;
   const entry = { partition, id };
   switch (type) {
     case 'CouponCreated': {
       const { amount, stock, description } = field;
-      return { entry, events: [event(first, { amount: Number(amount), stock: Number(stock), description })] };
+      const created = event(first, { amount: Number(amount), stock: Number(stock), description });
+      return { entry, events: [decidedEventSchema.parse(created)] };
     }
     case 'CouponGrabbed': {
-      const customers = JSON.parse(String(field.customers)) as string[];
-      if (customers.length === 0) throw new Error('an entry without a customer');
-      const idempotencyKeys = field.keys ? (JSON.parse(field.keys) as string[]) : [];
+      const customers = customersSchema.parse(JSON.parse(String(field.customers)));
+      const idempotencyKeys = field.keys ? keysSchema.parse(JSON.parse(field.keys)) : [];
       const events = customers.map((customer, place) => {
         const idempotencyKey = idempotencyKeys[place];
         return event(first + place, {
@@ -52,6 +50,8 @@ export function decodeEntry(partition: number, [id, fields]: RawEntry): Delivery
           ...(idempotencyKey ? { idempotencyKey } : {}),
         });
       });
+      // Versions count up and pieces down: what holds for the first and the last holds for those between.
+      for (const end of [events.at(0), events.at(-1)]) decidedEventSchema.parse(end);
       return { entry, events };
     }
     default:

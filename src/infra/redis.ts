@@ -35,20 +35,27 @@ export function connectRedis(url: string, log: Log): { redis: Redis; close: Clos
   return { redis, close: () => redis.disconnect() };
 }
 
-/** What is sent in one turn of the event loop goes out in one write: a system call each would cost more than the commands. */
+/** What queries send: it can wait until all requests of this turn of the event loop have been read. */
+const READS = new Set(['get', 'zrange', 'hmget']);
+
+/**
+ * What is sent together goes out in one write: a system call each would cost more than the commands. Reads of many requests are
+ * gathered in one turn of the event loop; anything else goes as soon as the callback that sends it has ended.
+ */
 function writeTogether(redis: Redis): void {
   const send = redis.sendCommand.bind(redis);
-  let corked = false;
+  let corked: typeof redis.stream | undefined;
+  const release = () => {
+    corked?.uncork();
+    corked = undefined;
+  };
   redis.sendCommand = (command, stream) => {
-    const socket = redis.stream;
-    if (!corked && socket !== undefined) {
-      corked = true;
-      socket.cork();
-      process.nextTick(() => {
-        corked = false;
-        socket.uncork();
-      });
+    if (corked === undefined && redis.stream !== undefined) {
+      corked = redis.stream;
+      corked.cork();
+      setImmediate(release);
     }
+    if (!READS.has(command.name)) process.nextTick(release);
     return send(command, stream);
   };
 }

@@ -3,6 +3,7 @@ import type { Claims } from '../auth.ts';
 import type { Gate } from '../infra/gate.ts';
 import { keys } from '../infra/keys.ts';
 import type { Fence } from '../projections/fence.ts';
+import type { CouponTerms } from './couponTerms.ts';
 import { type CustomerCoupon, listCustomerCoupons } from './listCustomerCoupons.ts';
 import { listSellerCoupons, type SellerCoupon } from './listSellerCoupons.ts';
 
@@ -10,7 +11,7 @@ export type CouponList = SellerCoupon[] | CustomerCoupon[] | 'no-such-user' | 'o
 
 /** A page of a user's coupons, oldest first, from Redis alone. An empty list when the page holds none. */
 export async function listCoupons(
-  deps: { redis: Redis; gate: Gate; fence: Fence },
+  deps: { redis: Redis; gate: Gate; fence: Fence; couponTerms: CouponTerms },
   by: Pick<Claims, 'sub' | 'kind'>,
   { username, page }: { username: string; page: number },
 ): Promise<CouponList> {
@@ -18,7 +19,7 @@ export async function listCoupons(
   const kind = by.sub === username ? by.kind : await deps.redis.get(keys.userView(username));
   if (kind === 'customer' && by.sub !== username) return 'other-customer';
   const list = kind === 'seller' ? listSellerCoupons : listCustomerCoupons;
-  const coupons = kind === null ? [] : await list(deps.redis, username, page);
+  const coupons = kind === null ? [] : await list(deps, username, page);
   // Nothing found is what a Redis that was just emptied would say as well.
   if (coupons.length === 0) await deps.fence.mustStand();
   return kind === null ? 'no-such-user' : coupons;

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { keys, splitCouponPath } from '../infra/keys.ts';
+import type { CouponTerms } from './couponTerms.ts';
 import { ranksOf } from './page.ts';
-import { readCoupons } from './readCoupons.ts';
 
 export interface CustomerCoupon {
   name: string;
@@ -10,14 +10,14 @@ export interface CustomerCoupon {
 }
 
 /** What a customer has grabbed. */
-export async function listCustomerCoupons(redis: Redis, customer: string, page: number): Promise<CustomerCoupon[]> {
+export async function listCustomerCoupons(
+  { redis, couponTerms }: { redis: Redis; couponTerms: CouponTerms },
+  customer: string,
+  page: number,
+): Promise<CustomerCoupon[]> {
   const { first, last } = ranksOf(page);
   const paths = await redis.zrange(keys.customerView(customer), first, String(last));
   const coupons = paths.map(splitCouponPath);
-  const read = await readCoupons(redis, coupons, ['stock', 'description']);
-  return read.map(({ stock, description }, place) => ({
-    name: coupons[place]?.name ?? '',
-    stock: Number(stock),
-    description,
-  }));
+  const terms = await couponTerms.read(coupons);
+  return coupons.map(({ name }, place) => ({ name, ...(terms[place] as (typeof terms)[number]) }));
 }

@@ -12,7 +12,11 @@ export interface SellerCoupon {
 }
 
 /** What a seller offers; `left` comes from the write model, so it is as of this moment. */
-export async function listSellerCoupons(redis: Redis, seller: string, page: number): Promise<SellerCoupon[]> {
+export async function listSellerCoupons(
+  { redis }: { redis: Redis },
+  seller: string,
+  page: number,
+): Promise<SellerCoupon[]> {
   const { first, last } = ranksOf(page);
   const names = await redis.zrange(keys.sellerView(seller), first, String(last));
   const coupons = names.map((name) => ({ seller, name }));

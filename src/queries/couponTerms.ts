@@ -1,0 +1,49 @@
+import type { Redis } from 'ioredis';
+import { createLRU } from 'lru.min';
+import type { CouponName } from '../commands/decideGrabs.ts';
+import type { Gate } from '../infra/gate.ts';
+import { couponPath } from '../infra/keys.ts';
+import { readCoupons } from './readCoupons.ts';
+
+/** At most 20 MB: a longer description is read each time. */
+const MAX_REMEMBERED = 10_000;
+const MAX_DESCRIPTION = 1_000;
+
+/** What a coupon is from its creation on, whatever becomes of its pieces. */
+export interface Terms {
+  stock: number;
+  description: string;
+}
+
+export interface CouponTerms {
+  /** In the order of the coupons. Throws when the write model lacks one that is not remembered. */
+  read(coupons: readonly CouponName[]): Promise<Terms[]>;
+}
+
+/**
+ * Remembers terms, so that a customer's list is one command to Redis. No command changes them; only another Redis might know
+ * another coupon by that name, and between one Redis and the next the gate is shut.
+ */
+export function createCouponTerms({ redis, gate }: { redis: Redis; gate: Gate }): CouponTerms {
+  const remembered = createLRU<string, { terms: Terms; shuts: number }>({ max: MAX_REMEMBERED });
+  return {
+    async read(coupons) {
+      const shuts = gate.shuts();
+      const terms = coupons.map(({ seller, name }) => {
+        const found = remembered.get(couponPath(seller, name));
+        return found?.shuts === shuts ? found.terms : undefined;
+      });
+      const missing = [...terms.keys()].filter((place) => terms[place] === undefined);
+      const asked = missing.map((place) => coupons[place] as CouponName);
+      const read = missing.length === 0 ? [] : await readCoupons(redis, asked, ['stock', 'description']);
+      for (const [at, { stock, description }] of read.entries()) {
+        const [place, coupon] = [missing[at] as number, asked[at] as CouponName];
+        const found = { stock: Number(stock), description };
+        terms[place] = found;
+        if (description.length <= MAX_DESCRIPTION)
+          remembered.set(couponPath(coupon.seller, coupon.name), { terms: found, shuts });
+      }
+      return terms as Terms[];
+    },
+  };
+}
