@@ -1,15 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import Table from 'cli-table3';
 import { stopSignal } from '../src/cli.ts';
-import { readConfig } from '../src/config.ts';
-import { openAll } from '../src/infra/closers.ts';
-import { openLocalServers } from '../src/infra/localServers.ts';
-import { createLog } from '../src/infra/log.ts';
-import { connectOnce, openMysql } from '../src/infra/mysql.ts';
-import { openRedis } from '../src/infra/redis.ts';
-import { loadScripts } from '../src/infra/scripts.ts';
 import { rowsToEvents } from '../src/projections/eventRows.ts';
 import { byCouponAndVersion, type RunSql } from '../src/projections/projection.ts';
 import { projections } from '../src/projections/projections.ts';
@@ -18,7 +10,9 @@ import { rehydrate } from '../src/projections/rehydrate.ts';
 import { openReplaySession, replayAndCompare, replayAndSwap } from '../src/projections/replay.ts';
 import { hex, hexId, insertRows } from '../src/projections/sql.ts';
 import { verifyAll } from '../src/projections/verify.ts';
+import { cpuOf } from './cpu.ts';
 import { type History, writeHistory } from './history.ts';
+import { openStores } from './stores.ts';
 
 const PAGE = 10_000;
 
@@ -76,39 +70,11 @@ function busySeconds(): number {
   return (user + nice + system + irq + softirq) / 100;
 }
 
-function cpuOf(pidFile: string): number {
-  const fields =
-    readOr(`/proc/${readOr(pidFile).trim()}/stat`)
-      .split(') ')[1]
-      ?.split(' ') ?? [];
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100;
-}
-
-const readCpuOf = (dataDir: string) => (): Cpu => {
+const readCpuOf = (pids: { mysql: number; redis: number }) => (): Cpu => {
   const { user, system } = process.cpuUsage();
-  return {
-    here: (user + system) / 1e6,
-    mysql: cpuOf(join(dataDir, 'mariadb', 'mariadb.pid')),
-    redis: cpuOf(join(dataDir, 'redis', 'redis.pid')),
-  };
+  const seconds = (pid: number) => (cpuOf(pid) ?? 0) / 1e6;
+  return { here: (user + system) / 1e6, mysql: seconds(pids.mysql), redis: seconds(pids.redis) };
 };
-
-const openStores = () =>
-  openAll(async (remember) => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'seckill-bench-'));
-    remember(() => rmSync(dataDir, { recursive: true, force: true }));
-    const local = await openLocalServers(readConfig({ DATA_DIR: dataDir }), (line) => console.log(line));
-    remember(local.close);
-    const { mysql, close } = await openMysql(local.config.mysqlUrl);
-    remember(close);
-    const { connection, close: closeConnection } = await connectOnce(local.config.mysqlUrl);
-    remember(closeConnection);
-    const log = createLog('warn');
-    const { redis, close: closeRedis } = await openRedis(local.config.redisUrl, log);
-    remember(closeRedis);
-    await loadScripts(redis);
-    return { config: local.config, mysql, redis, log, connection, readCpu: readCpuOf(dataDir) };
-  });
 
 /** The rows of coupon_grabs into a table of the same shape. Only the INSERTs are timed, not what it takes to write them down. */
 async function insertRowsAgain(run: RunSql): Promise<number> {
@@ -138,7 +104,8 @@ export async function benchReplay(history: History): Promise<void> {
   const stopped = stopSignal();
   const stop = new AbortController();
   void stopped.then(() => stop.abort());
-  const { config, mysql, redis, log, connection, readCpu, close } = await openStores();
+  const { config, mysql, redis, log, connection, pids, close } = await openStores();
+  const readCpu = readCpuOf(pids);
   const run = runOn(connection);
   try {
     console.log(`writing ${history.grabs} grabs of ${history.coupons} coupons into a fresh log`);

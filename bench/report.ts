@@ -17,7 +17,7 @@ const us = (value: number | undefined) => (value === undefined ? '-' : value.toF
 const ms = (value: number) => (value < 10 ? value.toFixed(1) : value.toFixed(0));
 
 /** A figure with the goal that it has, and whether it is met. */
-function against(figure: string, goal: number | undefined, sign: '>=' | '<=', value: number): string {
+export function against(figure: string, goal: number | undefined, sign: '>=' | '<=', value: number): string {
   if (goal === undefined) return figure;
   const met = sign === '>=' ? value >= goal : value <= goal;
   return `${figure} (${sign} ${goal}${met ? '' : ', NOT MET'})`;

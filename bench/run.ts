@@ -1,6 +1,7 @@
 import { createProgram, runProgram } from '../src/cli.ts';
 import { benchGrabs, rowsNamed } from './grabs.ts';
 import { benchGrowth } from './growth.ts';
+import { benchProjection } from './projection.ts';
 import { benchReplay } from './replay.ts';
 import { rows } from './rows.ts';
 
@@ -28,11 +29,14 @@ program
   );
 
 program
-  .option('--only <names>', `only these rows, apart by commas: ${rows.map(({ name }) => name).join(', ')}; or growth`)
+  .option(
+    '--only <names>',
+    `only these rows, apart by commas: ${rows.map(({ name }) => name).join(', ')}; or one of growth, projection`,
+  )
   .option('--seconds <number>', 'length of one measurement', '5')
   .option('--rounds <number>', 'measurements of each row, ours and bare in turns', '3')
   .option('--connections <number>', 'that the crowd comes on', '128')
-  .option('--grabs <number>', 'of growth: grabs of one coupon', '1000000')
+  .option('--grabs <number>', 'of growth: grabs of one coupon (1000000); of projection: grabs decided before (200000)')
   .option('--chart <file>', 'write the shares of bare there, as an SVG picture')
   .option('--profile <folder>', 'write a CPU profile of the server there')
   .option('--json', 'print JSON', false)
@@ -41,9 +45,12 @@ program
       const seconds = numberOption('seconds', given.seconds ?? '', (number) => number > 0, 'a number above 0');
       const rounds = numberOption('rounds', given.rounds ?? '', wholeFromOne, 'a whole number from 1');
       const connections = numberOption('connections', given.connections ?? '', wholeFromOne, 'a whole number from 1');
-      const grabs = numberOption('grabs', given.grabs ?? '', wholeFromOne, 'a whole number from 1');
+      const grabs = given.grabs && numberOption('grabs', given.grabs, wholeFromOne, 'a whole number from 1');
       const { only, json, profile, chart } = given;
-      if (only === 'growth') process.exit((await benchGrowth({ grabs, connections, json })) ? 0 : 1);
+      if (only === 'growth')
+        process.exit((await benchGrowth({ grabs: grabs || 1_000_000, connections, json })) ? 0 : 1);
+      if (only === 'projection')
+        process.exit((await benchProjection({ grabs: grabs || 200_000, json, profile })) ? 0 : 1);
       if (rowsNamed(only).length === 0) program.error(`--only: no row has such a name, got "${only}"`);
       const good = await benchGrabs({ only, json, seconds, rounds, connections, profile, chart });
       process.exit(good ? 0 : 1);

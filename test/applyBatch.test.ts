@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connectMysql, openMysql } from '../src/infra/mysql.ts';
 import { applyBatch } from '../src/projections/applyBatch.ts';
-import { idToBytes } from '../src/projections/eventRows.ts';
+import { idToBytes, rowsToEvents } from '../src/projections/eventRows.ts';
 import { couponRef, created, delivery, grabbed } from './support/events.ts';
 import { createDatabase } from './support/stores.ts';
 
@@ -25,6 +25,43 @@ test('the log, the coupon and its grabs are written together', async () => {
   const { committed } = await applyBatch(mysql, batch);
   assert.equal(committed, batch);
   assert.equal(await tables(coupon.id), { left: 1, version: 3, log: [1, 2, 3], grabs: ['bob', 'eve'] });
+});
+
+test('names and descriptions are in the log byte for byte, whatever they hold', async () => {
+  for (const text of [
+    "it's",
+    'a\\b',
+    'what? ?? :x',
+    '"quoted"',
+    'bób 😀',
+    "x'); DROP TABLE event_log; --",
+    'tab\tand\nline',
+  ]) {
+    const coupon = { ...couponRef(text), seller: text };
+    const event = created(coupon, 3);
+    const described = { ...event, data: { ...event.data, description: text } };
+    await applyBatch(mysql, [delivery(described, grabbed(coupon, 2, text, 2))]);
+    const rows = await mysql('event_log')
+      .where({ coupon_id: idToBytes(coupon.id) })
+      .orderBy('version');
+    assert.equal(rowsToEvents(rows), [described, grabbed(coupon, 2, text, 2)]);
+    assert.equal((await tables(coupon.id)).grabs, [text]);
+  }
+});
+
+test('what MySQL may have is looked up whole, however many coupons a batch has', async () => {
+  const many = Array.from({ length: 1_200 }, (_, i) => created(couponRef(`one of many ${i}`), 1));
+  const batch = many.map((event) => delivery(event));
+  await applyBatch(mysql, batch);
+  const { committed } = await applyBatch(mysql, batch);
+  assert.is(committed.length, 1_200);
+  const [counted] = await mysql('event_log')
+    .whereIn(
+      'coupon_id',
+      many.map(({ coupon }) => idToBytes(coupon.id)),
+    )
+    .count({ events: '*' });
+  assert.is(counted?.events, 1_200);
 });
 
 test('a delivery applied twice changes nothing', async () => {

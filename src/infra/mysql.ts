@@ -39,12 +39,14 @@ function connectionOf(url: string) {
 function limitQueryTime(connection: Connection): void {
   const query = connection.query.bind(connection) as (options: object, values: unknown, done: QueryDone) => unknown;
   const limited = (options: object, values: unknown, done: QueryDone) =>
-    query({ timeout: QUERY_TIMEOUT_MS, ...options }, values, (error, ...result) => {
+    query({ timeout: QUERY_TIMEOUT_MS, ...options }, isEmpty(values) ? null : values, (error, ...result) => {
       if (error?.code === 'PROTOCOL_SEQUENCE_TIMEOUT') connection.destroy();
       done(error, ...result);
     });
   Object.assign(connection, { query: limited });
 }
+// The driver looks for placeholders in the whole statement, even where there is nothing to put into them.
+const isEmpty = (values: unknown) => Array.isArray(values) && values.length === 0;
 type QueryDone = (error: { code?: string } | null, ...result: unknown[]) => void;
 
 /** Opens a pool. No connection is made before the first query. */

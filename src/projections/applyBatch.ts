@@ -3,10 +3,14 @@ import type { Knex } from 'knex';
 import type { CouponEvent } from '../events.ts';
 import type { Mysql } from '../infra/mysql.ts';
 import type { Delivery } from '../infra/outbox.ts';
-import { bytesToId, type EventRow, eventColumns, eventToRow, idToBytes, rowToEvent } from './eventRows.ts';
+import { bytesToId, type EventRow, eventColumns, rowsToEvents, toLogRows } from './eventRows.ts';
 import { waitForPause } from './pause.ts';
 import { byCouponAndVersion, ownName, type RunSql } from './projection.ts';
 import { projections } from './projections.ts';
+import { hexId, insertRows } from './sql.ts';
+
+/** Keys in one look-up: MariaDB no longer uses an index for lists that are much longer. */
+const MAX_LOOKED_UP = 500;
 
 export interface Applied {
   /** In MySQL now, by this transaction or an earlier one. */
@@ -22,15 +26,24 @@ export interface Applied {
  * inside the transaction and everything else is a plain INSERT, so nothing can be swallowed.
  */
 export async function applyBatch(mysql: Mysql, batch: readonly Delivery[]): Promise<Applied> {
-  return writing(mysql, async (trx, run) => {
+  return writing(mysql, async (_trx, run) => {
     const couponIds = [...new Set(batch.flatMap(({ events }) => events.map(({ coupon }) => coupon.id)))].sort();
-    // Taken in sorted order by everybody: two processes with the same coupons wait for each other and don't deadlock.
-    const rows = await trx('coupons').select('id').whereIn('id', couponIds.map(idToBytes)).orderBy('id').forUpdate();
-    const coupons = new Set(rows.map(({ id }) => bytesToId(id)));
-    const { fresh, ...applied } = sortOut(batch, coupons, await readKnown(trx, batch));
-    await insertEvents(trx, run, fresh);
+    const coupons = await lockCoupons(run, couponIds);
+    const { fresh, ...applied } = sortOut(batch, coupons, await readKnown(run, batch));
+    await insertEvents(run, fresh);
     return applied;
   });
+}
+
+/** Taken in sorted order by everybody: two processes with the same coupons wait for each other and don't deadlock. */
+async function lockCoupons(run: RunSql, sortedIds: readonly string[]): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (let done = 0; done < sortedIds.length; done += MAX_LOOKED_UP) {
+    const ids = sortedIds.slice(done, done + MAX_LOOKED_UP).map(hexId);
+    const rows = await run(`SELECT id FROM coupons WHERE id IN (${ids.join(',')}) ORDER BY id FOR UPDATE`);
+    for (const { id } of rows) found.add(bytesToId(id as Buffer));
+  }
+  return found;
 }
 
 /** A transaction that writes the log and its projections; a replay's pause holds it up. */
@@ -72,7 +85,7 @@ function sortOut(batch: readonly Delivery[], coupons: ReadonlySet<string>, known
 }
 
 /** The events of these deliveries that the log has already, by id. */
-async function readKnown(trx: Knex.Transaction, batch: readonly Delivery[]): Promise<Map<string, CouponEvent>> {
+async function readKnown(run: RunSql, batch: readonly Delivery[]): Promise<Map<string, CouponEvent>> {
   // Versions that follow each other make one range: a busy coupon is one look-up and not hundreds.
   const ranges: { couponId: string; from: number; to: number }[] = [];
   for (const { coupon, version } of batch.flatMap(({ events }) => events).sort(byCouponAndVersion)) {
@@ -80,19 +93,27 @@ async function readKnown(trx: Knex.Transaction, batch: readonly Delivery[]): Pro
     if (range?.couponId === coupon.id && version <= range.to + 1) range.to = version;
     else ranges.push({ couponId: coupon.id, from: version, to: version });
   }
-  const rows: EventRow[] = await trx('event_log')
-    .select(...eventColumns)
-    .where((any) => {
-      for (const { couponId, from, to } of ranges) {
-        any.orWhere((one) => one.where('coupon_id', idToBytes(couponId)).whereBetween('version', [from, to]));
-      }
-    });
-  return new Map(rows.map(rowToEvent).map((event) => [event.id, event]));
+  const known: CouponEvent[] = [];
+  for (let done = 0; done < ranges.length; done += MAX_LOOKED_UP) {
+    const wanted = ranges
+      .slice(done, done + MAX_LOOKED_UP)
+      .map(({ couponId, from, to }) => `(coupon_id = ${hexId(couponId)} AND version BETWEEN ${from} AND ${to})`);
+    const rows = await run(`SELECT ${eventColumns.join(',')} FROM event_log WHERE ${wanted.join(' OR ')}`);
+    known.push(...rowsToEvents(rows as unknown as EventRow[]));
+  }
+  return new Map(known.map((event) => [event.id, event]));
 }
 
 /** Events that the log does not have, sorted by coupon and version, into the log and its projections. */
-export async function insertEvents(trx: Knex.Transaction, run: RunSql, events: readonly CouponEvent[]): Promise<void> {
+export async function insertEvents(run: RunSql, events: readonly CouponEvent[]): Promise<void> {
   if (events.length === 0) return;
-  await trx('event_log').insert(events.map(eventToRow));
-  for (const projection of projections) await projection.apply(run, ownName, events);
+  const logged = insertRows(run, 'event_log', eventColumns.join(','), toLogRows(events));
+  // The next statement is written while MySQL carries out this one, and sent when this one has gone well.
+  logged.catch(() => {});
+  const afterLogged: RunSql = async (statement) => {
+    await logged;
+    return run(statement);
+  };
+  for (const projection of projections) await projection.apply(afterLogged, ownName, events);
+  await logged;
 }

@@ -1,5 +1,6 @@
 import { type CouponEvent, type CouponRef, couponEventSchema, eventDataSchemas, eventId } from '../events.ts';
 import { shapes } from '../upcast.ts';
+import { hex, hexId, quoted } from './sql.ts';
 
 // How an event stands in MySQL: ids as 16 bytes, names as bytes, the data as JSON.
 
@@ -21,15 +22,19 @@ export interface EventRow {
 }
 export const eventColumns = ['coupon_id', 'version', 'type', 'seller', 'name', 'occurred_at', 'data'] as const;
 
-export const eventToRow = ({ coupon, version, type, occurredAt, data }: CouponEvent): EventRow => ({
-  coupon_id: idToBytes(coupon.id),
-  version,
-  type,
-  seller: Buffer.from(coupon.seller),
-  name: Buffer.from(coupon.name),
-  occurred_at: occurredAt,
-  data: JSON.stringify(shapes.stamp(type, data)),
-});
+/** Rows of literals, the columns in the order of `eventColumns`; what neighbours of one coupon share is written once. */
+export function toLogRows(events: readonly CouponEvent[]): string[] {
+  let last: CouponRef | undefined;
+  let [id, names] = ['', ''];
+  return events.map(({ coupon, version, type, occurredAt, data }) => {
+    if (last === undefined || coupon.id !== last.id || coupon.seller !== last.seller || coupon.name !== last.name) {
+      last = coupon;
+      id = hexId(coupon.id);
+      names = `${hex(coupon.seller)},${hex(coupon.name)}`;
+    }
+    return `(${id},${version},'${type}',${names},${occurredAt},${quoted(JSON.stringify(shapes.stamp(type, data)))})`;
+  });
+}
 
 /** Throws on a row that is no event of ours. */
 export function rowToEvent(row: EventRow): CouponEvent {

@@ -7,7 +7,7 @@ import type { Mysql } from '../infra/mysql.ts';
 import { isLockConflict, isRowRefused } from '../infra/mysqlErrors.ts';
 import { type Delivery, deleteEntries, type EntryRef, hasCreation, moveToDeadLetters } from '../infra/outbox.ts';
 import { applyBatch } from './applyBatch.ts';
-import { createDeliveryQueue, type Queued } from './deliveryQueue.ts';
+import { createDeliveryQueue, MAX_BATCH_EVENTS, type Queued } from './deliveryQueue.ts';
 
 const MAX_LOCK_RETRIES = 20;
 /** How long an entry may be refused, or be early, before it is set aside. */
@@ -15,6 +15,11 @@ const PATIENCE_MS = 10_000;
 const LONGEST_PAUSE_MS = 1_000;
 /** Between two tries at what was put off, while there is nothing else to do. */
 const PUT_OFF_PAUSE_MS = 50;
+/** From the start of one batch to that of the next. What comes alone goes at once. */
+const LEAST_GATHERING_MS = 15;
+const MOST_GATHERING_MS = 100;
+/** Above four events a millisecond one batch lets the next gather longer, up to the most; below that, down to the least. */
+const GATHERING_MS_AN_EVENT = 0.25;
 
 export interface MysqlProjection {
   /** Whether this process is about to apply the entry, so that the relay need not bring it. */
@@ -26,7 +31,8 @@ export interface MysqlProjection {
 }
 
 /**
- * The asynchronous projection: gathers what the bus publishes while a transaction runs, and applies it with the next one.
+ * The asynchronous projection: gathers what the bus publishes, for longer the more there is, and applies it in transactions of many.
+ * When whole batches wait, two are under way at once.
  * An outbox entry is deleted after the COMMIT that holds its events. What can't be deleted (Redis is away, a view could not
  * be written) stays in the outbox and comes again by the relay; MySQL doesn't wait for it. Closing applies what is queued, once.
  */
@@ -34,7 +40,13 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
   const { bus, mysql, redis, log } = deps;
   const queue = createDeliveryQueue();
   let closing = false;
-  let wake = () => {};
+  let wakers: (() => void)[] = [];
+  const woken = () => new Promise<void>((resolve) => wakers.push(resolve));
+  const wake = () => {
+    const woke = wakers;
+    wakers = [];
+    for (const resolve of woke) resolve();
+  };
 
   const enqueue = (delivery: Delivery, inlined: Promise<void>) => {
     // Who publishes hears of it; here it is looked at after the COMMIT.
@@ -99,16 +111,17 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
     }
   };
 
-  const run = async () => {
-    for (let failures = 0; !(closing && queue.isEmpty()); ) {
-      if (queue.isEmpty()) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
+  /** Applies batch after batch, each when `due` resolves, and one after the other whatever there is once the projection closes. */
+  const applyBatches = async (due: () => Promise<unknown>) => {
+    for (let failures = 0; ; ) {
+      if (!closing) await due();
+      const batch = queue.takeBatch();
+      if (batch.length === 0) {
+        if (closing) return;
         continue;
       }
       try {
-        const count = await apply(queue.nextBatch());
+        const count = await apply(batch);
         failures = 0;
         if (count > 0) continue;
         // Nothing but what has to wait for another process; it is in the outbox for whoever comes.
@@ -117,15 +130,32 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
       } catch (err) {
         // The entries are in the outbox whatever happens: whoever starts next applies them.
         log.warn({ err, queuedEvents: queue.size() }, 'the MySQL projection waits');
+        queue.giveBack(batch);
         if (closing) return;
         await sleep(Math.min(100 * 2 ** failures++, LONGEST_PAUSE_MS));
       }
     }
   };
 
+  let startedAt = 0;
+  let gatheringMs = 0;
+  /** What there is, after it could gather for a while: a transaction costs MySQL the same whatever is in it. */
+  const gathered = async () => {
+    while (queue.waiting() === 0 && !closing) await woken();
+    const early = startedAt + gatheringMs - performance.now();
+    if (early > 0 && queue.waiting() < MAX_BATCH_EVENTS && !closing) await sleep(early);
+    const events = Math.min(queue.waiting(), MAX_BATCH_EVENTS);
+    gatheringMs = Math.min(MOST_GATHERING_MS, Math.max(LEAST_GATHERING_MS, events * GATHERING_MS_AN_EVENT));
+    startedAt = performance.now();
+  };
+  /** A whole batch, beside one that is under way: Node writes statements while MySQL carries out others. */
+  const full = async () => {
+    while (queue.waiting() < MAX_BATCH_EVENTS && !closing) await woken();
+  };
+
   bus.on('CouponCreated', enqueue);
   bus.on('CouponGrabbed', enqueue);
-  const running = run();
+  const running = Promise.all([applyBatches(gathered), applyBatches(full)]);
   const projection: MysqlProjection = {
     isQueued: queue.has,
     hasRoom: queue.hasRoom,
@@ -139,7 +169,7 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
   const close: Closer = () => {
     closing = true;
     wake();
-    return running;
+    return running.then(() => {});
   };
   return { projection, close };
 }

@@ -34,7 +34,7 @@ export async function recountPieces(deps: { mysql: Mysql; log: Log }, couponId: 
         events.push(recounted(before, version, leftAfter(before), at));
     }
     const end = await countAgain(trx, created, couponId, at);
-    await insertEvents(trx, run, [...events, end]);
+    await insertEvents(run, [...events, end]);
     log.error({ coupon: created.coupon, gaps }, 'versions were lost with Redis before anybody was told');
     return end.version;
   });

@@ -12,6 +12,9 @@ export const hex = (bytes: Buffer | string) =>
 /** The same, shorter where the text has nothing that could be meant otherwise between quotes: most names. */
 export const literal = (text: string) => (/^[\w.@-]*$/.test(text) ? `'${text}'` : hex(text));
 
+/** A text as a literal: between quotes where it is ASCII without a quote or a backslash, which JSON mostly is; as bytes elsewhere. */
+export const quoted = (text: string) => (/^[ -&(-[\]-~]*$/.test(text) ? `'${text}'` : hex(text));
+
 /** An id that is written as a UUID, as 16 bytes. */
 export const hexId = (id: string) => `X'${id.replaceAll('-', '')}'`;
 

@@ -82,11 +82,6 @@ export const variants: readonly Variant[] = [
         replace: 'coupons.has(coupon.id) && false',
       },
       { file: 'src/projections/applyBatch.ts', find: 'if (!known.has(event.id)) fresh', replace: 'fresh' },
-      {
-        file: 'src/projections/applyBatch.ts',
-        find: 'insert(events.map(eventToRow))',
-        replace: 'insert(events.map(eventToRow)).onConflict().ignore()',
-      },
       { file: 'src/projections/sql.ts', find: 'run(`INSERT INTO', replace: 'run(`INSERT IGNORE INTO' },
     ],
   },
@@ -125,11 +120,11 @@ export const variants: readonly Variant[] = [
     patches: [
       {
         file: 'src/projections/applyBatch.ts',
-        find: 'await insertEvents(trx, run, fresh);',
-        replace: `await insertEvents(trx, run, fresh);
+        find: 'await insertEvents(run, fresh);',
+        replace: `await insertEvents(run, fresh);
           for (const { events } of applied.committed)
             for (const { coupon } of events.filter(({ type }) => type === 'CouponGrabbed'))
-              await trx('coupons').where({ id: idToBytes(coupon.id) }).decrement('pieces_left', 1);`,
+              await run('UPDATE coupons SET pieces_left = pieces_left - 1 WHERE id = ' + hexId(coupon.id));`,
       },
       { file: 'src/projections/coupons.ts', find: 't.pieces_left = given.pieces_left, ', replace: '' },
     ],
