@@ -1,24 +1,23 @@
 import { SingleBar } from 'cli-progress';
-import Table from 'cli-table3';
 import { interruptible, stopSignal } from '../src/cli.ts';
 import { cpuOf, memoryOf } from './cpu.ts';
-import type { Load, Plan } from './plan.ts';
+import { type GrowthResult, type GrowthRow, growthTable } from './growthTable.ts';
+import { medianOf } from './median.ts';
+import type { Plan } from './plan.ts';
+import { MANY } from './rows.ts';
 import { openStage, type Stage } from './stage.ts';
 import { ours } from './target.ts';
 
 // What a grab costs when there are already many: holders on one coupon, coupons in the system, grabs in the life of the process.
 
-const CHECKPOINTS = [1_000, 100_000, 1_000_000];
+const FEW = 1_000;
+const CHECKPOINTS = [100_000, 1_000_000];
 const COUPONS = [10, 10_000];
-const MANY = 1_000_000_000;
-
-interface Window {
-  what: string;
-  perSecond: number;
-  nodeUs: number;
-  redisUs: number;
-  nodeMib: number;
-}
+const SAMPLES = 3;
+const MEMORY_EVERY = 100_000;
+/** Of one connection, which is slow. */
+const ALONE = 2_000;
+const MIB = 1_048_576;
 
 export interface GrowthOptions {
   /** Grabs in all that the coupon has in the end. */
@@ -30,8 +29,9 @@ export interface GrowthOptions {
 /** False when a count was wrong. */
 export async function benchGrowth({ grabs, connections, json }: GrowthOptions): Promise<boolean> {
   const stopped = stopSignal();
-  const window = Math.min(20_000, Math.max(1_000, Math.floor(grabs / 5)));
-  const { stage, close } = await openStage({ connections, customers: grabs + window });
+  const window = Math.min(10_000, Math.max(1_000, Math.floor(grabs / 10)));
+  const customers = grabs + Math.max(SAMPLES * window, FEW + window);
+  const { stage, close } = await openStage({ connections, customers });
   try {
     return await interruptible(stopped, grow(stage, { grabs, window, json }));
   } finally {
@@ -39,57 +39,114 @@ export async function benchGrowth({ grabs, connections, json }: GrowthOptions): 
   }
 }
 
+type Sample = Omit<GrowthRow, 'what' | 'base'>;
+
 async function grow(stage: Stage, { grabs, window, json }: { grabs: number; window: number; json: boolean }) {
-  const bar = new SingleBar({ format: '{bar} {value}/{total} grabs', noTTYOutput: true, notTTYSchedule: 10_000 });
-  const windows: Window[] = [];
-  const plan = (paths: string[], firstCustomer: number, requests: number): Plan => ({
+  const bar = new SingleBar({
+    format: '{bar} {value}/{total} grabs {what}',
+    noTTYOutput: true,
+    notTTYSchedule: 10_000,
+  });
+  const rows: GrowthRow[] = [];
+  let wins = 0;
+  const win = async (paths: string[], firstCustomer: number, requests: number, more: Partial<Plan> = {}) => {
+    const plan: Plan = { method: 'PATCH', paths, firstCustomer, customers: requests, offset: 0, requests, ...more };
+    await stage.mustAnswer('201 grabbed', plan);
+    wins += requests;
+  };
+  const sample = async (plan: Plan, connections?: number): Promise<Sample> => {
+    const pids = [stage.pids.node, stage.pids.redis, stage.pids.mysql];
+    const before = pids.map((pid) => cpuOf(pid) ?? 0);
+    const load = await stage.load({ plan, seconds: 600, ...(connections ? { connections } : {}) });
+    await stage.settled();
+    if (load.outcomes['201 grabbed'] !== plan.requests)
+      throw new Error(`not all won: ${JSON.stringify(load.outcomes)}`);
+    wins += load.answered;
+    const [nodeUs = 0, redisUs = 0, mysqlUs = 0] = pids.map(
+      (pid, place) => ((cpuOf(pid) ?? 0) - (before[place] ?? 0)) / load.answered,
+    );
+    return { perSecond: load.answered / load.seconds, nodeUs, redisUs, mysqlUs };
+  };
+  const plan = (paths: string[], firstCustomer: number, requests: number, offset = 0): Plan => ({
     method: 'PATCH',
     paths,
     firstCustomer,
     customers: requests,
-    offset: 0,
+    offset,
     requests,
   });
-  const measure = async (what: string, given: Plan) => {
-    const before = [stage.pids.node, stage.pids.redis].map((pid) => cpuOf(pid) ?? 0);
-    const load: Load = await stage.load({ plan: given, seconds: 600 });
-    await stage.settled();
-    const [nodeUs = 0, redisUs = 0] = [stage.pids.node, stage.pids.redis].map(
-      (pid, place) => ((cpuOf(pid) ?? 0) - (before[place] ?? 0)) / load.answered,
-    );
-    if (load.outcomes['201 grabbed'] !== given.requests)
-      throw new Error(`not all won: ${JSON.stringify(load.outcomes)}`);
-    const nodeMib = Math.round((memoryOf(stage.pids.node) ?? 0) / 1_048_576);
-    windows.push({ what, perSecond: load.answered / load.seconds, nodeUs, redisUs, nodeMib });
+  /** `base`: the row that this one is compared with. */
+  const row = async (what: string, base: string, take: (i: number) => Promise<Sample>) => {
+    const samples: Sample[] = [];
+    for (let i = 0; i < SAMPLES; i++) samples.push(await take(i));
+    rows.push({ what, base, ...medianOf(samples) });
   };
 
+  const few = async (what: string, prefix: string) => {
+    const paths = await stage.createCoupons(prefix, SAMPLES + 1, MANY);
+    // The first one warms up.
+    await win(paths.slice(SAMPLES), 0, FEW + window);
+    await row(what, FEW_HOLDERS, async (i) => {
+      const path = paths.slice(i, i + 1);
+      await win(path, 0, FEW);
+      return sample(plan(path, FEW, window));
+    });
+  };
+
+  bar.start(grabs, 0, { what: '' });
+  await few(FEW_HOLDERS, 'few');
   const [one = ''] = await stage.createCoupons('grown', 1, MANY);
-  bar.start(grabs, 0);
-  const memoryBefore = await usedMemory(stage);
+  await stage.settled();
+  const usedBefore = await usedMemory(stage);
+  const memory: [grabs: number, mib: number][] = [];
   let taken = 0;
-  const checkpoints = new Set([...CHECKPOINTS.filter((count) => count <= grabs), grabs]);
-  for (const checkpoint of checkpoints) {
-    if (checkpoint > taken) await stage.mustAnswer('201 grabbed', plan([one], taken, checkpoint - taken));
-    await stage.settled();
-    await measure(`${checkpoint.toLocaleString('en')} holders`, plan([one], checkpoint, window));
-    taken = checkpoint + window;
-    bar.update(Math.min(taken, grabs));
+  const noteMemory = () => memory.push([taken, Math.round((memoryOf(stage.pids.node) ?? 0) / MIB)]);
+  const growTo = async (count: number) => {
+    while (taken < count) {
+      const step = Math.min(count, (Math.floor(taken / MEMORY_EVERY) + 1) * MEMORY_EVERY) - taken;
+      await win([one], taken, step);
+      taken += step;
+      await stage.settled();
+      if (taken % MEMORY_EVERY === 0) noteMemory();
+      bar.update(Math.min(taken, grabs));
+    }
+  };
+  for (const checkpoint of new Set([...CHECKPOINTS.filter((count) => count < grabs), grabs])) {
+    await growTo(checkpoint);
+    await row(`${checkpoint.toLocaleString('en')} holders`, FEW_HOLDERS, async () => {
+      const measured = await sample(plan([one], taken, window));
+      taken += window;
+      return measured;
+    });
+  }
+  const redisBytesPerHolder = ((await usedMemory(stage)) - usedBefore) / taken;
+  await few(`${FEW.toLocaleString('en')} holders, after all that`, 'few-again');
+
+  for (const [alone, connections, requests] of [
+    ['', undefined, window],
+    [', one at a time', 1, ALONE],
+  ] as const) {
+    const base = `10 coupons${alone}`;
+    for (const coupons of COUPONS) {
+      bar.update({ what: `${coupons} coupons${alone}` });
+      const paths = await stage.createCoupons(`of-${coupons}-${requests}`, coupons, MANY);
+      await win(paths, 0, requests);
+      // Each customer takes another coupon each time.
+      await row(`${coupons.toLocaleString('en')} coupons${alone}`, base, (i) =>
+        sample(plan(paths, 0, requests, i + 1), connections),
+      );
+    }
   }
   bar.stop();
-  const redisBytes = ((await usedMemory(stage)) - memoryBefore) / taken;
-  const mysqlBytes = await bytesPerEvent(stage, taken);
-  for (const coupons of COUPONS) {
-    const paths = await stage.createCoupons(`of-${coupons}`, coupons, MANY);
-    await stage.mustAnswer('201 grabbed', plan(paths, 0, window));
-    await measure(`${coupons.toLocaleString('en')} coupons`, { ...plan(paths, 0, window), offset: 1 });
-  }
   const counted = await ours(stage).countGrabs();
-  const wanted = taken + COUPONS.length * 2 * window;
-  const result = { windows, redisBytesPerHolder: redisBytes, mysqlBytesPerEvent: mysqlBytes };
-  console.log(json ? JSON.stringify(result, undefined, 2) : tableOf(result));
-  if (counted !== wanted) console.error(`WRONG: MySQL has ${counted} grabs, ${wanted} were told 201`);
-  return counted === wanted;
+  const mysqlBytesPerEvent = await bytesPerEvent(stage, counted);
+  const result: GrowthResult = { rows, memory, redisBytesPerHolder, mysqlBytesPerEvent };
+  console.log(json ? JSON.stringify(result, undefined, 2) : growthTable(result));
+  if (counted !== wins) console.error(`WRONG: MySQL has ${counted} grabs, ${wins} were told 201`);
+  return counted === wins;
 }
+
+const FEW_HOLDERS = `${FEW.toLocaleString('en')} holders on the coupon`;
 
 /** Of Redis, in bytes; views and holders alike. */
 async function usedMemory({ redis }: Stage): Promise<number> {
@@ -102,16 +159,4 @@ async function bytesPerEvent({ mysql }: Stage, events: number): Promise<number> 
   const [[row]] = await mysql.raw(`SELECT SUM(data_length + index_length) AS bytes FROM information_schema.tables
     WHERE table_schema = DATABASE() AND table_name IN ('event_log', 'coupon_grabs')`);
   return Number(row.bytes) / events;
-}
-
-function tableOf(result: { windows: Window[]; redisBytesPerHolder: number; mysqlBytesPerEvent: number }): string {
-  const table = new Table({
-    head: ['', 'req/s', 'CPU us: Node', 'Redis', 'Node, MiB'],
-    style: { head: [], border: [], compact: true },
-    colAligns: ['left', 'right', 'right', 'right', 'right'],
-  });
-  for (const { what, perSecond, nodeUs, redisUs, nodeMib } of result.windows)
-    table.push([what, Math.round(perSecond).toLocaleString('en'), nodeUs.toFixed(1), redisUs.toFixed(1), nodeMib]);
-  return `${table.toString()}
-Redis: ${result.redisBytesPerHolder.toFixed(0)} bytes a holder, with the customer's own list; MySQL: ${result.mysqlBytesPerEvent.toFixed(0)} bytes an event, with its grab and all indexes`;
 }

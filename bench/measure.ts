@@ -1,5 +1,6 @@
 import { cpuOf } from './cpu.ts';
 import { watchDurability } from './durable.ts';
+import { medianOf } from './median.ts';
 import { type Load, type Plan, percentile } from './plan.ts';
 import type { Row } from './rows.ts';
 import type { Stage } from './stage.ts';
@@ -127,18 +128,4 @@ function roundOf({ load, durable, cpu }: Ours, bare: { load: Load; cpu: number |
     durable: durable && { p50: percentile(durable, 0.5), p99: percentile(durable, 0.99) },
     errors: answeredAs(load, (outcome) => !/^2/.test(outcome)),
   };
-}
-
-/** The median of each number, however deep it lies. */
-function medianOf<T>(values: T[]): T {
-  const [first] = values;
-  if (typeof first === 'number') {
-    const sorted = (values as number[]).toSorted((a, b) => a - b);
-    const middle = (sorted.length - 1) / 2;
-    return (((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2) as T;
-  }
-  if (first === undefined || first === null || typeof first !== 'object') return first as T;
-  return Object.fromEntries(
-    Object.keys(first).map((key) => [key, medianOf(values.map((one) => one[key as keyof T]))]),
-  ) as T;
 }

@@ -43,9 +43,14 @@ export interface Load {
   outcomes: Record<string, number>;
   /** Milliseconds from when a request was sent, or due, to its answer. */
   latency: { p50: number; p99: number; p999: number };
+  /** The same of each outcome. */
+  latencyOf: Record<string, Load['latency']>;
   /** The first answer, to be repeated by a server that does nothing. */
   sample: { status: number; headers: Record<string, string>; body: string };
 }
+
+/** The outcome of who was turned away at once and told when to come again. */
+export const SHED = '503 retry-after';
 
 export const customerName = (place: number) => `customer-${place}`;
 export const now = () => performance.timeOrigin + performance.now();

@@ -11,10 +11,14 @@ export interface RawAnswer {
  * One HTTP/1.1 connection that is kept alive, one request at a time. A full client would take more of the two cores than the
  * server that it measures; this one knows Content-Length and nothing else, which is all that our servers send.
  */
-export function openRawConnection(url: string, onAnswer: (answer: RawAnswer) => void, onClose: () => void) {
+export function openRawConnection(
+  url: string,
+  { onOpen, onAnswer, onClose }: { onOpen(): void; onAnswer(answer: RawAnswer): void; onClose(): void },
+) {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port), noDelay: true });
   let received = '';
+  socket.on('connect', onOpen);
   socket.on('error', () => {});
   socket.on('close', onClose);
   socket.on('data', (chunk) => {

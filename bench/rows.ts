@@ -20,7 +20,7 @@ export interface Row {
   check(load: Load): string | undefined;
 }
 
-const MANY = 1_000_000_000;
+export const MANY = 1_000_000_000;
 /** A crowd that comes again and again: its tokens are known by then. */
 const REGULARS = 2_000;
 
@@ -34,7 +34,7 @@ const plan = (stage: Stage, given: Partial<Plan>): Plan => ({
 });
 
 /** Every customer comes once and wins: neither the token nor the holder has been seen before. */
-const winPlan = (stage: Stage, paths: string[], offset = 0) =>
+export const winPlan = (stage: Stage, paths: string[], offset = 0) =>
   plan(stage, { paths, offset, customers: stage.customers, requests: stage.customers });
 
 const all =

@@ -1,9 +1,11 @@
 import { createProgram, runProgram } from '../src/cli.ts';
 import { benchGrabs, rowsNamed } from './grabs.ts';
 import { benchGrowth } from './growth.ts';
+import { benchOverload } from './overload.ts';
 import { benchProjection } from './projection.ts';
 import { benchReplay } from './replay.ts';
 import { rows } from './rows.ts';
+import { benchWorkers } from './workers.ts';
 
 const program = createProgram('npm run bench --', 'Measures on a private stack of its own and prints tables.');
 
@@ -31,7 +33,7 @@ program
 program
   .option(
     '--only <names>',
-    `only these rows, apart by commas: ${rows.map(({ name }) => name).join(', ')}; or one of growth, projection`,
+    `only these rows, apart by commas: ${rows.map(({ name }) => name).join(', ')}; or one of growth, overload, projection, workers`,
   )
   .option('--seconds <number>', 'length of one measurement', '5')
   .option('--rounds <number>', 'measurements of each row, ours and bare in turns', '3')
@@ -49,6 +51,8 @@ program
       const { only, json, profile, chart } = given;
       if (only === 'growth')
         process.exit((await benchGrowth({ grabs: grabs || 1_000_000, connections, json })) ? 0 : 1);
+      if (only === 'overload') process.exit((await benchOverload({ seconds, connections, json })) ? 0 : 1);
+      if (only === 'workers') process.exit((await benchWorkers({ seconds, rounds, connections, json })) ? 0 : 1);
       if (only === 'projection')
         process.exit((await benchProjection({ grabs: grabs || 200_000, json, profile })) ? 0 : 1);
       if (rowsNamed(only).length === 0) program.error(`--only: no row has such a name, got "${only}"`);

@@ -27,7 +27,9 @@ export interface Stage {
   connections: number;
   /** Tokens that the crowd has, so also the most customers of a plan. */
   customers: number;
-  load(run: Omit<Run, 'connections' | 'url'> & { url?: string }): Promise<Load>;
+  load(run: Omit<Run, 'connections' | 'url'> & { connections?: number; url?: string }): Promise<Load>;
+  /** What a log-in would have given. */
+  issueToken: ReturnType<typeof createAuth>['issueToken'];
   /** Runs a plan to its last request, unmeasured; throws unless all answers have this outcome. */
   mustAnswer(outcome: string, plan: Plan): Promise<void>;
   /** Puts up coupons of so many pieces: `<prefix>-0` and on. Resolves to their paths. */
@@ -42,11 +44,20 @@ export interface Stage {
 export const couponPaths = (prefix: string, count: number, seller = SELLER) =>
   Array.from({ length: count }, (_, i) => `/api/users/${seller}/coupons/${prefix}-${i}`);
 
-export const openStage = (options: { connections: number; customers: number; nodeArgs?: string[] }) =>
+export interface StageOptions {
+  connections: number;
+  customers: number;
+  /** Settings of the server. */
+  environment?: NodeJS.ProcessEnv;
+  /** For its Node. */
+  nodeArgs?: string[];
+}
+
+export const openStage = (options: StageOptions) =>
   openAll(async (remember): Promise<{ stage: Stage }> => {
-    const { connections, customers, nodeArgs = [] } = options;
+    const { connections, customers, environment = {}, nodeArgs = [] } = options;
     // Log-ins are measured as well, at the cost that a server has by default.
-    const stack = await openStack({ ARGON2_MEMORY_KIB: '', ARGON2_PASSES: '' }, nodeArgs);
+    const stack = await openStack({ ARGON2_MEMORY_KIB: '', ARGON2_PASSES: '', ...environment }, nodeArgs);
     remember(stack.close);
     const { url, mysql, config, pids } = stack;
     const { redis, close: closeRedis } = connectRedis(config.redisUrl, createLog('warn'));
@@ -82,6 +93,7 @@ export const openStage = (options: { connections: number; customers: number; nod
       connections,
       customers,
       load,
+      issueToken: auth.issueToken,
       mustAnswer,
       async createCoupons(prefix, count, amount, seller = SELLER) {
         await mustAnswer('201', {
