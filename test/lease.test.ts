@@ -23,6 +23,7 @@ const { one, two, config, close } = await openAll(async (remember) => {
   return { one: one.system, two: two.system, config: stores.config };
 });
 const test = suite('the lease');
+const always = async () => true;
 const grab = (system: typeof one, who: string, name: string) =>
   grabCoupon(system, customer(who), { seller: 'ann', name });
 
@@ -67,16 +68,33 @@ test('who wants it alone waits until nobody shares it, and shuts out who comes l
     done.push('alone');
     await sleep(300);
     done.push('alone no more');
-  });
+  }, always);
   await sleep(300);
   assert.equal(done, []);
   // The two systems share it as well; closing them is closing the test, so they are told of a flush instead.
   await one.redis.flushall();
-  const again = a.lease.alone(async () => void done.push('the other'));
+  const again = a.lease.alone(async () => void done.push('the other'), always);
   await Promise.all([alone, again]);
   assert.equal(done, ['alone', 'alone no more', 'the other']);
   await a.close();
   await b.close();
+});
+
+test('who waits to have it alone stops waiting when another has done the work and sells', async () => {
+  const [seller, late] = [openLease(config.mysqlUrl, log), openLease(config.mysqlUrl, log)];
+  // Given one that has done the work and shares the lease from then on, before the other, which has seen it undone, came to wait.
+  await seller.lease.share();
+  let isNeeded = true;
+  const alone = late.lease.alone(
+    () => Promise.reject(new Error('done twice')),
+    async () => isNeeded,
+  );
+  await sleep(200);
+  isNeeded = false;
+  await alone;
+  await late.lease.share();
+  await late.close();
+  await seller.close();
 });
 
 test('a lease ends with the connection of its process', async () => {
@@ -87,7 +105,7 @@ test('a lease ends with the connection of its process', async () => {
   await one.redis.flushall();
   await other.lease.alone(async () => {
     ran = true;
-  });
+  }, always);
   assert.ok(ran);
   await other.close();
 });

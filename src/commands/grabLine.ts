@@ -15,6 +15,8 @@ const MAX_WAITING = 4_096;
 /** How long a refusal is repeated without asking Redis. Short, so that nobody has to know what could end it. */
 const REFUSAL_TTL_MS = 900;
 const MAX_REFUSALS = 20_000;
+/** Made once: to shed must cost less than to decide. */
+const tooMany = unavailable('too many grabs at once');
 
 export interface GrabLine {
   /** Resolves to what the script says. When it rejects, the outcome is unknown. */
@@ -103,7 +105,7 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
       const path = couponPath(coupon.seller, coupon.name);
       const refusal = refusals.repeat(path, request);
       if (refusal !== undefined) return Promise.resolve(refusal);
-      if (line.length >= maxWaiting) throw unavailable('too many grabs at once');
+      if (line.length >= maxWaiting) throw tooMany;
       return new Promise((resolve, reject) => {
         line.push({ coupon, path, request, since: performance.now(), resolve, reject });
         schedule();

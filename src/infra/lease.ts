@@ -16,8 +16,11 @@ export interface Lease {
    * resolves without, and takes the lease up later: a sale does not end because MySQL is away.
    */
   share(): Promise<void>;
-  /** Gives up the shared lease, waits until nobody else has it, and runs the work. Rejects without MySQL. */
-  alone(work: () => Promise<void>): Promise<void>;
+  /**
+   * Gives up the shared lease, waits until nobody else has it, and runs the work. Resolves without as soon as it is no longer
+   * needed: who has done it meanwhile shares the lease for as long as it sells. Rejects without MySQL.
+   */
+  alone(work: () => Promise<void>, isNeeded: () => Promise<boolean>): Promise<void>;
 }
 
 /**
@@ -31,8 +34,12 @@ export function openLease(mysqlUrl: string, log: Log): { lease: Lease; close: Cl
   let wanted = false;
   let closed = false;
 
-  const lock = async (how: 'LOCK IN SHARE MODE' | 'FOR UPDATE'): Promise<Knex.Transaction> => {
-    for (;;) {
+  /** Undefined: it was no longer needed. */
+  const lock = async (
+    how: 'LOCK IN SHARE MODE' | 'FOR UPDATE',
+    isNeeded: () => boolean | Promise<boolean>,
+  ): Promise<Knex.Transaction | undefined> => {
+    while (await isNeeded()) {
       if (closed) throw new Error('the lease closes');
       const trx = await mysql.transaction({ isolationLevel: 'read committed' });
       try {
@@ -46,6 +53,7 @@ export function openLease(mysqlUrl: string, log: Log): { lease: Lease; close: Cl
         if (!isLockConflict(error)) throw error;
       }
     }
+    return undefined;
   };
   const release = async () => {
     const held = shared;
@@ -54,9 +62,10 @@ export function openLease(mysqlUrl: string, log: Log): { lease: Lease; close: Cl
     await held?.rollback().catch(() => {});
   };
   const takeUp = async () => {
-    const trx = await lock('LOCK IN SHARE MODE');
-    if (wanted && shared === undefined) shared = trx;
-    else await trx.rollback();
+    const stillWanted = () => wanted && shared === undefined;
+    const trx = await lock('LOCK IN SHARE MODE', stillWanted);
+    if (stillWanted()) shared = trx;
+    else await trx?.rollback();
   };
   const keep = async () => {
     while (!closed) {
@@ -80,13 +89,14 @@ export function openLease(mysqlUrl: string, log: Log): { lease: Lease; close: Cl
       if (shared !== undefined) return;
       await takeUp().catch((err) => log.warn({ err }, 'no lease: MySQL can not be reached'));
     },
-    async alone(work) {
+    async alone(work, isNeeded) {
       await release();
-      const trx = await lock('FOR UPDATE');
+      const trx = await lock('FOR UPDATE', isNeeded);
       try {
-        await work();
+        // Whoever had it before may have done it.
+        if (await isNeeded()) await work();
       } finally {
-        await trx.rollback().catch(() => {});
+        await trx?.rollback().catch(() => {});
       }
     },
   };

@@ -33,10 +33,10 @@ export async function ensureReconciled(deps: ReconcileDeps): Promise<void> {
   if (!(await isReconciled(redis))) {
     // What this process was told by a Redis that is no more has to be in MySQL before anybody compares.
     await projection.idle();
-    await lease.alone(async () => {
-      // Whoever had the lease before may have done it.
-      if (!(await isReconciled(redis))) await reconcile(deps);
-    });
+    await lease.alone(
+      () => reconcile(deps),
+      async () => !(await isReconciled(redis)),
+    );
   }
   await lease.share();
   if (!(await isReconciled(redis))) throw new Error('Redis was emptied or restarted after reconcile');

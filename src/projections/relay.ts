@@ -8,6 +8,8 @@ import { decodeEntry, moveToDeadLetters, type RawEntry, readOutbox } from '../in
 import type { MysqlProjection } from './mysqlProjection.ts';
 
 const SWEEP_EVERY_MS = 1_000;
+/** While the queue of the projection is full: a second would be longer than it takes to empty it. */
+const FULL_PAUSE_MS = 50;
 const DRAIN_LIMIT_MS = 15_000;
 const PAGE = 500;
 
@@ -79,22 +81,21 @@ export function startRelay(deps: { redis: Redis; bus: Bus; projection: MysqlProj
     let leftBehind: (string | undefined)[] = allPartitions.map(() => '+');
     let younger: (string | undefined)[] = [];
     while (!closing) {
+      let pause = SWEEP_EVERY_MS;
       try {
         const newest = await Promise.all(allPartitions.map(newestOf));
         for (const partition of allPartitions) {
           const to = leftBehind[partition];
           if (to !== undefined) await sweep(partition, to);
         }
-        leftBehind = younger;
-        younger = newest;
+        // It goes on where it stopped as soon as there is room again.
+        if (!projection.hasRoom()) pause = FULL_PAUSE_MS;
+        else [leftBehind, younger] = [younger, newest];
       } catch (err) {
         log.warn({ err }, 'the relay waits');
       }
       if (closing) return;
-      await Promise.race([
-        sleep(SWEEP_EVERY_MS, undefined, { ref: false }),
-        new Promise<void>((resolve) => (wake = resolve)),
-      ]);
+      await Promise.race([sleep(pause, undefined, { ref: false }), new Promise<void>((resolve) => (wake = resolve))]);
     }
   };
 

@@ -19,6 +19,9 @@ export interface App {
   kill(): Promise<void>;
 }
 
+/** A start waits for MySQL, for Redis, and for the other applications. */
+const START_LIMIT_MS = 60_000;
+
 export interface AppSettings {
   /** Folder of the project, or of a copy of it. */
   root: string;
@@ -52,6 +55,8 @@ export function startApp(number: number, { root, folder, environment }: AppSetti
       app.pool = new Pool(url, { connections: CONNECTIONS });
       resolve();
     });
+    const tooLate = () => reject(new ConfigError(`the application does not listen after ${START_LIMIT_MS} ms`));
+    setTimeout(tooLate, START_LIMIT_MS).unref();
     ended.then((status) => {
       const end = readFileSync(logFile, 'utf8').trim().split('\n').slice(-20).join('\n');
       reject(new ConfigError(`the application ended at its start (${status}): ${end}`));
