@@ -30,7 +30,8 @@ export interface GrowthOptions {
 export async function benchGrowth({ grabs, connections, json }: GrowthOptions): Promise<boolean> {
   const stopped = stopSignal();
   const window = Math.min(10_000, Math.max(1_000, Math.floor(grabs / 10)));
-  const customers = grabs + Math.max(SAMPLES * window, FEW + window);
+  const samples = 1 + SAMPLES * (CHECKPOINTS.length + 1);
+  const customers = grabs + samples * (FEW + 2 * window);
   const { stage, close } = await openStage({ connections, customers });
   try {
     return await interruptible(stopped, grow(stage, { grabs, window, json }));
@@ -76,35 +77,34 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
     requests,
   });
   /** `base`: the row that this one is compared with. */
-  const row = async (what: string, base: string, take: (i: number) => Promise<Sample>) => {
-    const samples: Sample[] = [];
-    for (let i = 0; i < SAMPLES; i++) samples.push(await take(i));
-    rows.push({ what, base, ...medianOf(samples) });
+  const add = (what: string, base: string, samples: Sample[]) => rows.push({ what, base, ...medianOf(samples) });
+  // Nobody comes twice: whoever has come before is remembered by the server, and known to both stores.
+  let fresh = 0;
+  const freshly = (count: number): number => {
+    fresh += count;
+    return fresh - count;
   };
-
-  const few = async (what: string, prefix: string) => {
-    const paths = await stage.createCoupons(prefix, SAMPLES + 1, MANY);
-    // The first one warms up.
-    await win(paths.slice(SAMPLES), 0, FEW + window);
-    await row(what, FEW_HOLDERS, async (i) => {
-      const path = paths.slice(i, i + 1);
-      await win(path, 0, FEW);
-      return sample(plan(path, FEW, window));
-    });
+  /** A grab of a coupon with few holders, in the system as it is now. */
+  const sampleFew = async (name: string) => {
+    const path = await stage.createCoupons(name, 1, MANY);
+    await win(path, freshly(FEW), FEW);
+    return sample(plan(path, freshly(window), window));
   };
 
   bar.start(grabs, 0, { what: '' });
-  await few(FEW_HOLDERS, 'few');
+  // Not counted: it warms up.
+  await sampleFew('warm-up');
   const [one = ''] = await stage.createCoupons('grown', 1, MANY);
   await stage.settled();
   const usedBefore = await usedMemory(stage);
+  const freshBefore = fresh;
   const memory: [grabs: number, mib: number][] = [];
   let taken = 0;
   const noteMemory = () => memory.push([taken, Math.round((memoryOf(stage.pids.node) ?? 0) / MIB)]);
   const growTo = async (count: number) => {
     while (taken < count) {
       const step = Math.min(count, (Math.floor(taken / MEMORY_EVERY) + 1) * MEMORY_EVERY) - taken;
-      await win([one], taken, step);
+      await win([one], freshly(step), step);
       taken += step;
       await stage.settled();
       if (taken % MEMORY_EVERY === 0) noteMemory();
@@ -113,14 +113,18 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
   };
   for (const checkpoint of new Set([...CHECKPOINTS.filter((count) => count < grabs), grabs])) {
     await growTo(checkpoint);
-    await row(`${checkpoint.toLocaleString('en')} holders`, FEW_HOLDERS, async () => {
-      const measured = await sample(plan([one], taken, window));
+    const many: Sample[] = [];
+    const few: Sample[] = [];
+    for (let i = 0; i < SAMPLES; i++) {
+      few.push(await sampleFew(`few-${checkpoint}-${i}`));
+      many.push(await sample(plan([one], freshly(window), window)));
       taken += window;
-      return measured;
-    });
+    }
+    const [holders, beside] = [checkpoint, FEW].map((count) => `${count.toLocaleString('en')} holders`);
+    add(`${beside}, beside ${holders}`, `${beside}, beside ${holders}`, few);
+    add(`${holders}`, `${beside}, beside ${holders}`, many);
   }
-  const redisBytesPerHolder = ((await usedMemory(stage)) - usedBefore) / taken;
-  await few(`${FEW.toLocaleString('en')} holders, after all that`, 'few-again');
+  const redisBytesPerHolder = ((await usedMemory(stage)) - usedBefore) / (fresh - freshBefore);
 
   for (const [alone, connections, requests] of [
     ['', undefined, window],
@@ -129,12 +133,12 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
     const base = `10 coupons${alone}`;
     for (const coupons of COUPONS) {
       bar.update({ what: `${coupons} coupons${alone}` });
-      const paths = await stage.createCoupons(`of-${coupons}-${requests}`, coupons, MANY);
+      const paths = await stage.createCoupons(`${coupons}-on-${connections ?? 'many'}`, coupons, MANY);
       await win(paths, 0, requests);
+      const samples: Sample[] = [];
       // Each customer takes another coupon each time.
-      await row(`${coupons.toLocaleString('en')} coupons${alone}`, base, (i) =>
-        sample(plan(paths, 0, requests, i + 1), connections),
-      );
+      for (let i = 1; i <= SAMPLES; i++) samples.push(await sample(plan(paths, 0, requests, i), connections));
+      add(`${coupons.toLocaleString('en')} coupons${alone}`, base, samples);
     }
   }
   bar.stop();
@@ -145,8 +149,6 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
   if (counted !== wins) console.error(`WRONG: MySQL has ${counted} grabs, ${wins} were told 201`);
   return counted === wins;
 }
-
-const FEW_HOLDERS = `${FEW.toLocaleString('en')} holders on the coupon`;
 
 /** Of Redis, in bytes; views and holders alike. */
 async function usedMemory({ redis }: Stage): Promise<number> {

@@ -37,10 +37,12 @@ export const refusals = {
   'no-such-user': new Problem(400, 'Record not found.'),
 } as const;
 
+export const RETRY_AFTER_SECONDS = 1;
+
 export function respondWith(ctx: Context, { status, body }: Pick<Problem, 'status' | 'body'>): void {
   ctx.status = status;
   ctx.body = body;
-  if (status === 503) ctx.set('Retry-After', '1');
+  if (status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
   // The rest of a body that was too large is still on its way: the connection can't carry another request.
   if (status === 413) ctx.set('Connection', 'close');
 }

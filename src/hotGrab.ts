@@ -1,4 +1,8 @@
 import type { Context, Middleware } from 'koa';
+import { requireClaims } from './auth.ts';
+import type { CouponName, GrabOutcome } from './commands/decideGrabs.ts';
+import { tooMany } from './commands/grabLine.ts';
+import { RETRY_AFTER_SECONDS } from './errors.ts';
 import { answerGrab, type RouteDeps, takeGrab } from './routes.ts';
 
 // A grab without a body, which is nearly all that arrives while a sale runs, goes past the router and past koa's own writing of
@@ -27,14 +31,44 @@ export function hotGrab(deps: RouteDeps): Middleware {
     const [, rawSeller = '', rawName = ''] = GRAB_PATH.exec(ctx.req.url ?? '') ?? [];
     const [seller, name] = [decoded(rawSeller), decoded(rawName)];
     if (!seller || !name) return next();
+    if (deps.grabLine.isFull()) return turnAway(deps, ctx);
     return deps.auth.required(ctx, async () => {
+      const told = toldBefore(deps, ctx, { seller, name });
+      if (told !== undefined) {
+        deps.metrics.countGrab(told);
+        return answer(ctx, told);
+      }
       const outcome = await takeGrab(deps, ctx, { seller, name });
       if (outcome === 'not-a-customer' || outcome === 'key-of-another-coupon') return answerGrab(ctx, outcome);
-      ctx.respond = false;
-      if (outcome === 'grabbed') ctx.res.writeHead(201, wonHeaders).end(WON);
-      else ctx.res.writeHead(204, refusedHeaders[outcome]).end();
+      answer(ctx, outcome);
     });
   };
+}
+
+function answer(ctx: Context, outcome: GrabOutcome): void {
+  ctx.respond = false;
+  if (outcome === 'grabbed') ctx.res.writeHead(201, wonHeaders).end(WON);
+  else ctx.res.writeHead(204, refusedHeaders[outcome]).end();
+}
+
+/** Asked without a promise on the way: in a flood of tries that have failed before, promises are what is left to save. */
+const toldBefore = ({ grabLine }: RouteDeps, ctx: Context, coupon: CouponName) =>
+  ctx.req.headers['idempotency-key'] === undefined
+    ? grabLine.told(coupon, { customer: requireClaims(ctx).sub, idempotencyKey: '' })
+    : undefined;
+
+const TOO_MANY = JSON.stringify(tooMany.body);
+const tooManyHeaders = {
+  'Retry-After': RETRY_AFTER_SECONDS,
+  'Content-Type': wonHeaders['Content-Type'],
+  'Content-Length': Buffer.byteLength(TOO_MANY),
+};
+
+/** Before anybody looks at the token: at twice what can be decided, what turning away costs is taken from those who win. */
+function turnAway({ metrics }: RouteDeps, ctx: Context): void {
+  metrics.countGrab('unknown');
+  ctx.respond = false;
+  ctx.res.writeHead(tooMany.status, tooManyHeaders).end(TOO_MANY);
 }
 
 const hasBody = ({ req: { headers } }: Context) =>

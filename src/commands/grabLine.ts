@@ -11,14 +11,18 @@ const MAX_ROUND = 512;
 /** One is decided by Redis while the views of the one before are written. */
 const ROUNDS_AT_ONCE = 2;
 /** Who comes when so many are in line hears 503 at once, which is better than to hear it after seconds. */
-const MAX_WAITING = 4_096;
+const MAX_WAITING = 2_048;
 /** How long a refusal is repeated without asking Redis. Short, so that nobody has to know what could end it. */
 const REFUSAL_TTL_MS = 900;
 const MAX_REFUSALS = 20_000;
-/** Made once: to shed must cost less than to decide. */
-const tooMany = unavailable('too many grabs at once');
+/** Made once: to turn somebody away must cost less than to decide. */
+export const tooMany = unavailable('too many grabs at once');
 
 export interface GrabLine {
+  /** Who comes now is turned away, with `tooMany`. */
+  isFull(): boolean;
+  /** The refusal that this customer heard a moment ago and would hear again; undefined when Redis must be asked. */
+  told(coupon: CouponName, request: GrabRequest): GrabOutcome | undefined;
   /** Resolves to what the script says. When it rejects, the outcome is unknown. */
   decide(coupon: CouponName, request: GrabRequest): Promise<GrabOutcome>;
 }
@@ -99,13 +103,16 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
     setImmediate(flush);
   };
 
+  const isFull = () => line.length >= maxWaiting;
   return {
+    isFull,
+    told: ({ seller, name }, request) => refusals.repeat(couponPath(seller, name), request),
     decide(coupon, request) {
       mayDecide(deps);
       const path = couponPath(coupon.seller, coupon.name);
       const refusal = refusals.repeat(path, request);
       if (refusal !== undefined) return Promise.resolve(refusal);
-      if (line.length >= maxWaiting) throw tooMany;
+      if (isFull()) throw tooMany;
       return new Promise((resolve, reject) => {
         line.push({ coupon, path, request, since: performance.now(), resolve, reject });
         schedule();
