@@ -7,11 +7,13 @@ export type Log = Logger;
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /** The second net. Nothing logs such a field; should anything ever do so by mistake, its value is not written. */
-const secret = ['authorization', 'cookie', '"set-cookie"', 'password', 'token', 'jwtSecret'];
-const redact = secret.flatMap((name) => {
-  const inner = name.startsWith('"') ? `[${name}]` : `.${name}`;
-  return [name.startsWith('"') ? inner : name, `*${inner}`, `*.*${inner}`];
-});
+const secret = ['authorization', 'cookie', '["set-cookie"]', 'password', 'token', 'jwtSecret'];
+const atDepths = (name: string) => {
+  const inner = name.startsWith('[') ? name : `.${name}`;
+  return [name, `*${inner}`, `*.*${inner}`];
+};
+/** The driver of MySQL gives an error the whole statement, password hashes and all. */
+const paths = ['err.sql', ...secret.flatMap(atDepths)];
 
 /**
  * Lines of JSON on standard error, or lines for people where that is a terminal: standard output belongs to what a command
@@ -23,7 +25,7 @@ export function createLog(
   format: 'auto' | 'json' | 'pretty' = 'auto',
   destination: DestinationStream = openDestination(format),
 ): Log {
-  return pino({ level, base: { pid: process.pid }, redact: { paths: redact, censor: '[redacted]' } }, destination);
+  return pino({ level, base: { pid: process.pid }, redact: { paths, censor: '[redacted]' } }, destination);
 }
 
 function openDestination(format: 'auto' | 'json' | 'pretty'): DestinationStream {
