@@ -175,7 +175,7 @@ test('no token, password or cookie is in the log, wherever a client puts it and 
 test('should somebody log a secret by mistake, its value is not written', () => {
   const { log, text } = keptLog('info');
   const value = 'hunter2hunter2';
-  log.info({ authorization: value, password: value, user: { token: value }, req: { headers: { cookie: value } } });
+  log.info({ authorization: value, password: value, body: { token: value }, req: { headers: { cookie: value } } });
   log.info({ res: { headers: { 'set-cookie': value } }, config: { jwtSecret: value } });
   assert.not.match(text(), /hunter2/);
 });
