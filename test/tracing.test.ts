@@ -51,11 +51,12 @@ const grab = async (token: string, name: string, traceId: string, flags = '01') 
     headers: { authorization: token, traceparent: `00-${traceId}-${callerId}-${flags}` },
   });
 const arrived = async (wanted: (span: Span) => boolean): Promise<Span> => {
-  for (;;) {
+  for (const limit = Date.now() + 20_000; Date.now() < limit; ) {
     const span = spans.find(wanted);
     if (span !== undefined) return span;
     await sleep(20);
   }
+  throw new Error('the span does not arrive');
 };
 const attribute = (span: Span, key: string) =>
   Object.values(span.attributes.find((one) => one.key === key)?.value ?? {})[0];
