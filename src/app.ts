@@ -1,14 +1,16 @@
 import Koa, { type Middleware } from 'koa';
 import { answerErrors, invalidInput } from './errors.ts';
 import { hotGrab } from './hotGrab.ts';
+import { observeRequests } from './observeRequests.ts';
 import { createRoutes, type RouteDeps } from './routes.ts';
 
-/** The HTTP front: one boundary for errors, then the routes. Opens nothing and listens nowhere. */
+/** The HTTP front: who looks on, one boundary for errors, then the routes. Opens nothing and listens nowhere. */
 export function createApp(deps: RouteDeps): Koa {
   const app = new Koa();
   const routes = createRoutes(deps);
   app.on('error', (err) => deps.log.error({ err }, 'a response could not be sent'));
-  app.use(answerErrors(deps.log));
+  app.use(observeRequests(deps));
+  app.use(answerErrors);
   app.use(hotGrab(deps));
   app.use(refuseMalformedPath);
   app.use(routes.routes());

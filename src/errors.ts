@@ -2,7 +2,6 @@ import { STATUS_CODES } from 'node:http';
 import jsonwebtoken from 'jsonwebtoken';
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
-import type { Log } from './infra/log.ts';
 
 // Every error meets its HTTP status in this file and nowhere else.
 
@@ -61,22 +60,30 @@ function problemOf(error: unknown): Problem {
   return unavailable('the outcome is unknown');
 }
 
-/** The one boundary where exceptions become answers. */
-export function answerErrors(log: Log): Middleware {
-  return async (ctx, next) => {
-    try {
-      await next();
-      // No route, or none for this method: the router has set the status (404, 405, 501), and 405's Allow.
-      if (ctx.status >= 400 && ctx.body == null)
-        respondWith(ctx, { status: ctx.status, body: { errMsg: `${STATUS_CODES[ctx.status]}.` } });
-    } catch (error) {
-      const problem = problemOf(error);
-      if (problem.status === 503) {
-        // A shut gate answers a whole crowd like this; why it is shut is logged once, where it is shut.
-        const level = error instanceof Problem ? 'debug' : 'error';
-        log[level]({ err: error, method: ctx.method, path: ctx.path }, 'answered 503');
-      }
-      respondWith(ctx, problem);
-    }
-  };
+/** The one boundary where exceptions become answers. What was thrown stays with the request, for its line in the log. */
+export const answerErrors: Middleware = async (ctx, next) => {
+  try {
+    await next();
+    // No route, or none for this method: the router has set the status (404, 405, 501), and 405's Allow.
+    if (ctx.status >= 400 && ctx.body == null)
+      respondWith(ctx, { status: ctx.status, body: { errMsg: `${STATUS_CODES[ctx.status]}.` } });
+  } catch (error) {
+    ctx.state.fault = error;
+    respondWith(ctx, problemOf(error));
+  }
+};
+
+const refusalNames = new Map<unknown, string>(Object.entries(refusals).map(([name, { body }]) => [body, name]));
+
+/**
+ * One word for what became of a request: the outcome of a grab, the name of a refusal, or what its status says. Never the text
+ * of an answer, which may repeat what the client sent.
+ */
+export function outcomeOf(ctx: Context): string {
+  const { status, state } = ctx;
+  if (status === 503) return state.fault instanceof Problem ? 'unavailable' : 'unknown';
+  if (typeof state.outcome === 'string') return state.outcome;
+  if (status < 400) return 'ok';
+  // The one that was answered is the very object: koa passes a body on as it is.
+  return refusalNames.get(ctx.body) ?? (status === 401 ? 'not-authorized' : 'invalid');
 }

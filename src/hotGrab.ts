@@ -1,5 +1,5 @@
 import type { Context, Middleware } from 'koa';
-import { answerGrab, type RouteDeps, takeGrab } from './routes.ts';
+import { answerGrab, GRAB_ROUTE, type RouteDeps, takeGrab } from './routes.ts';
 
 // A grab without a body, which is nearly all that arrives while a sale runs, goes past the router and past koa's own writing of
 // answers: together they cost more than the decision. Everything else about it is the route's: the same command, the same boundary for
@@ -27,6 +27,7 @@ export function hotGrab(deps: RouteDeps): Middleware {
     const [, rawSeller = '', rawName = ''] = GRAB_PATH.exec(ctx.req.url ?? '') ?? [];
     const [seller, name] = [decoded(rawSeller), decoded(rawName)];
     if (!seller || !name) return next();
+    ctx.state.route = GRAB_ROUTE;
     return deps.auth.required(ctx, async () => {
       const outcome = await takeGrab(deps, ctx, { seller, name });
       if (outcome === 'not-a-customer' || outcome === 'key-of-another-coupon') return answerGrab(ctx, outcome);

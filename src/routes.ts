@@ -16,6 +16,8 @@ import type { Mysql } from './infra/mysql.ts';
 import type { Passwords } from './infra/passwords.ts';
 import type { Revocations } from './infra/revocations.ts';
 import type { CouponTerms } from './queries/couponTerms.ts';
+import type { Tracing } from './infra/tracing.ts';
+import { spanOf } from './observeRequests.ts';
 import { listCoupons } from './queries/listCoupons.ts';
 import {
   createCouponBody,
@@ -36,7 +38,10 @@ export interface RouteDeps extends DecisionDeps {
   passwords: Passwords;
   revocations: Revocations;
   metrics: Metrics;
+  tracing: Tracing;
 }
+
+export const GRAB_ROUTE = '/api/users/:seller/coupons/:name';
 
 export function createRoutes(deps: RouteDeps): Router {
   const router = new Router();
@@ -73,7 +78,7 @@ export function createRoutes(deps: RouteDeps): Router {
     else respondWith(ctx, refusals[result]);
   });
 
-  router.patch('/api/users/:seller/coupons/:name', auth.required, async (ctx) => {
+  router.patch(GRAB_ROUTE, auth.required, async (ctx) => {
     const { seller = '', name = '' } = ctx.params;
     await readOptionalBody(ctx);
     answerGrab(ctx, await takeGrab(deps, ctx, { seller, name }));
@@ -113,8 +118,11 @@ export function createRoutes(deps: RouteDeps): Router {
 /** The grab that a request asks for, behind `auth.required`. */
 export async function takeGrab(deps: RouteDeps, ctx: Context, coupon: CouponName) {
   const idempotencyKey = readIdempotencyKey(ctx);
+  const by = requireClaims(ctx);
+  deps.tracing.follow(spanOf(ctx), by.sub, coupon);
   try {
-    const outcome = await grabCoupon(deps, requireClaims(ctx), { ...coupon, idempotencyKey });
+    const outcome = await grabCoupon(deps, by, { ...coupon, idempotencyKey });
+    ctx.state.outcome = outcome;
     deps.metrics.countGrab(outcome);
     return outcome;
   } catch (error) {

@@ -54,6 +54,8 @@ export function connectMysql(url: string, poolSize = 4): { mysql: Mysql; close: 
   const mysql = knex({
     client: 'mysql2',
     connection: connectionOf(url),
+    // The message of a failed query would repeat what is written, password hashes included; it keeps its question marks.
+    compileSqlOnError: false,
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
     // Whatever it would print, it also throws; who catches that decides what is said.
     log: { warn() {}, error() {}, debug() {}, deprecate() {} },
