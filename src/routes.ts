@@ -15,6 +15,7 @@ import type { Metrics } from './infra/metrics.ts';
 import type { Mysql } from './infra/mysql.ts';
 import type { Passwords } from './infra/passwords.ts';
 import type { Revocations } from './infra/revocations.ts';
+import { createDocs } from './openapi/serve.ts';
 import { listCoupons } from './queries/listCoupons.ts';
 import {
   createCouponBody,
@@ -104,6 +105,11 @@ export function createRoutes(deps: RouteDeps): Router {
       .catch(() => Promise.reject(unavailable('MySQL does not answer')));
     respondWith(ctx, { status: 200, body: { errMsg: '' } });
   });
+
+  const docs = createDocs();
+  router.get('/openapi.json', docs.document);
+  router.get('/docs', docs.viewer);
+  router.get('/docs/:file', docs.viewer);
 
   return router;
 }

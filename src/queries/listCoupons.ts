@@ -3,8 +3,9 @@ import type { Claims } from '../auth.ts';
 import type { Gate } from '../infra/gate.ts';
 import { keys } from '../infra/keys.ts';
 import type { Fence } from '../projections/fence.ts';
-import { type CustomerCoupon, listCustomerCoupons } from './listCustomerCoupons.ts';
-import { listSellerCoupons, type SellerCoupon } from './listSellerCoupons.ts';
+import type { CustomerCoupon, SellerCoupon } from '../responses.ts';
+import { listCustomerCoupons } from './listCustomerCoupons.ts';
+import { listSellerCoupons } from './listSellerCoupons.ts';
 
 export type CouponList = SellerCoupon[] | CustomerCoupon[] | 'no-such-user' | 'other-customer';
 

@@ -1,13 +1,8 @@
 import type { Redis } from 'ioredis';
 import { keys, splitCouponPath } from '../infra/keys.ts';
+import type { CustomerCoupon } from '../responses.ts';
 import { ranksOf } from './page.ts';
 import { readCoupons } from './readCoupons.ts';
-
-export interface CustomerCoupon {
-  name: string;
-  stock: number;
-  description: string;
-}
 
 /** What a customer has grabbed. */
 export async function listCustomerCoupons(redis: Redis, customer: string, page: number): Promise<CustomerCoupon[]> {
