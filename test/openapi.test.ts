@@ -1,11 +1,10 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createApp } from '../src/app.ts';
-import { createDocument } from '../src/openapi/document.ts';
 import { createRoutes } from '../src/routes.ts';
+import { holdAnswers } from './support/document.ts';
 import { openTestSystem } from './support/system.ts';
 
 // The document is held against the routes, and against what a real server answers: each status of each operation is provoked.
@@ -16,78 +15,7 @@ await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
 const test = suite('the OpenAPI document');
-const document = createDocument();
-const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-  Object.entries(methods).map(([method, operation]) => ({ path, method, ...operation })),
-);
-const operationOf = (id: string) => {
-  const operation = operations.find(({ operationId }) => operationId === id);
-  assert.ok(operation, `${id} is not in the document`);
-  return operation;
-};
-
-/** What the document gives as an example of the operation's request. */
-const exampleOf = (id: string) =>
-  (operationOf(id).requestBody as { content: { 'application/json': { example: object } } }).content['application/json']
-    .example;
-
-// Clients have to live with fields that are added one day; here, one that is not in the document is a mistake.
-const closed = JSON.parse(JSON.stringify(document), (_key, value) =>
-  value?.type === 'object' && value.properties && value.additionalProperties === undefined
-    ? { ...value, additionalProperties: false }
-    : value,
-);
-const ajv = new Ajv2020({ strict: false, allErrors: true }).addSchema(closed, 'document');
-
-/** Throws unless the value is as the schema at this place of the document says. */
-function mustFit(value: unknown, ...place: (string | number)[]): void {
-  const pointer = place.map((part) => encodeURIComponent(String(part).replaceAll('~', '~0').replaceAll('/', '~1')));
-  const fits = ajv.compile({ $ref: `document#/${pointer.join('/')}` });
-  assert.ok(fits(value), `${place.join(' ')}: ${ajv.errorsText(fits.errors)}, got ${JSON.stringify(value)}`);
-}
-
-interface Sent {
-  path?: Record<string, string>;
-  query?: string;
-  token?: string;
-  headers?: Record<string, string>;
-  body?: unknown;
-}
-
-const answered = new Set<string>();
-
-/** Sends it and holds the answer against the document: status, headers, content type, body. */
-async function send(id: string, status: number, { path = {}, query = '', token, headers, body }: Sent = {}) {
-  const operation = operationOf(id);
-  const filled = operation.path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(path[name] ?? ''));
-  const json = body === undefined ? {} : { 'content-type': 'application/json' };
-  const response = await fetch(`${url}${filled}${query}`, {
-    method: operation.method.toUpperCase(),
-    headers: { ...json, ...(token === undefined ? {} : { authorization: token }), ...headers },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  assert.is(response.status, status, `${id}: ${text.slice(0, 200)}`);
-  const described = operation.responses[status] as {
-    headers?: Record<string, { schema: { type: string } }>;
-    content?: object;
-  };
-  assert.ok(described, `${id}: the document has no ${status}`);
-  const place = ['paths', operation.path, operation.method, 'responses', status];
-  for (const [name, { schema }] of Object.entries(described.headers ?? {})) {
-    const value = response.headers.get(name);
-    assert.ok(value, `${id} ${status}: no ${name}`);
-    mustFit(schema.type === 'integer' ? Number(value) : value, ...place, 'headers', name, 'schema');
-  }
-  const [type = ''] = response.headers.get('content-type')?.split(';') ?? [];
-  if (described.content === undefined) assert.is(text, '');
-  else {
-    const value = type === 'application/json' ? JSON.parse(text) : text;
-    mustFit(value, ...place, 'content', type, 'schema');
-  }
-  answered.add(`${id} ${status}`);
-  return response;
-}
+const { operations, exampleOf, send, answered } = holdAnswers(url);
 
 const enter = async (username: string, kind: string) => {
   await send('registerUser', 201, { body: { ...exampleOf('registerUser'), username, kind } });

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Context, Middleware } from 'koa';
 import { plainProblem } from '../errors.ts';
-import { createDocument } from './document.ts';
 import { viewerFiles, viewerPage } from './viewer.ts';
 
 interface Content {
@@ -36,21 +35,19 @@ export function createDocs(): { document: Middleware; viewer: Middleware } {
   };
 
   return {
-    document(ctx) {
-      send(
-        ctx,
-        contentOf('', 'application/json', () => JSON.stringify(createDocument())),
-      );
+    async document(ctx) {
+      // Read now as well: a server that nobody asks for it starts without it.
+      const { createDocument } = await import('./document.ts');
+      const content = contentOf('', 'application/json', () => JSON.stringify(createDocument()));
+      send(ctx, content);
     },
     viewer(ctx) {
       const { file } = ctx.params as { file?: string };
       const found = file === undefined ? viewerPage : Object.hasOwn(viewerFiles, file) ? viewerFiles[file] : undefined;
       if (found === undefined) throw plainProblem(404);
+      const content = contentOf(found.path, found.type, () => readFileSync(found.path));
       ctx.set('Content-Security-Policy', CONTENT_SECURITY_POLICY);
-      send(
-        ctx,
-        contentOf(found.path, found.type, () => readFileSync(found.path)),
-      );
+      send(ctx, content);
     },
   };
 }
