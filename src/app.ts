@@ -1,5 +1,5 @@
 import Koa, { type Middleware } from 'koa';
-import { answerErrors, invalidInput } from './errors.ts';
+import { answerErrors, malformedPath } from './errors.ts';
 import { hotGrab } from './hotGrab.ts';
 import { observeRequests } from './observeRequests.ts';
 import { createRoutes, type RouteDeps } from './routes.ts';
@@ -23,7 +23,7 @@ const refuseMalformedPath: Middleware = (ctx, next) => {
   try {
     decodeURIComponent(ctx.path);
   } catch {
-    throw invalidInput('Malformed path.');
+    throw malformedPath();
   }
   return next();
 };

@@ -2,14 +2,15 @@ import { STATUS_CODES } from 'node:http';
 import jsonwebtoken from 'jsonwebtoken';
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
+import type { ProblemReply, Reply } from './responses.ts';
 
 // Every error meets its HTTP status in this file and nowhere else.
 
 /** A fault or a wrong request, with the answer that it gets. */
 export class Problem extends Error {
   readonly status: number;
-  readonly body: Record<string, unknown>;
-  constructor(status: number, errMsg: string, more: Record<string, unknown> = {}) {
+  readonly body: ProblemReply;
+  constructor(status: number, errMsg: string, more: Omit<ProblemReply, 'errMsg'> = {}) {
     super(errMsg);
     this.status = status;
     this.body = { ...more, errMsg };
@@ -19,7 +20,11 @@ export class Problem extends Error {
 export const invalidInput = (errMsg: string) => new Problem(400, errMsg);
 export const notJson = () => invalidInput('Only receive JSON format.');
 export const bodyTooLarge = () => new Problem(413, 'Request body too large.');
+export const malformedPath = () => invalidInput('Malformed path.');
 export const notAuthorized = () => new Problem(401, 'Not Authorized.');
+export const authorizationExpired = () => new Problem(401, 'Authorization has expired.');
+/** Where the status says it all. */
+export const plainProblem = (status: number) => new Problem(status, `${STATUS_CODES[status]}.`);
 /** The system can't say right now: a store is down, it is over capacity, or the outcome is unknown. */
 export const unavailable = (reason: string) => new Problem(503, `Service unavailable: ${reason}. Try again.`);
 
@@ -36,26 +41,24 @@ export const refusals = {
   'no-such-user': new Problem(400, 'Record not found.'),
 } as const;
 
-export function respondWith(ctx: Context, { status, body }: Pick<Problem, 'status' | 'body'>): void {
+export const RETRY_AFTER_SECONDS = 1;
+
+export function respondWith(ctx: Context, { status, body }: { status: number; body: Reply }): void {
   ctx.status = status;
   ctx.body = body;
-  if (status === 503) ctx.set('Retry-After', '1');
+  if (status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
   // The rest of a body that was too large is still on its way: the connection can't carry another request.
   if (status === 413) ctx.set('Connection', 'close');
 }
 
 /** The answer to anything that was thrown. What nobody foresaw is masked: its outcome is unknown, and its text may be private. */
-function problemOf(error: unknown): Problem {
+export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof z.ZodError) return invalidInput(error.issues[0]?.message ?? 'Invalid input.');
   const { status, originalError } = error as { status?: number; originalError?: unknown };
   if (status === 401) {
     const expired = originalError instanceof jsonwebtoken.TokenExpiredError;
-    return originalError instanceof Problem
-      ? originalError
-      : expired
-        ? new Problem(401, 'Authorization has expired.')
-        : notAuthorized();
+    return originalError instanceof Problem ? originalError : expired ? authorizationExpired() : notAuthorized();
   }
   return unavailable('the outcome is unknown');
 }
@@ -65,8 +68,7 @@ export const answerErrors: Middleware = async (ctx, next) => {
   try {
     await next();
     // No route, or none for this method: the router has set the status (404, 405, 501), and 405's Allow.
-    if (ctx.status >= 400 && ctx.body == null)
-      respondWith(ctx, { status: ctx.status, body: { errMsg: `${STATUS_CODES[ctx.status]}.` } });
+    if (ctx.status >= 400 && ctx.body == null) respondWith(ctx, plainProblem(ctx.status));
   } catch (error) {
     ctx.state.fault = error;
     respondWith(ctx, problemOf(error));

@@ -18,6 +18,7 @@ import type { Revocations } from './infra/revocations.ts';
 import type { CouponTerms } from './queries/couponTerms.ts';
 import type { Tracing } from './infra/tracing.ts';
 import { spanOf } from './observeRequests.ts';
+import { createDocs } from './openapi/serve.ts';
 import { listCoupons } from './queries/listCoupons.ts';
 import {
   createCouponBody,
@@ -111,6 +112,11 @@ export function createRoutes(deps: RouteDeps): Router {
       .catch(() => Promise.reject(unavailable('MySQL does not answer')));
     respondWith(ctx, { status: 200, body: { errMsg: '' } });
   });
+
+  const docs = createDocs();
+  router.get('/openapi.json', docs.document);
+  router.get('/docs', docs.viewer);
+  router.get('/docs/:file', docs.viewer);
 
   return router;
 }

@@ -13,7 +13,7 @@ import {
 /** How long an idempotency key is bound to its coupon, and a refusal kept for it. With a win the key is kept for ever. */
 export const IDEMPOTENCY_TTL_SECONDS = 86_400;
 
-const outcomeSchema = z.enum(['grabbed', 'already-grabbed', 'sold-out', 'no-such-coupon']);
+export const outcomeSchema = z.enum(['grabbed', 'already-grabbed', 'sold-out', 'no-such-coupon']);
 export type GrabOutcome = z.infer<typeof outcomeSchema>;
 
 const replySchema = z.union([
