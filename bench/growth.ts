@@ -1,6 +1,6 @@
-import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { interruptible, stopSignal } from '../src/cli.ts';
+import { startProgress } from '../src/infra/progress.ts';
 import { cpuOf, memoryOf } from './cpu.ts';
 import type { Load, Plan } from './plan.ts';
 import { openStage, type Stage } from './stage.ts';
@@ -40,7 +40,7 @@ export async function benchGrowth({ grabs, connections, json }: GrowthOptions): 
 }
 
 async function grow(stage: Stage, { grabs, window, json }: { grabs: number; window: number; json: boolean }) {
-  const bar = new SingleBar({ format: '{bar} {value}/{total} grabs', noTTYOutput: true, notTTYSchedule: 10_000 });
+  const progress = startProgress();
   const windows: Window[] = [];
   const plan = (paths: string[], firstCustomer: number, requests: number): Plan => ({
     method: 'PATCH',
@@ -64,7 +64,7 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
   };
 
   const [one = ''] = await stage.createCoupons('grown', 1, MANY);
-  bar.start(grabs, 0);
+  progress.show({ what: 'grabbing', done: 0, of: grabs });
   const memoryBefore = await usedMemory(stage);
   let taken = 0;
   const checkpoints = new Set([...CHECKPOINTS.filter((count) => count <= grabs), grabs]);
@@ -73,9 +73,9 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
     await stage.settled();
     await measure(`${checkpoint.toLocaleString('en')} holders`, plan([one], checkpoint, window));
     taken = checkpoint + window;
-    bar.update(Math.min(taken, grabs));
+    progress.show({ what: 'grabbing', done: Math.min(taken, grabs), of: grabs });
   }
-  bar.stop();
+  progress.stop();
   const redisBytes = ((await usedMemory(stage)) - memoryBefore) / taken;
   const mysqlBytes = await bytesPerEvent(stage, taken);
   for (const coupons of COUPONS) {
