@@ -16,6 +16,15 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 12))
   stopWith(`seckill needs Node 20.12 or newer, this is ${process.version}`);
 
+// A signal that nobody handles ends a process, but not process 1 of a container. Until the program handles it, this does.
+if (process.pid === 1) {
+  for (const [signal, number] of [
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+  ])
+    process.once(signal, () => process.listenerCount(signal) > 0 || process.exit(128 + number));
+}
+
 const [script, ...args] = process.argv.slice(2);
 if (script === undefined) stopWith('usage: node bin/run.mjs FILE [ARGUMENTS]');
 const entry = resolve(root, script);

@@ -30,6 +30,7 @@ export function startProgress(printLine: (line: string) => void = console.error)
   const isTerminal = process.stderr.isTTY === true;
   const bar = new SingleBar({ format: '{what} {bar} {percentage}%, {details}', barsize: 24, clearOnComplete: true });
   let started = performance.now();
+  let heard = started;
   let shown: Step | undefined;
   let nextShow = 0;
   let ended = false;
@@ -50,9 +51,11 @@ export function startProgress(printLine: (line: string) => void = console.error)
   return {
     show(step) {
       const now = performance.now();
-      const isAnother = step.what !== shown?.what;
+      const isAnother = shown !== undefined && step.what !== shown.what;
+      // What is heard of first has been under way since the last was heard of.
+      if (isAnother) started = heard;
+      heard = now;
       if (ended || (now < nextShow && !isAnother && step.done < step.of)) return;
-      if (isAnother) started = now;
       shown = step;
       nextShow = now + (isTerminal ? REDRAW_EVERY_MS : LINE_EVERY_MS);
       if (isTerminal) draw(step);
@@ -61,7 +64,8 @@ export function startProgress(printLine: (line: string) => void = console.error)
     say(lines) {
       bar.stop();
       console.log(lines);
-      if (isTerminal && shown !== undefined && !ended) draw(shown);
+      heard = performance.now();
+      if (isTerminal && shown !== undefined && shown.done < shown.of && !ended) draw(shown);
     },
     stop,
   };

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Job } from 'kubernetes-types/batch/v1.js';
@@ -67,6 +67,35 @@ for (const workers of ['1', '2']) {
     assert.is(status, 0, output);
     assert.is((await health(port)).status, 1);
     assert.is(filesIn(app), before);
+  });
+}
+
+// Where namespaces may be made: in one of its own the server is process 1, as in a container.
+const unshare = ['unshare', '--pid', '--fork', '--kill-child'];
+if (spawnSync('unshare', [...unshare.slice(1), 'true']).status === 0) {
+  const asProcess1 = () => {
+    const environment = { ...imageEnvironment, ...stores.environment, PORT: '0', HOST: '127.0.0.1' };
+    const [program = '', ...args] = [...unshare, process.execPath, ...command.slice(1)];
+    const child = spawn(program, args, { cwd: app, env: { ...process.env, ...environment } });
+    const childrenFile = `/proc/${child.pid}/task/${child.pid}/children`;
+    const terminate = () => {
+      const [server] = existsSync(childrenFile) ? readFileSync(childrenFile, 'utf8').split(' ').filter(Boolean) : [];
+      if (server !== undefined) process.kill(Number(server), 'SIGTERM');
+    };
+    return { child, terminate, ended: once(child, 'close') };
+  };
+
+  test('SIGTERM ends a process 1 that serves, with 0', async () => {
+    const { child, terminate, ended } = asProcess1();
+    await once(child.stdout, 'data');
+    terminate();
+    assert.equal(await ended, [0, null]);
+  });
+
+  test('SIGTERM ends a process 1 that has only begun to start, at once', async () => {
+    const { terminate, ended } = asProcess1();
+    const again = setInterval(terminate, 50);
+    assert.equal(await ended.finally(() => clearInterval(again)), [143, null]);
   });
 }
 
