@@ -73,7 +73,11 @@ test('the Dockerfile has no mistake that a linter of its syntax sees', () => {
 });
 
 test('compose.yml is what the schema of the Compose specification allows', () => {
-  const validate = new Ajv2019({ strict: false, validateSchema: false, logger: false }).compile(composeSchema);
+  // Its ids are written as in an older draft than its rules.
+  const rules = JSON.parse(JSON.stringify(composeSchema), (key, value) =>
+    ['id', '$schema'].includes(key) && typeof value === 'string' ? undefined : value,
+  );
+  const validate = new Ajv2019({ strict: false, logger: false }).compile(rules);
   validate(compose);
   assert.equal(validate.errors ?? [], []);
 });
