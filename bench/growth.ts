@@ -1,5 +1,5 @@
-import { SingleBar } from 'cli-progress';
 import { interruptible, stopSignal } from '../src/cli.ts';
+import { startProgress } from '../src/infra/progress.ts';
 import { cpuOf, memoryOf } from './cpu.ts';
 import { type GrowthResult, type GrowthRow, growthTable } from './growthTable.ts';
 import { medianOf } from './median.ts';
@@ -42,11 +42,7 @@ export async function benchGrowth({ grabs, connections, json }: GrowthOptions): 
 type Sample = Omit<GrowthRow, 'what' | 'base'>;
 
 async function grow(stage: Stage, { grabs, window, json }: { grabs: number; window: number; json: boolean }) {
-  const bar = new SingleBar({
-    format: '{bar} {value}/{total} grabs {what}',
-    noTTYOutput: true,
-    notTTYSchedule: 10_000,
-  });
+  const progress = startProgress();
   const rows: GrowthRow[] = [];
   let wins = 0;
   const win = async (paths: string[], firstCustomer: number, requests: number, more: Partial<Plan> = {}) => {
@@ -93,7 +89,7 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
     });
   };
 
-  bar.start(grabs, 0, { what: '' });
+  progress.show({ what: 'grabbing', done: 0, of: grabs });
   await few(FEW_HOLDERS, 'few');
   const [one = ''] = await stage.createCoupons('grown', 1, MANY);
   await stage.settled();
@@ -108,7 +104,7 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
       taken += step;
       await stage.settled();
       if (taken % MEMORY_EVERY === 0) noteMemory();
-      bar.update(Math.min(taken, grabs));
+      progress.show({ what: 'grabbing', done: Math.min(taken, grabs), of: grabs });
     }
   };
   for (const checkpoint of new Set([...CHECKPOINTS.filter((count) => count < grabs), grabs])) {
@@ -128,7 +124,6 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
   ] as const) {
     const base = `10 coupons${alone}`;
     for (const coupons of COUPONS) {
-      bar.update({ what: `${coupons} coupons${alone}` });
       const paths = await stage.createCoupons(`of-${coupons}-${requests}`, coupons, MANY);
       await win(paths, 0, requests);
       // Each customer takes another coupon each time.
@@ -137,7 +132,7 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
       );
     }
   }
-  bar.stop();
+  progress.stop();
   const counted = await ours(stage).countGrabs();
   const mysqlBytesPerEvent = await bytesPerEvent(stage, counted);
   const result: GrowthResult = { rows, memory, redisBytesPerHolder, mysqlBytesPerEvent };
