@@ -1,15 +1,18 @@
 import Koa, { type Middleware } from 'koa';
+import { readConsoleFiles } from './consoleFiles.ts';
 import { answerErrors, invalidInput } from './errors.ts';
 import { hotGrab } from './hotGrab.ts';
 import { createRoutes, type RouteDeps } from './routes.ts';
+import { serveStaticFiles } from './staticFiles.ts';
 
-/** The HTTP front: one boundary for errors, then the routes. Opens nothing and listens nowhere. */
+/** The HTTP front: one boundary for errors, then the console's files and the routes. Opens nothing and listens nowhere. */
 export function createApp(deps: RouteDeps): Koa {
   const app = new Koa();
   const routes = createRoutes(deps);
   app.on('error', (err) => deps.log.error({ err }, 'a response could not be sent'));
   app.use(answerErrors(deps.log));
   app.use(hotGrab(deps));
+  app.use(serveStaticFiles(readConsoleFiles()));
   app.use(refuseMalformedPath);
   app.use(routes.routes());
   app.use(routes.allowedMethods());

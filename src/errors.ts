@@ -20,6 +20,7 @@ export class Problem extends Error {
 export const invalidInput = (errMsg: string) => new Problem(400, errMsg);
 export const notJson = () => invalidInput('Only receive JSON format.');
 export const bodyTooLarge = () => new Problem(413, 'Request body too large.');
+export const notFound = () => new Problem(404, `${STATUS_CODES[404]}.`);
 export const notAuthorized = () => new Problem(401, 'Not Authorized.');
 /** The system can't say right now: a store is down, it is over capacity, or the outcome is unknown. */
 export const unavailable = (reason: string) => new Problem(503, `Service unavailable: ${reason}. Try again.`);
@@ -35,6 +36,9 @@ export const refusals = {
   'key-of-another-coupon': new Problem(422, 'The Idempotency-Key belongs to a grab of another coupon.'),
   'other-customer': new Problem(401, 'Cannot check other customer.', { data: [] }),
   'no-such-user': new Problem(400, 'Record not found.'),
+  'not-a-sellers-rehearsal': new Problem(401, 'Only sellers can rehearse.'),
+  'no-such-coupon': new Problem(400, 'No such coupon.'),
+  'rehearsal-runs': new Problem(409, 'A rehearsal is running already.'),
 } as const;
 
 export function respondWith(ctx: Context, { status, body }: Pick<Problem, 'status' | 'body'>): void {

@@ -10,12 +10,15 @@ import type { GrabLine } from './commands/grabLine.ts';
 import { logIn } from './commands/logIn.ts';
 import { logOut } from './commands/logOut.ts';
 import { registerUser } from './commands/registerUser.ts';
+import { addConsoleRoutes } from './consoleRoutes.ts';
 import { refusals, respondWith, unavailable } from './errors.ts';
 import type { Metrics } from './infra/metrics.ts';
 import type { Mysql } from './infra/mysql.ts';
 import type { Passwords } from './infra/passwords.ts';
 import type { Revocations } from './infra/revocations.ts';
+import type { Live } from './live/live.ts';
 import { listCoupons } from './queries/listCoupons.ts';
+import type { Rehearsals } from './rehearsal/rehearsals.ts';
 import {
   createCouponBody,
   listCouponsQuery,
@@ -34,6 +37,8 @@ export interface RouteDeps extends DecisionDeps {
   passwords: Passwords;
   revocations: Revocations;
   metrics: Metrics;
+  live: Live;
+  rehearsals: Rehearsals;
 }
 
 export function createRoutes(deps: RouteDeps): Router {
@@ -86,6 +91,8 @@ export function createRoutes(deps: RouteDeps): Router {
     else respondWith(ctx, { status: 200, body: { errMsg: '', data: list } });
   });
 
+  addConsoleRoutes(router, deps);
+
   router.get('/healthz', (ctx) => respondWith(ctx, { status: 200, body: { errMsg: '' } }));
 
   router.get('/metrics', async (ctx) => {
@@ -111,12 +118,17 @@ export function createRoutes(deps: RouteDeps): Router {
 /** The grab that a request asks for, behind `auth.required`. */
 export async function takeGrab(deps: RouteDeps, ctx: Context, coupon: CouponName) {
   const idempotencyKey = readIdempotencyKey(ctx);
+  const since = performance.now();
+  const count = (outcome: string) => {
+    deps.metrics.countGrab(outcome);
+    deps.live.countGrab(coupon, outcome, performance.now() - since);
+  };
   try {
     const outcome = await grabCoupon(deps, requireClaims(ctx), { ...coupon, idempotencyKey });
-    deps.metrics.countGrab(outcome);
+    count(outcome);
     return outcome;
   } catch (error) {
-    deps.metrics.countGrab('unknown');
+    count('unknown');
     throw error;
   }
 }

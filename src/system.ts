@@ -16,11 +16,13 @@ import { openRedisClock } from './infra/redisClock.ts';
 import { createRedisSafety } from './infra/redisSafety.ts';
 import { openRevocations } from './infra/revocations.ts';
 import { loadScripts } from './infra/scripts.ts';
+import { openLive } from './live/live.ts';
 import { openFence } from './projections/fence.ts';
 import { startMysqlProjection } from './projections/mysqlProjection.ts';
 import { ensureReconciled } from './projections/reconcile.ts';
 import { projectToViews } from './projections/redisViews.ts';
 import { startRelay } from './projections/relay.ts';
+import { openRehearsals } from './rehearsal/rehearsals.ts';
 import type { RouteDeps } from './routes.ts';
 
 /**
@@ -59,11 +61,16 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     const { outboxLimit, close: closeOutboxLimit } = openOutboxLimit({ redis, entries: config.outboxLimit, log });
     remember(closeOutboxLimit);
 
+    const { live, close: closeLive } = await openLive({ ...config, redis, bus, gate, log });
+    remember(closeLive);
+    const { rehearsals, close: closeRehearsals } = openRehearsals({ ...config, redis, live, log });
+    remember(closeRehearsals);
+
     const passwords = await createPasswords(config.argon2);
     const auth = createAuth(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked);
     const metrics = createMetrics({ redis, gate, outboxLimit, safety });
     const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, log };
     const grabLine = createGrabLine(decision);
-    const system: RouteDeps = { ...decision, grabLine, mysql, auth, passwords, revocations, metrics };
+    const system: RouteDeps = { ...decision, grabLine, mysql, auth, passwords, revocations, metrics, live, rehearsals };
     return { system };
   });
