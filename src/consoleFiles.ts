@@ -4,7 +4,7 @@ const web = new URL('../web/', import.meta.url);
 
 /** The console: its page at `/`, all else under `/console/`. Charts come from uPlot as its package has them. */
 export function readConsoleFiles(): StaticFiles {
-  const { '/console/index.html': page, '/console/tsconfig.json': _, ...assets } = filesOf(web, '/console/');
+  const { '/console/index.html': page, ...assets } = filesOf(web, '/console/');
   if (page === undefined) throw new Error('web/index.html is missing');
   return readStaticFiles({
     '/': page,

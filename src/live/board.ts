@@ -114,10 +114,10 @@ function windowOf(coupon: Shown, now: number): Uint32Array {
   return coupon.took[0];
 }
 
-function liveCoupon({ name, amount, left, tries, took }: Shown): LiveCoupon {
+function liveCoupon({ name, amount, stock, left, tries, took }: Shown): LiveCoupon {
   const [grabbed = 0, soldOut = 0, alreadyGrabbed = 0, unknown = 0] = tries;
   const p50 = took && percentileOf(took, 0.5);
   const p99 = took && percentileOf(took, 0.99);
   const latency = p50 === undefined || p99 === undefined ? null : { p50, p99 };
-  return { name, amount, left, tries: { grabbed, soldOut, alreadyGrabbed, unknown }, latency };
+  return { name, amount, stock, left, tries: { grabbed, soldOut, alreadyGrabbed, unknown }, latency };
 }

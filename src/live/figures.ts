@@ -8,6 +8,8 @@ const count = z.int().min(0);
 export const liveCouponSchema = z.object({
   name: z.string(),
   amount: count,
+  /** Face value. */
+  stock: count,
   /** As it is in Redis, whoever took the others and when. */
   left: count,
   /** Tries at it since `countedSince`, by what they were answered; `unknown` is a 503. */

@@ -5,6 +5,8 @@ import { readCoupons } from './readCoupons.ts';
 export interface CouponState {
   name: string;
   amount: number;
+  /** Face value. */
+  stock: number;
   left: number;
   /** Of the coupon's last event, which `left` is after. */
   version: number;
@@ -16,11 +18,12 @@ export async function readNewestCoupons(redis: Redis, seller: string, count: num
   const read = await readCoupons(
     redis,
     names.map((name) => ({ seller, name })),
-    ['left', 'amount', 'version'],
+    ['left', 'amount', 'stock', 'version'],
   );
-  return read.map(({ left, amount, version }, place) => ({
+  return read.map(({ left, amount, stock, version }, place) => ({
     name: names[place] ?? '',
     amount: Number(amount),
+    stock: Number(stock),
     left: Number(left),
     version: Number(version),
   }));
