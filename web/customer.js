@@ -97,24 +97,25 @@ export function openCustomer() {
         busy = false;
       }
     });
-    /** @param {number} leftNow @param {number} of */
-    const show = (leftNow, of) => {
-      setText(count, leftNow === 0 ? 'sold out' : `${formatCount(leftNow)} of ${formatCount(of)} left`);
-      setBar(bar, leftNow / of);
-    };
-    show(left, amount);
-    offers.set(name, { show });
     const counts = create('p', { class: 'counts hint' }, count, create('span', {}, `face value ${formatCount(stock)}`));
     const body = create(
       'div',
       { class: 'card offer' },
       create('h3', {}, name),
-      create('p', {}, description),
+      create('p', { class: 'about' }, description),
       bar,
       counts,
       outcome,
       button,
     );
+    /** @param {number} leftNow @param {number} of */
+    const show = (leftNow, of) => {
+      setText(count, leftNow === 0 ? 'sold out' : `${formatCount(leftNow)} of ${formatCount(of)} left`);
+      setBar(bar, leftNow / of);
+      body.dataset.soldOut = leftNow === 0 ? 'yes' : 'no';
+    };
+    show(left, amount);
+    offers.set(name, { show });
     return create('li', {}, body);
   };
 

@@ -5,6 +5,8 @@ import type { TalliedCoupon } from './tally.ts';
 
 /** Of one seller, the newest. Older ones are in the lists, without live figures. */
 export const MAX_COUPONS = 100;
+/** Told of coupons that the board does not know yet, until it is refreshed. */
+const MAX_HELD = 200;
 /** Percentiles are of the last one to two of these in which somebody tried. */
 const WINDOW_MS = 10_000;
 
@@ -33,6 +35,7 @@ const eventText = (name: string, data: object) => `event: ${name}\ndata: ${JSON.
 export function createBoard(seller: string, mayRehearse: boolean): Board {
   const countedSince = Date.now();
   let shown = new Map<string, Shown>();
+  let held: TalliedCoupon[] = [];
   let rehearsal: RehearsalProgress | null = null;
   let rehearsalChanged = false;
   let told = '';
@@ -43,6 +46,17 @@ export function createBoard(seller: string, mayRehearse: boolean): Board {
     rehearsal,
     coupons: coupons.map(liveCoupon),
   });
+  const hear = (coupon: Shown, { left, version, tries, took }: TalliedCoupon) => {
+    coupon.changed = true;
+    // Deliveries may come again, and late: the highest version has the last word.
+    if (left !== undefined && version !== undefined && version > coupon.version)
+      Object.assign(coupon, { left, version });
+    coupon.tries = coupon.tries.map((sum, place) => sum + (tries[place] ?? 0));
+    if (took.length === 0) return;
+    const window = windowOf(coupon, performance.now());
+    for (const [bucket, times] of took) window[bucket] = (window[bucket] ?? 0) + times;
+  };
+
   return {
     seller,
     refresh(coupons) {
@@ -56,18 +70,16 @@ export function createBoard(seller: string, mayRehearse: boolean): Board {
           return [state.name, known];
         }),
       );
+      for (const tallied of held) {
+        const coupon = shown.get(tallied.name);
+        if (coupon !== undefined) hear(coupon, tallied);
+      }
+      held = [];
     },
-    hear({ name, left, version, tries, took }) {
-      const coupon = shown.get(name);
-      if (coupon === undefined) return;
-      coupon.changed = true;
-      // Deliveries may come again, and late: the highest version has the last word.
-      if (left !== undefined && version !== undefined && version > coupon.version)
-        Object.assign(coupon, { left, version });
-      coupon.tries = coupon.tries.map((sum, place) => sum + (tries[place] ?? 0));
-      if (took.length === 0) return;
-      const window = windowOf(coupon, performance.now());
-      for (const [bucket, times] of took) window[bucket] = (window[bucket] ?? 0) + times;
+    hear(tallied) {
+      const coupon = shown.get(tallied.name);
+      if (coupon !== undefined) hear(coupon, tallied);
+      else if (held.length < MAX_HELD) held.push(tallied);
     },
     hearRehearsal(progress) {
       rehearsal = progress;

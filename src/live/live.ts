@@ -167,6 +167,8 @@ export async function openLive(deps: {
       response.once('close', () => listening--);
       const one = watch(seller);
       await one.ready;
+      // One that nobody has looked at for a while was not kept up.
+      if (one.isStale || performance.now() - one.refreshedAt > REFRESH_EVERY_MS) await refresh(one);
       if (outboxReadAt === 0) await readFigures();
       if (closing) throw unavailable('the server stops');
       // Gone before it was answered.
