@@ -43,7 +43,7 @@ export const couponPaths = (prefix: string, count: number, seller = SELLER) =>
   Array.from({ length: count }, (_, i) => `/api/users/${seller}/coupons/${prefix}-${i}`);
 
 export const openStage = (options: { connections: number; customers: number; nodeArgs?: string[] }) =>
-  openAll(async (remember): Promise<{ stage: Stage }> => {
+  openAll(async (remember): Promise<{ stage: Stage; secret: string }> => {
     const { connections, customers, nodeArgs = [] } = options;
     // Log-ins are measured as well, at the cost that a server has by default.
     const stack = await openStack({ ARGON2_MEMORY_KIB: '', ARGON2_PASSES: '' }, nodeArgs);
@@ -115,5 +115,5 @@ export const openStage = (options: { connections: number; customers: number; nod
         }
       },
     };
-    return { stage };
+    return { stage, secret: config.jwtSecret };
   });

@@ -25,11 +25,14 @@ export function addConsoleRoutes(
 
   router.post('/api/rehearsals', auth.required, async (ctx) => {
     if (!rehearsals.allowed) throw notFound();
+    gate.mustBeOpen();
     const command = rehearsalBody.parse(await readBody(ctx));
     // The crowd comes in by the door that this request came by.
     const { localAddress = '', localPort = 0 } = ctx.req.socket;
     const host = localAddress.includes(':') ? `[${localAddress}]` : localAddress;
     const result = await rehearsals.start(requireClaims(ctx), command, `http://${host}:${localPort}`);
+    // What Redis lacks now, a Redis that was just emptied lacks as well.
+    if (result === 'no-such-coupon') await fence.mustStand();
     if (result !== 'started') return respondWith(ctx, refusals[result]);
     respondWith(ctx, { status: 202, body: { errMsg: '' } });
   });

@@ -18,6 +18,8 @@ export function openSeller() {
   /** @type {Map<string, { item: HTMLElement, button: HTMLElement, count: HTMLElement, bar: HTMLElement }>} */
   const rows = new Map();
   let chosen = '';
+  /** Put up and not yet told of by the stream: it is the one to watch when it comes. */
+  let awaited = '';
   let seller = '';
   let at = 0;
   let stop = () => {};
@@ -74,7 +76,10 @@ export function openSeller() {
     board.showSystem(figures);
     rehearsal.show(figures.rehearsal);
     const first = coupons.keys().next().value;
-    if (!coupons.has(chosen)) {
+    if (awaited !== '' && coupons.has(awaited)) {
+      choose(awaited);
+      awaited = '';
+    } else if (!coupons.has(chosen)) {
       if (first !== undefined) choose(first);
     } else if (figures.coupons.some(({ name }) => name === chosen)) choose(chosen);
   };
@@ -92,8 +97,8 @@ export function openSeller() {
     }
     announce(`${name} is on sale.`);
     for (const id of ['coupon-name', 'coupon-description']) byId(id, HTMLInputElement).value = '';
-    // The stream brings it within a moment, and then it is the one to watch.
-    chosen = name;
+    if (coupons.has(name)) choose(name);
+    else awaited = name;
   });
 
   return {

@@ -33,7 +33,6 @@ export function openRehearsals(deps: {
 }) {
   const { allowRehearsal: allowed, jwtSecret, redis, live, log } = deps;
   let running: { child: ChildProcess; ended: Promise<void> } | undefined;
-  let closing = false;
 
   const send = (seller: string, crowd: Omit<Crowd, 'secret'>) => {
     const { coupon, customers } = crowd;
@@ -68,13 +67,12 @@ export function openRehearsals(deps: {
       if ((await redis.exists(keys.coupon(by.sub, coupon))) === 0) return 'no-such-coupon';
       const run = randomUUID().slice(0, 8);
       const taken = await redis.set(keys.rehearsal, run, 'PX', LIMIT_MS + 5_000, 'NX');
-      if (taken === null || closing) return 'rehearsal-runs';
+      if (taken === null) return 'rehearsal-runs';
       send(by.sub, { url, path, coupon, customers, seconds, run });
       return 'started';
     },
   };
   const close: Closer = () => {
-    closing = true;
     running?.child.kill('SIGKILL');
     return running?.ended;
   };

@@ -108,10 +108,26 @@ test('what goes wrong is said: a wrong password, a name that is taken, a number 
   await page.fill('#coupon-amount', 'many');
   await page.click('#create-form button');
   await hasText(page, '#create-message', 'Amount field wrong format.');
+  await putUp(page, 'Summer', 10);
+  await putUp(page, 'Monsoon', 10);
   await page.context().close();
 });
 
-test('who is logged out elsewhere is asked to log in again, and a lost stream is found again', async () => {
+test('a stream that is lost is said to be, and found again', async () => {
+  const page = await openPage();
+  await enter(page, 'lou', 'seller');
+  await hasText(page, '#stream-state', 'live');
+  await page.route('**/api/live*', (route) => route.fulfill({ status: 503, json: { errMsg: 'Not now.' } }));
+  await page.reload();
+  await hasText(page, '#stream-state', 'connecting again');
+  await hasText(page, '#banner', 'Not now. Connecting again …');
+  await page.unroute('**/api/live*');
+  await hasText(page, '#stream-state', 'live');
+  assert.is(await page.isVisible('#banner'), false);
+  await page.context().close();
+});
+
+test('who is logged out elsewhere is asked to log in again', async () => {
   const page = await openPage();
   await enter(page, 'tom', 'seller');
   await hasText(page, '#stream-state', 'live');
