@@ -27,7 +27,7 @@ function openChart(place, lines) {
       cursor: { show: false },
       legend: { show: false },
       scales: {
-        x: { time: false, range: (_, min, max) => [min, Math.max(max, min + 10)] },
+        x: { time: false, range: ({ data: [at] }) => [at[0] ?? 0, Math.max(at.at(-1) ?? 0, (at[0] ?? 0) + 10)] },
         y: { range: (_, _min, max) => [0, Math.max(max, 1) * 1.05] },
       },
       axes: [

@@ -159,7 +159,7 @@ for (const [size, viewport] of Object.entries({ phone, desktop })) {
       await page.waitForSelector('#board:not([hidden])');
       await mustBeAccessible(page, "a seller's page");
       if (size === 'phone') await takePicture(page, `phone-seller-${colorScheme}`);
-      await page.click('#mine li:nth-child(2) button');
+      await page.click('#mine button:has-text("Spring")');
       await hasText(page, '#board-status', 'sold out');
       await mustBeAccessible(page, 'sold out');
       await page.click('#log-out');
