@@ -2,7 +2,9 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { liveChannel } from '../src/infra/keys.ts';
 import { createLog } from '../src/infra/log.ts';
+import { openRedis } from '../src/infra/redis.ts';
 import { liveFiguresSchema, liveSnapshotSchema } from '../src/live/figures.ts';
 import { openServer } from '../src/server.ts';
 import { createClient } from './support/http.ts';
@@ -72,6 +74,17 @@ test('what comes after the snapshot has the shape that is documented, and MySQL 
   stream.stop();
   for (const { event, data } of stream.events)
     (event === 'snapshot' ? liveSnapshotSchema : liveFiguresSchema).strict().parse(data);
+});
+
+test('what is no message of ours is passed over', async () => {
+  const stream = await listen(url, ann, 'ann');
+  await stream.waitFor(() => true);
+  const { redis, close: closeRedis } = await openRedis(config.redisUrl, createLog('silent'));
+  for (const text of ['no JSON', '{"coupons":7}']) await redis.publish(liveChannel(0), text);
+  await closeRedis();
+  await put('after', 2);
+  await stream.waitFor((data) => couponIn(data, 'after') !== undefined);
+  stream.stop();
 });
 
 test('a new coupon is told to who listens', async () => {

@@ -38,9 +38,11 @@ export async function openExchange(deps: {
   const channel = liveChannel(redis.options.db ?? 0);
   const subscriber = connectRedis(deps.redisUrl, log);
   subscriber.redis.on('message', (_channel, text) => {
-    const message = messageSchema.safeParse(JSON.parse(text));
-    if (message.success) hear(message.data);
-    else log.warn({ err: message.error }, 'a live message can not be read: does another version of the server run?');
+    try {
+      hear(messageSchema.parse(JSON.parse(text)));
+    } catch (err) {
+      log.warn({ err }, 'a live message can not be read: does another version of the server run?');
+    }
   });
   // ioredis subscribes again by itself.
   subscriber.redis.on('ready', missed);
