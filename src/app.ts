@@ -1,10 +1,12 @@
 import Koa, { type Middleware } from 'koa';
+import { readConsoleFiles } from './consoleFiles.ts';
 import { answerErrors, malformedPath } from './errors.ts';
 import { hotGrab } from './hotGrab.ts';
 import { observeRequests } from './observeRequests.ts';
 import { createRoutes, type RouteDeps } from './routes.ts';
+import { serveStaticFiles } from './staticFiles.ts';
 
-/** The HTTP front: who looks on, one boundary for errors, then the routes. Opens nothing and listens nowhere. */
+/** The HTTP front: who looks on, one boundary for errors, then the console's files and the routes. Opens nothing and listens nowhere. */
 export function createApp(deps: RouteDeps): Koa {
   const app = new Koa();
   const routes = createRoutes(deps);
@@ -12,6 +14,7 @@ export function createApp(deps: RouteDeps): Koa {
   app.use(observeRequests(deps));
   app.use(answerErrors);
   app.use(hotGrab(deps));
+  app.use(serveStaticFiles(readConsoleFiles()));
   app.use(refuseMalformedPath);
   app.use(routes.routes());
   app.use(routes.allowedMethods());

@@ -57,6 +57,7 @@ export const environmentSchema = z.object({
     .enum(['0', '1'], 'expected 0 or 1')
     .default('0')
     .transform((flag) => flag === '1'),
+  ALLOW_REHEARSAL: z.enum(['0', '1'], 'expected 0 or 1').optional(),
   ARGON2_MEMORY_KIB: wholeNumber(8, 1_048_576, 19_456),
   ARGON2_PASSES: wholeNumber(1, 100, 2),
 });
@@ -79,6 +80,8 @@ export interface Config {
   outboxLimit: number;
   /** Start on a Redis that may lose or evict what it has acknowledged. */
   allowUnsafeRedis: boolean;
+  /** Sellers may send a simulated crowd at their coupons. Where it isn't said, only with two private servers. */
+  allowRehearsal: boolean;
   argon2: { memoryCost: number; timeCost: number };
 }
 
@@ -124,6 +127,10 @@ export function readConfig(environment: NodeJS.ProcessEnv, { needsSecret = true 
           },
     outboxLimit: env.OUTBOX_LIMIT,
     allowUnsafeRedis: env.ALLOW_UNSAFE_REDIS,
+    allowRehearsal:
+      env.ALLOW_REHEARSAL === undefined
+        ? env.REDIS_URL === undefined && env.MYSQL_URL === undefined
+        : env.ALLOW_REHEARSAL === '1',
     argon2: { memoryCost: env.ARGON2_MEMORY_KIB, timeCost: env.ARGON2_PASSES },
   };
 }

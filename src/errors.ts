@@ -39,6 +39,9 @@ export const refusals = {
   'key-of-another-coupon': new Problem(422, 'The Idempotency-Key belongs to a grab of another coupon.'),
   'other-customer': new Problem(401, 'Cannot check other customer.', { data: [] }),
   'no-such-user': new Problem(400, 'Record not found.'),
+  'not-a-sellers-rehearsal': new Problem(401, 'Only sellers can rehearse.'),
+  'no-such-coupon': new Problem(400, 'No such coupon.'),
+  'rehearsal-runs': new Problem(409, 'A rehearsal is running already.'),
 } as const;
 
 export const RETRY_AFTER_SECONDS = 1;

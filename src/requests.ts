@@ -85,6 +85,23 @@ export const listCouponsQuery = z.object({
 });
 
 export const idempotencyKey = z.string().apply(atMost(IDEMPOTENCY_KEY_MAX, 'Idempotency-Key too long.'));
+/** Whose coupons to watch. */
+export const liveQuery = z.object({
+  seller: z.string('Field seller should be a string.').min(1, 'Empty field of seller.'),
+});
+
+export const MAX_REHEARSAL_CUSTOMERS = 10_000;
+const customersWrong = `Customers field wrong format: a whole number from 1 to ${MAX_REHEARSAL_CUSTOMERS}.`;
+const secondsWrong = 'Seconds field wrong format: a whole number from 0 to 60.';
+
+export const rehearsalBody = z.object({
+  coupon: text('coupon').pipe(z.string().min(1, 'Empty field of coupon.')),
+  customers: wholeNumber(1, customersWrong).refine((count) => count <= MAX_REHEARSAL_CUSTOMERS, customersWrong),
+  /** Over which the crowd arrives. */
+  seconds: wholeNumber(0, secondsWrong)
+    .refine((seconds) => seconds <= 60, secondsWrong)
+    .default(8),
+});
 
 /**
  * The header Idempotency-Key: any string of up to 64 characters; empty when there is none. Node hands headers over byte by byte;

@@ -10,6 +10,7 @@ import type { GrabLine } from './commands/grabLine.ts';
 import { logIn } from './commands/logIn.ts';
 import { logOut } from './commands/logOut.ts';
 import { registerUser } from './commands/registerUser.ts';
+import { addConsoleRoutes } from './consoleRoutes.ts';
 import { refusals, respondWith, unavailable } from './errors.ts';
 import type { Metrics } from './infra/metrics.ts';
 import type { Mysql } from './infra/mysql.ts';
@@ -19,7 +20,9 @@ import type { CouponTerms } from './queries/couponTerms.ts';
 import type { Tracing } from './infra/tracing.ts';
 import { spanOf } from './observeRequests.ts';
 import { createDocs } from './openapi/serve.ts';
+import type { Live } from './live/live.ts';
 import { listCoupons } from './queries/listCoupons.ts';
+import type { Rehearsals } from './rehearsal/rehearsals.ts';
 import {
   createCouponBody,
   listCouponsQuery,
@@ -40,6 +43,8 @@ export interface RouteDeps extends DecisionDeps {
   revocations: Revocations;
   metrics: Metrics;
   tracing: Tracing;
+  live: Live;
+  rehearsals: Rehearsals;
 }
 
 export const GRAB_ROUTE = '/api/users/:seller/coupons/:name';
@@ -94,6 +99,8 @@ export function createRoutes(deps: RouteDeps): Router {
     else respondWith(ctx, { status: 200, body: { errMsg: '', data: list } });
   });
 
+  addConsoleRoutes(router, deps);
+
   router.get('/healthz', (ctx) => respondWith(ctx, { status: 200, body: { errMsg: '' } }));
 
   router.get('/metrics', async (ctx) => {
@@ -126,13 +133,18 @@ export async function takeGrab(deps: RouteDeps, ctx: Context, coupon: CouponName
   const idempotencyKey = readIdempotencyKey(ctx);
   const by = requireClaims(ctx);
   deps.tracing.follow(spanOf(ctx), by.sub, coupon);
+  const since = performance.now();
+  const count = (outcome: string) => {
+    deps.metrics.countGrab(outcome);
+    deps.live.countGrab(coupon, outcome, performance.now() - since);
+  };
   try {
     const outcome = await grabCoupon(deps, by, { ...coupon, idempotencyKey });
     ctx.state.outcome = outcome;
-    deps.metrics.countGrab(outcome);
+    count(outcome);
     return outcome;
   } catch (error) {
-    deps.metrics.countGrab('unknown');
+    count('unknown');
     throw error;
   }
 }

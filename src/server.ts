@@ -23,6 +23,8 @@ export const openServer = (config: ServerConfig, log: Log) =>
     });
     const { server, close: closeHttp } = await listen(createServer(createApp(system).callback()), config);
     remember(closeHttp);
+    // A stream would be waited for like any answer.
+    remember(system.live.endStreams);
     const { address, family, port } = server.address() as AddressInfo;
     return { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}` };
   });

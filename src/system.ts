@@ -20,12 +20,14 @@ import { loadScripts } from './infra/scripts.ts';
 import { countMysqlErrors, countRedisErrors } from './infra/storeErrors.ts';
 import { registerStoreMetrics } from './infra/storeMetrics.ts';
 import { openTracing } from './infra/tracing.ts';
+import { openLive } from './live/live.ts';
 import { openFence } from './projections/fence.ts';
 import { startMysqlProjection } from './projections/mysqlProjection.ts';
 import { ensureReconciled } from './projections/reconcile.ts';
 import { projectToViews } from './projections/redisViews.ts';
 import { startRelay } from './projections/relay.ts';
 import { createCouponTerms } from './queries/couponTerms.ts';
+import { openRehearsals } from './rehearsal/rehearsals.ts';
 import type { RouteDeps } from './routes.ts';
 
 /**
@@ -73,6 +75,11 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     const { outboxLimit, close: closeOutboxLimit } = openOutboxLimit({ redis, entries: config.outboxLimit, log });
     remember(closeOutboxLimit);
 
+    const { live, close: closeLive } = await openLive({ ...config, redis, bus, gate, log });
+    remember(closeLive);
+    const { rehearsals, close: closeRehearsals } = openRehearsals({ ...config, redis, live, log });
+    remember(closeRehearsals);
+
     const passwords = await createPasswords(config.argon2);
     const auth = createAuth(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked);
     registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety });
@@ -89,6 +96,8 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       revocations,
       metrics,
       tracing,
+      live,
+      rehearsals,
     };
     return { system };
   });

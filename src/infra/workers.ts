@@ -13,13 +13,18 @@ type Report = { url: string } | { failed: string };
 /** Runs WORKERS server processes on one port. One that dies is replaced. */
 export async function openWorkers(config: ServerConfig, log: Log): Promise<{ url: string; close: Closer }> {
   cluster.setupPrimary({ exec: fileURLToPath(new URL('../../bin/run.mjs', import.meta.url)), args: ['src/main.ts'] });
-  const stores = { REDIS_URL: config.redisUrl, MYSQL_URL: config.mysqlUrl, JWT_SECRET: config.jwtSecret };
+  const settings = {
+    REDIS_URL: config.redisUrl,
+    MYSQL_URL: config.mysqlUrl,
+    JWT_SECRET: config.jwtSecret,
+    ALLOW_REHEARSAL: config.allowRehearsal ? '1' : '0',
+  };
   const workers = new Set<Worker>();
   const metrics = createMetricsOfWorkers();
   let closing = false;
 
   const open = async (): Promise<string> => {
-    const worker = cluster.fork(stores);
+    const worker = cluster.fork(settings);
     workers.add(worker);
     worker.once('exit', async (code, signal) => {
       workers.delete(worker);
