@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { interruptible, stopSignal } from '../src/cli.ts';
+import { unwatched } from '../src/infra/batchWatch.ts';
 import { createBus } from '../src/infra/bus.ts';
 import { type Delivery, outboxDepth } from '../src/infra/outbox.ts';
+import { startProgress } from '../src/infra/progress.ts';
 import { startMysqlProjection } from '../src/projections/mysqlProjection.ts';
 import { runOn } from '../src/projections/readLog.ts';
 import { cpuOf } from './cpu.ts';
@@ -101,7 +103,7 @@ async function measureAll(
 /** The projection on a bus of its own. */
 function openProjection({ mysql, redis, log }: Stores) {
   const bus = createBus();
-  const { projection, close } = startMysqlProjection({ bus, mysql, redis, log });
+  const { projection, close } = startMysqlProjection({ bus, mysql, redis, watch: unwatched, log });
   return {
     close,
     /** Resolves when MySQL has them. */

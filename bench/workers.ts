@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { interruptible, stopSignal } from '../src/cli.ts';
-import { startProgress } from '../src/infra/progress.ts';
 import { openAll } from '../src/infra/closers.ts';
+import { startProgress } from '../src/infra/progress.ts';
 import { medianOf } from './median.ts';
 import { MANY, winPlan } from './rows.ts';
 import { openStage, type Stage } from './stage.ts';

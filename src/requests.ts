@@ -95,7 +95,7 @@ const customersWrong = `Customers field wrong format: a whole number from 1 to $
 const secondsWrong = 'Seconds field wrong format: a whole number from 0 to 60.';
 
 export const rehearsalBody = z.object({
-  coupon: text('coupon').pipe(z.string().min(1, 'Empty field of coupon.')),
+  coupon: text('coupon', 'Empty field of coupon.').min(1, 'Empty field of coupon.'),
   customers: wholeNumber(1, customersWrong).refine((count) => count <= MAX_REHEARSAL_CUSTOMERS, customersWrong),
   /** Over which the crowd arrives. */
   seconds: wholeNumber(0, secondsWrong)

@@ -16,11 +16,11 @@ import type { Metrics } from './infra/metrics.ts';
 import type { Mysql } from './infra/mysql.ts';
 import type { Passwords } from './infra/passwords.ts';
 import type { Revocations } from './infra/revocations.ts';
-import type { CouponTerms } from './queries/couponTerms.ts';
 import type { Tracing } from './infra/tracing.ts';
+import type { Live } from './live/live.ts';
 import { spanOf } from './observeRequests.ts';
 import { createDocs } from './openapi/serve.ts';
-import type { Live } from './live/live.ts';
+import type { CouponTerms } from './queries/couponTerms.ts';
 import { listCoupons } from './queries/listCoupons.ts';
 import type { Rehearsals } from './rehearsal/rehearsals.ts';
 import {
