@@ -1,5 +1,5 @@
 import Koa, { type Middleware } from 'koa';
-import { readConsoleFiles } from './consoleFiles.ts';
+import { consoleFiles } from './consoleFiles.ts';
 import { answerErrors, malformedPath } from './errors.ts';
 import { hotGrab } from './hotGrab.ts';
 import { observeRequests } from './observeRequests.ts';
@@ -14,7 +14,7 @@ export function createApp(deps: RouteDeps): Koa {
   app.use(observeRequests(deps));
   app.use(answerErrors);
   app.use(hotGrab(deps));
-  app.use(serveStaticFiles(readConsoleFiles()));
+  app.use(serveStaticFiles(consoleFiles()));
   app.use(refuseMalformedPath);
   app.use(routes.routes());
   app.use(routes.allowedMethods());

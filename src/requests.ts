@@ -32,8 +32,8 @@ const text = (field: string, ifEmpty: string) =>
   z.string({ error: ({ input }) => (input == null ? ifEmpty : `Field ${field} should be a string.`) });
 
 /** A whole number, as a JSON number or as plain decimal digits. */
-const wholeNumber = (min: number, errMsg: string) => {
-  const number = z.int(errMsg).min(min, errMsg);
+const wholeNumber = (min: number, errMsg: string, max = Number.MAX_SAFE_INTEGER) => {
+  const number = z.int(errMsg).min(min, errMsg).max(max, errMsg);
   return z.union([number, z.string().regex(/^\d+$/).transform(Number).pipe(number)], errMsg);
 };
 
@@ -85,22 +85,22 @@ export const listCouponsQuery = z.object({
 });
 
 export const idempotencyKey = z.string().apply(atMost(IDEMPOTENCY_KEY_MAX, 'Idempotency-Key too long.'));
-/** Whose coupons to watch. */
+
 export const liveQuery = z.object({
-  seller: z.string('Field seller should be a string.').min(1, 'Empty field of seller.'),
+  seller: z
+    .string('Field seller should be a string.')
+    .min(1, 'Empty field of seller.')
+    .meta({ description: 'Whose coupons to watch.' }),
 });
 
-export const MAX_REHEARSAL_CUSTOMERS = 10_000;
-const customersWrong = `Customers field wrong format: a whole number from 1 to ${MAX_REHEARSAL_CUSTOMERS}.`;
-const secondsWrong = 'Seconds field wrong format: a whole number from 0 to 60.';
-
 export const rehearsalBody = z.object({
-  coupon: text('coupon', 'Empty field of coupon.').min(1, 'Empty field of coupon.'),
-  customers: wholeNumber(1, customersWrong).refine((count) => count <= MAX_REHEARSAL_CUSTOMERS, customersWrong),
-  /** Over which the crowd arrives. */
-  seconds: wholeNumber(0, secondsWrong)
-    .refine((seconds) => seconds <= 60, secondsWrong)
-    .default(8),
+  coupon: text('coupon', 'Empty field of coupon.')
+    .min(1, 'Empty field of coupon.')
+    .meta({ description: "One of the seller's own." }),
+  customers: wholeNumber(1, 'Customers field wrong format: a whole number from 1 to 10000.', 10_000),
+  seconds: wholeNumber(0, 'Seconds field wrong format: a whole number from 0 to 60.', 60)
+    .default(8)
+    .meta({ description: 'Over which the crowd arrives.' }),
 });
 
 /**

@@ -19,7 +19,7 @@ import type { Revocations } from './infra/revocations.ts';
 import type { Tracing } from './infra/tracing.ts';
 import type { Live } from './live/live.ts';
 import { spanOf } from './observeRequests.ts';
-import { createDocs } from './openapi/serve.ts';
+import { docsFiles } from './openapi/docsFiles.ts';
 import type { CouponTerms } from './queries/couponTerms.ts';
 import { listCoupons } from './queries/listCoupons.ts';
 import type { Rehearsals } from './rehearsal/rehearsals.ts';
@@ -32,6 +32,7 @@ import {
   readOptionalBody,
   registerUserBody,
 } from './requests.ts';
+import { serveStaticFiles } from './staticFiles.ts';
 
 export interface RouteDeps extends DecisionDeps {
   grabLine: GrabLine;
@@ -120,10 +121,8 @@ export function createRoutes(deps: RouteDeps): Router {
     respondWith(ctx, { status: 200, body: { errMsg: '' } });
   });
 
-  const docs = createDocs();
-  router.get('/openapi.json', docs.document);
-  router.get('/docs', docs.viewer);
-  router.get('/docs/:file', docs.viewer);
+  const docs = serveStaticFiles(docsFiles);
+  for (const path of ['/openapi.json', '/docs', '/docs/:file']) router.get(path, docs);
 
   return router;
 }

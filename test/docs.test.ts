@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { viewerFiles, viewerPage } from '../src/openapi/viewer.ts';
+import { viewerFiles, viewerPage } from '../src/openapi/docsFiles.ts';
 import { openTestServer } from './support/server.ts';
 
 const { url, close } = await openTestServer();
@@ -16,7 +16,7 @@ test('it is there with and without a trailing slash', async () => {
 });
 
 test('all that it names comes from this server, and its policy allows nothing else', async () => {
-  const html = readFileSync(viewerPage.path, 'utf8');
+  const html = readFileSync(viewerPage, 'utf8');
   const named = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, name = '']) => name);
   assert.equal(named.sort(), [...Object.keys(viewerFiles).map((file) => `/docs/${file}`), '/openapi.json'].sort());
   for (const name of named) assert.is((await fetch(`${url}${name}`)).status, 200, name);
@@ -29,7 +29,7 @@ test('all that it names comes from this server, and its policy allows nothing el
 for (const file of [
   'package.json',
   '..%2f..%2fpackage.json',
-  '%2e%2e%2fserve.ts',
+  '%2e%2e%2fdocument.ts',
   'viewer.ts',
   'constructor',
   'a%00b',

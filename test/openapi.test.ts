@@ -10,7 +10,8 @@ import { openTestSystem } from './support/system.ts';
 // The document is held against the routes, and against what a real server answers: each status of each operation is provoked.
 
 const { system, close } = await openTestSystem();
-const server = createServer(createApp(system).callback());
+const rehearsals = { ...system.rehearsals, allowed: true };
+const server = createServer(createApp({ ...system, rehearsals }).callback());
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
@@ -79,6 +80,27 @@ test('coupons are answered as it says', async () => {
   await send('listCoupons', 401, { path: { username: 'bob' }, token: ann });
 });
 
+test('what the console asks for is answered as it says', async () => {
+  const { headers } = await send('logIn', 200, { body: exampleOf('logIn') });
+  const ann = headers.get('authorization') ?? '';
+  const cid = await enter('cid', 'customer');
+  await send('watchSales', 200, { query: '?seller=ann', token: cid });
+  await send('watchSales', 400, { token: cid });
+  await send('watchSales', 400, { query: '?seller=cid', token: cid });
+  await send('watchSales', 401, { query: '?seller=ann' });
+
+  const crowd = { ...exampleOf('rehearse'), customers: 5, seconds: 1 };
+  await send('rehearse', 202, { token: ann, body: crowd });
+  await send('rehearse', 409, { token: ann, body: crowd });
+  await send('rehearse', 400, { token: ann, body: { ...crowd, coupon: 'none' } });
+  await send('rehearse', 400, { token: ann, body: { ...crowd, customers: 0 } });
+  await send('rehearse', 401, { token: cid, body: crowd });
+  await send('rehearse', 413, { token: ann, ...tooLarge });
+  rehearsals.allowed = false;
+  await send('rehearse', 404, { token: ann, body: crowd });
+  rehearsals.allowed = true;
+});
+
 test('operators and developers are answered as it says', async () => {
   await send('health', 200);
   await send('ready', 200);
@@ -108,6 +130,8 @@ test('a 503 is answered as it says', async () => {
   });
   await send('grabCoupon', 503, { path: coupon, token: bob });
   await send('listCoupons', 503, { path: { username: 'ann' }, token: bob });
+  await send('watchSales', 503, { query: '?seller=ann', token: bob });
+  await send('rehearse', 503, { token: ann, body: exampleOf('rehearse') });
   await send('ready', 503);
   system.gate.clear('a test');
   await system.mysql.destroy();

@@ -8,14 +8,15 @@ const count = z.int().min(0);
 export const liveCouponSchema = z.object({
   name: z.string(),
   amount: count,
-  /** Face value. */
-  stock: count,
-  /** As it is in Redis, whoever took the others and when. */
-  left: count,
-  /** Tries at it since `countedSince`, by what they were answered; `unknown` is a 503. */
-  tries: z.object({ grabbed: count, soldOut: count, alreadyGrabbed: count, unknown: count }),
-  /** Of the last seconds in which somebody tried, in milliseconds inside the server; null before anybody has. */
-  latency: z.object({ p50: z.number(), p99: z.number() }).nullable(),
+  stock: count.meta({ description: 'Face value.' }),
+  left: count.meta({ description: 'As it is in Redis, whoever took the others and when.' }),
+  tries: z
+    .object({ grabbed: count, soldOut: count, alreadyGrabbed: count, unknown: count })
+    .meta({ description: 'Tries at it since `countedSince`, by what they were answered; `unknown` is a 503.' }),
+  latency: z.object({ p50: z.number(), p99: z.number() }).nullable().meta({
+    description:
+      'Of the last seconds in which somebody tried, in milliseconds inside the server; null before anybody has.',
+  }),
 });
 export type LiveCoupon = z.infer<typeof liveCouponSchema>;
 
@@ -26,20 +27,19 @@ export const rehearsalProgressSchema = z.object({
   customers: count,
   grabbed: count,
   refused: count,
-  /** Answered with anything else, or not at all. */
-  unknown: count,
+  unknown: count.meta({ description: 'Answered with anything else, or not at all.' }),
 });
 export type RehearsalProgress = z.infer<typeof rehearsalProgressSchema>;
 
 const common = {
-  /** Milliseconds since 1970 on the clock of the server. For a rate, not for a decision. */
-  at: z.number(),
-  /** Outbox entries that MySQL does not have yet; the age of the oldest is how far the projection lags. */
-  outbox: z.object({ entries: count, oldestMs: z.number() }),
-  /** Everything decided so far is in MySQL. */
-  durable: z.boolean(),
-  /** Why grabs are answered 503 now; null while they are taken. */
-  shut: z.string().nullable(),
+  at: z
+    .number()
+    .meta({ description: 'Milliseconds since 1970 on the clock of the server. For a rate, not for a decision.' }),
+  outbox: z.object({ entries: count, oldestMs: z.number() }).meta({
+    description: 'Outbox entries that MySQL does not have yet; the age of the oldest is how far the projection lags.',
+  }),
+  durable: z.boolean().meta({ description: 'Everything decided so far is in MySQL.' }),
+  shut: z.string().nullable().meta({ description: 'Why grabs are answered 503 now; null while they are taken.' }),
   rehearsal: rehearsalProgressSchema.nullable(),
 };
 
@@ -51,8 +51,7 @@ export type LiveFigures = z.infer<typeof liveFiguresSchema>;
 export const liveSnapshotSchema = liveFiguresSchema.extend({
   seller: z.string(),
   countedSince: z.number(),
-  /** Whether the seller may start a rehearsal. */
-  mayRehearse: z.boolean(),
+  mayRehearse: z.boolean().meta({ description: 'Whether the seller may start a rehearsal.' }),
 });
 export type LiveSnapshot = z.infer<typeof liveSnapshotSchema>;
 

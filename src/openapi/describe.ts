@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { type Problem, problemOf, RETRY_AFTER_SECONDS } from '../errors.ts';
-import { createCouponBody, credentials, registerUserBody } from '../requests.ts';
+import { liveFiguresSchema, liveSnapshotSchema } from '../live/figures.ts';
+import { createCouponBody, credentials, registerUserBody, rehearsalBody } from '../requests.ts';
 import {
   couponsReply,
   customerCoupon,
@@ -20,12 +21,15 @@ const named = {
   NewUser: registerUserBody,
   Credentials: credentials,
   NewCoupon: createCouponBody,
+  NewRehearsal: rehearsalBody,
   Done: doneReply,
   LoggedIn: loggedInReply,
   LoggedOut: loggedOutReply,
   CustomerCoupon: customerCoupon,
   SellerCoupon: sellerCoupon,
   Coupons: couponsReply,
+  LiveSnapshot: liveSnapshotSchema,
+  LiveFigures: liveFiguresSchema,
   Problem: problemReply,
 } as const;
 
@@ -83,6 +87,36 @@ export const reply = <Of extends Name>(description: string, name: Of, example: E
   content: { 'application/json': { schema: { $ref: refTo(name) }, example } },
 });
 
+/**
+ * A stream of server-sent events, by their names. OpenAPI 3.1 knows no more of it than that it is text; what is in the text
+ * stands in the words of 3.2.
+ */
+export const eventStream = (description: string, events: Record<string, Name>, example: string) => ({
+  description,
+  content: {
+    'text/event-stream': {
+      schema: {
+        type: 'string',
+        contentMediaType: 'text/event-stream',
+        contentSchema: {
+          type: 'array',
+          items: {
+            oneOf: Object.entries(events).map(([event, name]) => ({
+              type: 'object',
+              required: ['event', 'data'],
+              properties: {
+                event: { const: event },
+                data: { type: 'string', contentMediaType: 'application/json', contentSchema: { $ref: refTo(name) } },
+              },
+            })),
+          },
+        },
+      },
+      example,
+    },
+  },
+});
+
 /** What the schema refuses each of these inputs with. */
 export const refusedBy = (schema: z.ZodType, ...inputs: unknown[]): Problem[] =>
   inputs.map((input) => problemOf(schema.safeParse(input).error));
@@ -90,6 +124,7 @@ export const refusedBy = (schema: z.ZodType, ...inputs: unknown[]): Problem[] =>
 const meanings: Record<number, string> = {
   400: 'The request is wrong, and `errMsg` says how.',
   401: 'Not allowed to whoever sent it.',
+  409: 'Not now: something of its kind is under way.',
   413: 'The body is over 16 KiB.',
   422: 'It does not go with an earlier request.',
   503: 'The system cannot say right now, or the outcome is unknown. Never a refusal: ask again.',

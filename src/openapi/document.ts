@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { apiPaths } from './apiPaths.ts';
+import { consolePaths } from './consolePaths.ts';
 import { namedSchemas } from './describe.ts';
 import { operatorPaths } from './operatorPaths.ts';
 
@@ -28,11 +29,12 @@ export function createDocument() {
     tags: [
       { name: 'users', description: 'Users and sessions.' },
       { name: 'coupons', description: 'Coupons are put up, grabbed and listed.' },
+      { name: 'console', description: 'What the console at `/` asks for beside that.' },
       { name: 'operation', description: 'For whoever runs it.' },
       { name: 'documentation', description: 'For whoever writes a client.' },
     ],
     security: [{ bearer: [] }, { bare: [] }],
-    paths: { ...apiPaths(), ...operatorPaths() },
+    paths: { ...apiPaths(), ...consolePaths(), ...operatorPaths() },
     components: {
       schemas: namedSchemas(),
       securitySchemes: {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { plainProblem, problemOf, unavailable } from '../errors.ts';
+import { typeOf } from '../staticFiles.ts';
 import { header, type Paths, plainSchema, problems, reply } from './describe.ts';
-import { viewerFiles } from './viewer.ts';
+import { viewerFiles } from './docsFiles.ts';
 
 // What operators and the developers of clients use.
 
@@ -40,7 +41,7 @@ export const operatorPaths = (): Paths => ({
     get: {
       operationId: 'metrics',
       tags: ['operation'],
-      summary: 'Metrics for Prometheus, of the process that answers',
+      summary: 'Metrics for Prometheus, of all server processes whichever answers',
       security: [],
       responses: {
         200: { description: 'Prometheus text.', content: { 'text/plain': { schema: plainSchema(z.string()) } } },
@@ -76,7 +77,7 @@ export const operatorPaths = (): Paths => ({
       security: [],
       parameters: [{ name: 'file', in: 'path', required: true, schema: plainSchema(z.enum(Object.keys(viewerFiles))) }],
       responses: {
-        200: file('The file.', [...new Set(Object.values(viewerFiles).map(({ type }) => type))], z.string()),
+        200: file('The file.', [...new Set(Object.values(viewerFiles).map(typeOf))], z.string()),
         304: notModified,
         ...problems(plainProblem(404)),
       },

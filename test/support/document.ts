@@ -34,6 +34,22 @@ function mustFit(value: unknown, ...place: (string | number)[]): void {
   assert.ok(fits(value), `${place.join(' ')}: ${ajv.errorsText(fits.errors)}, got ${JSON.stringify(value)}`);
 }
 
+/** What a stream begins with. It would go on as long as somebody listens. */
+async function firstEvent(response: Response): Promise<string> {
+  let text = '';
+  for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    text += chunk;
+    if (text.includes('\n\n')) break;
+  }
+  return text;
+}
+
+function mustBeEvent(text: string): void {
+  const [, event, data = ''] = /^event: (\w+)\ndata: (.*)\n\n/.exec(text) ?? [];
+  assert.is(event, 'snapshot');
+  mustFit(JSON.parse(data), 'components', 'schemas', 'LiveSnapshot');
+}
+
 interface Sent {
   path?: Record<string, string>;
   query?: string;
@@ -56,7 +72,8 @@ export function holdAnswers(url: string) {
       headers: { ...json, ...(token === undefined ? {} : { authorization: token }), ...headers },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
-    const text = await response.text();
+    const [type = ''] = response.headers.get('content-type')?.split(';') ?? [];
+    const text = type === 'text/event-stream' ? await firstEvent(response) : await response.text();
     assert.is(response.status, status, `${id}: ${text.slice(0, 200)}`);
     const described = operation.responses[status] as {
       headers?: Record<string, { schema: { type: string } }>;
@@ -69,12 +86,12 @@ export function holdAnswers(url: string) {
       assert.ok(value, `${id} ${status}: no ${name}`);
       mustFit(schema.type === 'integer' ? Number(value) : value, ...place, 'headers', name, 'schema');
     }
-    const [type = ''] = response.headers.get('content-type')?.split(';') ?? [];
     if (described.content === undefined) assert.is(text, '');
     else {
       const value = type === 'application/json' ? JSON.parse(text) : text;
       mustFit(value, ...place, 'content', type, 'schema');
     }
+    if (type === 'text/event-stream') mustBeEvent(text);
     answered.add(`${id} ${status}`);
     return response;
   }
