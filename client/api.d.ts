@@ -105,6 +105,46 @@ export interface paths {
         patch: operations["grabCoupon"];
         trace?: never;
     };
+    "/api/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow a seller's coupons as they sell
+         * @description Server-sent events, five a second at most, of all server processes: a `snapshot` first and whenever something may have been missed, else `figures`, whose coupons are those of which something has changed. Ends with the token.
+         */
+        get: operations["watchSales"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rehearsals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a crowd of simulated customers at a coupon
+         * @description Each tries once. The pieces that they take are gone and their events are real. How it goes is in the live figures. Only where the settings allow it.
+         */
+        post: operations["rehearse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -146,7 +186,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Metrics for Prometheus, of the process that answers */
+        /** Metrics for Prometheus, of all server processes whichever answers */
         get: operations["metrics"];
         put?: never;
         post?: never;
@@ -229,6 +269,13 @@ export interface components {
             /** @description Face value. */
             stock: number | string;
         };
+        NewRehearsal: {
+            /** @description One of the seller's own. */
+            coupon: string;
+            customers: number | string;
+            /** @description Over which the crowd arrives. */
+            seconds?: number | string;
+        };
         Done: {
             /** @constant */
             errMsg: "";
@@ -263,6 +310,70 @@ export interface components {
             /** @constant */
             errMsg: "";
             data: components["schemas"]["SellerCoupon"][] | components["schemas"]["CustomerCoupon"][];
+        };
+        LiveCoupon: {
+            name: string;
+            amount: number;
+            /** @description Face value. */
+            stock: number;
+            /** @description As it is in Redis, whoever took the others and when. */
+            left: number;
+            /** @description Tries at it since `countedSince`, by what they were answered; `unknown` is a 503. */
+            tries: {
+                grabbed: number;
+                soldOut: number;
+                alreadyGrabbed: number;
+                unknown: number;
+            };
+            /** @description Of the last seconds in which somebody tried, in milliseconds inside the server; null before anybody has. */
+            latency: {
+                p50: number;
+                p99: number;
+            } | null;
+        };
+        RehearsalProgress: {
+            seller: string;
+            coupon: string;
+            running: boolean;
+            customers: number;
+            grabbed: number;
+            refused: number;
+            /** @description Answered with anything else, or not at all. */
+            unknown: number;
+        };
+        LiveSnapshot: {
+            /** @description Milliseconds since 1970 on the clock of the server. For a rate, not for a decision. */
+            at: number;
+            /** @description Outbox entries that MySQL does not have yet; the age of the oldest is how far the projection lags. */
+            outbox: {
+                entries: number;
+                oldestMs: number;
+            };
+            /** @description Everything decided so far is in MySQL. */
+            durable: boolean;
+            /** @description Why grabs are answered 503 now; null while they are taken. */
+            shut: string | null;
+            rehearsal: components["schemas"]["RehearsalProgress"] | null;
+            coupons: components["schemas"]["LiveCoupon"][];
+            seller: string;
+            countedSince: number;
+            /** @description Whether the seller may start a rehearsal. */
+            mayRehearse: boolean;
+        };
+        LiveFigures: {
+            /** @description Milliseconds since 1970 on the clock of the server. For a rate, not for a decision. */
+            at: number;
+            /** @description Outbox entries that MySQL does not have yet; the age of the oldest is how far the projection lags. */
+            outbox: {
+                entries: number;
+                oldestMs: number;
+            };
+            /** @description Everything decided so far is in MySQL. */
+            durable: boolean;
+            /** @description Why grabs are answered 503 now; null while they are taken. */
+            shut: string | null;
+            rehearsal: components["schemas"]["RehearsalProgress"] | null;
+            coupons: components["schemas"]["LiveCoupon"][];
         };
         Problem: {
             errMsg: string;
@@ -714,6 +825,157 @@ export interface operations {
             };
             /** @description It does not go with an earlier request. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot say right now, or the outcome is unknown. Never a refusal: ask again. */
+            503: {
+                headers: {
+                    /** @description Seconds until it is worth asking again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watchSales: {
+        parameters: {
+            query: {
+                /** @example ann */
+                seller: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example event: snapshot
+                     *     data: {"at":1795521600000,"outbox":{"entries":1,"oldestMs":12},"durable":false,"shut":null,"rehearsal":null,"coupons":[{"name":"spring","amount":20,"stock":5,"left":12,"tries":{"grabbed":8,"soldOut":0,"alreadyGrabbed":3,"unknown":0},"latency":{"p50":1.2,"p99":4.6}}],"seller":"ann","countedSince":1795521500000,"mayRehearse":true}
+                     *
+                     *     event: figures
+                     *     data: {"at":1795521600000,"outbox":{"entries":0,"oldestMs":0},"durable":true,"shut":null,"rehearsal":null,"coupons":[]}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The request is wrong, and `errMsg` says how. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed to whoever sent it. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot say right now, or the outcome is unknown. Never a refusal: ask again. */
+            503: {
+                headers: {
+                    /** @description Seconds until it is worth asking again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rehearse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "coupon": "spring",
+                 *       "customers": 2000,
+                 *       "seconds": 8
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewRehearsal"];
+            };
+        };
+        responses: {
+            /** @description The crowd is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request is wrong, and `errMsg` says how. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed to whoever sent it. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something of its kind is under way. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is over 16 KiB. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -82,7 +82,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
 
     const passwords = await createPasswords(config.argon2);
     const auth = createAuth(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked);
-    registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety });
+    registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, live });
     const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch, log };
     const grabLine = createGrabLine(decision);
     const couponTerms = createCouponTerms({ redis, gate });

@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createLog } from '../src/infra/log.ts';
 import { connectMysql } from '../src/infra/mysql.ts';
 import { openRedis } from '../src/infra/redis.ts';
+import { listen } from './support/live.ts';
 import { readMetrics } from './support/metrics.ts';
 import { openTestServer } from './support/server.ts';
 import { settled } from './support/system.ts';
@@ -63,6 +65,34 @@ test('no path that somebody makes up becomes a label', async () => {
   const { text, sum } = await readMetrics(url);
   assert.not.match(text, /made-up|%zz/);
   assert.ok(sum(requests, { route: 'none', method: '' }) > 0);
+});
+
+test('files have one label each for a page and for all that it needs, whichever they are', async () => {
+  for (const path of ['/', '/console/app.js', '/console/layout.css', '/docs', '/docs/', '/docs/viewer.js'])
+    await fetch(`${url}${path}`);
+  for (const path of ['/openapi.json', '/docs/made-up', '/console/made-up']) await fetch(`${url}${path}`);
+  const { sum, text } = await readMetrics(url);
+  const counts = ['/', '/console/:file', '/docs', '/docs/:file', '/openapi.json'].map((route) =>
+    sum(requests, { route, method: 'GET' }),
+  );
+  assert.equal(counts, [1, 2, 2, 2, 1]);
+  assert.not.match(text, /app\.js|viewer\.js|made-up/);
+});
+
+test('a stream that is open is one request, which ended when the stream began', async () => {
+  const labels = { route: '/api/live', method: 'GET', status: '2xx' };
+  const stream = await listen(url, bob, 'ann');
+  await stream.waitFor(() => true);
+  const open = await readMetrics(url);
+  assert.is(open.sum(requests, labels), 1);
+  assert.is(open.sum('seckill_live_listeners'), 1);
+  stream.stop();
+  await stream.ended;
+  while ((await readMetrics(url)).sum('seckill_live_listeners') > 0) await sleep(10);
+  assert.is(
+    (await readMetrics(url)).sum('seckill_http_request_duration_seconds_sum', labels),
+    open.sum('seckill_http_request_duration_seconds_sum', labels),
+  );
 });
 
 test('what MySQL does not have yet is counted and has an age; when it has, both are 0', async () => {

@@ -6,6 +6,7 @@ import { connectMysql } from '../src/infra/mysql.ts';
 import { createRequestLog, type RequestFacts } from '../src/requestLog.ts';
 import { openServer } from '../src/server.ts';
 import { createClient } from './support/http.ts';
+import { listen } from './support/live.ts';
 import { endPrograms, startProgram } from './support/program.ts';
 import { openTestStores } from './support/stores.ts';
 
@@ -170,6 +171,47 @@ test('no token, password or cookie is in the log, wherever a client puts it and 
   assert.not.match(text(), new RegExp(secret));
   assert.not.match(text(), /argon2/);
   for (const part of token.replace('Bearer ', '').split('.').slice(1)) assert.not.ok(text().includes(part));
+});
+
+test('a stream of live figures has its line when it begins, and none when it ends', async () => {
+  const stores = await openTestStores();
+  const { log, requests } = keptLog('debug');
+  const { url, close } = await openServer(stores.config, log);
+  const client = createClient(url);
+  await client.register('ann', 'seller');
+  const bob = await client.enter('bob', 'customer');
+  const stream = await listen(url, bob, 'ann');
+  await stream.waitFor(() => true);
+  const lines = () => requests().filter(({ route }) => route === '/api/live');
+  const [begun = {}] = lines();
+  const { level, status, outcome, user } = begun;
+  assert.equal({ level, status, outcome, user }, { level: 30, status: 200, outcome: 'ok', user: 'bob' });
+  await close();
+  await stream.ended;
+  assert.is(lines().length, 1);
+  await stores.close();
+});
+
+test('no token is in the log after a rehearsal that somebody watched, nor does its crowd write any', async () => {
+  const stores = await openTestStores();
+  const environment = { ...stores.environment, ALLOW_REHEARSAL: '1', LOG_LEVEL: 'trace' };
+  const server = startProgram('src/main.ts', environment);
+  const url = await server.listening;
+  const client = createClient(url);
+  const ann = await client.enter('ann', 'seller');
+  await client.create(ann, 'ann', { name: 'sea', amount: 3, stock: 5 });
+  const stream = await listen(url, ann, 'ann');
+  const json = { coupon: 'sea', customers: 20, seconds: 0 };
+  assert.is((await client.send('POST', '/api/rehearsals', { token: ann, json })).status, 202);
+  await stream.waitFor(({ rehearsal }) => rehearsal?.running === false);
+  server.kill('SIGTERM');
+  await stream.ended;
+  const { stdout, stderr } = await server.ended;
+  assert.match(stderr, '~rehearsal-');
+  // What every token begins with.
+  assert.not.match(stdout + stderr, /eyJ/);
+  assert.not.match(stdout + stderr, stores.config.jwtSecret);
+  await stores.close();
 });
 
 test('should somebody log a secret by mistake, its value is not written', () => {

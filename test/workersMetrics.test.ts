@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createClient } from './support/http.ts';
+import { listen } from './support/live.ts';
 import { readMetrics } from './support/metrics.ts';
 import { endPrograms, startProgram } from './support/program.ts';
 import { openTestStores } from './support/stores.ts';
@@ -13,7 +14,8 @@ const stores = await openTestStores();
 const server = startProgram('src/main.ts', { ...stores.environment, WORKERS: '2', OUTBOX_LIMIT: String(LIMIT) });
 const url = await server.listening;
 const workers = () =>
-  spawnSync('pgrep', ['-P', String(server.pid)], { encoding: 'utf8' })
+  // Its esbuild is a child as well.
+  spawnSync('pgrep', ['-P', String(server.pid), '-f', 'src/main.ts'], { encoding: 'utf8' })
     .stdout.split('\n')
     .filter(Boolean)
     .map(Number);
@@ -35,6 +37,19 @@ test('whichever worker answers, counters are those of all and what is shared is 
     assert.is(sum('seckill_gate_open'), 1);
     assert.is(sum('seckill_workers'), 2);
     assert.is(sum('seckill_workers_wanted'), 2);
+  }
+});
+
+test('listeners are counted wherever their stream comes from, and no more when it has ended', async () => {
+  const token = await createClient(url).enter('watcher', 'customer');
+  const listeners = async () => (await readMetrics(url)).sum('seckill_live_listeners');
+  const streams = await Promise.all([1, 2, 3, 4].map(() => listen(url, token, 'ann')));
+  assert.is(await listeners(), 4);
+  for (const stream of streams) stream.stop();
+  const limit = Date.now() + 5_000;
+  while ((await listeners()) > 0) {
+    assert.ok(Date.now() < limit, 'still counted');
+    await sleep(20);
   }
 });
 

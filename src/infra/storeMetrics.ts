@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { Gauge, type Registry } from 'prom-client';
+import type { Live } from '../live/live.ts';
 import type { Gate } from './gate.ts';
 import { keys } from './keys.ts';
 import { deadLetterCount, outboxAge, outboxDepth } from './outbox.ts';
@@ -8,14 +9,14 @@ import type { RedisSafety } from './redisSafety.ts';
 
 /**
  * How the system stands, read when somebody asks. What all processes share in Redis each of them reads for itself, so the
- * largest is the newest and none is a part of a sum; of the gate, the worst counts.
+ * largest is the newest and none is a part of a sum; of the gate, the worst counts. Listeners are each process's own.
  */
 export function registerStoreMetrics(
   register: Registry,
-  deps: { redis: Redis; gate: Gate; outboxLimit: OutboxLimit; safety: RedisSafety },
+  deps: { redis: Redis; gate: Gate; outboxLimit: OutboxLimit; safety: RedisSafety; live: Live },
 ): void {
-  const { redis, gate, outboxLimit, safety } = deps;
-  const gauge = (name: string, help: string, aggregator: 'max' | 'min', read: () => number | Promise<number>) =>
+  const { redis, gate, outboxLimit, safety, live } = deps;
+  const gauge = (name: string, help: string, aggregator: 'max' | 'min' | 'sum', read: () => number | Promise<number>) =>
     new Gauge({
       name,
       help,
@@ -45,4 +46,5 @@ export function registerStoreMetrics(
   gauge('seckill_redis_unsafe', '1 when Redis may lose what it acknowledged. Alarm', 'max', () =>
     safety.isUnsafe() ? 1 : 0,
   );
+  gauge('seckill_live_listeners', 'Open streams of live figures', 'sum', live.listeners);
 }

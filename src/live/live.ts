@@ -34,6 +34,8 @@ export interface Live {
   /** Answers with the stream of one seller's coupons. `mayListen` is asked before each event. */
   listen(seller: string, response: ServerResponse, mayListen: () => boolean): Promise<void>;
   tellRehearsal(progress: RehearsalProgress): void;
+  /** Streams that are open at this process. */
+  listeners(): number;
   /** Ends all streams, and takes no more. For a server that stops: it waits for what it is answering. */
   endStreams(): void;
 }
@@ -181,6 +183,7 @@ export async function openLive(deps: {
       });
     },
     tellRehearsal: (rehearsal) => exchange.tell({ coupons: [], sellers: [], rehearsal }),
+    listeners: () => listening,
     endStreams() {
       closing = true;
       for (const { listeners } of watched.values()) for (const listener of listeners) listener.end();

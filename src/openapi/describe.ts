@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { type Problem, problemOf, RETRY_AFTER_SECONDS } from '../errors.ts';
-import { liveFiguresSchema, liveSnapshotSchema } from '../live/figures.ts';
+import { liveCouponSchema, liveFiguresSchema, liveSnapshotSchema, rehearsalProgressSchema } from '../live/figures.ts';
 import { createCouponBody, credentials, registerUserBody, rehearsalBody } from '../requests.ts';
 import {
   couponsReply,
@@ -28,6 +28,8 @@ const named = {
   CustomerCoupon: customerCoupon,
   SellerCoupon: sellerCoupon,
   Coupons: couponsReply,
+  LiveCoupon: liveCouponSchema,
+  RehearsalProgress: rehearsalProgressSchema,
   LiveSnapshot: liveSnapshotSchema,
   LiveFigures: liveFiguresSchema,
   Problem: problemReply,
