@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { createCoupon } from '../src/commands/createCoupon.ts';
 import { decideGrabs } from '../src/commands/decideGrabs.ts';
 import type { DecisionDeps } from '../src/commands/decision.ts';
+import { unwatched } from '../src/infra/batchWatch.ts';
 import { createBus } from '../src/infra/bus.ts';
 import { openAll } from '../src/infra/closers.ts';
 import { createGate } from '../src/infra/gate.ts';
@@ -64,7 +65,8 @@ const openDecisions = (redis: Redis, log: Log) =>
       throw new Error('the fence fell');
     };
     const fence = { fenced: fail, mustStand: fail };
-    const deps: DecisionDeps = { redis, clock, bus: createBus(), gate: createGate(log), fence, outboxLimit, log };
+    const [bus, gate] = [createBus(), createGate(log)];
+    const deps: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch: unwatched, log };
     return { deps };
   });
 

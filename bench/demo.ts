@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { createProgram, interruptible, runProgram, stopSignal } from '../src/cli.ts';
 import type { Mysql } from '../src/infra/mysql.ts';
+import { startProgress } from '../src/infra/progress.ts';
 import { openClient } from './client.ts';
 import { openStack } from './stack.ts';
 
@@ -72,9 +72,7 @@ async function setUpSale(url: string): Promise<{ tokens: string[]; coupons: Coup
 /** All customers at once, each on a connection of their own and through the coupons in an order of their own. */
 async function runSale(url: string, tokens: string[], coupons: Coupon[], mysql: Mysql) {
   const client = openClient(url, CUSTOMERS);
-  const format = 'grabbing {bar} {value}/{total} tries, {won} won';
-  const bar = new SingleBar({ format, noTTYOutput: true, notTTYSchedule: 1_000 });
-  bar.start(TRIES, 0, { won: 0 });
+  const progress = startProgress();
   const outcomes = new Map<string, number>();
   const latencies: number[] = [];
   let lastWin = 0;
@@ -90,12 +88,13 @@ async function runSale(url: string, tokens: string[], coupons: Coupon[], mysql: 
         latencies.push(performance.now() - sent);
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
         if (outcome === 'grabbed') lastWin = performance.now();
-        bar.increment({ won: outcomes.get('grabbed') ?? 0 });
+        const note = `${outcomes.get('grabbed') ?? 0} won`;
+        progress.show({ what: 'grabbing', done: latencies.length, of: TRIES, note });
       }
     }),
   );
   const seconds = (performance.now() - started) / 1_000;
-  bar.stop();
+  progress.stop();
   await client.close();
   return { outcomes, latencies: latencies.sort((a, b) => a - b), seconds, durableMs: (await durable) - lastWin };
 }

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { SingleBar } from 'cli-progress';
 import { interruptible, stopSignal } from '../src/cli.ts';
+import { startProgress } from '../src/infra/progress.ts';
 import { chartOf } from './chart.ts';
 import { measureRow, type Result } from './measure.ts';
 import { machine, type Report, tableOf } from './report.ts';
@@ -34,18 +34,24 @@ export async function benchGrabs(options: GrabOptions): Promise<boolean> {
   const nodeArgs = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
   const { stage, close } = await openStage({ connections, customers: customersFor(seconds), nodeArgs });
   const results: Result[] = [];
-  const bar = new SingleBar({ format: '{bar} {value}/{total} {row}', noTTYOutput: true, notTTYSchedule: 5_000 });
+  const progress = startProgress();
   const measure = async () => {
-    bar.start(chosen.length * (rounds + 1), 0, { row: '' });
+    let done = 0;
     for (const row of chosen) {
-      bar.update({ row: row.title });
-      results.push(await measureRow(stage, row, { seconds, rounds }, () => bar.increment()));
+      const show = () => progress.show({ what: 'measuring', done, of: chosen.length * (rounds + 1), note: row.title });
+      show();
+      results.push(
+        await measureRow(stage, row, { seconds, rounds }, () => {
+          done++;
+          show();
+        }),
+      );
     }
   };
   try {
     await interruptible(stopped, measure());
   } finally {
-    bar.stop();
+    progress.stop();
     await close();
   }
   const command = `npm run bench -- --seconds ${seconds} --rounds ${rounds} --connections ${connections}`;

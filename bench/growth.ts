@@ -1,5 +1,5 @@
-import { SingleBar } from 'cli-progress';
 import { interruptible, stopSignal } from '../src/cli.ts';
+import { startProgress } from '../src/infra/progress.ts';
 import { cpuOf, memoryOf } from './cpu.ts';
 import { type GrowthResult, type GrowthRow, growthTable } from './growthTable.ts';
 import { medianOf } from './median.ts';
@@ -43,11 +43,7 @@ export async function benchGrowth({ grabs, connections, json }: GrowthOptions): 
 type Sample = Omit<GrowthRow, 'what' | 'base'>;
 
 async function grow(stage: Stage, { grabs, window, json }: { grabs: number; window: number; json: boolean }) {
-  const bar = new SingleBar({
-    format: '{bar} {value}/{total} grabs {what}',
-    noTTYOutput: true,
-    notTTYSchedule: 10_000,
-  });
+  const progress = startProgress();
   const rows: GrowthRow[] = [];
   let wins = 0;
   const win = async (paths: string[], firstCustomer: number, requests: number, more: Partial<Plan> = {}) => {
@@ -91,7 +87,7 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
     return sample(plan(path, freshly(window), window));
   };
 
-  bar.start(grabs, 0, { what: '' });
+  progress.show({ what: 'grabbing', done: 0, of: grabs });
   // Not counted: it warms up.
   await sampleFew('warm-up');
   const [one = ''] = await stage.createCoupons('grown', 1, MANY);
@@ -108,7 +104,7 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
       taken += step;
       await stage.settled();
       if (taken % MEMORY_EVERY === 0) noteMemory();
-      bar.update(Math.min(taken, grabs));
+      progress.show({ what: 'grabbing', done: Math.min(taken, grabs), of: grabs });
     }
   };
   for (const checkpoint of new Set([...CHECKPOINTS.filter((count) => count < grabs), grabs])) {
@@ -132,7 +128,6 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
   ] as const) {
     const base = `10 coupons${alone}`;
     for (const coupons of COUPONS) {
-      bar.update({ what: `${coupons} coupons${alone}` });
       const paths = await stage.createCoupons(`${coupons}-on-${connections ?? 'many'}`, coupons, MANY);
       await win(paths, 0, requests);
       const samples: Sample[] = [];
@@ -141,7 +136,7 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
       add(`${coupons.toLocaleString('en')} coupons${alone}`, base, samples);
     }
   }
-  bar.stop();
+  progress.stop();
   const counted = await ours(stage).countGrabs();
   const mysqlBytesPerEvent = await bytesPerEvent(stage, counted);
   const result: GrowthResult = { rows, memory, redisBytesPerHolder, mysqlBytesPerEvent };

@@ -13,7 +13,11 @@ const STARTED = 1_700_000_000_000_000;
 const MICROSECONDS_BETWEEN = 200;
 
 /** Writes the events into an empty log as the projection would have, and only them. */
-export async function writeHistory(run: RunSql, { grabs, coupons }: History): Promise<void> {
+export async function writeHistory(
+  run: RunSql,
+  { grabs, coupons }: History,
+  onProgress: (grabs: number) => void,
+): Promise<void> {
   const offers = Array.from({ length: coupons }, (_, i) => ({
     id: hexId(uuidv7()),
     seller: hex(`seller-${i % 20}`),
@@ -42,5 +46,6 @@ export async function writeHistory(run: RunSql, { grabs, coupons }: History): Pr
       return `(${offer.id},${grab + 2},'CouponGrabbed',${offer.seller},${offer.name},${at},'${data}')`;
     });
     await insertRows(run, 'event_log', columns, rows);
+    onProgress(done + rows.length);
   }
 }

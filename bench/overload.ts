@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { interruptible, stopSignal } from '../src/cli.ts';
+import { startProgress } from '../src/infra/progress.ts';
 import { type Load, percentile, SHED } from './plan.ts';
 import { MANY, winPlan } from './rows.ts';
 import { openStage, type Stage, USER } from './stage.ts';
@@ -41,12 +41,11 @@ export async function benchOverload({ seconds, connections, json }: OverloadOpti
 }
 
 async function overload(stage: Stage, { seconds, json }: { seconds: number; json: boolean }): Promise<boolean> {
-  const bar = new SingleBar({ format: '{bar} {value}/{total} {what}', noTTYOutput: true, notTTYSchedule: 5_000 });
-  bar.start(4, 0, { what: 'warming up' });
+  const progress = startProgress();
   const paths = await stage.createCoupons('rush', 4, MANY);
   const wrong: string[] = [];
   const run = async (round: number, what: string, more: { rate?: number; connections?: number }): Promise<Window> => {
-    bar.update({ what });
+    progress.show({ what, done: round, of: 4 });
     const before = await ours(stage).countGrabs();
     const { load, ...probes } = await probing(stage, () =>
       stage.load({ plan: winPlan(stage, paths.slice(round, round + 1)), seconds: round === 0 ? 1 : seconds, ...more }),
@@ -58,7 +57,6 @@ async function overload(stage: Stage, { seconds, json }: { seconds: number; json
     const others = Object.keys(load.outcomes).filter((outcome) => outcome !== '201 grabbed' && outcome !== SHED);
     if (others.length > 0) wrong.push(`${what}: must be won or turned away: ${JSON.stringify(load.outcomes)}`);
     wrong.push(...probes.wrong.map((line) => `${what}: ${line}`));
-    bar.increment();
     return { what, load, ...probes };
   };
   await run(0, 'warming up', {});
@@ -66,7 +64,7 @@ async function overload(stage: Stage, { seconds, json }: { seconds: number; json
   const rate = (TIMES * calm.load.answered) / calm.load.seconds;
   const rush = { rate, connections: CONNECTIONS };
   const windows = [calm, await run(2, `${TIMES} times that`, rush), await run(3, `${TIMES} times that, again`, rush)];
-  bar.stop();
+  progress.stop();
   if (windows.slice(1).every(({ load }) => load.outcomes[SHED] === undefined)) wrong.push('nobody was turned away');
   console.log(json ? JSON.stringify(windows.map(summaryOf), undefined, 2) : tableOf(windows));
   for (const line of wrong) console.error(`WRONG: ${line}`);

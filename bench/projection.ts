@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { interruptible, stopSignal } from '../src/cli.ts';
+import { unwatched } from '../src/infra/batchWatch.ts';
 import { createBus } from '../src/infra/bus.ts';
 import { type Delivery, outboxDepth } from '../src/infra/outbox.ts';
+import { startProgress } from '../src/infra/progress.ts';
 import { startMysqlProjection } from '../src/projections/mysqlProjection.ts';
 import { runOn } from '../src/projections/readLog.ts';
 import { cpuOf } from './cpu.ts';
@@ -59,16 +60,17 @@ async function measureAll(
   sales: (DecidedSale & { name: string })[],
   { json, profile }: Omit<ProjectionOptions, 'grabs'>,
 ): Promise<boolean> {
-  const bar = new SingleBar({ format: '{bar} {value}/{total} {what}', noTTYOutput: true, notTTYSchedule: 5_000 });
-  bar.start(sales.length * 3, 0, { what: '' });
+  const progress = startProgress();
+  const steps = sales.length * 3;
+  let done = 0;
   const run = runOn(stores.connection);
   const rows: Row[] = [];
   const wrong: string[] = [];
   for (const sale of sales) {
     const what = `${sale.coupons.toLocaleString('en')} coupons, ${sale.perEntry} grabs an entry`;
-    bar.update({ what: `${what}: deciding` });
+    progress.show({ what, done, of: steps, note: 'deciding' });
     const { created, grabbed } = await decideSale(stores.redis, stores.log, sale, sale.name);
-    bar.increment({ what });
+    progress.show({ what, done: ++done, of: steps, note: 'applying' });
     const before = await countGrabs(stores);
     const apply = openProjection(stores);
     await apply.all(created);
@@ -83,16 +85,16 @@ async function measureAll(
     await apply.close();
     const applied = (await countGrabs(stores)) - before;
     if (applied !== sale.grabs) wrong.push(`${what}: ${sale.grabs} were decided, MySQL has ${applied} more`);
-    bar.increment();
+    progress.show({ what, done: ++done, of: steps });
     const again = await readNewestGrabs(run, sale.grabs);
     rows.push(
       await measure(stores, 'ceiling: plain INSERTs of the same rows', sale.grabs, () =>
         insertAgain(run, again, 1_000),
       ),
     );
-    bar.increment();
+    progress.show({ what, done: ++done, of: steps });
   }
-  bar.stop();
+  progress.stop();
   console.log(json ? JSON.stringify({ machine: machine(), rows }, undefined, 2) : tableOf(rows));
   for (const line of wrong) console.error(`WRONG: ${line}`);
   return wrong.length === 0;
@@ -101,7 +103,7 @@ async function measureAll(
 /** The projection on a bus of its own. */
 function openProjection({ mysql, redis, log }: Stores) {
   const bus = createBus();
-  const { projection, close } = startMysqlProjection({ bus, mysql, redis, log });
+  const { projection, close } = startMysqlProjection({ bus, mysql, redis, watch: unwatched, log });
   return {
     close,
     /** Resolves when MySQL has them. */

@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import Table from 'cli-table3';
 import { stopSignal } from '../src/cli.ts';
+import { startProgress } from '../src/infra/progress.ts';
 import { rowsToEvents } from '../src/projections/eventRows.ts';
 import { byCouponAndVersion, type RunSql } from '../src/projections/projection.ts';
 import { projections } from '../src/projections/projections.ts';
 import { lastPosition, readLog, runOn } from '../src/projections/readLog.ts';
 import { rehydrate } from '../src/projections/rehydrate.ts';
-import { openReplaySession, replayAndCompare, replayAndSwap } from '../src/projections/replay.ts';
+import { openReplaySession, type Replay, replayAndCompare, replayAndSwap } from '../src/projections/replay.ts';
 import { hex, hexId, insertRows } from '../src/projections/sql.ts';
 import { verifyAll } from '../src/projections/verify.ts';
 import { cpuOf } from './cpu.ts';
@@ -107,17 +108,21 @@ export async function benchReplay(history: History): Promise<void> {
   const { config, mysql, redis, log, connection, pids, close } = await openStores();
   const readCpu = readCpuOf(pids);
   const run = runOn(connection);
+  const progress = startProgress();
   try {
     console.log(`writing ${history.grabs} grabs of ${history.coupons} coupons into a fresh log`);
-    await writeHistory(run, history);
+    await writeHistory(run, history, (done) => progress.show({ what: 'writing', done, of: history.grabs }));
     const events = history.grabs + history.coupons;
     const rows: [string, Measured][] = [];
     const step = async (name: string, work: () => Promise<unknown>) => {
       stop.signal.throwIfAborted();
       rows.push([name, await measure(work, readCpu)]);
-      console.log(`${name}: ${rows.at(-1)?.[1].seconds.toFixed(1)} s`);
+      progress.say(`${name}: ${rows.at(-1)?.[1].seconds.toFixed(1)} s`);
     };
-    const quiet = { projections, signal: stop.signal, onProgress: () => {} };
+    const show = (what: string) => (done: number, of: number, events: number) =>
+      progress.show({ what, done, of, events });
+    const onProgress: Replay['onProgress'] = ({ phase, position, of, events }) => show(phase)(position, of, events);
+    const replay: Replay = { projections, signal: stop.signal, onProgress };
 
     await step('ceiling: SELECT of the log', async () => {
       for await (const page of readLog(run, 0, await lastPosition(run), PAGE)) void page.length;
@@ -126,7 +131,7 @@ export async function benchReplay(history: History): Promise<void> {
     await step('replay', async () => {
       const { session, close: closeSession } = await openReplaySession(config.mysqlUrl);
       try {
-        await replayAndSwap(session, quiet);
+        await replayAndSwap(session, replay);
       } finally {
         await closeSession();
       }
@@ -134,7 +139,7 @@ export async function benchReplay(history: History): Promise<void> {
     await step('replay --verify', async () => {
       const { session, close: closeSession } = await openReplaySession(config.mysqlUrl);
       try {
-        await replayAndCompare(session, quiet, (difference) => {
+        await replayAndCompare(session, replay, (difference) => {
           throw new Error(difference.text);
         });
       } finally {
@@ -142,10 +147,10 @@ export async function benchReplay(history: History): Promise<void> {
       }
     });
     await step('rehydrate an empty Redis', async () => {
-      await rehydrate({ redis, mysql, log });
+      await rehydrate({ redis, mysql, log, onProgress: show('rehydrating') });
     });
     await step('verify', async () => {
-      const report = await verifyAll({ redis, connection, signal: stop.signal, onProgress: () => {} });
+      const report = await verifyAll({ redis, connection, signal: stop.signal, onProgress: show('verifying') });
       if (report.wrong > 0) throw new Error(report.mismatches.join('\n'));
     });
     const table = new Table({
@@ -165,8 +170,10 @@ export async function benchReplay(history: History): Promise<void> {
         mib,
       ]);
     }
+    progress.stop();
     console.log(table.toString());
   } finally {
+    progress.stop();
     await close();
   }
 }

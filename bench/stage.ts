@@ -54,7 +54,7 @@ export interface StageOptions {
 }
 
 export const openStage = (options: StageOptions) =>
-  openAll(async (remember): Promise<{ stage: Stage }> => {
+  openAll(async (remember): Promise<{ stage: Stage; secret: string }> => {
     const { connections, customers, environment = {}, nodeArgs = [] } = options;
     // Log-ins are measured as well, at the cost that a server has by default.
     const stack = await openStack({ ARGON2_MEMORY_KIB: '', ARGON2_PASSES: '', ...environment }, nodeArgs);
@@ -127,5 +127,5 @@ export const openStage = (options: StageOptions) =>
         }
       },
     };
-    return { stage };
+    return { stage, secret: config.jwtSecret };
   });

@@ -1,7 +1,7 @@
-import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { interruptible, stopSignal } from '../src/cli.ts';
 import { openAll } from '../src/infra/closers.ts';
+import { startProgress } from '../src/infra/progress.ts';
 import { medianOf } from './median.ts';
 import { MANY, winPlan } from './rows.ts';
 import { openStage, type Stage } from './stage.ts';
@@ -53,8 +53,9 @@ export async function benchWorkers({ seconds, rounds, connections, json }: Worke
 }
 
 async function inTurns(stages: Stage[], { seconds, rounds }: { seconds: number; rounds: number }, wrong: string[]) {
-  const bar = new SingleBar({ format: '{bar} {value}/{total} rounds', noTTYOutput: true, notTTYSchedule: 5_000 });
-  bar.start(COUPONS.length * (rounds + 1), 0);
+  const progress = startProgress();
+  const of = COUPONS.length * (rounds + 1);
+  let done = 0;
   const rows: Row[] = [];
   for (const coupons of COUPONS) {
     const measured: number[][] = [];
@@ -73,12 +74,12 @@ async function inTurns(stages: Stage[], { seconds, rounds }: { seconds: number; 
         speeds.push(wins / load.seconds);
       }
       if (round > 0) measured.push(speeds);
-      bar.increment();
+      progress.show({ what: 'one against two', done: ++done, of });
     }
     const ratio = medianOf(measured.map((speeds) => (speeds.at(-1) ?? 0) / (speeds[0] ?? 1)));
     rows.push({ coupons, perSecond: Object.values(medianOf(measured)), ratio });
   }
-  bar.stop();
+  progress.stop();
   return rows;
 }
 

@@ -16,6 +16,21 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 12))
   stopWith(`seckill needs Node 20.12 or newer, this is ${process.version}`);
 
+// A signal that nobody handles ends a process, but not process 1 of a container. Until the program handles it, this does.
+if (process.pid === 1) {
+  for (const [signal, number] of [
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+  ])
+    process.once(signal, () => process.listenerCount(signal) > 0 || process.exit(128 + number));
+}
+
+const [script, ...args] = process.argv.slice(2);
+if (script === undefined) stopWith('usage: node bin/run.mjs FILE [ARGUMENTS]');
+const entry = resolve(root, script);
+// What runs in production does without the packages of tests and checks: the image has none of them.
+const inProduction = entry.startsWith(resolve(root, 'src'));
+
 // npm keeps a copy of the lock it installed: a package that differs there is missing or stale. Packages for other platforms
 // are marked optional and are never in the copy.
 function packagesAreCurrent() {
@@ -24,7 +39,8 @@ function packagesAreCurrent() {
   const wanted = JSON.parse(readFileSync(resolve(root, 'package-lock.json'), 'utf8')).packages;
   const have = JSON.parse(readFileSync(installed, 'utf8')).packages;
   return Object.entries(wanted).every(
-    ([path, { version, optional }]) => path === '' || optional || have[path]?.version === version,
+    ([path, { version, optional, dev }]) =>
+      path === '' || optional || (dev && inProduction) || have[path]?.version === version,
   );
 }
 
@@ -40,9 +56,6 @@ if (!packagesAreCurrent()) {
   if (status !== 0) stopWith(`npm ci failed: ${reason ?? stderr.trim()} (run \`npm ci\` to see it all)`);
 }
 
-const [script, ...args] = process.argv.slice(2);
-if (script === undefined) stopWith('usage: node bin/run.mjs FILE [ARGUMENTS]');
-const entry = resolve(root, script);
 process.argv = [process.argv[0], entry, ...args];
 if (existsSync('.env')) process.loadEnvFile('.env');
 const { register } = await import('tsx/esm/api');

@@ -1,15 +1,20 @@
 import Koa, { type Middleware } from 'koa';
-import { answerErrors, invalidInput } from './errors.ts';
+import { consoleFiles } from './consoleFiles.ts';
+import { answerErrors, malformedPath } from './errors.ts';
 import { hotGrab } from './hotGrab.ts';
+import { observeRequests } from './observeRequests.ts';
 import { createRoutes, type RouteDeps } from './routes.ts';
+import { serveStaticFiles } from './staticFiles.ts';
 
-/** The HTTP front: one boundary for errors, then the routes. Opens nothing and listens nowhere. */
+/** The HTTP front: who looks on, one boundary for errors, then the console's files and the routes. Opens nothing and listens nowhere. */
 export function createApp(deps: RouteDeps): Koa {
   const app = new Koa();
   const routes = createRoutes(deps);
   app.on('error', (err) => deps.log.error({ err }, 'a response could not be sent'));
-  app.use(answerErrors(deps.log));
+  app.use(observeRequests(deps));
+  app.use(answerErrors);
   app.use(hotGrab(deps));
+  app.use(serveStaticFiles(consoleFiles()));
   app.use(refuseMalformedPath);
   app.use(routes.routes());
   app.use(routes.allowedMethods());
@@ -21,7 +26,7 @@ const refuseMalformedPath: Middleware = (ctx, next) => {
   try {
     decodeURIComponent(ctx.path);
   } catch {
-    throw invalidInput('Malformed path.');
+    throw malformedPath();
   }
   return next();
 };

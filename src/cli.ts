@@ -28,9 +28,11 @@ export function interruptible<T>(stopped: Promise<void>, work: Promise<T>): Prom
   return Promise.race([work, interrupted]);
 }
 
+export const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Resolves when somebody wants this process to stop. Further signals change nothing: Ctrl-C often arrives twice, through npm. */
 export function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+    for (const signal of stopSignals) process.on(signal, () => resolve());
   });
 }

@@ -44,11 +44,20 @@ export const environmentSchema = z.object({
       'expected fatal, error, warn, info, debug, trace or silent',
     )
     .default('info'),
+  LOG_FORMAT: z.enum(['auto', 'json', 'pretty'], 'expected auto, json or pretty').default('auto'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: urlOf('http:', 'https:'),
+  OTEL_SERVICE_NAME: z.string().default('seckill'),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .string()
+    .regex(/^(0|1|0?\.\d+|1\.0+)$/, 'expected a share from 0 to 1')
+    .default('1')
+    .transform(Number),
   OUTBOX_LIMIT: wholeNumber(1, 1_000_000_000, 1_000_000),
   ALLOW_UNSAFE_REDIS: z
     .enum(['0', '1'], 'expected 0 or 1')
     .default('0')
     .transform((flag) => flag === '1'),
+  ALLOW_REHEARSAL: z.enum(['0', '1'], 'expected 0 or 1').optional(),
   ARGON2_MEMORY_KIB: wholeNumber(8, 1_048_576, 19_456),
   ARGON2_PASSES: wholeNumber(1, 100, 2),
 });
@@ -64,10 +73,15 @@ export interface Config {
   tokenTtlSeconds: number;
   workers: number;
   logLevel: string;
+  logFormat: 'auto' | 'json' | 'pretty';
+  /** Where traces go; undefined: none are made. */
+  otel: { endpoint: string; service: string; share: number } | undefined;
   /** Entries that may wait for MySQL before grabs are answered 503. */
   outboxLimit: number;
   /** Start on a Redis that may lose or evict what it has acknowledged. */
   allowUnsafeRedis: boolean;
+  /** Sellers may send a simulated crowd at their coupons. Where it isn't said, only with two private servers. */
+  allowRehearsal: boolean;
   argon2: { memoryCost: number; timeCost: number };
 }
 
@@ -102,8 +116,21 @@ export function readConfig(environment: NodeJS.ProcessEnv, { needsSecret = true 
     tokenTtlSeconds: env.TOKEN_TTL_SECONDS,
     workers: env.WORKERS,
     logLevel: env.LOG_LEVEL,
+    logFormat: env.LOG_FORMAT,
+    otel:
+      env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+        ? undefined
+        : {
+            endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
+            service: env.OTEL_SERVICE_NAME,
+            share: env.OTEL_TRACES_SAMPLER_ARG,
+          },
     outboxLimit: env.OUTBOX_LIMIT,
     allowUnsafeRedis: env.ALLOW_UNSAFE_REDIS,
+    allowRehearsal:
+      env.ALLOW_REHEARSAL === undefined
+        ? env.REDIS_URL === undefined && env.MYSQL_URL === undefined
+        : env.ALLOW_REHEARSAL === '1',
     argon2: { memoryCost: env.ARGON2_MEMORY_KIB, timeCost: env.ARGON2_PASSES },
   };
 }

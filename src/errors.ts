@@ -2,15 +2,15 @@ import { STATUS_CODES } from 'node:http';
 import jsonwebtoken from 'jsonwebtoken';
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
-import type { Log } from './infra/log.ts';
+import type { ProblemReply, Reply } from './responses.ts';
 
 // Every error meets its HTTP status in this file and nowhere else.
 
 /** A fault or a wrong request, with the answer that it gets. */
 export class Problem extends Error {
   readonly status: number;
-  readonly body: Record<string, unknown>;
-  constructor(status: number, errMsg: string, more: Record<string, unknown> = {}) {
+  readonly body: ProblemReply;
+  constructor(status: number, errMsg: string, more: Omit<ProblemReply, 'errMsg'> = {}) {
     super(errMsg);
     this.status = status;
     this.body = { ...more, errMsg };
@@ -20,7 +20,11 @@ export class Problem extends Error {
 export const invalidInput = (errMsg: string) => new Problem(400, errMsg);
 export const notJson = () => invalidInput('Only receive JSON format.');
 export const bodyTooLarge = () => new Problem(413, 'Request body too large.');
+export const malformedPath = () => invalidInput('Malformed path.');
 export const notAuthorized = () => new Problem(401, 'Not Authorized.');
+export const authorizationExpired = () => new Problem(401, 'Authorization has expired.');
+/** Where the status says it all. */
+export const plainProblem = (status: number) => new Problem(status, `${STATUS_CODES[status]}.`);
 /** The system can't say right now: a store is down, it is over capacity, or the outcome is unknown. */
 export const unavailable = (reason: string) => new Problem(503, `Service unavailable: ${reason}. Try again.`);
 
@@ -35,11 +39,14 @@ export const refusals = {
   'key-of-another-coupon': new Problem(422, 'The Idempotency-Key belongs to a grab of another coupon.'),
   'other-customer': new Problem(401, 'Cannot check other customer.', { data: [] }),
   'no-such-user': new Problem(400, 'Record not found.'),
+  'not-a-sellers-rehearsal': new Problem(401, 'Only sellers can rehearse.'),
+  'no-such-coupon': new Problem(400, 'No such coupon.'),
+  'rehearsal-runs': new Problem(409, 'A rehearsal is running already.'),
 } as const;
 
 export const RETRY_AFTER_SECONDS = 1;
 
-export function respondWith(ctx: Context, { status, body }: Pick<Problem, 'status' | 'body'>): void {
+export function respondWith(ctx: Context, { status, body }: { status: number; body: Reply }): void {
   ctx.status = status;
   ctx.body = body;
   if (status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
@@ -48,37 +55,40 @@ export function respondWith(ctx: Context, { status, body }: Pick<Problem, 'statu
 }
 
 /** The answer to anything that was thrown. What nobody foresaw is masked: its outcome is unknown, and its text may be private. */
-function problemOf(error: unknown): Problem {
+export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof z.ZodError) return invalidInput(error.issues[0]?.message ?? 'Invalid input.');
   const { status, originalError } = error as { status?: number; originalError?: unknown };
   if (status === 401) {
     const expired = originalError instanceof jsonwebtoken.TokenExpiredError;
-    return originalError instanceof Problem
-      ? originalError
-      : expired
-        ? new Problem(401, 'Authorization has expired.')
-        : notAuthorized();
+    return originalError instanceof Problem ? originalError : expired ? authorizationExpired() : notAuthorized();
   }
   return unavailable('the outcome is unknown');
 }
 
-/** The one boundary where exceptions become answers. */
-export function answerErrors(log: Log): Middleware {
-  return async (ctx, next) => {
-    try {
-      await next();
-      // No route, or none for this method: the router has set the status (404, 405, 501), and 405's Allow.
-      if (ctx.status >= 400 && ctx.body == null)
-        respondWith(ctx, { status: ctx.status, body: { errMsg: `${STATUS_CODES[ctx.status]}.` } });
-    } catch (error) {
-      const problem = problemOf(error);
-      if (problem.status === 503) {
-        // A shut gate answers a whole crowd like this; why it is shut is logged once, where it is shut.
-        const level = error instanceof Problem ? 'debug' : 'error';
-        log[level]({ err: error, method: ctx.method, path: ctx.path }, 'answered 503');
-      }
-      respondWith(ctx, problem);
-    }
-  };
+/** The one boundary where exceptions become answers. What was thrown stays with the request, for its line in the log. */
+export const answerErrors: Middleware = async (ctx, next) => {
+  try {
+    await next();
+    // No route, or none for this method: the router has set the status (404, 405, 501), and 405's Allow.
+    if (ctx.status >= 400 && ctx.body == null) respondWith(ctx, plainProblem(ctx.status));
+  } catch (error) {
+    ctx.state.fault = error;
+    respondWith(ctx, problemOf(error));
+  }
+};
+
+const refusalNames = new Map<unknown, string>(Object.entries(refusals).map(([name, { body }]) => [body, name]));
+
+/**
+ * One word for what became of a request: the outcome of a grab, the name of a refusal, or what its status says. Never the text
+ * of an answer, which may repeat what the client sent.
+ */
+export function outcomeOf(ctx: Context): string {
+  const { status, state } = ctx;
+  if (status === 503) return state.fault instanceof Problem ? 'unavailable' : 'unknown';
+  if (typeof state.outcome === 'string') return state.outcome;
+  if (status < 400) return 'ok';
+  // The one that was answered is the very object: koa passes a body on as it is.
+  return refusalNames.get(ctx.body) ?? (status === 401 ? 'not-authorized' : 'invalid');
 }

@@ -3,7 +3,7 @@ import { requireClaims } from './auth.ts';
 import type { CouponName, GrabOutcome } from './commands/decideGrabs.ts';
 import { tooMany } from './commands/grabLine.ts';
 import { RETRY_AFTER_SECONDS } from './errors.ts';
-import { answerGrab, type RouteDeps, takeGrab } from './routes.ts';
+import { answerGrab, countGrab, GRAB_ROUTE, type RouteDeps, takeGrab } from './routes.ts';
 
 // A grab without a body, which is nearly all that arrives while a sale runs, goes past the router and past koa's own writing of
 // answers: together they cost more than the decision. Everything else about it is the route's: the same command, the same boundary for
@@ -31,11 +31,13 @@ export function hotGrab(deps: RouteDeps): Middleware {
     const [, rawSeller = '', rawName = ''] = GRAB_PATH.exec(ctx.req.url ?? '') ?? [];
     const [seller, name] = [decoded(rawSeller), decoded(rawName)];
     if (!seller || !name) return next();
-    if (deps.grabLine.isFull()) return turnAway(deps, ctx);
+    ctx.state.route = GRAB_ROUTE;
+    const since = performance.now();
+    if (deps.grabLine.isFull()) return turnAway(deps, ctx, { seller, name }, since);
     return deps.auth.required(ctx, async () => {
       const told = toldBefore(deps, ctx, { seller, name });
       if (told !== undefined) {
-        deps.metrics.countGrab(told);
+        countGrab(deps, ctx, { seller, name }, told, since);
         return answer(ctx, told);
       }
       const outcome = await takeGrab(deps, ctx, { seller, name });
@@ -65,8 +67,9 @@ const tooManyHeaders = {
 };
 
 /** Before anybody looks at the token: at twice what can be decided, what turning away costs is taken from those who win. */
-function turnAway({ metrics }: RouteDeps, ctx: Context): void {
-  metrics.countGrab('unknown');
+function turnAway(deps: RouteDeps, ctx: Context, coupon: CouponName, since: number): void {
+  ctx.state.fault = tooMany;
+  countGrab(deps, ctx, coupon, 'unknown', since);
   ctx.respond = false;
   ctx.res.writeHead(tooMany.status, tooManyHeaders).end(TOO_MANY);
 }

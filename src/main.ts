@@ -13,7 +13,7 @@ createProgram('npm start --', 'Sets up what is missing, then serves until Ctrl-C
 
 await runProgram(async () => {
   const config = readConfig(process.env);
-  const log = createLog(config.logLevel);
+  const log = createLog(config.logLevel, config.logFormat);
   if (cluster.isWorker) await runWorker(config as ServerConfig, log);
   else await serve(config, log);
   process.exit(0);

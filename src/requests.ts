@@ -17,64 +17,60 @@ const IDEMPOTENCY_KEY_MAX = 64;
 const USERNAME = /^[\p{L}\p{Nd}._@-][\p{L}\p{M}\p{Nd}._@-]*$/u;
 // Printable: no controls, no invisible formatting but the joiners that scripts and emoji need, no line separators.
 const PRINTABLE = /^(?:[^\p{C}\p{Zl}\p{Zp}/]|[\u200c\u200d])+$/u;
-const SPACE_AT_AN_END = /^\p{Z}|\p{Z}$/u;
+const NO_SPACE_AT_AN_END = /^\P{Z}(?:.*\P{Z})?$/su;
 
 const characters = (text: string) => [...text].length;
 
-/** A string field that may be absent or null, which both mean the empty string. */
-const text = (field: string) =>
-  z
-    .string(`Field ${field} should be a string.`)
-    .nullish()
-    .transform((value) => value ?? '');
+// zod counts UTF-16 units, and a JSON schema characters, as we do.
+const atLeast = (min: number, errMsg: string) => (text: z.ZodString) =>
+  text.refine((value) => characters(value) >= min, errMsg).meta({ minLength: min });
+const atMost = (max: number, errMsg: string) => (text: z.ZodString) =>
+  text.refine((value) => characters(value) <= max, errMsg).meta({ maxLength: max });
+
+/** A string field. One that is absent or null counts as empty, and hears what an empty one does. */
+const text = (field: string, ifEmpty: string) =>
+  z.string({ error: ({ input }) => (input == null ? ifEmpty : `Field ${field} should be a string.`) });
 
 /** A whole number, as a JSON number or as plain decimal digits. */
-const wholeNumber = (min: number, errMsg: string) =>
-  z
-    .union([z.number(), z.string().regex(/^\d+$/).transform(Number)], errMsg)
-    .pipe(z.number(errMsg).int(errMsg).min(min, errMsg).max(Number.MAX_SAFE_INTEGER, errMsg));
+const wholeNumber = (min: number, errMsg: string, max = Number.MAX_SAFE_INTEGER) => {
+  const number = z.int(errMsg).min(min, errMsg).max(max, errMsg);
+  return z.union([number, z.string().regex(/^\d+$/).transform(Number).pipe(number)], errMsg);
+};
 
 export const registerUserBody = z.object({
-  username: text('username').pipe(
-    z
-      .string()
-      .min(1, 'User name too short.')
-      .regex(USERNAME, 'User name has unsupported characters.')
-      .refine((name) => characters(name) <= USERNAME_MAX, 'User name too long.'),
-  ),
-  password: text('password').refine((password) => characters(password) >= PASSWORD_MIN, 'Password too short.'),
+  username: text('username', 'User name too short.')
+    .min(1, 'User name too short.')
+    .regex(USERNAME, 'User name has unsupported characters.')
+    .apply(atMost(USERNAME_MAX, 'User name too long.')),
+  password: text('password', 'Password too short.').apply(atLeast(PASSWORD_MIN, 'Password too short.')),
   kind: z
-    .unknown()
-    .refine((kind) => kind !== undefined && kind !== null && kind !== '', {
-      error: 'Empty field of kind.',
-      abort: true,
-    })
     // `saler` is an older spelling that clients still send.
-    .transform((kind) => (kind === 'saler' ? 'seller' : kind))
-    .pipe(
-      z.enum(['customer', 'seller'], {
-        error: ({ input }) => `Unexpected value of kind, ${typeof input === 'string' ? input : JSON.stringify(input)}`,
-      }),
-    ),
+    .enum(['customer', 'seller', 'saler'], {
+      error: ({ input }) =>
+        input == null || input === ''
+          ? 'Empty field of kind.'
+          : `Unexpected value of kind, ${typeof input === 'string' ? input : JSON.stringify(input)}`,
+    })
+    .transform((kind) => (kind === 'saler' ? 'seller' : kind)),
 });
 
+export const credentials = z.object({ username: z.string(), password: z.string() });
 /** Whatever is not a string can't be anybody's name or password: it is refused as such, and not as malformed. */
-export const logInBody = z.object({ username: z.string().catch(''), password: z.string().catch('') });
+export const logInBody = credentials.catch({ username: '', password: '' });
 
 export const createCouponBody = z.object({
-  name: text('name').pipe(
-    z
-      .string()
-      .min(1, 'Coupon name or description should not be empty.')
-      .refine((name) => PRINTABLE.test(name) && !SPACE_AT_AN_END.test(name), 'Coupon name has unsupported characters.')
-      .refine((name) => characters(name) <= COUPON_NAME_MAX, 'Coupon name too long.'),
-  ),
-  description: text('description').refine(
-    (description) => description.isWellFormed(),
-    'Coupon description has unsupported characters.',
-  ),
-  amount: wholeNumber(1, 'Amount field wrong format.'),
-  stock: wholeNumber(0, 'Stock field wrong format.'),
+  name: text('name', 'Coupon name or description should not be empty.')
+    .min(1, 'Coupon name or description should not be empty.')
+    .regex(PRINTABLE, 'Coupon name has unsupported characters.')
+    .regex(NO_SPACE_AT_AN_END, 'Coupon name has unsupported characters.')
+    .apply(atMost(COUPON_NAME_MAX, 'Coupon name too long.')),
+  description: z
+    .string('Field description should be a string.')
+    .refine((description) => description.isWellFormed(), 'Coupon description has unsupported characters.')
+    .nullish()
+    .transform((description) => description ?? ''),
+  amount: wholeNumber(1, 'Amount field wrong format.').meta({ description: 'Pieces.' }),
+  stock: wholeNumber(0, 'Stock field wrong format.').meta({ description: 'Face value.' }),
 });
 
 /** Pages count from 1; absent, 0 and negative numbers mean the first. */
@@ -83,8 +79,28 @@ export const listCouponsQuery = z.object({
     .string('Wrong format of page.')
     .regex(/^(-?\d+)?$/, 'Wrong format of page.')
     .transform((page) => Math.max(1, Number(page)))
-    .pipe(z.number().max(Number.MAX_SAFE_INTEGER, 'Wrong format of page.'))
-    .default(1),
+    .pipe(z.int('Wrong format of page.'))
+    .default(1)
+    .meta({ description: 'Counted from 1; 0 and negative numbers mean the first.' }),
+});
+
+export const idempotencyKey = z.string().apply(atMost(IDEMPOTENCY_KEY_MAX, 'Idempotency-Key too long.'));
+
+export const liveQuery = z.object({
+  seller: z
+    .string('Field seller should be a string.')
+    .min(1, 'Empty field of seller.')
+    .meta({ description: 'Whose coupons to watch.' }),
+});
+
+export const rehearsalBody = z.object({
+  coupon: text('coupon', 'Empty field of coupon.')
+    .min(1, 'Empty field of coupon.')
+    .meta({ description: "One of the seller's own." }),
+  customers: wholeNumber(1, 'Customers field wrong format: a whole number from 1 to 10000.', 10_000),
+  seconds: wholeNumber(0, 'Seconds field wrong format: a whole number from 0 to 60.', 60)
+    .default(8)
+    .meta({ description: 'Over which the crowd arrives.' }),
 });
 
 /**
@@ -95,9 +111,7 @@ export function readIdempotencyKey(ctx: Context): string {
   const header = ctx.get('idempotency-key');
   if (header === '') return '';
   const bytes = Buffer.from(header, 'latin1');
-  const key = isUtf8(bytes) ? bytes.toString() : bytes.toString('latin1');
-  if (characters(key) > IDEMPOTENCY_KEY_MAX) throw invalidInput('Idempotency-Key too long.');
-  return key;
+  return idempotencyKey.parse(isUtf8(bytes) ? bytes.toString() : bytes.toString('latin1'));
 }
 
 /** Parses a JSON object of at most 16 KiB. Keys come out in lower case: clients send `Username` as well as `username`. */

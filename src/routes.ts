@@ -10,13 +10,19 @@ import type { GrabLine } from './commands/grabLine.ts';
 import { logIn } from './commands/logIn.ts';
 import { logOut } from './commands/logOut.ts';
 import { registerUser } from './commands/registerUser.ts';
+import { addConsoleRoutes } from './consoleRoutes.ts';
 import { refusals, respondWith, unavailable } from './errors.ts';
 import type { Metrics } from './infra/metrics.ts';
 import type { Mysql } from './infra/mysql.ts';
 import type { Passwords } from './infra/passwords.ts';
 import type { Revocations } from './infra/revocations.ts';
+import type { Tracing } from './infra/tracing.ts';
+import type { Live } from './live/live.ts';
+import { spanOf } from './observeRequests.ts';
+import { docsFiles } from './openapi/docsFiles.ts';
 import type { CouponTerms } from './queries/couponTerms.ts';
 import { listCoupons } from './queries/listCoupons.ts';
+import type { Rehearsals } from './rehearsal/rehearsals.ts';
 import {
   createCouponBody,
   listCouponsQuery,
@@ -26,6 +32,7 @@ import {
   readOptionalBody,
   registerUserBody,
 } from './requests.ts';
+import { serveStaticFiles } from './staticFiles.ts';
 
 export interface RouteDeps extends DecisionDeps {
   grabLine: GrabLine;
@@ -36,7 +43,12 @@ export interface RouteDeps extends DecisionDeps {
   passwords: Passwords;
   revocations: Revocations;
   metrics: Metrics;
+  tracing: Tracing;
+  live: Live;
+  rehearsals: Rehearsals;
 }
+
+export const GRAB_ROUTE = '/api/users/:seller/coupons/:name';
 
 export function createRoutes(deps: RouteDeps): Router {
   const router = new Router();
@@ -73,7 +85,7 @@ export function createRoutes(deps: RouteDeps): Router {
     else respondWith(ctx, refusals[result]);
   });
 
-  router.patch('/api/users/:seller/coupons/:name', auth.required, async (ctx) => {
+  router.patch(GRAB_ROUTE, auth.required, async (ctx) => {
     const { seller = '', name = '' } = ctx.params;
     await readOptionalBody(ctx);
     answerGrab(ctx, await takeGrab(deps, ctx, { seller, name }));
@@ -87,6 +99,8 @@ export function createRoutes(deps: RouteDeps): Router {
     if (list.length === 0) ctx.status = 204;
     else respondWith(ctx, { status: 200, body: { errMsg: '', data: list } });
   });
+
+  addConsoleRoutes(router, deps);
 
   router.get('/healthz', (ctx) => respondWith(ctx, { status: 200, body: { errMsg: '' } }));
 
@@ -107,20 +121,33 @@ export function createRoutes(deps: RouteDeps): Router {
     respondWith(ctx, { status: 200, body: { errMsg: '' } });
   });
 
+  const docs = serveStaticFiles(docsFiles);
+  for (const path of ['/openapi.json', '/docs', '/docs/:file']) router.get(path, docs);
+
   return router;
 }
 
 /** The grab that a request asks for, behind `auth.required`. */
 export async function takeGrab(deps: RouteDeps, ctx: Context, coupon: CouponName) {
   const idempotencyKey = readIdempotencyKey(ctx);
+  const by = requireClaims(ctx);
+  deps.tracing.follow(spanOf(ctx), by.sub, coupon);
+  const since = performance.now();
   try {
-    const outcome = await grabCoupon(deps, requireClaims(ctx), { ...coupon, idempotencyKey });
-    deps.metrics.countGrab(outcome);
+    const outcome = await grabCoupon(deps, by, { ...coupon, idempotencyKey });
+    countGrab(deps, ctx, coupon, outcome, since);
     return outcome;
   } catch (error) {
-    deps.metrics.countGrab('unknown');
+    countGrab(deps, ctx, coupon, 'unknown', since);
     throw error;
   }
+}
+
+/** Everybody who looks on hears of it here. `outcome`: what the grab is answered, `unknown` for a 503; `since`: of performance.now(). */
+export function countGrab(deps: RouteDeps, ctx: Context, coupon: CouponName, outcome: string, since: number): void {
+  ctx.state.outcome = outcome;
+  deps.metrics.countGrab(outcome);
+  deps.live.countGrab(coupon, outcome, performance.now() - since);
 }
 
 export function answerGrab(ctx: Context, outcome: Awaited<ReturnType<typeof takeGrab>>) {

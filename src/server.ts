@@ -10,6 +10,8 @@ import { openSystem } from './system.ts';
 const DRAIN_LIMIT_MS = 5_000;
 /** And the stores this long to take what was decided: a stop ends within 10 s whatever they do. */
 const CLOSE_LIMIT_MS = 4_000;
+/** So nobody needs to kill a server that was told to stop before this. */
+export const STOP_LIMIT_MS = DRAIN_LIMIT_MS + CLOSE_LIMIT_MS;
 
 /** One server process: the system and HTTP in front of it. Closing answers what was accepted, then closes the system. */
 export const openServer = (config: ServerConfig, log: Log) =>
@@ -21,6 +23,8 @@ export const openServer = (config: ServerConfig, log: Log) =>
     });
     const { server, close: closeHttp } = await listen(createServer(createApp(system).callback()), config);
     remember(closeHttp);
+    // A stream would be waited for like any answer.
+    remember(system.live.endStreams);
     const { address, family, port } = server.address() as AddressInfo;
     return { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}` };
   });

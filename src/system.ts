@@ -2,12 +2,13 @@ import { createAuth } from './auth.ts';
 import type { DecisionDeps } from './commands/decision.ts';
 import { createGrabLine } from './commands/grabLine.ts';
 import type { ServerConfig } from './config.ts';
+import { createBatchWatch } from './infra/batchWatch.ts';
 import { createBus } from './infra/bus.ts';
 import { openAll } from './infra/closers.ts';
 import { createGate } from './infra/gate.ts';
 import { openLease } from './infra/lease.ts';
 import type { Log } from './infra/log.ts';
-import { createMetrics } from './infra/metrics.ts';
+import { openMetrics } from './infra/metrics.ts';
 import { openMysql } from './infra/mysql.ts';
 import { openOutboxLimit } from './infra/outboxLimit.ts';
 import { createPasswords } from './infra/passwords.ts';
@@ -16,12 +17,17 @@ import { openRedisClock } from './infra/redisClock.ts';
 import { createRedisSafety } from './infra/redisSafety.ts';
 import { openRevocations } from './infra/revocations.ts';
 import { loadScripts } from './infra/scripts.ts';
+import { countMysqlErrors, countRedisErrors } from './infra/storeErrors.ts';
+import { registerStoreMetrics } from './infra/storeMetrics.ts';
+import { openTracing } from './infra/tracing.ts';
+import { openLive } from './live/live.ts';
 import { openFence } from './projections/fence.ts';
 import { startMysqlProjection } from './projections/mysqlProjection.ts';
 import { ensureReconciled } from './projections/reconcile.ts';
 import { projectToViews } from './projections/redisViews.ts';
 import { startRelay } from './projections/relay.ts';
 import { createCouponTerms } from './queries/couponTerms.ts';
+import { openRehearsals } from './rehearsal/rehearsals.ts';
 import type { RouteDeps } from './routes.ts';
 
 /**
@@ -30,21 +36,28 @@ import type { RouteDeps } from './routes.ts';
  */
 export const openSystem = (config: ServerConfig, log: Log) =>
   openAll(async (remember) => {
+    const { tracing, close: closeTracing } = await openTracing(config.otel, log);
+    remember(closeTracing);
+    const { metrics, close: closeMetrics } = openMetrics(config);
+    remember(closeMetrics);
     const { mysql, close: closeMysql } = await openMysql(config.mysqlUrl);
     remember(closeMysql);
     const { redis, close: closeRedis } = await openRedis(config.redisUrl, log);
     remember(closeRedis);
+    countMysqlErrors(mysql, metrics);
+    countRedisErrors(redis, metrics);
     await loadScripts(redis);
 
     const { clock, close: closeClock } = await openRedisClock({ redis, log });
     remember(closeClock);
+    const watch = createBatchWatch({ metrics, tracing, clock });
     const gate = createGate(log);
     const bus = createBus();
     bus.inline(({ events }) => projectToViews(redis, events));
     // Before the projection, so that it is given up after what is queued was applied.
     const { lease, close: closeLease } = openLease(config.mysqlUrl, log);
     remember(closeLease);
-    const { projection, close: closeProjection } = startMysqlProjection({ bus, mysql, redis, log });
+    const { projection, close: closeProjection } = startMysqlProjection({ bus, mysql, redis, watch, log });
     remember(closeProjection);
     const { relay, close: closeRelay } = startRelay({ redis, bus, projection, log });
     remember(closeRelay);
@@ -53,19 +66,38 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     const safety = createRedisSafety({ ...config, redis, log });
     const reconciled = async () => {
       await safety.mustBeSafe();
+      const started = performance.now();
       await ensureReconciled({ redis, mysql, clock, lease, projection, relay, log });
+      metrics.reconciled((performance.now() - started) / 1_000);
     };
     const { fence, close: closeFence } = await openFence({ redis, gate, reconciled, log });
     remember(closeFence);
     const { outboxLimit, close: closeOutboxLimit } = openOutboxLimit({ redis, entries: config.outboxLimit, log });
     remember(closeOutboxLimit);
 
+    const { live, close: closeLive } = await openLive({ ...config, redis, bus, gate, log });
+    remember(closeLive);
+    const { rehearsals, close: closeRehearsals } = openRehearsals({ ...config, redis, live, log });
+    remember(closeRehearsals);
+
     const passwords = await createPasswords(config.argon2);
     const auth = createAuth(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked);
-    const metrics = createMetrics({ redis, gate, outboxLimit, safety });
-    const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, log };
+    registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, live });
+    const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch, log };
     const grabLine = createGrabLine(decision);
     const couponTerms = createCouponTerms({ redis, gate });
-    const system: RouteDeps = { ...decision, grabLine, couponTerms, mysql, auth, passwords, revocations, metrics };
+    const system: RouteDeps = {
+      ...decision,
+      grabLine,
+      couponTerms,
+      mysql,
+      auth,
+      passwords,
+      revocations,
+      metrics,
+      tracing,
+      live,
+      rehearsals,
+    };
     return { system };
   });

@@ -47,6 +47,14 @@ test('a secret is never repeated in a message', () => {
   );
 });
 
+test('rehearsals are allowed with two private servers, unless it is said otherwise', () => {
+  const given = { MYSQL_URL: 'mysql://root@127.0.0.1/x', JWT_SECRET: secret };
+  assert.is(readConfig({}).allowRehearsal, true);
+  assert.is(readConfig({ ALLOW_REHEARSAL: '0' }).allowRehearsal, false);
+  assert.is(readConfig(given).allowRehearsal, false);
+  assert.is(readConfig({ ...given, ALLOW_REHEARSAL: '1' }).allowRehearsal, true);
+});
+
 test('a given store needs a given secret', () => {
   assert.throws(() => readConfig({ REDIS_URL: 'redis://127.0.0.1' }), /^JWT_SECRET: /);
   assert.throws(() => readConfig({ MYSQL_URL: 'mysql://root@127.0.0.1/x' }), /^JWT_SECRET: /);

@@ -5,6 +5,7 @@ import { createCoupon } from '../src/commands/createCoupon.ts';
 import { decideGrabs } from '../src/commands/decideGrabs.ts';
 import type { DecisionDeps } from '../src/commands/decision.ts';
 import type { CouponEvent } from '../src/events.ts';
+import { unwatched } from '../src/infra/batchWatch.ts';
 import { createBus } from '../src/infra/bus.ts';
 import { openAll } from '../src/infra/closers.ts';
 import { createGate } from '../src/infra/gate.ts';
@@ -40,7 +41,16 @@ const { deps, close } = await openAll(async (remember) => {
   remember(closeClock);
   const { outboxLimit, close: closeOutboxLimit } = openOutboxLimit({ redis, entries: 1_000_000, log });
   remember(closeOutboxLimit);
-  const deps: DecisionDeps = { redis, clock, bus: createBus(), gate: createGate(log), fence, outboxLimit, log };
+  const deps: DecisionDeps = {
+    redis,
+    clock,
+    bus: createBus(),
+    gate: createGate(log),
+    fence,
+    outboxLimit,
+    watch: unwatched,
+    log,
+  };
   return { deps };
 });
 

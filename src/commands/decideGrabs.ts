@@ -13,7 +13,7 @@ import {
 /** How long an idempotency key is bound to its coupon, and a refusal kept for it. With a win the key is kept for ever. */
 export const IDEMPOTENCY_TTL_SECONDS = 86_400;
 
-const outcomeSchema = z.enum(['grabbed', 'already-grabbed', 'sold-out', 'no-such-coupon']);
+export const outcomeSchema = z.enum(['grabbed', 'already-grabbed', 'sold-out', 'no-such-coupon']);
 export type GrabOutcome = z.infer<typeof outcomeSchema>;
 
 const replySchema = z.union([
@@ -44,7 +44,7 @@ export async function decideGrabs(
 ): Promise<GrabOutcome[]> {
   const decision = openDecision(deps, since);
   const partition = partitionOf(seller, name);
-  const reply = await runScript(
+  const call = runScript(
     deps.redis,
     'grabCoupon',
     [
@@ -60,6 +60,7 @@ export async function decideGrabs(
       ...asked.flatMap(({ customer, idempotencyKey }) => [customer, idempotencyKey]),
     ],
   );
+  const reply = await deps.watch.grabScript({ seller, name }, asked, call);
   const [status, outcomes, entry] = replySchema.parse(reply);
   if (status !== 'decided') return undecided(deps, status);
   if (entry !== undefined) await publishDecided(deps, partition, entry);

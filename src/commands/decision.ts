@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { unavailable } from '../errors.ts';
+import type { BatchWatch } from '../infra/batchWatch.ts';
 import type { Bus } from '../infra/bus.ts';
 import type { Gate } from '../infra/gate.ts';
 import type { Log } from '../infra/log.ts';
@@ -18,6 +19,7 @@ export interface DecisionDeps {
   gate: Gate;
   fence: Fence;
   outboxLimit: OutboxLimit;
+  watch: BatchWatch;
   log: Log;
 }
 

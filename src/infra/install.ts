@@ -7,6 +7,8 @@ import { ConfigError } from '../config.ts';
 const packagesOf = {
   'redis-server': ['redis-server'],
   mariadbd: ['mariadb-server-core', 'mariadb-client-core'],
+  // For the tests of the console; the font is what its pictures are drawn with.
+  chromium: ['chromium', 'fonts-inter'],
 } as const;
 type Program = keyof typeof packagesOf;
 
@@ -28,9 +30,13 @@ export function findProgram(program: string): string | undefined {
 }
 
 const howToInstall = (missing: Program[]) =>
-  `${missing.join(' and ')} not found. Install: on Debian or Ubuntu \`sudo apt-get install redis-server ` +
-  'mariadb-server-core mariadb-client-core`, on macOS `brew install redis mariadb`, on Fedora ' +
-  '`sudo dnf install redis mariadb-server`; or give REDIS_URL, MYSQL_URL and JWT_SECRET of servers that run elsewhere';
+  `${missing.join(' and ')} not found. Install: ${
+    missing.includes('chromium')
+      ? 'on Debian `sudo apt-get install chromium`, elsewhere Chromium with a program `chromium` on PATH'
+      : 'on Debian or Ubuntu `sudo apt-get install redis-server mariadb-server-core mariadb-client-core`, on macOS ' +
+        '`brew install redis mariadb`, on Fedora `sudo dnf install redis mariadb-server`; or give REDIS_URL, MYSQL_URL ' +
+        'and JWT_SECRET of servers that run elsewhere'
+  }`;
 
 /** Sees to it that these programs are there: with apt where that is possible, or else says exactly what to install. */
 export function ensurePrograms(needed: Program[], announce: (line: string) => void): void {

@@ -43,8 +43,13 @@ export const keys = {
   userView: (username: string) => `seckill:view:user:${username}`,
   sellerView: (seller: string) => `seckill:view:seller:${seller}`,
   customerView: (customer: string) => `seckill:view:customer:${customer}`,
+  /** Exists while a rehearsal runs: there is one at a time, whichever process runs it. */
+  rehearsal: 'seckill:rehearsal',
   revocationAcks: (announcement: string) => `seckill:revocation-acks:${announcement}`,
 } as const;
 
 /** Channels are shared by all databases of a Redis; the data set is in one of them. */
 export const revocationChannel = (database: number) => `seckill:revocations:${database}`;
+
+/** Where processes tell each other what their grabs were answered, for the live figures. */
+export const liveChannel = (database: number) => `seckill:live:${database}`;

@@ -54,6 +54,8 @@ export function connectMysql(url: string, poolSize = 4): { mysql: Mysql; close: 
   const mysql = knex({
     client: 'mysql2',
     connection: connectionOf(url),
+    // The message of a failed query would repeat what is written, password hashes included; it keeps its question marks.
+    compileSqlOnError: false,
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
     // Whatever it would print, it also throws; who catches that decides what is said.
     log: { warn() {}, error() {}, debug() {}, deprecate() {} },
@@ -96,8 +98,11 @@ export async function createDatabase(url: string): Promise<void> {
   }
 }
 
-/** Opens a pool and brings the tables up to date. Fails with the setting's name when MySQL can't be reached. */
-export async function openMysql(url: string): Promise<{ mysql: Mysql; close: Closer }> {
+/**
+ * Opens a pool and brings the tables up to date; `migrated` names the migrations that this took. Fails with the setting's name
+ * when MySQL can't be reached.
+ */
+export async function openMysql(url: string): Promise<{ mysql: Mysql; migrated: string[]; close: Closer }> {
   const opened = connectMysql(url);
   try {
     await opened.mysql.raw('SELECT 1');
@@ -108,7 +113,7 @@ export async function openMysql(url: string): Promise<{ mysql: Mysql; close: Clo
     );
   }
   try {
-    await migrate(opened.mysql);
+    return { ...opened, migrated: await migrate(opened.mysql) };
   } catch (error) {
     await opened.close();
     if (!isTriggerRefused(error)) throw error;
@@ -116,20 +121,20 @@ export async function openMysql(url: string): Promise<{ mysql: Mysql; close: Clo
       'MYSQL_URL: its user may not create triggers: SET GLOBAL log_bin_trust_function_creators = 1',
     );
   }
-  return opened;
 }
 
 /**
  * Brings the tables up to date, one process at a time. knex keeps its own lock in a table, where the lock of a process that
  * died would stay for ever; a named lock of the server ends with its connection, so under that one, knex's can be freed.
  */
-async function migrate(mysql: Mysql): Promise<void> {
-  await mysql.transaction(async (holder) => {
+async function migrate(mysql: Mysql): Promise<string[]> {
+  return mysql.transaction(async (holder) => {
     const [[row]] = await holder.raw("SELECT GET_LOCK('seckill.migrate', 8) AS locked");
     if (row.locked !== 1) throw new ConfigError('MYSQL_URL: another process is migrating this database');
     try {
       await mysql.migrate.forceFreeMigrationsLock({ migrationSource });
-      await mysql.migrate.latest({ migrationSource });
+      const [, migrated]: [batch: number, names: string[]] = await mysql.migrate.latest({ migrationSource });
+      return migrated;
     } finally {
       await holder.raw("SELECT RELEASE_LOCK('seckill.migrate')");
     }

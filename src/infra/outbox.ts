@@ -91,6 +91,15 @@ export async function deleteEntries(redis: Redis, entries: readonly EntryRef[]):
 /** Entries that MySQL doesn't have yet, over all partitions. */
 export const outboxDepth = (redis: Redis) => entriesIn(redis, keys.outbox);
 
+/** Seconds, on the clock of Redis, that the oldest entry of all partitions has waited; 0 when there is none. */
+export async function outboxAge(redis: Redis): Promise<number> {
+  const oldest = await Promise.all(allPartitions.map((partition) => readOutbox(redis, partition, '-', '+', 1)));
+  // Asked after: an entry that came meanwhile is not from the future.
+  const [seconds = 0, microseconds = 0] = (await redis.time()).map(Number);
+  const now = seconds + microseconds / 1_000_000;
+  return oldest.flat().reduce((age, [id]) => Math.max(age, now - Number.parseInt(id, 10) / 1_000), 0);
+}
+
 /** Entries that were set aside, over all partitions. */
 export const deadLetterCount = (redis: Redis) => entriesIn(redis, keys.deadLetters);
 

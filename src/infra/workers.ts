@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { ConfigError, type ServerConfig } from '../config.ts';
 import type { Closer } from './closers.ts';
 import type { Log } from './log.ts';
+import { createMetricsOfWorkers } from './workersMetrics.ts';
 
 const RESTART_PAUSE_MS = 1_000;
 
@@ -12,12 +13,18 @@ type Report = { url: string } | { failed: string };
 /** Runs WORKERS server processes on one port. One that dies is replaced. */
 export async function openWorkers(config: ServerConfig, log: Log): Promise<{ url: string; close: Closer }> {
   cluster.setupPrimary({ exec: fileURLToPath(new URL('../../bin/run.mjs', import.meta.url)), args: ['src/main.ts'] });
-  const stores = { REDIS_URL: config.redisUrl, MYSQL_URL: config.mysqlUrl, JWT_SECRET: config.jwtSecret };
+  const settings = {
+    REDIS_URL: config.redisUrl,
+    MYSQL_URL: config.mysqlUrl,
+    JWT_SECRET: config.jwtSecret,
+    ALLOW_REHEARSAL: config.allowRehearsal ? '1' : '0',
+  };
   const workers = new Set<Worker>();
+  const metrics = createMetricsOfWorkers();
   let closing = false;
 
   const open = async (): Promise<string> => {
-    const worker = cluster.fork(stores);
+    const worker = cluster.fork(settings);
     workers.add(worker);
     worker.once('exit', async (code, signal) => {
       workers.delete(worker);
@@ -28,9 +35,13 @@ export async function openWorkers(config: ServerConfig, log: Log): Promise<{ url
     });
     return new Promise((resolve, reject) => {
       worker.once('exit', (code, signal) => reject(new ConfigError(`a worker ended at its start: ${signal ?? code}`)));
-      worker.once('message', (report: Report) =>
-        'url' in report ? resolve(report.url) : reject(new ConfigError(report.failed)),
-      );
+      const serves = metrics.attend(worker);
+      worker.on('message', (report: Report | object) => {
+        if ('failed' in report) reject(new ConfigError(report.failed));
+        if (!('url' in report)) return;
+        serves();
+        resolve(report.url);
+      });
     });
   };
   const close = async () => {

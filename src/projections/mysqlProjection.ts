@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import type { BatchWatch } from '../infra/batchWatch.ts';
 import type { Bus } from '../infra/bus.ts';
 import type { Closer } from '../infra/closers.ts';
 import type { Log } from '../infra/log.ts';
@@ -36,8 +37,8 @@ export interface MysqlProjection {
  * An outbox entry is deleted after the COMMIT that holds its events. What can't be deleted (Redis is away, a view could not
  * be written) stays in the outbox and comes again by the relay; MySQL doesn't wait for it. Closing applies what is queued, once.
  */
-export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redis; log: Log }) {
-  const { bus, mysql, redis, log } = deps;
+export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redis; watch: BatchWatch; log: Log }) {
+  const { bus, mysql, redis, watch, log } = deps;
   const queue = createDeliveryQueue();
   let closing = false;
   let wakers: (() => void)[] = [];
@@ -83,12 +84,8 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
   // Rejects when MySQL is at fault, or Redis where a dead letter needs it. Resolves to how many deliveries MySQL has now.
   const apply = async (batch: Queued[]): Promise<number> => {
     try {
-      const applied = await withLockRetries(() =>
-        applyBatch(
-          mysql,
-          batch.map(({ delivery }) => delivery),
-        ),
-      );
+      const deliveries = batch.map(({ delivery }) => delivery);
+      const applied = await watch.mysqlBatch(deliveries, () => withLockRetries(() => applyBatch(mysql, deliveries)));
       const within = (deliveries: Delivery[]) => {
         const wanted = new Set(deliveries);
         return batch.filter(({ delivery }) => wanted.has(delivery));

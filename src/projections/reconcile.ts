@@ -5,6 +5,7 @@ import { allPartitions, keys, PARTITIONS } from '../infra/keys.ts';
 import type { Lease } from '../infra/lease.ts';
 import type { Log } from '../infra/log.ts';
 import type { Mysql } from '../infra/mysql.ts';
+import { startProgress } from '../infra/progress.ts';
 import type { RedisClock } from '../infra/redisClock.ts';
 import type { MysqlProjection } from './mysqlProjection.ts';
 import { rehydrate } from './rehydrate.ts';
@@ -69,7 +70,13 @@ async function reconcile({ redis, mysql, relay, log }: ReconcileDeps): Promise<v
   // After a restart they are still there, and must not let anybody decide in between.
   await Promise.all(allPartitions.map((partition) => redis.del(keys.fence(partition))));
   await relay.drain();
-  const restored = await rehydrate({ redis, mysql, log });
+  const progress = startProgress((line) => log.info(line));
+  const restored = await rehydrate({
+    redis,
+    mysql,
+    log,
+    onProgress: (done, of, events) => progress.show({ what: 'rehydrating Redis from the event log', done, of, events }),
+  }).finally(progress.stop);
   await mustHaveWitness();
   const fenceKeys = allPartitions.map(keys.fence);
   await Promise.all(fenceKeys.map((fence) => redis.set(fence, runId)));

@@ -8,7 +8,6 @@ import { rebuildCoupons } from './rebuildCoupons.ts';
 import { recountPieces } from './recountPieces.ts';
 
 const PAGE = 1_000;
-const REPORT_EVERY_MS = 2_000;
 
 export interface CouponRow {
   id: Buffer;
@@ -28,31 +27,33 @@ interface RehydrateDeps {
   log: Log;
 }
 
+/** How far it is: events that Redis has again or had all along, of those of all coupons; and those that were read. */
+export type ReportRehydrate = (done: number, of: number, events: number) => void;
+
 /** Redis from MySQL: users, and every coupon that is missing or behind the log, with its views. Only while nobody decides. */
-export async function rehydrate(deps: RehydrateDeps): Promise<{ users: number; coupons: number; rebuilt: number }> {
-  const { redis, mysql, log } = deps;
+export async function rehydrate(
+  deps: RehydrateDeps & { onProgress: ReportRehydrate },
+): Promise<{ users: number; coupons: number; rebuilt: number }> {
+  const { redis, mysql } = deps;
   const users = await restoreUserViews(deps);
-  const started = performance.now();
-  const done = { coupons: 0, rebuilt: 0, events: 0 };
-  const [counted] = await mysql('coupons').count({ coupons: '*' });
-  let nextReport = started + REPORT_EVERY_MS;
+  const done = { coupons: 0, rebuilt: 0, events: 0, read: 0 };
+  const [logged] = await mysql('coupons').sum({ events: 'version' });
   const report = (events: number) => {
     done.events += events;
-    const now = performance.now();
-    if (now < nextReport) return;
-    nextReport = now + REPORT_EVERY_MS;
-    const eventsPerSecond = Math.round((done.events / (now - started)) * 1_000);
-    log.info({ ...done, of: counted?.coupons, eventsPerSecond }, 'rehydrating Redis from the event log');
+    done.read += events;
+    deps.onProgress(done.events, Number(logged?.events), done.read);
   };
   const setApart = (row: CouponRow, damage: DamageError) => quarantine(deps, row, damage);
   for (let after: Buffer = Buffer.alloc(0); ; ) {
     const rows: CouponRow[] = await mysql('coupons').where('id', '>', after).orderBy('id').limit(PAGE);
     const last = rows.at(-1);
     if (last === undefined) return { users, coupons: done.coupons, rebuilt: done.rebuilt };
+    const eventsAfter = done.events + rows.reduce((sum, { version }) => sum + version, 0);
     const behind = await withoutGaps(deps, await findBehind(redis, rows), setApart);
     await rebuildCoupons({ redis, mysql, report, setApart }, behind);
     done.rebuilt += behind.length;
     done.coupons += rows.length;
+    done.events = eventsAfter;
     after = last.id;
   }
 }

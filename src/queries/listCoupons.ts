@@ -3,9 +3,10 @@ import type { Claims } from '../auth.ts';
 import type { Gate } from '../infra/gate.ts';
 import { keys } from '../infra/keys.ts';
 import type { Fence } from '../projections/fence.ts';
+import type { CustomerCoupon, SellerCoupon } from '../responses.ts';
 import type { CouponTerms } from './couponTerms.ts';
-import { type CustomerCoupon, listCustomerCoupons } from './listCustomerCoupons.ts';
-import { listSellerCoupons, type SellerCoupon } from './listSellerCoupons.ts';
+import { listCustomerCoupons } from './listCustomerCoupons.ts';
+import { listSellerCoupons } from './listSellerCoupons.ts';
 
 export type CouponList = SellerCoupon[] | CustomerCoupon[] | 'no-such-user' | 'other-customer';
 

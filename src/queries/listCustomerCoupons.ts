@@ -1,13 +1,8 @@
 import type { Redis } from 'ioredis';
 import { keys, splitCouponPath } from '../infra/keys.ts';
+import type { CustomerCoupon } from '../responses.ts';
 import type { CouponTerms } from './couponTerms.ts';
 import { ranksOf } from './page.ts';
-
-export interface CustomerCoupon {
-  name: string;
-  stock: number;
-  description: string;
-}
 
 /** What a customer has grabbed. */
 export async function listCustomerCoupons(

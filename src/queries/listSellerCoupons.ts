@@ -1,15 +1,8 @@
 import type { Redis } from 'ioredis';
 import { keys } from '../infra/keys.ts';
+import type { SellerCoupon } from '../responses.ts';
 import { ranksOf } from './page.ts';
 import { readCoupons } from './readCoupons.ts';
-
-export interface SellerCoupon {
-  name: string;
-  stock: number;
-  description: string;
-  amount: number;
-  left: number;
-}
 
 /** What a seller offers; `left` comes from the write model, so it is as of this moment. */
 export async function listSellerCoupons(

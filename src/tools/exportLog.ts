@@ -2,11 +2,11 @@ import { createProgram, runProgram, stopSignal } from '../cli.ts';
 import { ConfigError } from '../config.ts';
 import { openAll } from '../infra/closers.ts';
 import { connectOnce, openMysql } from '../infra/mysql.ts';
+import { startProgress } from '../infra/progress.ts';
 import { exportLog } from '../projections/exportLog.ts';
 import { LogFileError } from '../projections/logFile.ts';
 import { withPause } from '../projections/pause.ts';
 import { lastPosition, runOn } from '../projections/readLog.ts';
-import { startProgress } from './progress.ts';
 import { openStores } from './stores.ts';
 
 const program = createProgram(
@@ -39,7 +39,7 @@ await runProgram(async () => {
       log,
       to,
       signal: stop.signal,
-      onProgress: (position, written) => progress.show('exporting', position, to, written),
+      onProgress: (done, events) => progress.show({ what: 'exporting', done, of: to, events }),
     });
     progress.stop();
     const resumed = resumedAt > 0 ? `, ${resumedAt} of them by an earlier run` : '';

@@ -2,6 +2,7 @@ import { createProgram, runProgram, stopSignal } from '../cli.ts';
 import { ConfigError } from '../config.ts';
 import { openAll } from '../infra/closers.ts';
 import { createDatabase, openMysql } from '../infra/mysql.ts';
+import { startProgress } from '../infra/progress.ts';
 import type { Difference } from '../projections/compareTables.ts';
 import { importLog } from '../projections/importLog.ts';
 import { LogFileError } from '../projections/logFile.ts';
@@ -15,7 +16,6 @@ import {
   replayUntil,
   type Until,
 } from '../projections/replay.ts';
-import { startProgress } from './progress.ts';
 import { openStores } from './stores.ts';
 import { parseUntil } from './until.ts';
 
@@ -62,7 +62,7 @@ await runProgram(async () => {
   const replay: Replay = {
     projections: chosen,
     signal: stop.signal,
-    onProgress: ({ phase, position, of, events }) => progress.show(phase, position, of, events),
+    onProgress: ({ phase, position, of, events }) => progress.show({ what: phase, done: position, of, events }),
   };
   let good = true;
   try {
@@ -72,9 +72,9 @@ await runProgram(async () => {
         writer: runOn(session.writer),
         holder: runOn(session.holder),
         signal: stop.signal,
-        onProgress: (phase, bytes, of, events) => progress.show(phase, bytes, of, events),
+        onProgress: (what, done, of, events) => progress.show({ what, done, of, events }),
       });
-      console.log(`${imported} events imported from ${from}`);
+      progress.say(`${imported} events imported from ${from}`);
     }
     const started = performance.now();
     const { events, report } = await run(session, replay, progress.stop);

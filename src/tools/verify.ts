@@ -4,10 +4,10 @@ import { ConfigError } from '../config.ts';
 import { openAll } from '../infra/closers.ts';
 import { createLog } from '../infra/log.ts';
 import { connectOnce, openMysql } from '../infra/mysql.ts';
+import { startProgress } from '../infra/progress.ts';
 import { openRedis } from '../infra/redis.ts';
 import { verifyAll, verifyOne } from '../projections/verify.ts';
 import type { Report, Totals } from '../projections/verifyReport.ts';
-import { startProgress } from './progress.ts';
 import { openStores } from './stores.ts';
 
 const program = createProgram(
@@ -38,7 +38,8 @@ await runProgram(async () => {
   const progress = startProgress();
   let good = false;
   try {
-    const onProgress = (done: number, of: number, events: number) => progress.show('verifying', done, of, events);
+    const onProgress = (done: number, of: number, events: number) =>
+      progress.show({ what: 'verifying', done, of, events });
     const verify = { redis, connection, signal: stop.signal, onProgress };
     const report = coupon === undefined ? await verifyAll(verify) : await verifyOne(verify, coupon);
     progress.stop();

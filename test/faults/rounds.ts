@@ -1,8 +1,8 @@
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startProgress } from '../../src/infra/progress.ts';
 import type { Kind } from './kinds.ts';
-import { startProgress } from './progress.ts';
 import { createRandom, LARGEST_SEED } from './random.ts';
 import { describeFailure, roundsTable } from './report.ts';
 import { type RoundResult, runRound } from './round.ts';
@@ -30,11 +30,18 @@ export async function runRounds(
   planned: readonly Planned[],
 ): Promise<{ passed: number; failed: number }> {
   const results: RoundResult[] = [];
-  const progress = startProgress(planned.length);
+  const progress = startProgress();
+  const show = (note?: string) =>
+    progress.show({
+      what: 'faults',
+      done: results.length,
+      of: planned.length,
+      ...(note === undefined ? {} : { note }),
+    });
   try {
     await stack.begin(theProject);
     for (const { kind, seed } of planned) {
-      progress.at(results.length, kind.name);
+      show(kind.name);
       const result = await runRound(stack, kind, seed);
       results.push(result);
       const kept = result.violations.length === 0 ? undefined : keep(stack.folder);
@@ -44,7 +51,7 @@ export async function runRounds(
       // Nothing of a failed round is held against the next one.
       await stack.begin(theProject);
     }
-    progress.at(results.length);
+    show();
   } finally {
     progress.stop();
   }

@@ -2,8 +2,8 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, wri
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { ConfigError } from '../../src/config.ts';
+import { startProgress } from '../../src/infra/progress.ts';
 import { kinds } from './kinds.ts';
-import { startProgress } from './progress.ts';
 import { createRandom, LARGEST_SEED } from './random.ts';
 import { runRound } from './round.ts';
 import { type Stack, theProject } from './stack.ts';
@@ -20,10 +20,10 @@ export async function runSabotage(stack: Stack, seed: number): Promise<{ passed:
     head: ['sabotage', 'fault', 'caught by', 'rounds'],
     style: { head: [], border: [], compact: true },
   });
-  const progress = startProgress(variants.length);
+  const progress = startProgress();
   let caught = 0;
   for (const [place, variant] of variants.entries()) {
-    progress.at(place, variant.name);
+    progress.show({ what: 'sabotage', done: place, of: variants.length, note: variant.name });
     const result = await catchVariant(stack, variant, () => random.int(0, LARGEST_SEED));
     if (result.caught) caught++;
     else progress.say(`FAILED ${variant.name}: ${result.by}`);

@@ -92,7 +92,7 @@ export const variants: readonly Variant[] = [
     patches: [
       {
         file: 'src/projections/mysqlProjection.ts',
-        find: /(const [^=]+ = await withLockRetries\()/g,
+        find: /(const [^=]+ = await watch\.mysqlBatch\()/g,
         replace: 'await deleteEntries(redis, batch.map((queued) => (queued.delivery ?? queued).entry));\n$1',
       },
     ],

@@ -4,10 +4,10 @@ import { openServer } from '../../src/server.ts';
 import { createClient } from './http.ts';
 import { openTestStores } from './stores.ts';
 
-/** A server on stores and a port of its own, and a client for it. */
-export const openTestServer = () =>
+/** A server on stores and a port of its own, and a client for it. `environment` is added to its settings. */
+export const openTestServer = (environment: NodeJS.ProcessEnv = {}) =>
   openAll(async (remember) => {
-    const stores = await openTestStores();
+    const stores = await openTestStores(environment);
     remember(stores.close);
     const server = await openServer(stores.config, createLog(stores.config.logLevel));
     remember(server.close);

@@ -20,8 +20,8 @@ export async function createDatabase(): Promise<string> {
 
 export const createDataDir = () => mkdtempSync(join(process.env.TEST_DATA_DIR ?? '', 'd-'));
 
-/** An empty Redis of its own and an empty database, as settings of a server. */
-export const openTestStores = () =>
+/** An empty Redis of its own and an empty database, as settings of a server; `more` are added to them. */
+export const openTestStores = (more: NodeJS.ProcessEnv = {}) =>
   openAll(async (remember) => {
     const { dataDir, close } = await openDataDir(createDataDir());
     remember(close);
@@ -36,6 +36,7 @@ export const openTestStores = () =>
       // The cheapest that argon2 allows: the tests are not about how hard it is.
       ARGON2_MEMORY_KIB: '8',
       ARGON2_PASSES: '1',
+      ...more,
     };
     return { config: readConfig(given) as ServerConfig, environment: given };
   });

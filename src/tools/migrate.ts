@@ -1,0 +1,22 @@
+import { createProgram, runProgram } from '../cli.ts';
+import { openAll } from '../infra/closers.ts';
+import { openMysql } from '../infra/mysql.ts';
+import { openStores } from './stores.ts';
+
+createProgram(
+  'npm run migrate --',
+  'Brings the tables in MySQL up to date, as every start does: for those who want it done before the first start.',
+).parse();
+
+await runProgram(async () => {
+  const { migrated, close } = await openAll(async (remember) => {
+    const stores = await openStores({ redis: false });
+    remember(stores.close);
+    const mysql = await openMysql(stores.mysqlUrl);
+    remember(mysql.close);
+    return { migrated: mysql.migrated };
+  });
+  await close();
+  console.log(migrated.length === 0 ? 'the tables are up to date' : `migrated: ${migrated.join(', ')}`);
+  process.exit(0);
+});

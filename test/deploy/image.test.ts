@@ -1,0 +1,125 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Job } from 'kubernetes-types/batch/v1.js';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openComposeStores } from '../support/composeStores.ts';
+import { buildInFolder, command, healthcheck, imageEnvironment } from '../support/dockerfile.ts';
+import { manifestOf } from '../support/manifests.ts';
+
+// As near as one comes to running the image where no engine is: the files that the Dockerfile copies, the packages that it
+// installs, and what it starts, as a user who may not write there, with no npm to be had and no folder for what is temporary.
+
+const folder = mkdtempSync(join(tmpdir(), 'seckill-image-'));
+const test = suite('the image');
+const app = buildInFolder(folder);
+chmodSync(folder, 0o755);
+const bin = join(folder, 'bin');
+mkdirSync(bin);
+const stores = await openComposeStores();
+
+const nobody = { uid: 1000, gid: 1000 };
+// Where this Node is not for every user, or we are not root, it runs as we do.
+const user = spawnSync(process.execPath, ['--version'], nobody).status === 0 ? nobody : {};
+const run = (args: string[], environment: Record<string, string>) => {
+  const child = spawn(process.execPath, args.slice(1), {
+    cwd: app,
+    env: { ...imageEnvironment, PATH: bin, HOME: '/nonexistent', TMPDIR: '/proc/nowhere', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...user,
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  const ended = once(child, 'close').then(([status]) => ({ status, output }));
+  const listening = new Promise<string>((resolve, reject) => {
+    child.stdout.on('data', () => {
+      const [, port] = /^listening on http:\/\/\S+:(\d+)$/m.exec(output) ?? [];
+      if (port !== undefined) resolve(port);
+    });
+    child.once('close', () => reject(new Error(`ended before it listened: ${output}`)));
+  });
+  listening.catch(() => {});
+  return { child, ended, listening };
+};
+const filesIn = (path: string) => readdirSync(path, { recursive: true, withFileTypes: true }).length;
+
+test('the arguments of the Job migrate, with MYSQL_URL alone', async () => {
+  const [container] = manifestOf<Job>('Job').spec?.template.spec?.containers ?? [];
+  const { MYSQL_URL = '' } = stores.environment;
+  const { status, output } = await run(container?.args ?? [], { MYSQL_URL }).ended;
+  assert.is(status, 0, output);
+  assert.match(output, /^migrated: 0001_tables/);
+});
+
+for (const workers of ['1', '2']) {
+  test(`CMD serves with WORKERS=${workers}: ready, healthy, nothing written, and SIGTERM ends it with 0`, async () => {
+    const before = filesIn(app);
+    const started = run(command, { ...stores.environment, WORKERS: workers, PORT: '0', HOST: '127.0.0.1' });
+    const port = await started.listening;
+    assert.is((await fetch(`http://127.0.0.1:${port}/readyz`)).status, 200);
+    const health = (asked: string) => run(healthcheck, { PORT: asked }).ended;
+    assert.is((await health(port)).status, 0);
+    started.child.kill('SIGTERM');
+    const { status, output } = await started.ended;
+    assert.is(status, 0, output);
+    assert.is((await health(port)).status, 1);
+    assert.is(filesIn(app), before);
+  });
+}
+
+// Where namespaces may be made: in one of its own the server is process 1, as in a container.
+const unshare = ['unshare', '--pid', '--fork', '--kill-child'];
+if (spawnSync('unshare', [...unshare.slice(1), 'true']).status === 0) {
+  const asProcess1 = () => {
+    const environment = { ...imageEnvironment, ...stores.environment, PORT: '0', HOST: '127.0.0.1' };
+    const [program = '', ...args] = [...unshare, process.execPath, ...command.slice(1)];
+    const child = spawn(program, args, { cwd: app, env: { ...process.env, ...environment } });
+    const childrenFile = `/proc/${child.pid}/task/${child.pid}/children`;
+    const terminate = () => {
+      const [server] = existsSync(childrenFile) ? readFileSync(childrenFile, 'utf8').split(' ').filter(Boolean) : [];
+      if (server !== undefined) process.kill(Number(server), 'SIGTERM');
+    };
+    return { child, terminate, ended: once(child, 'close') };
+  };
+
+  test('SIGTERM ends a process 1 that serves, with 0', async () => {
+    const { child, terminate, ended } = asProcess1();
+    await once(child.stdout, 'data');
+    terminate();
+    assert.equal(await ended, [0, null]);
+  });
+
+  test('SIGTERM ends a process 1 that has only begun to start, at once', async () => {
+    const { terminate, ended } = asProcess1();
+    const again = setInterval(terminate, 50);
+    assert.equal(await ended.finally(() => clearInterval(again)), [143, null]);
+  });
+}
+
+test('without stores it says in one line what is missing', async () => {
+  const { status, output } = await run(command, {}).ended;
+  assert.is(status, 1);
+  assert.match(output, /^[A-Z_]+: [^\n]+\n$/);
+});
+
+test('there are no tests and no packages of tests in it', () => {
+  assert.equal(readdirSync(app).sort(), [
+    'LICENSE',
+    'bin',
+    'migrations',
+    'node_modules',
+    'package-lock.json',
+    'package.json',
+    'src',
+  ]);
+  assert.not(readdirSync(join(app, 'node_modules')).includes('uvu'));
+});
+
+test.after(async () => {
+  await stores.close();
+  rmSync(folder, { recursive: true });
+});
+test.run();

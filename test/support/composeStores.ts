@@ -1,0 +1,109 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { createConnection } from 'mysql2/promise';
+import { openAll } from '../../src/infra/closers.ts';
+import { findProgram } from '../../src/infra/install.ts';
+import { startLocalProcess, waitForEnd } from '../../src/infra/localProcess.ts';
+import { interpolate, serviceOf } from './manifests.ts';
+
+const PASSWORD = 'password';
+const given = { MYSQL_PASSWORD: PASSWORD, JWT_SECRET: 'a secret of the tests, long enough to be taken' };
+
+const freePort = () =>
+  new Promise<number>((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+
+/**
+ * Redis and MariaDB of this machine with just the arguments that compose.yml gives to those of the images, and what the app gets
+ * from it as its environment. Only places and ports are other ones.
+ */
+export const openComposeStores = () =>
+  openAll(async (remember) => {
+    const folder = mkdtempSync(join(tmpdir(), 'seckill-compose-'));
+    remember(() => rmSync(folder, { recursive: true, force: true }));
+    const redis = await openRedis(join(folder, 'redis'));
+    remember(redis.close);
+    const mariadb = await openMariadb(join(folder, 'mariadb'));
+    remember(mariadb.close);
+    const entries = Object.entries(serviceOf('app').environment ?? {}).map(([name, value]) => [
+      name,
+      interpolate(value, given)
+        .replace('redis:6379', `127.0.0.1:${redis.port}`)
+        .replace('mariadb:3306', `127.0.0.1:${mariadb.port}`),
+    ]);
+    const environment: Record<string, string> = Object.fromEntries(entries);
+    return { environment };
+  });
+
+async function openRedis(folder: string) {
+  const port = await freePort();
+  const pidFile = join(folder, 'redis.pid');
+  mkdirSync(folder);
+  const [program = '', ...args] = serviceOf('redis').command ?? [];
+  const places = ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--pidfile', pidFile];
+  const client = () => new Redis(port, { lazyConnect: true, retryStrategy: () => null }).on('error', () => {});
+  const ready = async () => {
+    const redis = client();
+    await redis.connect().finally(() => redis.disconnect());
+  };
+  await startLocalProcess({ program, args: [...args, ...places], logFile: join(folder, 'log'), ready });
+  const close = async () => {
+    const redis = client();
+    await redis.connect();
+    await redis.shutdown('NOSAVE').catch(() => {});
+    redis.disconnect();
+    await waitForEnd(pidFile);
+  };
+  return { port, close };
+}
+
+async function openMariadb(folder: string) {
+  const port = await freePort();
+  const [data, pidFile, socket] = ['data', 'mariadb.pid', 'mariadb.sock'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  mkdirSync(folder);
+  const user = userInfo().username;
+  const setUp = ['--no-defaults', `--datadir=${data}`, `--user=${user}`, '--skip-test-db', '--skip-name-resolve'];
+  const { status, stderr } = spawnSync(
+    findProgram('mariadb-install-db') ?? '',
+    [...setUp, '--auth-root-authentication-method=normal'],
+    { encoding: 'utf8' },
+  );
+  if (status !== 0) throw new Error(`mariadb-install-db failed: ${stderr}`);
+  const run = async (...statements: string[]) => {
+    const connection = await createConnection({ socketPath: socket, user: 'root' });
+    for (const statement of statements) await connection.query(statement).catch(() => {});
+    connection.destroy();
+  };
+  const places = [`--datadir=${data}`, `--socket=${socket}`, `--pid-file=${pidFile}`, `--port=${port}`];
+  const args = ['--no-defaults', ...places, `--user=${user}`, '--bind-address=127.0.0.1'];
+  await startLocalProcess({
+    program: findProgram('mariadbd') ?? '',
+    args: [...args, ...(serviceOf('mariadb').command ?? [])],
+    logFile: join(folder, 'log'),
+    ready: () => run(),
+  });
+  // What the image does with these settings.
+  const { MARIADB_DATABASE, MARIADB_USER, MARIADB_PASSWORD = '' } = serviceOf('mariadb').environment ?? {};
+  await run(
+    `CREATE DATABASE ${MARIADB_DATABASE}`,
+    `CREATE USER '${MARIADB_USER}'@'%' IDENTIFIED BY '${interpolate(MARIADB_PASSWORD, given)}'`,
+    `GRANT ALL ON ${MARIADB_DATABASE}.* TO '${MARIADB_USER}'@'%'`,
+  );
+  const close = async () => {
+    await run('SHUTDOWN');
+    if (existsSync(pidFile)) await waitForEnd(pidFile);
+  };
+  return { port, close };
+}

@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LiveFigures, LiveSnapshot } from '../../src/live/figures.ts';
+
+type LiveEvent = { event: string; data: LiveFigures & Partial<LiveSnapshot>; at: number };
+
+/** Listens to a seller's sales. `events` grows as they come. */
+export async function listen(url: string, token: string, seller: string) {
+  const stop = new AbortController();
+  const response = await fetch(`${url}/api/live?seller=${encodeURIComponent(seller)}`, {
+    headers: { authorization: token },
+    signal: stop.signal,
+  });
+  const events: LiveEvent[] = [];
+  const read = async () => {
+    let text = '';
+    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      text += chunk;
+      const blocks = text.split('\n\n');
+      text = blocks.pop() ?? '';
+      for (const block of blocks) {
+        const [, event = '', data = '{}'] = /^event: (\w+)\ndata: (.*)$/.exec(block) ?? [];
+        if (event !== '') events.push({ event, data: JSON.parse(data), at: performance.now() });
+      }
+    }
+  };
+  const ended = read().catch(() => {});
+  return {
+    response,
+    events,
+    ended,
+    /** Resolves with the first event that this holds for. */
+    async waitFor(holds: (data: LiveEvent['data'], event: string) => boolean): Promise<LiveEvent['data']> {
+      const limit = Date.now() + 10_000;
+      for (;;) {
+        const found = events.find(({ data, event }) => holds(data, event));
+        if (found !== undefined) return found.data;
+        if (Date.now() > limit) throw new Error(`not told: ${JSON.stringify(events.slice(-2))}`);
+        await sleep(10);
+      }
+    },
+    stop: () => stop.abort(),
+  };
+}
+
+/** The coupon of this name in what was told, if it is there. */
+export const couponIn = ({ coupons }: LiveFigures, name: string) => coupons.find((coupon) => coupon.name === name);

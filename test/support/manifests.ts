@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, parseAllDocuments } from 'yaml';
+import { root } from './dockerfile.ts';
+
+interface Service {
+  image: string;
+  command?: string[];
+  environment?: Record<string, string>;
+  volumes?: string[];
+  ports?: string[];
+  stop_grace_period?: string;
+}
+interface Compose {
+  services: Record<string, Service>;
+  volumes: Record<string, null>;
+}
+
+export const readYaml = (path: string) => parse(readFileSync(join(root, path), 'utf8'));
+export const compose: Compose = readYaml('compose.yml');
+export const serviceOf = (name: string): Service => {
+  const service = compose.services[name];
+  if (service === undefined) throw new Error(`compose.yml has no ${name}`);
+  return service;
+};
+
+/** Its value of `${NAME:?why}` and `${NAME:-default}`, as compose puts it in. */
+export const interpolate = (text: string, given: Record<string, string>) =>
+  text.replaceAll(/\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}/g, (_, name, fallback) => {
+    const value = given[name] ?? fallback;
+    if (value === undefined) throw new Error(`${name} is required`);
+    return value;
+  });
+
+export interface Manifest {
+  apiVersion: string;
+  kind: string;
+}
+const folder = 'deploy/k8s';
+export const kustomization: { resources: string[]; images: { name: string; newTag: string }[] } = readYaml(
+  `${folder}/kustomization.yaml`,
+);
+export const manifestFiles = readdirSync(join(root, folder)).filter((file) => file !== 'kustomization.yaml');
+export const manifests: Manifest[] = manifestFiles.flatMap((file) =>
+  parseAllDocuments(readFileSync(join(root, folder, file), 'utf8')).map((document) => document.toJS()),
+);
+/** The only one of its kind. The compiler holds all manifests against the types of Kubernetes, in deployFiles.test.ts. */
+export function manifestOf<T extends { kind?: string }>(kind: T['kind']): T {
+  const found = manifests.filter((manifest) => manifest.kind === kind);
+  if (found.length !== 1) throw new Error(`${found.length} of kind ${kind} in ${folder}`);
+  return found[0] as unknown as T;
+}
