@@ -24,7 +24,7 @@ export const unwatched: BatchWatch = {
 
 export function createBatchWatch(deps: { metrics: Metrics; tracing: Tracing; clock: RedisClock }): BatchWatch {
   const { metrics, tracing, clock } = deps;
-  const sinceMs = (started: number) => (performance.now() - started) / 1_000;
+  const secondsSince = (started: number) => (performance.now() - started) / 1_000;
   return {
     async grabScript({ seller, name }, asked, call) {
       const started = performance.now();
@@ -32,7 +32,7 @@ export function createBatchWatch(deps: { metrics: Metrics; tracing: Tracing; clo
       try {
         return await tracing.batch('grabCoupon.lua', attributes('redis', asked.length), grabs, () => call);
       } finally {
-        metrics.grabBatch(asked.length, sinceMs(started));
+        metrics.grabBatch(asked.length, secondsSince(started));
       }
     },
     async mysqlBatch(batch, transaction) {
@@ -45,7 +45,7 @@ export function createBatchWatch(deps: { metrics: Metrics; tracing: Tracing; clo
         if (first !== undefined) metrics.durable(ageOf(first, clock));
         return result;
       } finally {
-        metrics.mysqlBatch(size, sinceMs(started));
+        metrics.mysqlBatch(size, secondsSince(started));
       }
     },
   };
