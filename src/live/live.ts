@@ -18,7 +18,7 @@ import { createTally } from './tally.ts';
 /** At most five events a second for each listener. */
 const TICK_MS = 200;
 /** And for all of them together so many writes: a larger audience is told less often, and the sale pays no more for it. */
-const WRITES_A_SECOND = 750;
+const WRITES_A_SECOND = 500;
 const MAX_LISTENERS = 2_000;
 /** Written in one turn of the event loop, between which grabs go on. */
 const WRITES_A_TURN = 50;
