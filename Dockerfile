@@ -5,6 +5,8 @@
 FROM node:20.20.2-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+# The lock has the client's packages as well, and a start finds them missing otherwise.
+COPY client/package.json client/
 RUN npm ci --omit=dev --no-audit --no-fund
 
 FROM node:20.20.2-bookworm-slim
@@ -17,11 +19,12 @@ ENV NODE_ENV=production \
     HOST=0.0.0.0 \
     PORT=20080 \
     TSX_DISABLE_CACHE=1
-COPY --from=packages /app/node_modules node_modules
-COPY package.json package-lock.json LICENSE ./
+COPY --from=packages /app .
+COPY LICENSE .
 COPY bin bin
 COPY migrations migrations
 COPY src src
+COPY web web
 USER node
 EXPOSE 20080
 STOPSIGNAL SIGTERM

@@ -1,6 +1,9 @@
-import { connect } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import Koa from 'koa';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { serveStaticFiles } from '../src/staticFiles.ts';
 import { openTestServer } from './support/server.ts';
 
 const { client, url, close } = await openTestServer();
@@ -49,18 +52,33 @@ test('what a browser has already is not sent again', async () => {
   assert.is(body, '');
 });
 
-test('it is zipped for who takes that, and for nobody else', async () => {
-  const sizes = await Promise.all(
-    ['gzip', 'identity'].map(async (encoding) => {
-      const { headers } = await fetch(`${url}/console/uPlot.js`, { headers: { 'accept-encoding': encoding } });
-      return { length: Number(headers.get('content-length')), encoding: headers.get('content-encoding') };
-    }),
-  );
-  assert.equal(
-    sizes.map(({ encoding }) => encoding),
-    ['gzip', null],
-  );
-  assert.ok((sizes[0]?.length ?? 0) < (sizes[1]?.length ?? 0) / 2);
+for (const path of ['/console/uPlot.js', '/docs/swagger-ui-bundle.js', '/openapi.json']) {
+  test(`${path} is zipped for who takes that, and for nobody else`, async () => {
+    const sizes = await Promise.all(
+      ['gzip', 'identity'].map(async (encoding) => {
+        const { headers } = await fetch(`${url}${path}`, { headers: { 'accept-encoding': encoding } });
+        return { length: Number(headers.get('content-length')), encoding: headers.get('content-encoding') };
+      }),
+    );
+    assert.equal(
+      sizes.map(({ encoding }) => encoding),
+      ['gzip', null],
+    );
+    assert.ok((sizes[0]?.length ?? 0) < (sizes[1]?.length ?? 0) / 2);
+  });
+}
+
+test('what a path answers is made when somebody asks for it first, and once', async () => {
+  let made = 0;
+  const make = async () => `made ${++made}`;
+  const server = createServer(new Koa().use(serveStaticFiles({ '/x': { type: 'text/plain', make } })).callback());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  assert.is(made, 0);
+  for (const path of ['/x', '/x/', '/x'])
+    assert.is(await (await fetch(`http://127.0.0.1:${port}${path}`)).text(), 'made 1');
+  server.close();
+  server.closeAllConnections();
 });
 
 for (const path of [
@@ -81,9 +99,11 @@ for (const path of [
 
 test('a file is only to be read', async () => {
   assert.is((await client.send('POST', '/', { json: {} })).status, 404);
-  const head = await fetch(url, { method: 'HEAD' });
-  assert.is(head.status, 200);
-  assert.is(await head.text(), '');
+  for (const path of ['/', '/console/app.js', '/docs', '/docs/viewer.js', '/openapi.json']) {
+    const head = await fetch(`${url}${path}`, { method: 'HEAD' });
+    assert.is(head.status, 200, path);
+    assert.is(await head.text(), '');
+  }
 });
 
 test.after(close);

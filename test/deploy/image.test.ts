@@ -59,7 +59,16 @@ for (const workers of ['1', '2']) {
     const before = filesIn(app);
     const started = run(command, { ...stores.environment, WORKERS: workers, PORT: '0', HOST: '127.0.0.1' });
     const port = await started.listening;
-    assert.is((await fetch(`http://127.0.0.1:${port}/readyz`)).status, 200);
+    for (const path of [
+      '/readyz',
+      '/',
+      '/console/app.js',
+      '/console/uPlot.js',
+      '/docs',
+      '/docs/swagger-ui.css',
+      '/openapi.json',
+    ])
+      assert.is((await fetch(`http://127.0.0.1:${port}${path}`)).status, 200, path);
     const health = (asked: string) => run(healthcheck, { PORT: asked }).ended;
     assert.is((await health(port)).status, 0);
     started.child.kill('SIGTERM');
@@ -107,13 +116,16 @@ test('without stores it says in one line what is missing', async () => {
 
 test('there are no tests and no packages of tests in it', () => {
   assert.equal(readdirSync(app).sort(), [
+    '.npmrc',
     'LICENSE',
     'bin',
+    'client',
     'migrations',
     'node_modules',
     'package-lock.json',
     'package.json',
     'src',
+    'web',
   ]);
   assert.not(readdirSync(join(app, 'node_modules')).includes('uvu'));
 });
