@@ -20,7 +20,7 @@ ENV NODE_ENV=production \
     PORT=20080 \
     TSX_DISABLE_CACHE=1
 COPY --from=packages /app .
-COPY LICENSE .
+COPY LICENSE ./
 COPY bin bin
 COPY migrations migrations
 COPY src src
