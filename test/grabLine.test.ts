@@ -56,6 +56,16 @@ test('a call takes 512 grabs at most', async () => {
   assert.ok(result.every((outcome) => outcome === 'grabbed'));
 });
 
+test('a full round does not wait until all connections have been read', async () => {
+  await givenCoupon(system, 'ann', 'crush', 2_000);
+  const { calls, result } = await countingCalls(async (line) => ({
+    grabs: numbered(512).map((who) => line.decide(coupon('crush'), request(who))),
+  }));
+  // Only promises have gone on since: this turn of the event loop has not ended.
+  assert.ok(calls >= 1);
+  assert.ok((await Promise.all(result.grabs)).every((outcome) => outcome === 'grabbed'));
+});
+
 test('each coupon of a round is decided by itself: one that can not be decided fails its own grabs alone', async () => {
   await givenCoupon(system, 'ann', 'good', 5);
   await givenCoupon(system, 'ann', 'bad', 5);

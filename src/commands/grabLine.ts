@@ -10,6 +10,7 @@ import { type DecisionDeps, mayDecide } from './decision.ts';
 const MAX_ROUND = 512;
 /** One is decided by Redis while the views of the one before are written. */
 const ROUNDS_AT_ONCE = 2;
+const GATHER_LIMIT_MS = 50;
 /** Who comes when so many are in line hears 503 at once, which is better than to hear it after seconds. */
 const MAX_WAITING = 2_048;
 /** How long a refusal is repeated without asking Redis. Short, so that nobody has to know what could end it. */
@@ -96,9 +97,13 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
     rounds--;
     schedule();
   };
-  // After what this turn of the event loop has read from all connections, so that those who came together go together.
+  // After what this turn of the event loop has read from all connections, so that those who came together go together. With
+  // thousands of connections a turn takes seconds: who has waited for long enough, or is one of enough, does not wait for its end.
   const schedule = () => {
-    if (scheduled || line.length === 0) return;
+    const [first] = line;
+    if (first === undefined) return;
+    if (line.length >= MAX_ROUND || performance.now() - first.since > GATHER_LIMIT_MS) return void flush();
+    if (scheduled) return;
     scheduled = true;
     setImmediate(flush);
   };
