@@ -207,11 +207,11 @@ test('no token is in the log after a rehearsal that somebody watched, nor does i
   server.kill('SIGTERM');
   await stream.ended;
   const { stdout, stderr } = await server.ended;
+  await stores.close();
   assert.match(stderr, '~rehearsal-');
   // What every token begins with.
   assert.not.match(stdout + stderr, /eyJ/);
   assert.not.match(stdout + stderr, stores.config.jwtSecret);
-  await stores.close();
 });
 
 test('should somebody log a secret by mistake, its value is not written', () => {
