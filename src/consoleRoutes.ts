@@ -19,6 +19,8 @@ export function addConsoleRoutes(
     if (kind === null) await fence.mustStand();
     if (kind !== 'seller') return respondWith(ctx, refusals['no-such-user']);
     const mayListen = () => claims.exp * 1_000 > Date.now() && !revocations.isRevoked(claims.jti);
+    // Of one who leaves before the first event as well.
+    ctx.status = 200;
     await live.listen(seller, ctx.res, mayListen);
     ctx.respond = false;
   });

@@ -11,7 +11,7 @@ import { type Patch, type Variant, variants } from './variants.ts';
 
 /** A variant that is not caught by then is not caught. */
 const ROUNDS_LIMIT = 12;
-const PARTS = ['src', 'bin', 'migrations', 'package.json', 'package-lock.json'];
+const PARTS = ['src', 'bin', 'migrations', 'web', 'package.json', 'package-lock.json'];
 
 /** Runs every variant until it is caught, and prints the table; resolves to how many were caught and how many not. */
 export async function runSabotage(stack: Stack, seed: number): Promise<{ passed: number; failed: number }> {
