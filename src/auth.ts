@@ -12,6 +12,8 @@ const ALGORITHM = 'HS256';
 const ISSUER = 'seckill';
 /** About 10 MB. Whoever comes again while a sale runs is among them. */
 const MAX_VERIFIED = 16_384;
+/** Of the longest name; a header may have been made longer with spaces. */
+const MAX_HEADER = 1_024;
 
 export type Kind = 'customer' | 'seller';
 
@@ -80,7 +82,7 @@ export function createAuth(secret: string, ttlSeconds: number, isRevoked: (jti: 
     const known = verified.get(authorization);
     const claims = known ?? readToken(bareOrBearer(authorization));
     if (claims === undefined || claims.exp <= Math.floor(Date.now() / 1_000) || isRevoked(claims.jti)) return undefined;
-    if (known === undefined) verified.set(authorization, claims);
+    if (known === undefined && authorization.length <= MAX_HEADER) verified.set(authorization, claims);
     return claims;
   };
   /** koa-jwt says what is to be said of a token that is not plainly good. */

@@ -21,6 +21,11 @@ export function addConsoleRoutes(
     const mayListen = () => claims.exp * 1_000 > Date.now() && !revocations.isRevoked(claims.jti);
     // Of one who leaves before the first event as well.
     ctx.status = 200;
+    // Of a stream there are no headers without the first event.
+    if (ctx.method === 'HEAD') {
+      ctx.type = 'text/event-stream';
+      return;
+    }
     await live.listen(seller, ctx.res, mayListen);
     ctx.respond = false;
   });

@@ -32,7 +32,8 @@ export function typeOf(file: URL): string {
 export const filesOf = (folder: URL, under: string): Record<string, URL> =>
   Object.fromEntries(
     readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isFile())
+      // An editor or a file manager may leave files of its own there.
+      .filter((entry) => entry.isFile() && Object.hasOwn(types, extname(entry.name)))
       .map(({ name }) => [`${under}${name}`, new URL(encodeURIComponent(name), folder)]),
   );
 

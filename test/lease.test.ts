@@ -97,6 +97,16 @@ test('who waits to have it alone stops waiting when another has done the work an
   await seller.close();
 });
 
+test('without the lease the work is not done, even when it comes to be needed in that very moment', async () => {
+  const { lease, close } = openLease(config.mysqlUrl, log);
+  const answers = [false, true];
+  await lease.alone(
+    () => Promise.reject(new Error('done without the lease')),
+    async () => answers.shift() ?? false,
+  );
+  await close();
+});
+
 test('a lease ends with the connection of its process', async () => {
   const [dead, other] = [openLease(config.mysqlUrl, log), openLease(config.mysqlUrl, log)];
   await dead.lease.share();

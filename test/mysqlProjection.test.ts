@@ -1,8 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCoupon } from '../src/commands/createCoupon.ts';
+import { decideGrabs } from '../src/commands/decideGrabs.ts';
 import { grabCoupon } from '../src/commands/grabCoupon.ts';
+import { unwatched } from '../src/infra/batchWatch.ts';
+import { createBus } from '../src/infra/bus.ts';
 import { outboxDepth } from '../src/infra/outbox.ts';
+import { startMysqlProjection } from '../src/projections/mysqlProjection.ts';
 import { customer, givenCoupon, loggedEvents, openTestSystem, seller, settled } from './support/system.ts';
 
 // What gathers while MySQL is slow.
@@ -43,6 +48,44 @@ test('longest descriptions by the hundred fit what the server takes at once', as
   await settled(system);
   const [counted] = await system.mysql('coupons').where({ description }).count({ coupons: '*' });
   assert.is(counted?.coupons, 700);
+});
+
+test('a whole batch that fails while nothing else waits is applied all the same', async () => {
+  await givenCoupon(system, 'ann', 'fails last', 3_000);
+  await settled(system);
+  // Given a projection of our own, of whose transactions the first is slow and the second is cut off after all others.
+  let transactions = 0;
+  const mysql = new Proxy(system.mysql, {
+    get(target, name) {
+      if (name !== 'transaction') return Reflect.get(target, name);
+      return async (...args: Parameters<typeof target.transaction>) => {
+        const place = ++transactions;
+        if (place === 1) await sleep(300);
+        if (place === 2) {
+          await sleep(1_200);
+          throw new Error('the connection was lost');
+        }
+        return target.transaction(...args);
+      };
+    },
+  });
+  const bus = createBus();
+  const own = startMysqlProjection({ ...system, bus, mysql, watch: unwatched });
+  const grab = (first: number, count: number) =>
+    decideGrabs(
+      { ...system, bus },
+      { seller: 'ann', name: 'fails last' },
+      Array.from({ length: count }, (_, i) => ({ customer: `customer ${first + i}`, idempotencyKey: '' })),
+    );
+  await grab(0, 1);
+  await sleep(50);
+  for (let i = 0; i < 5; i++) await grab(1 + 500 * i, 500);
+  // Then
+  const applied = await Promise.race([own.projection.idle().then(() => true), sleep(20_000, false, { ref: false })]);
+  await own.close();
+  assert.ok(applied);
+  await settled(system);
+  assert.is((await loggedEvents(system, 'ann', 'fails last')).length, 2_502);
 });
 
 test.after(close);

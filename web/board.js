@@ -8,6 +8,8 @@ import { byId, create, formatCount, formatMs, formatSeconds, setBar, setText } f
 /** A share of the pieces that is worth a word to who does not see the number, and from the last of which on it is nearly over. */
 const MILESTONES = [0.5, 0.25, 0.1];
 
+const QUIET_MS = 5_000;
+
 const answers = /** @type {const} */ ([
   ['grabbed', 'grabbed', 'grabbed'],
   ['soldOut', 'refused: sold out', 'refused'],
@@ -89,10 +91,10 @@ export function openBoard() {
     setText(byId('p99'), coupon.latency === null ? '–' : formatMs(coupon.latency.p99));
   };
 
-  // A second in which nothing comes is one in which nothing was sold.
+  // When nothing comes for longer than the longest tick (a large audience is told every few seconds), nothing was sold.
   setInterval(() => {
     const now = Date.now() - clockOffset;
-    if (shown !== undefined && now - before.at > 1_000) draw(shown, now);
+    if (shown !== undefined && now - before.at > QUIET_MS) draw(shown, now);
   }, 1_000);
   let clockOffset = 0;
 

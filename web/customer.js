@@ -44,6 +44,7 @@ export function openCustomer() {
   let customer = '';
   let seller = '';
   let page = 1;
+  let searches = 0;
   let ownedPages = 1;
   let stop = () => {};
   /** @type {Map<string, { show: (left: number, amount: number) => void }>} */
@@ -71,6 +72,8 @@ export function openCustomer() {
 
   /** @param {Awaited<ReturnType<typeof listCoupons>>[number]} coupon */
   const offerOf = ({ name, stock, description, amount, left }) => {
+    // Another seller may be asked for while this offer is still on the page, and have a coupon of the same name.
+    const of = seller;
     const count = create('span');
     const bar = create('span', { class: 'bar', 'aria-hidden': 'true' }, create('span'));
     const outcome = create('p', { class: 'outcome' });
@@ -82,7 +85,7 @@ export function openCustomer() {
       outcome.dataset.outcome = 'waiting';
       setText(outcome, '…');
       try {
-        const answer = await grab(seller, name, () => setText(outcome, 'Nobody knows yet; asking again …'));
+        const answer = await grab(of, name, () => setText(outcome, 'Nobody knows yet; asking again …'));
         const told = outcomes[answer] ?? { text: answer, outcome: 'refused' };
         outcome.dataset.outcome = told.outcome;
         setText(outcome, told.text);
@@ -108,10 +111,10 @@ export function openCustomer() {
       outcome,
       button,
     );
-    /** @param {number} leftNow @param {number} of */
-    const show = (leftNow, of) => {
-      setText(count, leftNow === 0 ? 'sold out' : `${formatCount(leftNow)} of ${formatCount(of)} left`);
-      setBar(bar, leftNow / of);
+    /** @param {number} leftNow @param {number} pieces */
+    const show = (leftNow, pieces) => {
+      setText(count, leftNow === 0 ? 'sold out' : `${formatCount(leftNow)} of ${formatCount(pieces)} left`);
+      setBar(bar, leftNow / pieces);
       body.dataset.soldOut = leftNow === 0 ? 'yes' : 'no';
     };
     show(left, amount);
@@ -143,11 +146,15 @@ export function openCustomer() {
   find.addEventListener('submit', async (event) => {
     event.preventDefault();
     stop();
+    const asked = ++searches;
     setText(byId('find-message'), '');
     seller = fieldsOf(find).seller ?? '';
     page = 1;
     try {
+      // A customer's own list is of what they have.
+      if (seller === customer) throw new ApiError(400, 'Record not found.');
       await showOffers();
+      if (asked !== searches) return;
       announce(byId('offers-title').textContent ?? '');
       stop = follow(seller, {
         snapshot: ({ coupons }) => showLive(coupons),
@@ -185,6 +192,9 @@ export function openCustomer() {
       byId('offers').hidden = true;
       showOwned().catch((error) => warn(error.message));
     },
-    stop: () => stop(),
+    stop() {
+      searches++;
+      stop();
+    },
   };
 }

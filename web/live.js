@@ -43,7 +43,8 @@ async function run(seller, listen, signal) {
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof ApiError && error.status === 401) return;
+      // Asking again would hear the same. Who shows the page says what is wrong.
+      if (error instanceof ApiError && error.status < 500) return showState('off');
       showState('lost');
       warn(
         error instanceof ApiError

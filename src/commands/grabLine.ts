@@ -68,7 +68,7 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
     } catch (error) {
       // Whatever became of the call, it became of everybody in it.
       for (const { reject } of group) reject(error);
-      return error instanceof Problem;
+      return error instanceof Problem || (error as Error).name === 'ReplyError';
     }
   };
 

@@ -93,8 +93,8 @@ export function openLease(mysqlUrl: string, log: Log): { lease: Lease; close: Cl
       await release();
       const trx = await lock('FOR UPDATE', isNeeded);
       try {
-        // Whoever had it before may have done it.
-        if (await isNeeded()) await work();
+        // Whoever had it before may have done it. Without the lease it is not done, whatever has come to be needed since.
+        if (trx !== undefined && (await isNeeded())) await work();
       } finally {
         await trx?.rollback().catch(() => {});
       }

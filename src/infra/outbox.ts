@@ -69,8 +69,10 @@ export async function readOutbox(redis: Redis, partition: number, after: string,
 export async function hasCreation(redis: Redis, { entry, events }: Delivery): Promise<boolean> {
   for (let after = '-'; ; ) {
     const page = await readOutbox(redis, entry.partition, after, entry.id, 1_000);
+    // By field: a coupon may be called `CouponCreated`.
+    const fieldOf = (fields: string[], name: string) => fields[fields.indexOf(name) + 1];
     const isCreation = ([, fields]: RawEntry) =>
-      fields.includes('CouponCreated') && fields.includes(events[0]?.coupon.id ?? '');
+      fieldOf(fields, 'type') === 'CouponCreated' && fieldOf(fields, 'coupon') === events[0]?.coupon.id;
     if (page.some(isCreation)) return true;
     const last = page.at(-1);
     if (last === undefined || page.length < 1_000) return false;

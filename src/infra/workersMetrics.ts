@@ -70,12 +70,14 @@ export function createMetricsOfWorkers() {
         waiting.delete(question);
         resolve(metrics);
       };
-      const limit = setTimeout(() => done(onlySums(told.get(worker) ?? [])), WORKER_LIMIT_MS);
+      const last = told.get(worker) ?? [];
+      const limit = setTimeout(() => done(onlySums(last)), WORKER_LIMIT_MS);
       waiting.set(question, (metrics) => {
-        told.set(worker, metrics);
+        // One that has ended is counted among the departed by now.
+        if (told.has(worker)) told.set(worker, metrics);
         done(metrics);
       });
-      worker.send({ give: question } satisfies ToWorker, (error) => error && done(onlySums(told.get(worker) ?? [])));
+      worker.send({ give: question } satisfies ToWorker, (error) => error && done(onlySums(last)));
     });
 
   return {
@@ -84,8 +86,10 @@ export function createMetricsOfWorkers() {
       worker.on('message', async (message: FromWorker) => {
         if ('given' in message) return waiting.get(message.given)?.(message.metrics);
         if (!('wanted' in message)) return;
+        // Who dies meanwhile is among those asked, and not yet among the departed of this moment.
+        const before = departed;
         const all = await Promise.all([...told.keys()].map(ask));
-        const text = await AggregatorRegistry.aggregate([...all, departed]).metrics();
+        const text = await AggregatorRegistry.aggregate([...all, before]).metrics();
         if (worker.isConnected()) worker.send({ answered: message.wanted, text } satisfies ToWorker, () => {});
       });
       worker.once('exit', () => {

@@ -9,6 +9,8 @@ export const MAX_COUPONS = 100;
 const MAX_HELD = 200;
 /** Percentiles are of the last one to two of these in which somebody tried. */
 const WINDOW_MS = 10_000;
+/** One that runs is told of five times a second. */
+const REHEARSAL_SILENCE_MS = 5_000;
 
 interface Shown extends CouponState {
   tries: number[];
@@ -38,6 +40,7 @@ export function createBoard(seller: string, mayRehearse: boolean): Board {
   let held: TalliedCoupon[] = [];
   let rehearsal: RehearsalProgress | null = null;
   let rehearsalChanged = false;
+  let rehearsalHeardAt = 0;
   let told = '';
 
   const figures = (system: SystemFigures, coupons: Shown[]): LiveFigures => ({
@@ -46,6 +49,12 @@ export function createBoard(seller: string, mayRehearse: boolean): Board {
     rehearsal,
     coupons: coupons.map(liveCoupon),
   });
+  // Its process may have died without a word.
+  const endSilentRehearsal = () => {
+    if (!rehearsal?.running || performance.now() - rehearsalHeardAt < REHEARSAL_SILENCE_MS) return;
+    rehearsal = { ...rehearsal, running: false };
+    rehearsalChanged = true;
+  };
   const hear = (coupon: Shown, { left, version, tries, took }: TalliedCoupon) => {
     coupon.changed = true;
     // Deliveries may come again, and late: the highest version has the last word.
@@ -84,8 +93,10 @@ export function createBoard(seller: string, mayRehearse: boolean): Board {
     hearRehearsal(progress) {
       rehearsal = progress;
       rehearsalChanged = true;
+      rehearsalHeardAt = performance.now();
     },
     takeChanges(system) {
+      endSilentRehearsal();
       const changed = [...shown.values()].filter((coupon) => coupon.changed);
       const systemNow = JSON.stringify(system);
       if (changed.length === 0 && !rehearsalChanged && systemNow === told) return undefined;

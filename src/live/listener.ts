@@ -27,13 +27,13 @@ export function openListener(response: ServerResponse, snapshot: Buffer, mayList
   let skips = true;
   return {
     send(changes, whole) {
-      if (!mayListen()) return void response.end();
       const now = performance.now();
       if (response.writableLength > 0) {
-        if (now - sentAt > STUCK_LIMIT_MS) response.destroy();
+        if (now - sentAt > STUCK_LIMIT_MS || !mayListen()) response.destroy();
         missed ||= changes !== undefined;
         return;
       }
+      if (!mayListen()) return void response.end();
       if (skips) {
         skips = false;
         missed = changes !== undefined;

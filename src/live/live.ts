@@ -168,6 +168,8 @@ export async function openLive(deps: {
       listening++;
       response.once('close', () => listening--);
       const one = watch(seller);
+      // Not to be forgotten while it is read.
+      one.emptySince = performance.now();
       await one.ready;
       // One that nobody has looked at for a while was not kept up.
       if (one.isStale || performance.now() - one.refreshedAt > REFRESH_EVERY_MS) await refresh(one);

@@ -67,6 +67,7 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
   // It stays in the queue: should Redis lose its outbox now, this process still knows of the event.
   const putOff = async (queued: Queued, reason: string, waitsForCreation = false) => {
     queue.putOff(queued);
+    wake();
     if (performance.now() - (queued.putOffSince ?? 0) <= PATIENCE_MS) return;
     // As long as its creation is in the outbox as well, a grab waits for it, however long that takes.
     if (waitsForCreation && (await hasCreation(redis, queued.delivery))) queued.putOffSince = performance.now();
@@ -128,6 +129,8 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
         // The entries are in the outbox whatever happens: whoever starts next applies them.
         log.warn({ err, queuedEvents: queue.size() }, 'the MySQL projection waits');
         queue.giveBack(batch);
+        // Whichever of the two is free takes it: this one may wait for a whole batch.
+        wake();
         if (closing) return;
         await sleep(Math.min(100 * 2 ** failures++, LONGEST_PAUSE_MS));
       }

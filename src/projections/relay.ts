@@ -30,7 +30,8 @@ export function startRelay(deps: { redis: Redis; bus: Bus; projection: MysqlProj
 
   const publishAgain = async (partition: number, raw: RawEntry) => {
     const entry = { partition, id: raw[0] };
-    if (projection.isQueued(entry)) return;
+    // A page may hold more than the queue has room for; the rest comes with the next sweep.
+    if (projection.isQueued(entry) || !projection.hasRoom()) return;
     let delivery: ReturnType<typeof decodeEntry>;
     try {
       delivery = decodeEntry(partition, raw);

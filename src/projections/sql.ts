@@ -34,13 +34,14 @@ export async function updateRows(
   { on, set }: { on: string; set: string },
   rows: readonly (readonly (string | number)[])[],
 ): Promise<void> {
-  const selects = rows.map((row, place) =>
+  let done = 0;
+  for (const chunk of chunksOf(rows.map((row) => `SELECT ${row.join(',')}`))) {
+    const head = rows[done] ?? [];
+    done += chunk.length;
     // The first one names the columns.
-    place === 0 ? `SELECT ${row.map((value, i) => `${value} AS ${columns[i]}`).join(',')}` : `SELECT ${row.join(',')}`,
-  );
-  const [head = '', ...rest] = selects;
-  for (const chunk of rest.length === 0 ? [[]] : chunksOf(rest)) {
-    await run(`UPDATE ${table} t JOIN (${[head, ...chunk].join(' UNION ALL ')}) given ON ${on} SET ${set}`);
+    const named = `SELECT ${head.map((value, i) => `${value} AS ${columns[i]}`).join(',')}`;
+    const given = [named, ...chunk.slice(1)].join(' UNION ALL ');
+    await run(`UPDATE ${table} t JOIN (${given}) given ON ${on} SET ${set}`);
   }
 }
 
