@@ -7,8 +7,8 @@ import type { Bus } from '../infra/bus.ts';
 import type { Closer } from '../infra/closers.ts';
 import type { Gate } from '../infra/gate.ts';
 import type { Log } from '../infra/log.ts';
+import { outboxAge, outboxDepth } from '../infra/outbox.ts';
 import { readNewestCoupons } from '../queries/readNewestCoupons.ts';
-import { readOutboxState } from '../queries/readOutboxState.ts';
 import { type Board, createBoard, MAX_COUPONS } from './board.ts';
 import { type LiveMessage, openExchange } from './exchange.ts';
 import type { RehearsalProgress, SystemFigures } from './figures.ts';
@@ -105,7 +105,8 @@ export async function openLive(deps: {
     const now = performance.now();
     if (now - outboxReadAt > OUTBOX_EVERY_MS) {
       outboxReadAt = now;
-      outbox = await readOutboxState(redis);
+      const entries = await outboxDepth(redis);
+      outbox = { entries, oldestMs: entries === 0 ? 0 : Math.floor((await outboxAge(redis)) * 1_000) };
     }
     const due = [...watched.values()].filter(({ listeners }) => listeners.size > 0);
     const oldest = due.sort((a, b) => Number(b.isStale) - Number(a.isStale) || a.refreshedAt - b.refreshedAt)[0];
