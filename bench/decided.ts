@@ -2,15 +2,15 @@ import type { Redis } from 'ioredis';
 import { createCoupon } from '../src/commands/createCoupon.ts';
 import { decideGrabs } from '../src/commands/decideGrabs.ts';
 import type { DecisionDeps } from '../src/commands/decision.ts';
-import { unwatched } from '../src/infra/batchWatch.ts';
 import { createBus } from '../src/infra/bus.ts';
 import { openAll } from '../src/infra/closers.ts';
 import { createGate } from '../src/infra/gate.ts';
 import { allPartitions, keys } from '../src/infra/keys.ts';
-import type { Log } from '../src/infra/log.ts';
 import type { Delivery } from '../src/infra/outbox.ts';
 import { openOutboxLimit } from '../src/infra/outboxLimit.ts';
-import { openRedisClock } from '../src/infra/redisClock.ts';
+import { openRedisClock } from '../src/infra/stores/redisClock.ts';
+import { unwatched } from '../src/infra/telemetry/batchWatch.ts';
+import type { Log } from '../src/infra/telemetry/log.ts';
 
 const SELLER = 'bench-seller';
 const MANY = 1_000_000_000;

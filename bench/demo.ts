@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { createProgram, interruptible, runProgram, stopSignal } from '../src/cli.ts';
-import type { Mysql } from '../src/infra/mysql.ts';
 import { startProgress } from '../src/infra/progress.ts';
+import type { Mysql } from '../src/infra/stores/mysql.ts';
 import { openClient } from './client.ts';
 import { openStack } from './stack.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Mysql } from '../src/infra/mysql.ts';
+import type { Mysql } from '../src/infra/stores/mysql.ts';
 import type { Child } from './child.ts';
 import { now, type Win } from './plan.ts';
 

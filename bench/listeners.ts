@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { createAuth } from '../src/auth.ts';
+import { createAuth } from '../src/http/auth.ts';
 import { answerParent } from './child.ts';
 
 // An audience: a process of its own that opens streams and reads them, so that what it costs is not counted as the server's.

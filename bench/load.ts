@@ -1,4 +1,4 @@
-import { createAuth } from '../src/auth.ts';
+import { createAuth } from '../src/http/auth.ts';
 import { answerParent, tellParent } from './child.ts';
 import { customerName, type Load, now, type Plan, percentile, type Run, SHED } from './plan.ts';
 import { headersOf, openRawConnection, type RawAnswer } from './rawClient.ts';

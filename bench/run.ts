@@ -1,11 +1,11 @@
 import { createProgram, runProgram } from '../src/cli.ts';
 import { benchGrabs, rowsNamed } from './grabs.ts';
 import { benchGrowth } from './growth.ts';
-import { benchOverload } from './overload.ts';
-import { benchProjection } from './projection.ts';
-import { benchReplay } from './replay.ts';
+import { benchOverload } from './overloadRun.ts';
+import { benchProjection } from './projectionRate.ts';
+import { benchReplay } from './rebuilds.ts';
 import { rows } from './rows.ts';
-import { benchWorkers } from './workers.ts';
+import { benchWorkers } from './workersCompared.ts';
 
 const program = createProgram('npm run bench --', 'Measures on a private stack of its own and prints tables.');
 

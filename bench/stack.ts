@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, readConfig } from '../src/config.ts';
 import { openAll } from '../src/infra/closers.ts';
-import { openLocalServers } from '../src/infra/localServers.ts';
-import { connectMysql } from '../src/infra/mysql.ts';
+import { openLocalServers } from '../src/infra/local/localServers.ts';
+import { connectMysql } from '../src/infra/stores/mysql.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createAuth } from '../src/auth.ts';
+import { createAuth } from '../src/http/auth.ts';
 import { openAll } from '../src/infra/closers.ts';
-import { createLog } from '../src/infra/log.ts';
-import type { Mysql } from '../src/infra/mysql.ts';
 import { outboxDepth } from '../src/infra/outbox.ts';
-import { connectRedis } from '../src/infra/redis.ts';
+import type { Mysql } from '../src/infra/stores/mysql.ts';
+import { connectRedis } from '../src/infra/stores/redis.ts';
+import { createLog } from '../src/infra/telemetry/log.ts';
 import type { BaselineSettings } from './baselines/server.ts';
 import { type Child, startChild } from './child.ts';
 import { openClient } from './client.ts';

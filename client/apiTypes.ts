@@ -1,5 +1,5 @@
 import openapiTypes, { astToString } from 'openapi-typescript';
-import { createDocument } from '../src/openapi/document.ts';
+import { createDocument } from '../src/http/openapi/document.ts';
 
 export const apiTypesFile = new URL('api.d.ts', import.meta.url);
 

@@ -25,7 +25,7 @@ export const eventDataSchemas = {
   }),
   /**
    * Nobody got a piece by this version; `left` is how many there are. Reconcile writes it where Redis lost what it had decided
-   * and told nobody (see src/projections/recountPieces.ts).
+   * and told nobody (see src/projections/recovery/recountPieces.ts).
    */
   PiecesRecounted: z.object({ left: wholeNumber }),
 } as const;

@@ -2,8 +2,8 @@ import cluster from 'node:cluster';
 import { createProgram, runProgram, stopSignal } from './cli.ts';
 import { type Config, readConfig, type ServerConfig } from './config.ts';
 import { openAll } from './infra/closers.ts';
-import { openLocalServers } from './infra/localServers.ts';
-import { createLog, type Log } from './infra/log.ts';
+import { openLocalServers } from './infra/local/localServers.ts';
+import { createLog, type Log } from './infra/telemetry/log.ts';
 import { openWorkers, tellPrimary } from './infra/workers.ts';
 import { openServer } from './server.ts';
 

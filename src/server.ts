@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createApp } from './app.ts';
 import { ConfigError, type ServerConfig } from './config.ts';
+import { createApp } from './http/app.ts';
 import { type Closer, closeWithin, openAll } from './infra/closers.ts';
-import type { Log } from './infra/log.ts';
+import type { Log } from './infra/telemetry/log.ts';
 import { openSystem } from './system.ts';
 
 /** Requests that were accepted get this long to be answered when the server stops. */

@@ -1,12 +1,12 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { keys } from '../src/infra/keys.ts';
-import { createLog } from '../src/infra/log.ts';
+import { createLog } from '../src/infra/telemetry/log.ts';
 import { openServer } from '../src/server.ts';
 import { openSystem } from '../src/system.ts';
-import { createClient } from './support/http.ts';
-import { openTestServer } from './support/server.ts';
-import { loggedEvents, settled } from './support/system.ts';
+import { createClient } from './support/httpClient.ts';
+import { openTestServer } from './support/testServer.ts';
+import { loggedEvents, settled } from './support/testSystem.ts';
 
 const { client, config, close } = await openTestServer();
 const log = createLog('silent');

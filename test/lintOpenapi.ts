@@ -1,5 +1,5 @@
 import { createConfig, formatProblems, lintFromString } from '@redocly/openapi-core';
-import { createDocument } from '../src/openapi/document.ts';
+import { createDocument } from '../src/http/openapi/document.ts';
 
 // `npm run lint:openapi`: the document by the rules of Redocly. The linter's engine without its command, which reports what it is used for.
 

@@ -2,18 +2,20 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createProgram, interruptible, runProgram, stopSignal } from '../src/cli.ts';
 import { ConfigError, readConfig } from '../src/config.ts';
-import { answers } from '../src/infra/dataDir.ts';
-import { openLocalServers } from '../src/infra/localServers.ts';
+import { answers } from '../src/infra/local/dataDir.ts';
+import { openLocalServers } from '../src/infra/local/localServers.ts';
 
 // Runs every test file in a process of its own against a real MariaDB, started here for all of them (each file has a database
 // of its own), and a real Redis, which each file starts for itself. The last line is `N passed, N failed`.
 
 const FILE_LIMIT_MS = 240_000;
 const AT_ONCE = 2;
+/** Folders under test/ whose tests need more than a machine with Node, and have a command of their own. */
+const OWN_COMMAND = ['browser/', 'deploy/'];
 const root = fileURLToPath(new URL('..', import.meta.url));
 const running = new Set<ChildProcess>();
 
@@ -30,11 +32,10 @@ interface Result {
 
 await runProgram(async () => {
   const { folder } = program.opts<{ folder: string }>();
-  const files = readdirSync(resolve(root, folder))
-    .filter(
-      (file) =>
-        file.endsWith('.test.ts') && (program.args.length === 0 || program.args.some((name) => file.includes(name))),
-    )
+  const files = readdirSync(resolve(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.ts') && !OWN_COMMAND.some((apart) => file.startsWith(apart)))
+    .filter((file) => program.args.length === 0 || program.args.some((name) => file.includes(name)))
+    .sort()
     .map((file) => join(folder, file));
   if (files.length === 0) throw new ConfigError('no test file has such a name');
 
@@ -91,7 +92,9 @@ async function runFile(file: string, stores: NodeJS.ProcessEnv): Promise<Result>
   clearTimeout(limit);
   const result = readResult(output, exit);
   const seconds = ((performance.now() - started) / 1_000).toFixed(1);
-  console.log(`${result.failed === 0 ? 'ok  ' : 'FAIL'} ${basename(file)}  ${result.passed} passed, ${seconds} s`);
+  console.log(
+    `${result.failed === 0 ? 'ok  ' : 'FAIL'} ${relative('test', file)}  ${result.passed} passed, ${seconds} s`,
+  );
   if (result.failed > 0) console.log(`${output.trimEnd()}\n(exit ${exit})`);
   return result;
 }

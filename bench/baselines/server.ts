@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Koa from 'koa';
 import { createPool, type Pool } from 'mysql2/promise';
-import { createAuth, requireClaims } from '../../src/auth.ts';
+import { createAuth, requireClaims } from '../../src/http/auth.ts';
 import { answerParent } from '../child.ts';
 
 // What the baselines have in common: koa, the same tokens and answers, and tables as plain as can be.

@@ -1,15 +1,15 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { unavailable } from '../errors.ts';
-import type { BatchWatch } from '../infra/batchWatch.ts';
+import { unavailable } from '../http/errors.ts';
 import type { Bus } from '../infra/bus.ts';
+import type { Fence } from '../infra/fence.ts';
 import type { Gate } from '../infra/gate.ts';
-import type { Log } from '../infra/log.ts';
 import { decodeEntry, type RawEntry } from '../infra/outbox.ts';
 import type { OutboxLimit } from '../infra/outboxLimit.ts';
-import { COMMAND_TIMEOUT_MS } from '../infra/redis.ts';
-import type { RedisClock } from '../infra/redisClock.ts';
-import type { Fence } from '../projections/fence.ts';
+import { COMMAND_TIMEOUT_MS } from '../infra/stores/redis.ts';
+import type { RedisClock } from '../infra/stores/redisClock.ts';
+import type { BatchWatch } from '../infra/telemetry/batchWatch.ts';
+import type { Log } from '../infra/telemetry/log.ts';
 
 /** What a command handler needs to decide in Redis and to tell the rest of the system. */
 export interface DecisionDeps {

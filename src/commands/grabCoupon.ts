@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Claims } from '../auth.ts';
+import type { Claims } from '../http/auth.ts';
 import { couponPath, keys } from '../infra/keys.ts';
 import { runScript } from '../infra/scripts.ts';
 import { type GrabOutcome, IDEMPOTENCY_TTL_SECONDS } from './decideGrabs.ts';

@@ -1,5 +1,5 @@
 import { createLRU } from 'lru.min';
-import { Problem, unavailable } from '../errors.ts';
+import { Problem, unavailable } from '../http/errors.ts';
 import { couponPath } from '../infra/keys.ts';
 import { type CouponName, decideGrabs, type GrabOutcome, type GrabRequest } from './decideGrabs.ts';
 import { type DecisionDeps, mayDecide } from './decision.ts';

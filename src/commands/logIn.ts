@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
-import type { Auth, Kind } from '../auth.ts';
+import type { Auth, Kind } from '../http/auth.ts';
 import { keys } from '../infra/keys.ts';
-import type { Log } from '../infra/log.ts';
-import type { Mysql } from '../infra/mysql.ts';
 import type { Passwords } from '../infra/passwords.ts';
+import type { Mysql } from '../infra/stores/mysql.ts';
+import type { Log } from '../infra/telemetry/log.ts';
 
 export type LogInResult = 'wrong-credentials' | { token: string; kind: Kind };
 

@@ -1,4 +1,4 @@
-import type { Claims } from '../auth.ts';
+import type { Claims } from '../http/auth.ts';
 import type { Revocations } from '../infra/revocations.ts';
 
 /** Revokes the token that came with the request, if a valid one came, on every process. */

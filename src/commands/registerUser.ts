@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
-import type { Kind } from '../auth.ts';
+import type { Kind } from '../http/auth.ts';
 import type { Gate } from '../infra/gate.ts';
 import { keys } from '../infra/keys.ts';
-import type { Mysql } from '../infra/mysql.ts';
-import { isDuplicate } from '../infra/mysqlErrors.ts';
 import type { Passwords } from '../infra/passwords.ts';
+import type { Mysql } from '../infra/stores/mysql.ts';
+import { isDuplicate } from '../infra/stores/mysqlErrors.ts';
 
 export interface RegisterUser {
   username: string;

@@ -1,5 +1,5 @@
-import { unavailable } from '../errors.ts';
-import type { Log } from './log.ts';
+import { unavailable } from '../http/errors.ts';
+import type { Log } from './telemetry/log.ts';
 
 /** Stands before every decision and every query of the Redis data: while it is shut, the answer is 503 and never a refusal. */
 export interface Gate {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { Closer } from './closers.ts';
-import type { Log } from './log.ts';
-import { connectMysql } from './mysql.ts';
-import { isLockConflict } from './mysqlErrors.ts';
+import { connectMysql } from './stores/mysql.ts';
+import { isLockConflict } from './stores/mysqlErrors.ts';
+import type { Log } from './telemetry/log.ts';
 
 const KEEP_EVERY_MS = 1_000;
 /** The server ends the lease of a process that was silent for so long: one that is frozen must not hold up the others for ever. */

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
-import { unavailable } from '../errors.ts';
+import { unavailable } from '../http/errors.ts';
 import type { Closer } from './closers.ts';
-import type { Log } from './log.ts';
 import { outboxDepth } from './outbox.ts';
+import type { Log } from './telemetry/log.ts';
 
 const LOOK_EVERY_MS = 250;
 /** Grabs go on again when this share of the limit is left: not at the first free place, to be shut again by the next grab. */

@@ -1,5 +1,5 @@
 import { type Algorithm, hash, type Options, verify } from '@node-rs/argon2';
-import { unavailable } from '../errors.ts';
+import { unavailable } from '../http/errors.ts';
 
 // argon2 is slow and hungry on purpose: a crowd that logs in waits in line up to here, then hears 503.
 const MAX_WAITING = 256;

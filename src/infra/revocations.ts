@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { unavailable } from '../errors.ts';
+import { unavailable } from '../http/errors.ts';
 import type { Closer } from './closers.ts';
 import type { Gate } from './gate.ts';
 import { keys, revocationChannel } from './keys.ts';
-import type { Log } from './log.ts';
-import type { Mysql } from './mysql.ts';
-import { isDuplicate } from './mysqlErrors.ts';
-import { connectRedis } from './redis.ts';
+import type { Mysql } from './stores/mysql.ts';
+import { isDuplicate } from './stores/mysqlErrors.ts';
+import { connectRedis } from './stores/redis.ts';
+import type { Log } from './telemetry/log.ts';
 
 const ACK_LIMIT_MS = 1_000;
 const SHUT = 'revoked tokens are not known yet';

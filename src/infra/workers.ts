@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, type ServerConfig } from '../config.ts';
 import type { Closer } from './closers.ts';
-import type { Log } from './log.ts';
-import { createMetricsOfWorkers } from './workersMetrics.ts';
+import type { Log } from './telemetry/log.ts';
+import { createMetricsOfWorkers } from './telemetry/workersMetrics.ts';
 
 const RESTART_PAUSE_MS = 1_000;
 

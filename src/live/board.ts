@@ -1,6 +1,6 @@
 import type { CouponState } from '../queries/readNewestCoupons.ts';
 import type { LiveCoupon, LiveFigures, LiveSnapshot, RehearsalProgress, SystemFigures } from './figures.ts';
-import { BUCKETS, percentileOf } from './latency.ts';
+import { BUCKETS, percentileOf } from './latencyBuckets.ts';
 import type { TalliedCoupon } from './tally.ts';
 
 /** Of one seller, the newest. Older ones are in the lists, without live figures. */

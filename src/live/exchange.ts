@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { Closer } from '../infra/closers.ts';
 import { liveChannel } from '../infra/keys.ts';
-import type { Log } from '../infra/log.ts';
-import { connectRedis } from '../infra/redis.ts';
+import { connectRedis } from '../infra/stores/redis.ts';
+import type { Log } from '../infra/telemetry/log.ts';
 import { rehearsalProgressSchema } from './figures.ts';
 import { talliedCouponSchema } from './tally.ts';
 

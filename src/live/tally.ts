@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { CouponName } from '../commands/decideGrabs.ts';
 import type { CouponGrabbed } from '../events.ts';
 import { couponPath } from '../infra/keys.ts';
-import { BUCKETS, bucketOf } from './latency.ts';
+import { BUCKETS, bucketOf } from './latencyBuckets.ts';
 
 /** Coupons in one message. Of a sale of more at once, the rest are right again when a board looks at Redis. */
 const MAX_COUPONS = 200;

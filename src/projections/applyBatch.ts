@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Knex } from 'knex';
 import type { CouponEvent } from '../events.ts';
-import type { Mysql } from '../infra/mysql.ts';
 import type { Delivery } from '../infra/outbox.ts';
-import { bytesToId, type EventRow, eventColumns, rowsToEvents, toLogRows } from './eventRows.ts';
-import { waitForPause } from './pause.ts';
+import type { Mysql } from '../infra/stores/mysql.ts';
+import { bytesToId, type EventRow, eventColumns, rowsToEvents, toLogRows } from './log/eventRows.ts';
+import { waitForPause } from './log/pause.ts';
+import { hexId, insertRows } from './log/sql.ts';
 import { byCouponAndVersion, ownName, type RunSql } from './projection.ts';
-import { projections } from './projections.ts';
-import { hexId, insertRows } from './sql.ts';
+import { projections } from './registry.ts';
 
 /** Keys in one look-up: MariaDB no longer uses an index for lists that are much longer. */
 const MAX_LOOKED_UP = 500;

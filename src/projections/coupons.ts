@@ -1,6 +1,6 @@
 import { type CouponCreated, type CouponGrabbed, leftAfter, type PiecesRecounted, unreachable } from '../events.ts';
+import { hex, hexId, insertRows, literal, updateRows } from './log/sql.ts';
 import type { NameTable, Projection, RunSql } from './projection.ts';
-import { hex, hexId, insertRows, literal, updateRows } from './sql.ts';
 
 /** What is on offer, and who holds a piece of it. */
 export const coupons: Projection = {

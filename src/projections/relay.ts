@@ -3,9 +3,9 @@ import type { Redis } from 'ioredis';
 import type { Bus } from '../infra/bus.ts';
 import type { Closer } from '../infra/closers.ts';
 import { allPartitions, keys } from '../infra/keys.ts';
-import type { Log } from '../infra/log.ts';
 import { decodeEntry, moveToDeadLetters, type RawEntry, readOutbox } from '../infra/outbox.ts';
-import type { MysqlProjection } from './mysqlProjection.ts';
+import type { Log } from '../infra/telemetry/log.ts';
+import type { MysqlProjection } from './mysqlWriter.ts';
 
 const SWEEP_EVERY_MS = 1_000;
 /** While the queue of the projection is full: a second would be longer than it takes to empty it. */

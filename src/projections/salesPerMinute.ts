@@ -1,7 +1,7 @@
 import type { CouponEvent } from '../events.ts';
-import { bytesToId } from './eventRows.ts';
+import { bytesToId } from './log/eventRows.ts';
+import { hex, hexId, insertRows, updateRows } from './log/sql.ts';
 import type { Projection, RunSql } from './projection.ts';
-import { hex, hexId, insertRows, updateRows } from './sql.ts';
 
 const MICROSECONDS_A_MINUTE = 60_000_000;
 

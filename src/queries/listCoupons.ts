@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
-import type { Claims } from '../auth.ts';
+import type { Claims } from '../http/auth.ts';
+import type { CustomerCoupon, SellerCoupon } from '../http/responses.ts';
+import type { Fence } from '../infra/fence.ts';
 import type { Gate } from '../infra/gate.ts';
 import { keys } from '../infra/keys.ts';
-import type { Fence } from '../projections/fence.ts';
-import type { CustomerCoupon, SellerCoupon } from '../responses.ts';
 import type { CouponTerms } from './couponTerms.ts';
 import { listCustomerCoupons } from './listCustomerCoupons.ts';
 import { listSellerCoupons } from './listSellerCoupons.ts';

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
+import type { CustomerCoupon } from '../http/responses.ts';
 import { keys, splitCouponPath } from '../infra/keys.ts';
-import type { CustomerCoupon } from '../responses.ts';
 import type { CouponTerms } from './couponTerms.ts';
 import { ranksOf } from './page.ts';
 

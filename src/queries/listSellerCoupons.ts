@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
+import type { SellerCoupon } from '../http/responses.ts';
 import { keys } from '../infra/keys.ts';
-import type { SellerCoupon } from '../responses.ts';
 import { ranksOf } from './page.ts';
 import { readCoupons } from './readCoupons.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
-import { createAuth } from '../auth.ts';
+import { createAuth } from '../http/auth.ts';
 
 const CONNECTIONS = 128;
 const TOKEN_TTL_SECONDS = 600;

@@ -2,10 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
-import type { Claims } from '../auth.ts';
+import type { Claims } from '../http/auth.ts';
 import type { Closer } from '../infra/closers.ts';
 import { keys } from '../infra/keys.ts';
-import type { Log } from '../infra/log.ts';
+import type { Log } from '../infra/telemetry/log.ts';
 import type { Live } from '../live/live.ts';
 import { type Crowd, type CrowdCounts, NO_COUNTS } from './crowd.ts';
 
@@ -39,9 +39,13 @@ export function openRehearsals(deps: {
     let counts: CrowdCounts = NO_COUNTS;
     const tell = (isRunning: boolean) =>
       live.tellRehearsal({ seller, coupon, customers, running: isRunning, ...counts });
-    const child = fork(fileURLToPath(new URL('../../bin/run.mjs', import.meta.url)), ['src/rehearsal/main.ts'], {
-      cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    });
+    const child = fork(
+      fileURLToPath(new URL('../../bin/run.mjs', import.meta.url)),
+      ['src/rehearsal/crowdProcess.ts'],
+      {
+        cwd: fileURLToPath(new URL('../..', import.meta.url)),
+      },
+    );
     child.on('message', (told: CrowdCounts) => (counts = told));
     child.on('error', (err) => log.warn({ err }, 'the crowd of a rehearsal'));
     child.send({ ...crowd, secret: jwtSecret } satisfies Crowd, () => {});

@@ -1,13 +1,13 @@
 import { createProgram, runProgram, stopSignal } from '../cli.ts';
 import { ConfigError } from '../config.ts';
 import { openAll } from '../infra/closers.ts';
-import { connectOnce, openMysql } from '../infra/mysql.ts';
 import { startProgress } from '../infra/progress.ts';
-import { exportLog } from '../projections/exportLog.ts';
-import { LogFileError } from '../projections/logFile.ts';
-import { withPause } from '../projections/pause.ts';
-import { lastPosition, runOn } from '../projections/readLog.ts';
-import { openStores } from './stores.ts';
+import { connectOnce, openMysql } from '../infra/stores/mysql.ts';
+import { withPause } from '../projections/log/pause.ts';
+import { lastPosition, runOn } from '../projections/log/readLog.ts';
+import { exportLog } from '../projections/logFile/exportEvents.ts';
+import { LogFileError } from '../projections/logFile/format.ts';
+import { openStores } from './toolStores.ts';
 
 const program = createProgram(
   'npm run log:export --',

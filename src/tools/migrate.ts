@@ -1,7 +1,7 @@
 import { createProgram, runProgram } from '../cli.ts';
 import { openAll } from '../infra/closers.ts';
-import { openMysql } from '../infra/mysql.ts';
-import { openStores } from './stores.ts';
+import { openMysql } from '../infra/stores/mysql.ts';
+import { openStores } from './toolStores.ts';
 
 createProgram(
   'npm run migrate --',

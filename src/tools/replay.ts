@@ -1,13 +1,13 @@
 import { createProgram, runProgram, stopSignal } from '../cli.ts';
 import { ConfigError } from '../config.ts';
 import { openAll } from '../infra/closers.ts';
-import { createDatabase, openMysql } from '../infra/mysql.ts';
 import { startProgress } from '../infra/progress.ts';
-import type { Difference } from '../projections/compareTables.ts';
-import { importLog } from '../projections/importLog.ts';
-import { LogFileError } from '../projections/logFile.ts';
-import { projections } from '../projections/projections.ts';
-import { runOn } from '../projections/readLog.ts';
+import { createDatabase, openMysql } from '../infra/stores/mysql.ts';
+import { runOn } from '../projections/log/readLog.ts';
+import { LogFileError } from '../projections/logFile/format.ts';
+import { importLog } from '../projections/logFile/importEvents.ts';
+import { projections } from '../projections/registry.ts';
+import type { Difference } from '../projections/replay/compareTables.ts';
 import {
   openReplaySession,
   type Replay,
@@ -15,9 +15,9 @@ import {
   replayAndSwap,
   replayUntil,
   type Until,
-} from '../projections/replay.ts';
-import { openStores } from './stores.ts';
-import { parseUntil } from './until.ts';
+} from '../projections/replay/replayTables.ts';
+import { openStores } from './toolStores.ts';
+import { parseUntil } from './untilOption.ts';
 
 const SHOWN_DIFFERENCES = 20;
 const names = projections.map(({ name }) => name);

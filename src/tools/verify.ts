@@ -2,13 +2,13 @@ import Table from 'cli-table3';
 import { createProgram, runProgram, stopSignal } from '../cli.ts';
 import { ConfigError } from '../config.ts';
 import { openAll } from '../infra/closers.ts';
-import { createLog } from '../infra/log.ts';
-import { connectOnce, openMysql } from '../infra/mysql.ts';
 import { startProgress } from '../infra/progress.ts';
-import { openRedis } from '../infra/redis.ts';
-import { verifyAll, verifyOne } from '../projections/verify.ts';
-import type { Report, Totals } from '../projections/verifyReport.ts';
-import { openStores } from './stores.ts';
+import { connectOnce, openMysql } from '../infra/stores/mysql.ts';
+import { openRedis } from '../infra/stores/redis.ts';
+import { createLog } from '../infra/telemetry/log.ts';
+import type { Report, Totals } from '../projections/verify/verifyReport.ts';
+import { verifyAll, verifyOne } from '../projections/verify/verifyStores.ts';
+import { openStores } from './toolStores.ts';
 
 const program = createProgram(
   'npm run verify --',

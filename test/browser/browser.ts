@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import { type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import * as assert from 'uvu/assert';
 import { openAll } from '../../src/infra/closers.ts';
-import { ensurePrograms, findProgram } from '../../src/infra/install.ts';
-import { openTestServer } from '../support/server.ts';
+import { ensurePrograms, findProgram } from '../../src/infra/local/install.ts';
+import { openTestServer } from '../support/testServer.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const pictures = resolve(process.env.TEST_SCREENSHOTS ?? 'screenshots');

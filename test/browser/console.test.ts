@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { connectMysql } from '../../src/infra/mysql.ts';
+import { connectMysql } from '../../src/infra/stores/mysql.ts';
 import { desktop, enter, hasText, mustBeAccessible, openBrowser, phone, putUp, takePicture } from './browser.ts';
 
 const { server, openPage, errors, close } = await openBrowser();

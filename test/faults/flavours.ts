@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../src/config.ts';
-import { findProgram } from '../../src/infra/install.ts';
+import { findProgram } from '../../src/infra/local/install.ts';
 
-// What Redis can stand on. The settings are always those of src/infra/localRedis.ts; a wrapper around the program changes the rest.
+// What Redis can stand on. The settings are always those of src/infra/local/localRedis.ts; a wrapper around the program changes the rest.
 
 /** `plain`; `slow`: every fsync takes its time; `small-disk`: its data is on a tmpfs that can be filled. */
 export type Flavour = 'plain' | 'slow' | 'small-disk';
@@ -12,7 +12,7 @@ export type Flavour = 'plain' | 'slow' | 'small-disk';
 const SMALL_DISK = '24m';
 const STRACE_MISSING = 'strace not found: it makes fsync slow. Install: `sudo apt-get install strace`';
 
-/** Sees to it that strace is there, as src/infra/install.ts does for the servers. */
+/** Sees to it that strace is there, as src/infra/local/install.ts does for the servers. */
 export function ensureStrace(announce: (line: string) => void): string {
   const found = findProgram('strace');
   if (found !== undefined) return found;

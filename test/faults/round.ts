@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createAuth } from '../../src/auth.ts';
+import { createAuth } from '../../src/http/auth.ts';
 import { becomesReady } from './apps.ts';
 import { countRecovered } from './checkAnswers.ts';
 import { check } from './checker.ts';

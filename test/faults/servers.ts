@@ -1,9 +1,9 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DataDir } from '../../src/infra/dataDir.ts';
-import { openLocalMariadb } from '../../src/infra/localMariadb.ts';
-import { openLocalRedis } from '../../src/infra/localRedis.ts';
+import type { DataDir } from '../../src/infra/local/dataDir.ts';
+import { openLocalMariadb } from '../../src/infra/local/localMariadb.ts';
+import { openLocalRedis } from '../../src/infra/local/localRedis.ts';
 
 /** A store that can be hurt. It is started just as `npm start` starts it. */
 export interface StoreServer {

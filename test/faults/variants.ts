@@ -31,7 +31,7 @@ export const variants: readonly Variant[] = [
     caughtBy: ['winner-refused'],
     patches: [
       {
-        file: 'src/infra/redis.ts',
+        file: 'src/infra/stores/redis.ts',
         find: /maxRetriesPerRequest: 0,\s+autoResendUnfulfilledCommands: false/g,
         replace: 'maxRetriesPerRequest: 5, autoResendUnfulfilledCommands: true',
       },
@@ -51,7 +51,7 @@ export const variants: readonly Variant[] = [
     caughtBy: ['coupon-denied', 'win-lost', 'won-twice', 'redis-differs'],
     patches: [
       {
-        file: 'src/projections/reconcile.ts',
+        file: 'src/projections/recovery/reconcile.ts',
         find: '  await relay.drain();\n',
         replace: `  await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), runId)));
           await redis.set(keys.marker, runId);
@@ -82,7 +82,7 @@ export const variants: readonly Variant[] = [
         replace: 'coupons.has(coupon.id) && false',
       },
       { file: 'src/projections/applyBatch.ts', find: 'if (!known.has(event.id)) fresh', replace: 'fresh' },
-      { file: 'src/projections/sql.ts', find: 'run(`INSERT INTO', replace: 'run(`INSERT IGNORE INTO' },
+      { file: 'src/projections/log/sql.ts', find: 'run(`INSERT INTO', replace: 'run(`INSERT IGNORE INTO' },
     ],
   },
   {
@@ -91,7 +91,7 @@ export const variants: readonly Variant[] = [
     caughtBy: grabGone,
     patches: [
       {
-        file: 'src/projections/mysqlProjection.ts',
+        file: 'src/projections/mysqlWriter.ts',
         find: /(const [^=]+ = await watch\.mysqlBatch\()/g,
         replace: 'await deleteEntries(redis, batch.map((queued) => (queued.delivery ?? queued).entry));\n$1',
       },

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { createConnection } from 'mysql2/promise';
 import { openAll } from '../../src/infra/closers.ts';
-import { findProgram } from '../../src/infra/install.ts';
-import { startLocalProcess, waitForEnd } from '../../src/infra/localProcess.ts';
+import { findProgram } from '../../src/infra/local/install.ts';
+import { startLocalProcess, waitForEnd } from '../../src/infra/local/localProcess.ts';
 import { interpolate, serviceOf } from './manifests.ts';
 
 const PASSWORD = 'password';

@@ -1,6 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import * as assert from 'uvu/assert';
-import { createDocument } from '../../src/openapi/document.ts';
+import { createDocument } from '../../src/http/openapi/document.ts';
 
 // The server's answers, held against the OpenAPI document.
 

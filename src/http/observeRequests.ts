@@ -1,0 +1,60 @@
+import type { Context, Middleware } from 'koa';
+import type { Log } from '../infra/telemetry/log.ts';
+import type { Metrics } from '../infra/telemetry/metrics.ts';
+import { readTraceparent } from '../infra/telemetry/traceparent.ts';
+import type { RequestSpan, Tracing } from '../infra/telemetry/tracing.ts';
+import { claimsOf } from './auth.ts';
+import { outcomeOf } from './errors.ts';
+import { createRequestLog } from './requestLog.ts';
+
+/** Short, and of characters that a log, a shell and a header take as they are. No token of ours is as short. */
+const REQUEST_ID = /^[\w.:-]{1,64}$/;
+
+/**
+ * The outermost middleware: what everybody else has made of a request is final when it looks. Measures it once for the
+ * histogram, the line in the log and the span. An X-Request-Id is answered only to who sent one: other clients see what they
+ * always saw.
+ */
+export function observeRequests(deps: { metrics: Metrics; tracing: Tracing; log: Log }): Middleware {
+  const { metrics, tracing, log } = deps;
+  const writeLine = createRequestLog(log);
+  return async (ctx, next) => {
+    const started = performance.now();
+    const { method = '', headers } = ctx.req;
+    const requestId = readRequestId(ctx);
+    if (requestId !== undefined) ctx.res.setHeader('X-Request-Id', requestId);
+    const parent = readTraceparent(headers.traceparent);
+    const { tracestate } = headers;
+    const span = tracing.startRequest(method, parent, typeof tracestate === 'string' ? tracestate : undefined);
+    ctx.state.span = span;
+
+    await next();
+
+    const ms = performance.now() - started;
+    const { status } = ctx;
+    const route = routeOf(ctx);
+    metrics.requests.observe(route, route === NO_ROUTE ? '' : method, status, ms / 1_000);
+    const outcome = outcomeOf(ctx);
+    span?.end({ route, status, outcome });
+    const trace = span === undefined ? parent : { ...span, ...parent };
+    const user = claimsOf(ctx)?.sub;
+    writeLine({ method, route, status, outcome, ms, user, requestId, trace, fault: ctx.state.fault });
+  };
+}
+
+/** The span of this request, when somebody traces it. */
+export const spanOf = (ctx: Context) => ctx.state.span as RequestSpan | undefined;
+
+function readRequestId({ req }: Context): string | undefined {
+  const header = req.headers['x-request-id'];
+  return typeof header === 'string' && REQUEST_ID.test(header) ? header : undefined;
+}
+
+const NO_ROUTE = 'none';
+
+/** The template and never the path: paths are without number. Who goes past the router says which route it is. */
+function routeOf(ctx: Context): string {
+  const { state, _matchedRoute } = ctx as Context & { _matchedRoute?: unknown };
+  if (typeof state.route === 'string') return state.route;
+  return typeof _matchedRoute === 'string' ? _matchedRoute : NO_ROUTE;
+}

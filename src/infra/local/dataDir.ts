@@ -1,0 +1,96 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigError, SECRET_MIN_BYTES } from '../../config.ts';
+import type { Closer } from '../closers.ts';
+
+// A socket's path may have 107 bytes, all told; the longest name we put behind it is 16 long.
+const LONGEST_SOCKET_FOLDER = 90;
+
+export interface DataDir {
+  path: string;
+  /** Where the private servers put their sockets: the same one for the same data, so that servers left by a crash are found again. */
+  socketDir: string;
+}
+
+/** Where the sockets of this data are. */
+export const socketDirOf = (path: string) =>
+  Buffer.byteLength(path) <= LONGEST_SOCKET_FOLDER
+    ? path
+    : join(tmpdir(), `seckill-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`);
+
+/** Whether a process has taken the folder and lives. */
+export const isInUse = (path: string) => answers(join(socketDirOf(path), 'lock.sock'));
+
+/** Makes the folder, readable for its owner only, and takes it for this process alone until closed. */
+export async function openDataDir(path: string): Promise<{ dataDir: DataDir; close: Closer }> {
+  const socketDir = socketDirOf(path);
+  try {
+    for (const folder of [path, socketDir]) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      chmodSync(folder, 0o700);
+    }
+  } catch (error) {
+    throw new ConfigError(`DATA_DIR: can't be used: ${(error as Error).message}`);
+  }
+  const lock = await takeLock(join(socketDir, 'lock.sock'), path);
+  const close = async () => {
+    await new Promise((done) => lock.close(done));
+    if (socketDir !== path) rmSync(socketDir, { recursive: true, force: true });
+  };
+  return { dataDir: { path, socketDir }, close };
+}
+
+// A listening socket as the lock: the kernel lets go of it however the process ends, where a file with a pid would stay.
+async function takeLock(socket: string, path: string): Promise<Server> {
+  for (const lastTry of [false, true]) {
+    const server = createServer((client) => client.destroy());
+    const taken = await new Promise<boolean>((done, fail) => {
+      server.once('listening', () => done(true));
+      server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? done(false) : fail(error)));
+      server.listen(socket);
+    });
+    if (taken) return server;
+    if (lastTry || (await answers(socket))) break;
+    // Moved away before it is removed: of two processes that find the same dead socket, the second must not remove the
+    // live one that the first has put there by then.
+    const dead = `${socket}.${process.pid}`;
+    try {
+      renameSync(socket, dead);
+    } catch {
+      break;
+    }
+    if (await answers(dead)) {
+      renameSync(dead, socket);
+      break;
+    }
+    rmSync(dead);
+  }
+  throw new ConfigError(`DATA_DIR: ${path} is in use by another seckill process`);
+}
+
+/** Whether something listens on the socket. */
+export function answers(socket: string): Promise<boolean> {
+  return new Promise((done) => {
+    const client = connect(socket);
+    client.once('connect', () => done(true));
+    client.once('error', () => done(false));
+    client.once('close', () => client.destroy());
+    client.once('connect', () => client.destroy());
+  });
+}
+
+/** The secret that signs tokens, made at the first start and kept, so that tokens outlive a restart. */
+export function keptSecret({ path }: DataDir): string {
+  const file = join(path, 'jwt-secret');
+  if (!existsSync(file)) {
+    // Renamed into its place when it is whole: half a secret would sign tokens that anyone can forge.
+    writeFileSync(`${file}.new`, randomBytes(48).toString('base64url'), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  }
+  const secret = readFileSync(file, 'utf8').trim();
+  if (Buffer.byteLength(secret) < SECRET_MIN_BYTES) throw new ConfigError(`JWT_SECRET: ${file} is damaged; remove it`);
+  return secret;
+}

@@ -1,0 +1,65 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { ConfigError } from '../../config.ts';
+
+// The -core packages hold the programs without a service: nothing is left running that we did not start.
+const packagesOf = {
+  'redis-server': ['redis-server'],
+  mariadbd: ['mariadb-server-core', 'mariadb-client-core'],
+  // For the tests of the console; the font is what its pictures are drawn with.
+  chromium: ['chromium', 'fonts-inter'],
+} as const;
+type Program = keyof typeof packagesOf;
+
+// Debian keeps servers outside an ordinary user's PATH.
+const folders = () => [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
+
+/** The program's full path; undefined when it isn't installed. */
+export function findProgram(program: string): string | undefined {
+  return folders()
+    .map((folder) => join(folder, program))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+const howToInstall = (missing: Program[]) =>
+  `${missing.join(' and ')} not found. Install: ${
+    missing.includes('chromium')
+      ? 'on Debian `sudo apt-get install chromium`, elsewhere Chromium with a program `chromium` on PATH'
+      : 'on Debian or Ubuntu `sudo apt-get install redis-server mariadb-server-core mariadb-client-core`, on macOS ' +
+        '`brew install redis mariadb`, on Fedora `sudo dnf install redis mariadb-server`; or give REDIS_URL, MYSQL_URL ' +
+        'and JWT_SECRET of servers that run elsewhere'
+  }`;
+
+/** Sees to it that these programs are there: with apt where that is possible, or else says exactly what to install. */
+export function ensurePrograms(needed: Program[], announce: (line: string) => void): void {
+  const missing = needed.filter((program) => findProgram(program) === undefined);
+  if (missing.length === 0) return;
+  if (findProgram('apt-get') === undefined || process.getuid?.() !== 0) throw new ConfigError(howToInstall(missing));
+
+  const packages = missing.flatMap((program) => packagesOf[program]);
+  announce(`installing ${packages.join(', ')} (apt-get install)`);
+  aptGet('update', '-q');
+  aptGet('install', '-q', '-y', '--no-install-recommends', ...packages);
+  const still = needed.filter((program) => findProgram(program) === undefined);
+  if (still.length > 0) throw new ConfigError(howToInstall(still));
+}
+
+function aptGet(...args: string[]): void {
+  const { status, stderr, error } = spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], {
+    // RUNLEVEL=1: Debian's own service of that name must not come up beside ours.
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
+    encoding: 'utf8',
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  if (status === 0) return;
+  const reason = error?.message ?? stderr.trim().split('\n').slice(-2).join(' ');
+  throw new ConfigError(`apt-get ${args[0]} failed: ${reason}`);
+}

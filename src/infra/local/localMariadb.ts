@@ -1,0 +1,83 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { totalmem, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { createConnection } from 'mysql2/promise';
+import { ConfigError } from '../../config.ts';
+import { answers, type DataDir } from './dataDir.ts';
+import { findProgram } from './install.ts';
+import type { LocalServer } from './keepRunning.ts';
+import { startLocalProcess, waitForEnd } from './localProcess.ts';
+
+const DATABASE = 'seckill';
+
+async function run(socketPath: string, sql: string): Promise<void> {
+  const connection = await createConnection({ socketPath, user: 'root', connectTimeout: 5_000 });
+  try {
+    await connection.query(sql);
+  } finally {
+    connection.destroy();
+  }
+}
+
+// A log that fits is read from memory when Redis is rebuilt; MariaDB takes the memory as it needs it.
+const bufferPoolBytes = () => Math.min(2 ** 30, Math.max(2 ** 27, Math.floor(totalmem() / 8)));
+
+// Into a folder beside it first: a set-up that was cut off leaves nothing that looks like a database.
+function setUp(data: string, user: string): void {
+  const program = findProgram('mariadb-install-db');
+  if (program === undefined)
+    throw new ConfigError('mariadb-install-db not found: the MariaDB server is not completely installed');
+  const fresh = `${data}.new`;
+  rmSync(fresh, { recursive: true, force: true });
+  const args = ['--no-defaults', `--datadir=${fresh}`, `--user=${user}`, '--skip-test-db', '--skip-name-resolve'];
+  const { status, stdout, stderr } = spawnSync(program, [...args, '--auth-root-authentication-method=normal'], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new ConfigError(`mariadb-install-db failed: ${(stderr || stdout).trim().split('\n')[0]}`);
+  renameSync(fresh, data);
+}
+
+const socketIn = (socketDir: string) => join(socketDir, 'mariadb.sock');
+export const localMariadbUrl = (socketDir: string) =>
+  `mysql://root@localhost/${DATABASE}?socketPath=${encodeURIComponent(socketIn(socketDir))}`;
+
+/** Starts the private MariaDB of this data folder, or takes over the one that a killed process left running. */
+export async function openLocalMariadb(dataDir: DataDir, program: string): Promise<LocalServer> {
+  const folder = join(dataDir.path, 'mariadb');
+  const data = join(folder, 'data');
+  const socket = socketIn(dataDir.socketDir);
+  const pidFile = join(folder, 'mariadb.pid');
+  const user = userInfo().username;
+  const temporary = join(folder, 'tmp');
+  mkdirSync(temporary, { recursive: true, mode: 0o700 });
+  const ready = () => run(socket, `CREATE DATABASE IF NOT EXISTS ${DATABASE}`);
+  const start = async () => {
+    rmSync(pidFile, { force: true });
+    if (!existsSync(data)) setUp(data, user);
+    const settings = {
+      datadir: data,
+      // Of its own: a MariaDB that starts removes what it takes for the left-overs of another, in use or not.
+      tmpdir: temporary,
+      socket,
+      'pid-file': pidFile,
+      user,
+      // A commit is on the disk when it is answered.
+      'innodb-flush-log-at-trx-commit': 1,
+      'innodb-buffer-pool-size': bufferPoolBytes(),
+      'character-set-server': 'utf8mb4',
+      'transaction-isolation': 'READ-COMMITTED',
+    };
+    const args = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
+    const all = ['--no-defaults', '--skip-networking', '--skip-log-bin', ...args];
+    await startLocalProcess({ program, args: all, logFile: join(folder, 'mariadb.log'), ready });
+  };
+  await ((await answers(socket)) ? ready() : start());
+  const close = async () => {
+    if (!(await answers(socket))) return;
+    // The connection may go before the answer comes; whether it has worked shows in the pid file.
+    await run(socket, 'SHUTDOWN').catch(() => {});
+    await waitForEnd(pidFile);
+  };
+  return { url: localMariadbUrl(dataDir.socketDir), pidFile, start, close };
+}

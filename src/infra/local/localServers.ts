@@ -1,0 +1,45 @@
+import { type Config, ConfigError, type ServerConfig } from '../../config.ts';
+import { openAll } from '../closers.ts';
+import { keptSecret, openDataDir } from './dataDir.ts';
+import { ensurePrograms, findProgram } from './install.ts';
+import { keepRunning } from './keepRunning.ts';
+import { openLocalMariadb } from './localMariadb.ts';
+import { openLocalRedis } from './localRedis.ts';
+
+const programPath = (program: string) => {
+  const path = findProgram(program);
+  if (path === undefined) throw new ConfigError(`${program} not found`);
+  return path;
+};
+
+/**
+ * Completes the settings: a private server of the kind for each URL that is absent, a kept secret where there is none.
+ * One that dies is started again. `announce` gets a line before anything is installed or started again.
+ */
+export const openLocalServers = (given: Config, announce: (line: string) => void) =>
+  openAll(async (remember) => {
+    let { redisUrl, mysqlUrl, jwtSecret } = given;
+    if (redisUrl === undefined || mysqlUrl === undefined || jwtSecret === undefined) {
+      const { dataDir, close } = await openDataDir(given.dataDir);
+      remember(close);
+      jwtSecret ??= keptSecret(dataDir);
+      ensurePrograms(
+        [...(redisUrl ? [] : ['redis-server' as const]), ...(mysqlUrl ? [] : ['mariadbd' as const])],
+        announce,
+      );
+      if (mysqlUrl === undefined) {
+        const mariadb = await openLocalMariadb(dataDir, programPath('mariadbd'));
+        remember(mariadb.close);
+        remember(keepRunning('MariaDB', mariadb, announce));
+        mysqlUrl = mariadb.url;
+      }
+      if (redisUrl === undefined) {
+        const redis = await openLocalRedis(dataDir, programPath('redis-server'));
+        remember(redis.close);
+        remember(keepRunning('Redis', redis, announce));
+        redisUrl = redis.url;
+      }
+    }
+    const config: ServerConfig = { ...given, redisUrl, mysqlUrl, jwtSecret };
+    return { config };
+  });

@@ -1,0 +1,50 @@
+import type { Redis } from 'ioredis';
+import { Gauge, type Registry } from 'prom-client';
+import type { Live } from '../../live/live.ts';
+import type { Gate } from '../gate.ts';
+import { keys } from '../keys.ts';
+import { deadLetterCount, outboxAge, outboxDepth } from '../outbox.ts';
+import type { OutboxLimit } from '../outboxLimit.ts';
+import type { RedisSafety } from '../stores/redisSafety.ts';
+
+/**
+ * How the system stands, read when somebody asks. What all processes share in Redis each of them reads for itself, so the
+ * largest is the newest and none is a part of a sum; of the gate, the worst counts. Listeners are each process's own.
+ */
+export function registerStoreMetrics(
+  register: Registry,
+  deps: { redis: Redis; gate: Gate; outboxLimit: OutboxLimit; safety: RedisSafety; live: Live },
+): void {
+  const { redis, gate, outboxLimit, safety, live } = deps;
+  const gauge = (name: string, help: string, aggregator: 'max' | 'min' | 'sum', read: () => number | Promise<number>) =>
+    new Gauge({
+      name,
+      help,
+      aggregator,
+      registers: [register],
+      async collect() {
+        try {
+          this.set(await read());
+        } catch {
+          // Redis is away: the last value stays, and seckill_gate_open says so.
+        }
+      },
+    });
+  gauge('seckill_gate_open', '1 while every process takes grabs', 'min', () => (gate.reason() === undefined ? 1 : 0));
+  gauge('seckill_outbox_entries', 'Outbox entries that MySQL does not have yet', 'max', () => outboxDepth(redis));
+  gauge('seckill_outbox_age_seconds', 'Age of the oldest of them on the clock of Redis', 'max', () => outboxAge(redis));
+  gauge('seckill_outbox_limit', 'Outbox entries at which grabs are answered 503', 'max', () => outboxLimit.entries);
+  gauge('seckill_outbox_full', '1 while grabs are answered 503 because of it', 'max', () =>
+    outboxLimit.isFull() ? 1 : 0,
+  );
+  gauge('seckill_dead_letters', 'Entries that could not be applied. Alarm above 0', 'max', () =>
+    deadLetterCount(redis),
+  );
+  gauge('seckill_damaged_coupons', 'Coupons whose log has a gap. Alarm above 0', 'max', () =>
+    redis.scard(keys.damagedCoupons),
+  );
+  gauge('seckill_redis_unsafe', '1 when Redis may lose what it acknowledged. Alarm', 'max', () =>
+    safety.isUnsafe() ? 1 : 0,
+  );
+  gauge('seckill_live_listeners', 'Open streams of live figures', 'sum', live.listeners);
+}

@@ -1,0 +1,39 @@
+import type { Connection } from 'mysql2';
+import type { RunSql } from '../projection.ts';
+import { type EventRow, eventColumns } from './eventRows.ts';
+
+export type LoggedRow = EventRow & { position: number };
+
+export const runOn =
+  (connection: Connection): RunSql =>
+  async (statement) => {
+    // null: there is nothing to fill in. An absent list would have the driver look for placeholders in all of it.
+    const [rows] = await connection.promise().query(statement, null);
+    return rows as Record<string, unknown>[];
+  };
+
+/** The highest position in the log; 0 when it is empty. */
+export async function lastPosition(run: RunSql): Promise<number> {
+  const [row] = await run('SELECT COALESCE(MAX(position), 0) AS position FROM event_log');
+  return Number(row?.position);
+}
+
+/**
+ * The log in the order of its positions, `after` exclusive and `to` inclusive, in pages. The next page is on its way while
+ * the one before is used, and never more than that.
+ */
+export async function* readLog(run: RunSql, after: number, to: number, pageSize: number): AsyncGenerator<LoggedRow[]> {
+  const readPage = (from: number) =>
+    run(
+      `SELECT position,${eventColumns.join(',')} FROM event_log WHERE position > ${from} AND position <= ${to}
+       ORDER BY position LIMIT ${pageSize}`,
+    ) as Promise<unknown> as Promise<LoggedRow[]>;
+  for (let page = await readPage(after); page.length > 0; ) {
+    const last = page.at(-1)?.position ?? to;
+    const next = page.length < pageSize ? Promise.resolve([]) : readPage(last);
+    // Whoever uses this page may fail first; then nobody hears of the next one.
+    next.catch(() => {});
+    yield page;
+    page = await next;
+  }
+}

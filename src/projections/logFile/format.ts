@@ -1,0 +1,160 @@
+import { hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { createGunzip } from 'node:zlib';
+import { z } from 'zod';
+import { bytesToId, idToBytes } from '../log/eventRows.ts';
+import type { LoggedRow } from '../log/readLog.ts';
+
+// An exported log: one line of JSON an event, in the order of positions, and a last line that says it is complete. Every line
+// has the hash of the one before and its own, so that whatever is cut, changed, missing or doubled shows at its line.
+// The chain tells damage, not malice: whoever changes a line can write all hashes after it anew.
+
+/** A file that is no whole export. The message names the first line that is wrong. */
+export class LogFileError extends Error {}
+
+const hashOf = (text: string) => hash('sha256', text, 'base64url');
+/** What the first line has for the hash of the one before: it names the format. */
+export const CHAIN_START = hashOf('seckill event log, format 1');
+
+const LINE = /^(.*,"previous":"([\w-]{43})"),"hash":"([\w-]{43})"\}$/s;
+const wholeNumber = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const lineSchema = z.union([
+  z.object({
+    position: wholeNumber.min(1),
+    coupon: z.uuid(),
+    version: wholeNumber.min(1),
+    type: z.string().min(1),
+    seller: z.string().min(1),
+    name: z.string().min(1),
+    occurredAt: wholeNumber,
+    data: z.record(z.string(), z.unknown()),
+  }),
+  z.object({ complete: z.literal(true), events: wholeNumber }),
+]);
+
+export interface Line {
+  text: string;
+  hash: string;
+}
+
+const close = (body: string, previous: string): Line => {
+  const text = `${body},"previous":"${previous}"`;
+  const own = hashOf(text);
+  return { text: `${text},"hash":"${own}"}`, hash: own };
+};
+
+/** The line of an event, without the line feed. */
+export function eventLine(row: LoggedRow, previous: string): Line {
+  const { position, coupon_id, version, type, seller, name, occurred_at, data } = row;
+  const body =
+    `{"position":${position},"coupon":"${bytesToId(coupon_id)}","version":${version},"type":${JSON.stringify(type)},` +
+    `"seller":${JSON.stringify(seller.toString())},"name":${JSON.stringify(name.toString())},` +
+    `"occurredAt":${occurred_at},"data":${data}`;
+  return close(body, previous);
+}
+
+export const lastLine = (events: number, previous: string) => close(`{"complete":true,"events":${events}`, previous);
+
+/** Where a reader is in the chain. */
+export interface ChainState {
+  /** Number of the last line, from 1; 0 before the first. */
+  line: number;
+  hash: string;
+  /** The hash of the line before it. */
+  previous: string;
+  events: number;
+  position: number;
+  complete: boolean;
+}
+export const chainStart = (): ChainState => ({
+  line: 0,
+  hash: CHAIN_START,
+  previous: '',
+  events: 0,
+  position: 0,
+  complete: false,
+});
+
+/** Takes the next line of a file: its event, or undefined for the last line. Throws LogFileError for one that doesn't follow. */
+export function followChain(state: ChainState, text: string): LoggedRow | undefined {
+  const number = state.line + 1;
+  const fail = (what: string) => new LogFileError(`line ${number} ${what}`);
+  if (state.complete) throw fail('comes after the line that says the export is complete');
+  const [, body, previous, own] = LINE.exec(text) ?? [];
+  if (body === undefined || own === undefined) throw fail('is cut, or no line of an export');
+  if (hashOf(body) !== own) throw fail('was changed');
+  if (own === state.hash) throw fail('is doubled: it is the line before it once more');
+  if (previous !== state.hash) throw fail('does not follow the one before it: lines are missing here, or doubled');
+  const parsed = lineSchema.safeParse(JSON.parse(text));
+  if (!parsed.success) throw fail('is no event');
+  state.line = number;
+  state.previous = previous;
+  state.hash = own;
+  if ('complete' in parsed.data) {
+    if (parsed.data.events !== state.events)
+      throw fail(`counts ${parsed.data.events} events, there are ${state.events}`);
+    state.complete = true;
+    return undefined;
+  }
+  const { coupon, occurredAt, seller, name, data: _, ...rest } = parsed.data;
+  if (rest.position <= state.position) throw fail('has a position that is not after the one before it');
+  state.position = rest.position;
+  state.events++;
+  return {
+    ...rest,
+    coupon_id: idToBytes(coupon),
+    seller: Buffer.from(seller),
+    name: Buffer.from(name),
+    occurred_at: occurredAt,
+    data: dataOf(body),
+  };
+}
+
+/** As it stands, so that the log is the same to the letter. No name can hold a quote that is not escaped. */
+const dataOf = (body: string) => body.slice(body.indexOf(',"data":') + 8, body.lastIndexOf(',"previous":'));
+
+export const isZipped = (file: string) => file.endsWith('.gz');
+
+/** The lines of a whole export. Throws LogFileError at the first that is wrong, and at the end if the last one is missing. */
+export async function* readLogFile(file: string, onBytes: (read: number) => void): AsyncGenerator<LoggedRow> {
+  const state = chainStart();
+  const source = createReadStream(file, { highWaterMark: 1 << 18 });
+  const stream = isZipped(file) ? source.pipe(createGunzip()) : source;
+  source.on('error', (error) => stream.destroy(error));
+  let rest = '';
+  try {
+    for await (const { line, isWhole } of splitLines(stream)) {
+      if (!isWhole) {
+        rest = line;
+        break;
+      }
+      const row = followChain(state, line);
+      onBytes(source.bytesRead);
+      if (row !== undefined) yield row;
+    }
+  } catch (error) {
+    // What zlib says of a file that is cut or damaged; the lines before it have been checked.
+    if ((error as { errno?: unknown; code?: string }).code?.startsWith('Z_'))
+      throw new LogFileError(`line ${state.line + 1} can not be unzipped: ${(error as Error).message}`);
+    throw error;
+  } finally {
+    source.destroy();
+  }
+  if (rest !== '') throw new LogFileError(`line ${state.line + 1} is cut`);
+  if (!state.complete) throw new LogFileError(`line ${state.line + 1} is missing: the export is not complete`);
+}
+
+/** Lines without their line feeds; what comes after the last line feed is not whole. */
+export async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<{ line: string; isWhole: boolean }> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    let start = 0;
+    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
+      yield { line: bytes.toString('utf8', start, end), isWhole: true };
+      start = end + 1;
+    }
+    rest = bytes.subarray(start);
+  }
+  if (rest.length > 0) yield { line: rest.toString(), isWhole: false };
+}

@@ -1,0 +1,130 @@
+import type { Redis } from 'ioredis';
+import { couponPath, keys } from '../../infra/keys.ts';
+import type { Mysql } from '../../infra/stores/mysql.ts';
+import type { Log } from '../../infra/telemetry/log.ts';
+import { bytesToId } from '../log/eventRows.ts';
+import { DamageError } from './damage.ts';
+import { rebuildCoupons } from './rebuildCoupons.ts';
+import { recountPieces } from './recountPieces.ts';
+
+const PAGE = 1_000;
+
+export interface CouponRow {
+  id: Buffer;
+  seller: Buffer;
+  name: Buffer;
+  /** Of the last event in the log: the number of a coupon's events. */
+  version: number;
+  amount: number;
+  stock: number;
+  description: string;
+  pieces_left: number;
+}
+
+interface RehydrateDeps {
+  redis: Redis;
+  mysql: Mysql;
+  log: Log;
+}
+
+/** How far it is: events that Redis has again or had all along, of those of all coupons; and those that were read. */
+export type ReportRehydrate = (done: number, of: number, events: number) => void;
+
+/** Redis from MySQL: users, and every coupon that is missing or behind the log, with its views. Only while nobody decides. */
+export async function rehydrate(
+  deps: RehydrateDeps & { onProgress: ReportRehydrate },
+): Promise<{ users: number; coupons: number; rebuilt: number }> {
+  const { redis, mysql } = deps;
+  const users = await restoreUserViews(deps);
+  const done = { coupons: 0, rebuilt: 0, events: 0, read: 0 };
+  const [logged] = await mysql('coupons').sum({ events: 'version' });
+  const report = (events: number) => {
+    done.events += events;
+    done.read += events;
+    deps.onProgress(done.events, Number(logged?.events), done.read);
+  };
+  const setApart = (row: CouponRow, damage: DamageError) => quarantine(deps, row, damage);
+  for (let after: Buffer = Buffer.alloc(0); ; ) {
+    const rows: CouponRow[] = await mysql('coupons').where('id', '>', after).orderBy('id').limit(PAGE);
+    const last = rows.at(-1);
+    if (last === undefined) return { users, coupons: done.coupons, rebuilt: done.rebuilt };
+    const eventsAfter = done.events + rows.reduce((sum, { version }) => sum + version, 0);
+    const behind = await withoutGaps(deps, await findBehind(redis, rows), setApart);
+    await rebuildCoupons({ redis, mysql, report, setApart }, behind);
+    done.rebuilt += behind.length;
+    done.coupons += rows.length;
+    done.events = eventsAfter;
+    after = last.id;
+  }
+}
+
+async function restoreUserViews({ redis, mysql }: RehydrateDeps): Promise<number> {
+  let count = 0;
+  for (let after = 0; ; ) {
+    const users = await mysql('users')
+      .select('id', 'username', 'kind')
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(PAGE);
+    const last = users.at(-1);
+    if (last === undefined) return count;
+    await Promise.all(users.map(({ username, kind }) => redis.setnx(keys.userView(username.toString()), kind)));
+    count += users.length;
+    after = last.id;
+  }
+}
+
+async function findBehind(redis: Redis, rows: CouponRow[]): Promise<CouponRow[]> {
+  const found = await Promise.all(
+    rows.map(({ seller, name }) => redis.hmget(keys.coupon(String(seller), String(name)), 'version', 'damaged')),
+  );
+  return rows.filter((row, place) => {
+    const [version, damaged] = found[place] ?? [];
+    return Number(version ?? 0) < row.version || damaged != null;
+  });
+}
+
+/** Closes the gaps in the logs of these coupons. Those whose gaps can't be closed are set apart and left out. */
+async function withoutGaps(
+  { redis, mysql, log }: RehydrateDeps,
+  rows: CouponRow[],
+  setApart: (row: CouponRow, damage: DamageError) => Promise<void>,
+): Promise<CouponRow[]> {
+  // Versions are unique and begin with 1: as many as the highest one are all there.
+  const gapped: { coupon_id: Buffer }[] = await mysql('event_log')
+    .select('coupon_id')
+    .whereIn(
+      'coupon_id',
+      rows.map(({ id }) => id),
+    )
+    .groupBy('coupon_id')
+    .havingRaw('COUNT(*) <> MAX(version)');
+  const whole = new Map(rows.map((row) => [bytesToId(row.id), row]));
+  for (const { coupon_id } of gapped) {
+    const row = whole.get(bytesToId(coupon_id));
+    if (row === undefined) continue;
+    try {
+      const [seconds = 0, microseconds = 0] = (await redis.time()).map(Number);
+      row.version = await recountPieces({ mysql, log }, row.id, seconds * 1_000_000 + microseconds);
+    } catch (error) {
+      if (!(error instanceof DamageError)) throw error;
+      whole.delete(bytesToId(coupon_id));
+      await setApart(row, error);
+    }
+  }
+  return [...whole.values()];
+}
+
+/**
+ * A coupon whose log is damaged is known and shown, but nobody can say who its holders are: its grabs are answered 503 until
+ * somebody has looked, and the sale of the others goes on. Every reconcile tries it again.
+ */
+async function quarantine({ redis, log }: RehydrateDeps, row: CouponRow, damage: DamageError): Promise<void> {
+  const [seller, name] = [row.seller.toString(), row.name.toString()];
+  const path = couponPath(seller, name);
+  log.error({ err: damage, coupon: path }, 'damaged coupon: its grabs are answered 503');
+  const { amount, stock, description, pieces_left: left, version } = row;
+  const fields = { id: bytesToId(row.id), seller, name, amount, stock, description, left, version };
+  await redis.hset(keys.coupon(seller, name), { ...fields, damaged: damage.message });
+  await redis.sadd(keys.damagedCoupons, path);
+}

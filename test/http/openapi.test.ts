@@ -1,0 +1,156 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createApp } from '../../src/http/app.ts';
+import { createRoutes } from '../../src/http/routes.ts';
+import { holdAnswers } from '../support/document.ts';
+import { openTestSystem } from '../support/testSystem.ts';
+
+// The document is held against the routes, and against what a real server answers: each status of each operation is provoked.
+
+const { system, close } = await openTestSystem();
+const rehearsals = { ...system.rehearsals, allowed: true };
+const server = createServer(createApp({ ...system, rehearsals }).callback());
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+const test = suite('the OpenAPI document');
+const { operations, exampleOf, send, answered } = holdAnswers(url);
+
+const enter = async (username: string, kind: string) => {
+  await send('registerUser', 201, { body: { ...exampleOf('registerUser'), username, kind } });
+  const { headers } = await send('logIn', 200, { body: { ...exampleOf('logIn'), username } });
+  return headers.get('authorization') ?? '';
+};
+// fetch would say no-cache of itself.
+const unlessItIs = (etag: string | null) => ({ 'If-None-Match': etag ?? '', 'Cache-Control': 'max-age=0' });
+const tooLarge = { body: { pad: 'x'.repeat(17_000) } };
+const coupon = { seller: 'ann', name: 'spring' };
+
+test('every route is in it, and it has nothing else', () => {
+  const routes = createRoutes(system).stack.flatMap(({ path, methods }) =>
+    methods
+      .filter((method) => method !== 'HEAD')
+      .map((method) => `${method} ${String(path).replace(/:(\w+)/g, '{$1}')}`),
+  );
+  const described = operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`);
+  assert.equal(described.sort(), routes.sort());
+});
+
+test('users and sessions are answered as it says', async () => {
+  const user = exampleOf('registerUser');
+  await send('registerUser', 201, { body: user });
+  await send('registerUser', 400, { body: user });
+  await send('registerUser', 400, { body: { ...user, kind: 'king' } });
+  await send('registerUser', 413, tooLarge);
+  const { headers } = await send('logIn', 200, { body: exampleOf('logIn') });
+  await send('logIn', 400, { body: 'no JSON' });
+  await send('logIn', 401, { body: { ...exampleOf('logIn'), password: 'wrong' } });
+  await send('logIn', 413, tooLarge);
+  await send('logOut', 200, { token: headers.get('authorization') ?? '' });
+  await send('logOut', 400, { body: 'no JSON' });
+  await send('logOut', 413, tooLarge);
+});
+
+test('coupons are answered as it says', async () => {
+  const { headers } = await send('logIn', 200, { body: exampleOf('logIn') });
+  const ann = headers.get('authorization') ?? '';
+  const bob = await enter('bob', 'customer');
+  const ofAnn = { path: { username: 'ann' } };
+  await send('listCoupons', 204, { ...ofAnn, token: bob });
+  await send('createCoupon', 201, { ...ofAnn, token: ann, body: exampleOf('createCoupon') });
+  await send('createCoupon', 400, { ...ofAnn, token: ann, body: exampleOf('createCoupon') });
+  await send('createCoupon', 401, { ...ofAnn, token: bob, body: exampleOf('createCoupon') });
+  await send('createCoupon', 413, { ...ofAnn, token: ann, ...tooLarge });
+
+  const key = (value: string) => ({ 'Idempotency-Key': value });
+  await send('grabCoupon', 201, { path: coupon, token: bob, headers: key('k') });
+  await send('grabCoupon', 204, { path: coupon, token: bob });
+  await send('grabCoupon', 204, { path: { ...coupon, name: 'none' }, token: bob });
+  await send('grabCoupon', 400, { path: coupon, token: bob, headers: key('x'.repeat(65)) });
+  await send('grabCoupon', 401, { path: coupon, token: ann });
+  await send('grabCoupon', 413, { path: coupon, token: bob, ...tooLarge });
+  await send('grabCoupon', 422, { path: { ...coupon, name: 'other' }, token: bob, headers: key('k') });
+
+  await send('listCoupons', 200, { ...ofAnn, token: bob });
+  await send('listCoupons', 200, { path: { username: 'bob' }, token: bob });
+  await send('listCoupons', 400, { ...ofAnn, token: bob, query: '?page=x' });
+  await send('listCoupons', 401, { ...ofAnn });
+  await send('listCoupons', 401, { path: { username: 'bob' }, token: ann });
+});
+
+test('what the console asks for is answered as it says', async () => {
+  const { headers } = await send('logIn', 200, { body: exampleOf('logIn') });
+  const ann = headers.get('authorization') ?? '';
+  const cid = await enter('cid', 'customer');
+  await send('watchSales', 200, { query: '?seller=ann', token: cid });
+  await send('watchSales', 400, { token: cid });
+  await send('watchSales', 400, { query: '?seller=cid', token: cid });
+  await send('watchSales', 401, { query: '?seller=ann' });
+
+  const crowd = { ...exampleOf('rehearse'), customers: 5, seconds: 1 };
+  await send('rehearse', 202, { token: ann, body: crowd });
+  await send('rehearse', 409, { token: ann, body: crowd });
+  await send('rehearse', 400, { token: ann, body: { ...crowd, coupon: 'none' } });
+  await send('rehearse', 400, { token: ann, body: { ...crowd, customers: 0 } });
+  await send('rehearse', 401, { token: cid, body: crowd });
+  await send('rehearse', 413, { token: ann, ...tooLarge });
+  rehearsals.allowed = false;
+  await send('rehearse', 404, { token: ann, body: crowd });
+  rehearsals.allowed = true;
+});
+
+test('operators and developers are answered as it says', async () => {
+  await send('health', 200);
+  await send('ready', 200);
+  await send('metrics', 200);
+  for (const [id, path] of [
+    ['openapi', {}],
+    ['docs', {}],
+    ['docsFile', { file: 'viewer.js' }],
+    ['docsFile', { file: 'favicon.png' }],
+    ['docsFile', { file: 'swagger-ui.css' }],
+  ] as const) {
+    const { headers } = await send(id, 200, { path });
+    await send(id, 304, { path, headers: unlessItIs(headers.get('etag')) });
+  }
+  await send('docsFile', 404, { path: { file: 'package.json' } });
+});
+
+test('a 503 is answered as it says', async () => {
+  const ann = await enter('zoe', 'seller');
+  const bob = await enter('joe', 'customer');
+  system.gate.shut('a test');
+  await send('registerUser', 503, { body: { ...exampleOf('registerUser'), username: 'late' } });
+  await send('createCoupon', 503, {
+    path: { username: 'zoe' },
+    token: ann,
+    body: exampleOf('createCoupon'),
+  });
+  await send('grabCoupon', 503, { path: coupon, token: bob });
+  await send('listCoupons', 503, { path: { username: 'ann' }, token: bob });
+  await send('watchSales', 503, { query: '?seller=ann', token: bob });
+  await send('rehearse', 503, { token: ann, body: exampleOf('rehearse') });
+  await send('ready', 503);
+  system.gate.clear('a test');
+  await system.mysql.destroy();
+  await send('logIn', 503, { body: exampleOf('logIn') });
+  await send('logOut', 503, { token: ann });
+});
+
+test('each answer in it was given above', () => {
+  const described = operations.flatMap(({ operationId, responses }) =>
+    Object.keys(responses).map((status) => `${operationId} ${status}`),
+  );
+  assert.equal([...answered].sort(), described.sort());
+});
+
+test.after(async () => {
+  await new Promise((resolve) => {
+    server.close(resolve);
+    server.closeAllConnections();
+  });
+  await close();
+});
+test.run();

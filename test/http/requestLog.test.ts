@@ -1,0 +1,245 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createRequestLog, type RequestFacts } from '../../src/http/requestLog.ts';
+import { connectMysql } from '../../src/infra/stores/mysql.ts';
+import { createLog } from '../../src/infra/telemetry/log.ts';
+import { openServer } from '../../src/server.ts';
+import { createClient } from '../support/httpClient.ts';
+import { listen } from '../support/listen.ts';
+import { endPrograms, startProgram } from '../support/program.ts';
+import { openTestStores } from '../support/testStores.ts';
+
+const test = suite('the log of requests');
+type Line = Record<string, unknown>;
+
+/** A log that is kept, as text and line by line. */
+function keptLog(level: string) {
+  let text = '';
+  const write = (line: string) => {
+    text += line;
+  };
+  const log = createLog(level, 'json', { write });
+  const lines = (): Line[] =>
+    text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+  return { log, text: () => text, requests: () => lines().filter(({ msg }) => msg === 'request') };
+}
+
+const facts: RequestFacts = {
+  method: 'GET',
+  route: '/healthz',
+  status: 200,
+  outcome: 'ok',
+  ms: 1,
+  user: undefined,
+  requestId: undefined,
+  trace: undefined,
+  fault: undefined,
+};
+
+test('up to a rate each request has its line; the next line says how many had none', async () => {
+  const { log, requests } = keptLog('info');
+  const write = createRequestLog(log, 10);
+  for (let i = 0; i < 50; i++) write(facts);
+  const crowded = requests().length;
+  assert.ok(crowded >= 10 && crowded < 50);
+  await sleep(150);
+  write(facts);
+  assert.is(requests().length, crowded + 1);
+  assert.is(requests().at(-1)?.skipped, 50 - crowded);
+  assert.is(new Set(requests().map(({ request }) => request)).size, crowded + 1);
+});
+
+test('faults and slow requests are written whatever the rate', () => {
+  const { log, requests } = keptLog('info');
+  const write = createRequestLog(log, 1);
+  write(facts);
+  for (let i = 0; i < 20; i++) write({ ...facts, status: 503, outcome: 'unavailable' });
+  for (let i = 0; i < 20; i++) write({ ...facts, status: 503, outcome: 'unknown', fault: new Error('broken') });
+  for (let i = 0; i < 20; i++) write({ ...facts, ms: 1_500 });
+  assert.is(requests().length, 61);
+  assert.is((requests().at(30)?.err as Line | undefined)?.message, 'broken');
+});
+
+test('LOG_LEVEL=debug writes all, warn only faults and slow ones', () => {
+  for (const [level, expected] of [
+    ['debug', 30],
+    ['warn', 0],
+  ] as const) {
+    const { log, requests } = keptLog(level);
+    const write = createRequestLog(log, 1);
+    for (let i = 0; i < 30; i++) write(facts);
+    assert.is(requests().length, expected);
+  }
+});
+
+test('a line says which request, whose, what became of it, how long it took, and its trace', async () => {
+  const stores = await openTestStores();
+  const { log, requests } = keptLog('debug');
+  const { url, close } = await openServer(stores.config, log);
+  const client = createClient(url);
+  const ann = await client.enter('ann', 'seller');
+  const bob = await client.enter('bob', 'customer');
+  await client.create(ann, 'ann', { name: 'sea', amount: 1, stock: 5 });
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const response = await fetch(`${url}/api/users/ann/coupons/sea`, {
+    method: 'PATCH',
+    headers: {
+      authorization: bob,
+      'x-request-id': 'mine-1',
+      traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
+    },
+  });
+  assert.is(response.status, 201);
+  assert.is(response.headers.get('x-request-id'), 'mine-1');
+  const grab = requests().at(-1) ?? {};
+  assert.type(grab.ms, 'number');
+  const { request, method, route, status, outcome, user, trace, parent } = grab;
+  assert.equal(
+    { request, method, route, status, outcome, user, trace, parent },
+    {
+      request: 'mine-1',
+      method: 'PATCH',
+      route: '/api/users/:seller/coupons/:name',
+      status: 201,
+      outcome: 'grabbed',
+      user: 'bob',
+      trace: traceId,
+      parent: '00f067aa0ba902b7',
+    },
+  );
+  const other = await client.grab(bob, 'ann', 'sea');
+  assert.is(other.headers.get('x-request-id'), null);
+  assert.is(requests().at(-1)?.outcome, 'already-grabbed');
+  await client.register('ann', 'seller');
+  assert.is(requests().at(-1)?.outcome, 'username-taken');
+  await client.send('GET', '/nowhere');
+  assert.is(requests().at(-1)?.outcome, 'invalid');
+  await close();
+  await stores.close();
+});
+
+test('no token, password or cookie is in the log, wherever a client puts it and whatever fails', async () => {
+  const stores = await openTestStores();
+  const { log, text, requests } = keptLog('trace');
+  const { url, close } = await openServer(stores.config, log);
+  const client = createClient(url);
+  const secret = 'hunter2hunter2';
+  await client.register('bob', 'customer', secret);
+  const { headers } = await client.send('POST', '/api/auth', { json: { username: 'bob', password: secret } });
+  const token = headers.get('authorization') ?? '';
+  const send = (method: string, path: string, more: RequestInit = {}) =>
+    fetch(`${url}${path}`, {
+      ...more,
+      method,
+      headers: {
+        authorization: token,
+        cookie: `session=${secret}`,
+        'x-request-id': token,
+        'idempotency-key': secret,
+        traceparent: `00-${secret}`,
+        tracestate: `a=${secret}`,
+        'content-type': 'application/json',
+      },
+    });
+  const body = (of: object) => ({ body: JSON.stringify(of) });
+  await send('PATCH', '/api/users/ann/coupons/sea');
+  await send('GET', `/api/users/bob/coupons?token=${token}&page=${secret}`);
+  await send('GET', `/${secret}`);
+  await send('POST', '/api/auth', body({ username: secret, password: secret }));
+  await send('POST', '/api/users', body({ username: 'eve', password: secret, kind: secret }));
+  await send('POST', '/api/users', { body: `{"password":"${secret}` });
+  // MySQL repeats the whole statement when it fails, with the hash of the password in it.
+  const { mysql, close: closeMysql } = connectMysql(stores.config.mysqlUrl);
+  await mysql.raw("CREATE TRIGGER nobody BEFORE INSERT ON users FOR EACH ROW SIGNAL SQLSTATE '45000'");
+  assert.is(
+    (await send('POST', '/api/users', body({ username: 'eve', password: secret, kind: 'customer' }))).status,
+    503,
+  );
+  await closeMysql();
+  const failed = requests().at(-1) ?? {};
+  assert.is(failed.outcome, 'unknown');
+  assert.type((failed.err as Line | undefined)?.stack, 'string');
+  await send('POST', '/api/auth/logout');
+  await close();
+  await stores.close();
+
+  assert.ok(requests().length >= 9);
+  assert.not.match(text(), new RegExp(secret));
+  assert.not.match(text(), /argon2/);
+  for (const part of token.replace('Bearer ', '').split('.').slice(1)) assert.not.ok(text().includes(part));
+});
+
+test('a stream of live figures has its line when it begins, and none when it ends', async () => {
+  const stores = await openTestStores();
+  const { log, requests } = keptLog('debug');
+  const { url, close } = await openServer(stores.config, log);
+  const client = createClient(url);
+  await client.register('ann', 'seller');
+  const bob = await client.enter('bob', 'customer');
+  const stream = await listen(url, bob, 'ann');
+  await stream.waitFor(() => true);
+  const lines = () => requests().filter(({ route }) => route === '/api/live');
+  const [begun = {}] = lines();
+  const { level, status, outcome, user } = begun;
+  assert.equal({ level, status, outcome, user }, { level: 30, status: 200, outcome: 'ok', user: 'bob' });
+  await close();
+  await stream.ended;
+  assert.is(lines().length, 1);
+  await stores.close();
+});
+
+test('no token is in the log after a rehearsal that somebody watched, nor does its crowd write any', async () => {
+  const stores = await openTestStores();
+  const environment = { ...stores.environment, ALLOW_REHEARSAL: '1', LOG_LEVEL: 'trace' };
+  const server = startProgram('src/main.ts', environment);
+  const url = await server.listening;
+  const client = createClient(url);
+  const ann = await client.enter('ann', 'seller');
+  await client.create(ann, 'ann', { name: 'sea', amount: 3, stock: 5 });
+  const stream = await listen(url, ann, 'ann');
+  const json = { coupon: 'sea', customers: 20, seconds: 0 };
+  assert.is((await client.send('POST', '/api/rehearsals', { token: ann, json })).status, 202);
+  await stream.waitFor(({ rehearsal }) => rehearsal?.running === false);
+  server.kill('SIGTERM');
+  await stream.ended;
+  const { stdout, stderr } = await server.ended;
+  await stores.close();
+  assert.match(stderr, '~rehearsal-');
+  // What every token begins with.
+  assert.not.match(stdout + stderr, /eyJ/);
+  assert.not.match(stdout + stderr, stores.config.jwtSecret);
+});
+
+test('should somebody log a secret by mistake, its value is not written', () => {
+  const { log, text } = keptLog('info');
+  const value = 'hunter2hunter2';
+  log.info({ authorization: value, password: value, body: { token: value }, req: { headers: { cookie: value } } });
+  log.info({ res: { headers: { 'set-cookie': value } }, config: { jwtSecret: value } });
+  assert.not.match(text(), /hunter2/);
+});
+
+test('to a pipe it writes JSON, all of it before it ends; LOG_FORMAT=pretty writes for people', async () => {
+  const stores = await openTestStores();
+  const run = async (environment: NodeJS.ProcessEnv) => {
+    const server = startProgram('src/main.ts', { ...stores.environment, LOG_LEVEL: 'info', ...environment });
+    const url = await server.listening;
+    for (let i = 0; i < 5; i++) await fetch(`${url}/healthz`);
+    server.kill('SIGTERM');
+    const { status, stderr } = await server.ended;
+    assert.is(status, 0);
+    return stderr.split('\n').filter((line) => line.includes('healthz'));
+  };
+  const json = (await run({})).map((line) => JSON.parse(line));
+  assert.is(json.length, 5);
+  assert.is(json[0].route, '/healthz');
+  const [pretty = ''] = await run({ LOG_FORMAT: 'pretty' });
+  assert.throws(() => JSON.parse(pretty));
+  await stores.close();
+});
+
+test.after(endPrograms);
+test.run();

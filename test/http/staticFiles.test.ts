@@ -1,0 +1,112 @@
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import Koa from 'koa';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { serveStaticFiles } from '../../src/http/staticFiles.ts';
+import { openTestServer } from '../support/testServer.ts';
+
+const { client, url, close } = await openTestServer();
+const test = suite('static files');
+
+/** A request as it stands: fetch would tidy its path up. */
+const raw = (path: string, header = '') =>
+  new Promise<string>((resolve) => {
+    const { hostname, port } = new URL(url);
+    let answer = '';
+    const socket = connect(Number(port), hostname, () =>
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n${header}Connection: close\r\n\r\n`),
+    );
+    socket.on('data', (chunk) => (answer += chunk));
+    socket.on('close', () => resolve(answer));
+  });
+
+test('the page is at /, and nothing in it may come from elsewhere or stand inline', async () => {
+  const response = await fetch(url);
+  assert.is(response.headers.get('content-type'), 'text/html; charset=utf-8');
+  const policy = response.headers.get('content-security-policy') ?? '';
+  assert.match(policy, "default-src 'none'");
+  assert.match(policy, "frame-ancestors 'none'");
+  assert.not.match(policy, 'unsafe');
+  assert.is(response.headers.get('x-content-type-options'), 'nosniff');
+  assert.is(response.headers.get('referrer-policy'), 'no-referrer');
+  const page = await response.text();
+  assert.not.match(page, /https?:|<script>|<style| style=| on\w+=/);
+});
+
+test('everything that the page names is there, with its type', async () => {
+  const page = await (await fetch(url)).text();
+  const named = [...page.matchAll(/(?:src|href)="(\/[^"]*)"/g)].map(([, path]) => path);
+  assert.ok(named.length >= 5);
+  for (const path of [...named, '/console/uPlot.js', '/console/charts.js']) {
+    const { status, headers } = await fetch(`${url}${path}`);
+    assert.is(status, 200, path);
+    assert.match(headers.get('content-type') ?? '', /css|javascript|svg/, path);
+  }
+});
+
+test('what a browser has already is not sent again', async () => {
+  const etag = (await fetch(url)).headers.get('etag') ?? '';
+  const [head, body] = (await raw('/', `If-None-Match: ${etag}\r\n`)).split('\r\n\r\n');
+  assert.match(head ?? '', /^HTTP\/1\.1 304 /);
+  assert.is(body, '');
+});
+
+for (const path of ['/console/uPlot.js', '/docs/swagger-ui-bundle.js', '/openapi.json']) {
+  test(`${path} is zipped for who takes that, and for nobody else`, async () => {
+    const sizes = await Promise.all(
+      ['gzip', 'identity'].map(async (encoding) => {
+        const { headers } = await fetch(`${url}${path}`, { headers: { 'accept-encoding': encoding } });
+        return { length: Number(headers.get('content-length')), encoding: headers.get('content-encoding') };
+      }),
+    );
+    assert.equal(
+      sizes.map(({ encoding }) => encoding),
+      ['gzip', null],
+    );
+    assert.ok((sizes[0]?.length ?? 0) < (sizes[1]?.length ?? 0) / 2);
+  });
+}
+
+test('what a path answers is made when somebody asks for it first, and once', async () => {
+  let made = 0;
+  const make = async () => `made ${++made}`;
+  const server = createServer(new Koa().use(serveStaticFiles({ '/x': { type: 'text/plain', make } })).callback());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const madeAtStart = made;
+  const answers: string[] = [];
+  for (const path of ['/x', '/x/', '/x']) answers.push(await (await fetch(`http://127.0.0.1:${port}${path}`)).text());
+  server.close();
+  server.closeAllConnections();
+  assert.is(madeAtStart, 0);
+  assert.equal(answers, ['made 1', 'made 1', 'made 1']);
+});
+
+for (const path of [
+  '/../package.json',
+  '/console/../../package.json',
+  '/console/%2e%2e/%2e%2e/package.json',
+  '/console/..%2f..%2fpackage.json',
+  '/console/index.html',
+  '/console/',
+  '/console/nothing.js',
+]) {
+  test(`${path} is nothing, in the form of the contract`, async () => {
+    const answer = await raw(path);
+    assert.match(answer, /^HTTP\/1\.1 404 /);
+    assert.match(answer, '{"errMsg":"Not Found."}');
+  });
+}
+
+test('a file is only to be read', async () => {
+  assert.is((await client.send('POST', '/', { json: {} })).status, 404);
+  for (const path of ['/', '/console/app.js', '/docs', '/docs/viewer.js', '/openapi.json']) {
+    const head = await fetch(`${url}${path}`, { method: 'HEAD' });
+    assert.is(head.status, 200, path);
+    assert.is(await head.text(), '');
+  }
+});
+
+test.after(close);
+test.run();

@@ -1,0 +1,46 @@
+import calculateSlot from 'cluster-key-slot';
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { couponPath, keys, PARTITIONS, partitionOf, splitCouponPath } from '../../src/infra/keys.ts';
+
+const test = suite('the keys');
+// Names as the contract has them: without a slash.
+const name = fc.string({ unit: 'grapheme', minLength: 1 }).map((text) => text.replaceAll('/', '_'));
+
+test('all that one decision touches is in one slot of a Redis Cluster', () => {
+  fc.assert(
+    fc.property(name, name, (seller, coupon) => {
+      const partition = partitionOf(seller, coupon);
+      const touched = [
+        keys.fence(partition),
+        keys.coupon(seller, coupon),
+        keys.holders(seller, coupon),
+        keys.holdersBuilt(seller, coupon, 'x'),
+        keys.outbox(partition),
+        keys.deadLetters(partition),
+      ];
+      assert.is(new Set(touched.map((key) => calculateSlot(key))).size, 1);
+    }),
+  );
+});
+
+test('every partition is in range, and coupons spread over all of them', () => {
+  const found = new Set(Array.from({ length: 1_000 }, (_, i) => partitionOf('ann', `coupon ${i}`)));
+  assert.is(found.size, PARTITIONS);
+  assert.ok([...found].every((partition) => partition >= 0 && partition < PARTITIONS));
+});
+
+test('the partition of a coupon never changes: data on disk depends on it', () => {
+  assert.equal([partitionOf('ann', 'spring'), partitionOf('bób', '优惠 券%3'), partitionOf('a', '{b}')], [15, 14, 4]);
+});
+
+test('a path names its seller and its coupon', () => {
+  fc.assert(
+    fc.property(name, name, (seller, coupon) => {
+      assert.equal(splitCouponPath(couponPath(seller, coupon)), { seller, name: coupon });
+    }),
+  );
+});
+
+test.run();

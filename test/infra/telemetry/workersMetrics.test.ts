@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createClient } from '../../support/httpClient.ts';
+import { listen } from '../../support/listen.ts';
+import { endPrograms, startProgram } from '../../support/program.ts';
+import { readMetrics } from '../../support/readMetrics.ts';
+import { openTestStores } from '../../support/testStores.ts';
+
+const test = suite('metrics of several workers');
+const LIMIT = 5_000;
+const stores = await openTestStores();
+const server = startProgram('src/main.ts', { ...stores.environment, WORKERS: '2', OUTBOX_LIMIT: String(LIMIT) });
+const url = await server.listening;
+const workers = () =>
+  // Its esbuild is a child as well.
+  spawnSync('pgrep', ['-P', String(server.pid), '-f', 'src/main.ts'], { encoding: 'utf8' })
+    .stdout.split('\n')
+    .filter(Boolean)
+    .map(Number);
+
+test('whichever worker answers, counters are those of all and what is shared is not added up', async () => {
+  const client = createClient(url);
+  const ann = await client.enter('ann', 'seller');
+  await client.create(ann, 'ann', { name: 'sea', amount: 5, stock: 5 });
+  const crowd = await Promise.all(Array.from({ length: 20 }, (_, i) => client.enter(`c${i}`, 'customer')));
+  await Promise.all(crowd.map((token) => client.grab(token, 'ann', 'sea')));
+  // Each has served some of them, or it would prove nothing: a new connection goes to the next worker.
+  for (let scrape = 0; scrape < 4; scrape++) {
+    const { sum } = await readMetrics(url);
+    assert.is(sum('seckill_grabs_total'), 20);
+    assert.is(sum('seckill_grabs_total', { outcome: 'grabbed' }), 5);
+    assert.is(sum('seckill_http_request_duration_seconds_count', { method: 'PATCH' }), 20);
+    assert.is(sum('seckill_grab_batch_size_sum'), 20);
+    assert.is(sum('seckill_outbox_limit'), LIMIT);
+    assert.is(sum('seckill_gate_open'), 1);
+    assert.is(sum('seckill_workers'), 2);
+    assert.is(sum('seckill_workers_wanted'), 2);
+  }
+});
+
+test('listeners are counted wherever their stream comes from, and no more when it has ended', async () => {
+  const token = await createClient(url).enter('watcher', 'customer');
+  const listeners = async () => (await readMetrics(url)).sum('seckill_live_listeners');
+  const streams = await Promise.all([1, 2, 3, 4].map(() => listen(url, token, 'ann')));
+  assert.is(await listeners(), 4);
+  for (const stream of streams) stream.stop();
+  const limit = Date.now() + 5_000;
+  while ((await listeners()) > 0) {
+    assert.ok(Date.now() < limit, 'still counted');
+    await sleep(20);
+  }
+});
+
+test('a worker that dies takes nothing from a counter, and is missed until another one serves', async () => {
+  const [victim] = workers();
+  process.kill(Number(victim), 'SIGKILL');
+  await sleep(100);
+  const without = await readMetrics(url);
+  assert.is(without.sum('seckill_workers'), 1);
+  assert.is(without.sum('seckill_grabs_total'), 20);
+  while ((await readMetrics(url)).sum('seckill_workers') < 2) await sleep(50);
+  assert.is((await readMetrics(url)).sum('seckill_grabs_total'), 20);
+});
+
+test.after(async () => {
+  server.kill('SIGTERM');
+  await server.ended;
+  await endPrograms();
+  await stores.close();
+});
+test.run();

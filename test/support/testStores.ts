@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { createConnection } from 'mysql2/promise';
+import { readConfig, type ServerConfig } from '../../src/config.ts';
+import { openAll } from '../../src/infra/closers.ts';
+import { openDataDir } from '../../src/infra/local/dataDir.ts';
+import { openLocalRedis } from '../../src/infra/local/localRedis.ts';
+
+/** An empty database on the MariaDB of the test run. */
+export async function createDatabase(): Promise<string> {
+  const url = new URL(process.env.TEST_MYSQL_URL ?? '');
+  const connection = await createConnection({ socketPath: url.searchParams.get('socketPath') ?? '', user: 'root' });
+  const database = `test_${randomBytes(6).toString('hex')}`;
+  await connection.query(`CREATE DATABASE ${database}`);
+  await connection.end();
+  url.pathname = `/${database}`;
+  return url.href;
+}
+
+export const createDataDir = () => mkdtempSync(join(process.env.TEST_DATA_DIR ?? '', 'd-'));
+
+/** An empty Redis of its own and an empty database, as settings of a server; `more` are added to them. */
+export const openTestStores = (more: NodeJS.ProcessEnv = {}) =>
+  openAll(async (remember) => {
+    const { dataDir, close } = await openDataDir(createDataDir());
+    remember(close);
+    const redis = await openLocalRedis(dataDir, 'redis-server');
+    remember(redis.close);
+    const given = {
+      PORT: '0',
+      REDIS_URL: redis.url,
+      MYSQL_URL: await createDatabase(),
+      JWT_SECRET: 'a secret of the tests, long enough to be taken',
+      LOG_LEVEL: process.env.LOG_LEVEL ?? 'silent',
+      // The cheapest that argon2 allows: the tests are not about how hard it is.
+      ARGON2_MEMORY_KIB: '8',
+      ARGON2_PASSES: '1',
+      ...more,
+    };
+    return { config: readConfig(given) as ServerConfig, environment: given };
+  });

@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openMysql } from '../../src/infra/stores/mysql.ts';
+import { applyBatch } from '../../src/projections/applyBatch.ts';
+import { openReplaySession } from '../../src/projections/replay/replayTables.ts';
+import { parseUntil } from '../../src/tools/untilOption.ts';
+import { endPrograms, startProgram } from '../support/program.ts';
+import { couponRef, created, delivery, grabbed } from '../support/sampleEvents.ts';
+import { createDatabase } from '../support/testStores.ts';
+
+const url = await createDatabase();
+const { mysql, close } = await openMysql(url);
+const test = suite('npm run replay');
+const replay = (...args: string[]) => startProgram('src/tools/replay.ts', { MYSQL_URL: url }, args);
+
+const sea = couponRef('sea');
+test.before(async () => {
+  const grabs = Array.from({ length: 30 }, (_, i) => grabbed(sea, i + 2, `customer ${i}`, 29 - i));
+  await applyBatch(mysql, [delivery(created(sea, 30)), delivery(...grabs)]);
+});
+
+test('it says what it did, with exit status 0', async () => {
+  await mysql('coupon_grabs').delete();
+  const { status, stdout, stderr } = await replay().ended;
+  assert.is(status, 0, stderr);
+  assert.match(stdout, /^31 events in /m);
+  assert.match(
+    stdout,
+    /^rebuilt and swapped in: coupons, coupon_grabs, sales_per_minute; the projection paused for \d+ ms$/m,
+  );
+  assert.match(stderr, /^reading: 100 %, 31 events/m);
+  assert.is((await mysql('coupon_grabs')).length, 30);
+});
+
+test('--verify names the first 20 differences and counts them all, with exit status 1', async () => {
+  assert.match((await replay('--verify').ended).stdout, /^the live tables are as the log says$/m);
+  await mysql('coupon_grabs').where('version', '>', 6).delete();
+  const { status, stdout } = await replay('--verify').ended;
+  assert.is(status, 1);
+  assert.is(stdout.match(/^missing in coupon_grabs: /gm)?.length, 20);
+  assert.match(stdout, /^coupon_grabs: missing: 25$/m);
+  assert.is((await mysql('coupon_grabs')).length, 5);
+  assert.is((await replay().ended).status, 0);
+});
+
+test('--only fills one projection', async () => {
+  await mysql('sales_per_minute').delete();
+  const { status, stdout } = await replay('--only', 'sales_per_minute').ended;
+  assert.is(status, 0);
+  assert.match(stdout, /swapped in: sales_per_minute;/);
+  assert.is((await mysql('sales_per_minute')).length, 1);
+});
+
+test('--until leaves the tables as they were', async () => {
+  const { status, stdout } = await replay('--until', '11').ended;
+  assert.is(status, 0);
+  assert.match(stdout, /^as they were then: coupons_at, coupon_grabs_at, sales_per_minute_at$/m);
+  assert.is((await mysql('coupon_grabs_at')).length, 10);
+});
+
+for (const args of [
+  ['--until', 'yesterday'],
+  ['--until', '2026-02-30'],
+  ['--only', 'coupon_grabs'],
+  ['--what'],
+  ['--verify', '--until', '1'],
+]) {
+  test(`${args.join(' ')} is wrong usage: one line, exit status 2`, async () => {
+    const { status, stderr } = await replay(...args).ended;
+    assert.is(status, 2);
+    assert.is(stderr.trim().split('\n').length, 1);
+  });
+}
+
+test('the second of two is told so in one line, exit status 1', async () => {
+  const { close: closeSession } = await openReplaySession(url);
+  const { status, stderr } = await replay().ended;
+  await closeSession();
+  assert.is(status, 1);
+  assert.is(stderr.trim(), 'another replay or import is at work on this database');
+});
+
+test('Ctrl-C while it waits for the pause leaves everything as it was, exit status 1', async () => {
+  // Given a transaction of the projection that takes long.
+  const batch = await mysql.transaction();
+  await batch.raw('SELECT id FROM projection_pause LOCK IN SHARE MODE');
+  const waiting = replay();
+  while ((await mysql.raw("SHOW TABLES LIKE 'sales%replay'"))[0].length === 0) await sleep(5);
+  waiting.kill('SIGINT');
+  await sleep(100);
+  await batch.rollback();
+  const { status, stderr } = await waiting.ended;
+  assert.is(status, 1);
+  assert.match(stderr, /^interrupted: the live tables are as they were$/m);
+  const [tables] = await mysql.raw("SHOW TABLES LIKE '%replay%'");
+  assert.equal(tables, []);
+});
+
+test('moments are read in ISO 8601 to the microsecond, in UTC unless they say otherwise', () => {
+  const at = Date.UTC(2026, 10, 24, 6, 30) * 1_000;
+  assert.equal(parseUntil('2026-11-24T06:30'), { occurredAt: at });
+  assert.equal(parseUntil('2026-11-24T06:30:00.000007Z'), { occurredAt: at + 7 });
+  assert.equal(parseUntil('2026-11-24T07:30:00+01:00'), { occurredAt: at });
+  assert.equal(parseUntil('12'), { position: 12 });
+  for (const text of ['', '-1', '1.5', 'now', '2026-13-01', '2026-11-24 06:30', '2026-11-24T25:00']) {
+    assert.is(parseUntil(text), undefined, text);
+  }
+});
+
+test.after(async () => {
+  await endPrograms();
+  await close();
+});
+test.run();
