@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { RunSql } from '../src/projections/log/sql.ts';
 import { hex, hexId, insertRows } from '../src/projections/log/sql.ts';
-import type { RunSql } from '../src/projections/projection.ts';
 
 /** What a sale leaves in the log: so many grabs spread over so many coupons, in the order in which a crowd brings them. */
 export interface History {

@@ -1,5 +1,5 @@
+import type { RunSql } from '../src/projections/log/sql.ts';
 import { insertRows } from '../src/projections/log/sql.ts';
-import type { RunSql } from '../src/projections/projection.ts';
 
 /** Rows as literals, ready to be inserted. */
 type Tables = Record<'event_log' | 'coupon_grabs', { columns: string; rows: string[] }>;

@@ -5,8 +5,9 @@ import { stopSignal } from '../src/cli.ts';
 import { startProgress } from '../src/infra/progress.ts';
 import { rowsToEvents } from '../src/projections/log/eventRows.ts';
 import { lastPosition, readLog, runOn } from '../src/projections/log/readLog.ts';
+import type { RunSql } from '../src/projections/log/sql.ts';
 import { hex, hexId, insertRows } from '../src/projections/log/sql.ts';
-import { byCouponAndVersion, type RunSql } from '../src/projections/projection.ts';
+import { byCouponAndVersion } from '../src/projections/projection.ts';
 import { rehydrate } from '../src/projections/recovery/rehydrate.ts';
 import { projections } from '../src/projections/registry.ts';
 import {

@@ -3,10 +3,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, readConfig } from '../src/config.ts';
+import { readConfig } from '../src/config.ts';
 import { openAll } from '../src/infra/closers.ts';
 import { openLocalServers } from '../src/infra/local/localServers.ts';
 import { connectMysql } from '../src/infra/stores/mysql.ts';
+import { OperatorError } from '../src/operatorError.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -58,7 +59,7 @@ async function startServer(environment: NodeJS.ProcessEnv, nodeArgs: string[]) {
       const [, found] = /^listening on (\S+)$/m.exec(String(chunk)) ?? [];
       if (found !== undefined) resolve(found);
     });
-    child.once('close', () => reject(new ConfigError('the server ended at its start')));
+    child.once('close', () => reject(new OperatorError('the server ended at its start')));
   });
   const close = () => {
     child.kill('SIGTERM');

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { ConfigError } from './config.ts';
+import { OperatorError } from './operatorError.ts';
 
 // What the commands have in common: exit status 0 good, 1 a failed run, 2 wrong usage.
 
@@ -15,7 +15,7 @@ export async function runProgram(run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
-    console.error(error instanceof ConfigError ? error.message : error);
+    console.error(error instanceof OperatorError ? error.message : error);
     process.exit(1);
   }
 }
@@ -23,7 +23,7 @@ export async function runProgram(run: () => Promise<void>): Promise<void> {
 /** Work that a stop ends with a rejection, so that what was opened for it is closed like after any failure. */
 export function interruptible<T>(stopped: Promise<void>, work: Promise<T>): Promise<T> {
   const interrupted = stopped.then(() => {
-    throw new ConfigError('interrupted');
+    throw new OperatorError('interrupted');
   });
   return Promise.race([work, interrupted]);
 }

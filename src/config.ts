@@ -1,8 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-
-/** A setting that can't be used. The message is one line and begins with the setting's name. */
-export class ConfigError extends Error {}
+import { OperatorError } from './operatorError.ts';
 
 export const SECRET_MIN_BYTES = 32;
 
@@ -89,7 +87,7 @@ export interface Config {
 export type ServerConfig = Config & { redisUrl: string; mysqlUrl: string; jwtSecret: string };
 
 /**
- * Reads the settings. An empty value counts as absent, as in a `.env` file. Throws ConfigError for the first one that is wrong.
+ * Reads the settings. An empty value counts as absent, as in a `.env` file. Throws OperatorError for the first one that is wrong.
  * A command that makes no tokens needs no secret.
  */
 export function readConfig(environment: NodeJS.ProcessEnv, { needsSecret = true } = {}): Config {
@@ -100,11 +98,11 @@ export function readConfig(environment: NodeJS.ProcessEnv, { needsSecret = true 
     const name = String(issue?.path[0]);
     // A secret and a URL (which may hold a password) are never repeated on a terminal.
     const shown = name === 'JWT_SECRET' || name.endsWith('_URL') ? '' : `, got "${given[name]}"`;
-    throw new ConfigError(`${name}: ${issue?.message}${shown}`);
+    throw new OperatorError(`${name}: ${issue?.message}${shown}`);
   }
   const env = parsed.data;
   if (needsSecret && env.JWT_SECRET === undefined && (env.REDIS_URL !== undefined || env.MYSQL_URL !== undefined)) {
-    throw new ConfigError('JWT_SECRET: required (at least 32 bytes) when REDIS_URL or MYSQL_URL is given');
+    throw new OperatorError('JWT_SECRET: required (at least 32 bytes) when REDIS_URL or MYSQL_URL is given');
   }
   return {
     port: env.PORT,

@@ -1,9 +1,10 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ConfigError, type ServerConfig } from './config.ts';
+import type { ServerConfig } from './config.ts';
 import { createApp } from './http/app.ts';
 import { type Closer, closeWithin, openAll } from './infra/closers.ts';
 import type { Log } from './infra/telemetry/log.ts';
+import { OperatorError } from './operatorError.ts';
 import { openSystem } from './system.ts';
 
 /** Requests that were accepted get this long to be answered when the server stops. */
@@ -33,7 +34,7 @@ async function listen(server: Server, { host, port }: ServerConfig): Promise<{ s
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const setting = error.code === 'EADDRINUSE' || error.code === 'EACCES' ? `PORT: ${port}` : `HOST: ${host}`;
-      reject(new ConfigError(`${setting} can't be listened on: ${error.message}`));
+      reject(new OperatorError(`${setting} can't be listened on: ${error.message}`));
     });
     server.listen({ host, port }, resolve);
   });

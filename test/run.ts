@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createProgram, interruptible, runProgram, stopSignal } from '../src/cli.ts';
-import { ConfigError, readConfig } from '../src/config.ts';
+import { readConfig } from '../src/config.ts';
 import { answers } from '../src/infra/local/dataDir.ts';
 import { openLocalServers } from '../src/infra/local/localServers.ts';
+import { OperatorError } from '../src/operatorError.ts';
 
 // Runs every test file in a process of its own against a real MariaDB, started here for all of them (each file has a database
 // of its own), and a real Redis, which each file starts for itself. The last line is `N passed, N failed`.
@@ -37,7 +38,7 @@ await runProgram(async () => {
     .filter((file) => program.args.length === 0 || program.args.some((name) => file.includes(name)))
     .sort()
     .map((file) => join(folder, file));
-  if (files.length === 0) throw new ConfigError('no test file has such a name');
+  if (files.length === 0) throw new OperatorError('no test file has such a name');
 
   const stopped = stopSignal();
   const dataDir = mkdtempSync(join(tmpdir(), 'seckill-test-'));

@@ -1,7 +1,8 @@
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, type ServerConfig } from '../config.ts';
+import type { ServerConfig } from '../config.ts';
+import { OperatorError } from '../operatorError.ts';
 import type { Closer } from './closers.ts';
 import type { Log } from './telemetry/log.ts';
 import { createMetricsOfWorkers } from './telemetry/workersMetrics.ts';
@@ -34,10 +35,12 @@ export async function openWorkers(config: ServerConfig, log: Log): Promise<{ url
       if (!closing) open().catch((err) => log.error({ err }, 'a worker did not start'));
     });
     return new Promise((resolve, reject) => {
-      worker.once('exit', (code, signal) => reject(new ConfigError(`a worker ended at its start: ${signal ?? code}`)));
+      worker.once('exit', (code, signal) =>
+        reject(new OperatorError(`a worker ended at its start: ${signal ?? code}`)),
+      );
       const serves = metrics.attend(worker);
       worker.on('message', (report: Report | object) => {
-        if ('failed' in report) reject(new ConfigError(report.failed));
+        if ('failed' in report) reject(new OperatorError(report.failed));
         if (!('url' in report)) return;
         serves();
         resolve(report.url);

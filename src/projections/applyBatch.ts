@@ -5,8 +5,9 @@ import type { Delivery } from '../infra/outbox.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
 import { bytesToId, type EventRow, eventColumns, rowsToEvents, toLogRows } from './log/eventRows.ts';
 import { waitForPause } from './log/pause.ts';
+import type { RunSql } from './log/sql.ts';
 import { hexId, insertRows } from './log/sql.ts';
-import { byCouponAndVersion, ownName, type RunSql } from './projection.ts';
+import { byCouponAndVersion, ownName } from './projection.ts';
 import { projections } from './registry.ts';
 
 /** Keys in one look-up: MariaDB no longer uses an index for lists that are much longer. */

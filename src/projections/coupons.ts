@@ -1,6 +1,7 @@
 import { type CouponCreated, type CouponGrabbed, leftAfter, type PiecesRecounted, unreachable } from '../events.ts';
+import type { RunSql } from './log/sql.ts';
 import { hex, hexId, insertRows, literal, updateRows } from './log/sql.ts';
-import type { NameTable, Projection, RunSql } from './projection.ts';
+import type { NameTable, Projection } from './projection.ts';
 
 /** What is on offer, and who holds a piece of it. */
 export const coupons: Projection = {

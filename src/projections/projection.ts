@@ -1,7 +1,5 @@
 import type { CouponEvent } from '../events.ts';
-
-/** Runs one statement, its values in it as literals; resolves to the rows of a SELECT. */
-export type RunSql = (statement: string) => Promise<Record<string, unknown>[]>;
+import type { RunSql } from './log/sql.ts';
 
 /** Under which name a table is written now: its own when the system sells, that of its shadow when it is rebuilt. */
 export type NameTable = (table: string) => string;

@@ -1,7 +1,8 @@
 import type { CouponEvent } from '../events.ts';
 import { bytesToId } from './log/eventRows.ts';
+import type { RunSql } from './log/sql.ts';
 import { hex, hexId, insertRows, updateRows } from './log/sql.ts';
-import type { Projection, RunSql } from './projection.ts';
+import type { Projection } from './projection.ts';
 
 const MICROSECONDS_A_MINUTE = 60_000_000;
 

@@ -1,8 +1,8 @@
 import { createProgram, runProgram, stopSignal } from '../cli.ts';
-import { ConfigError } from '../config.ts';
 import { openAll } from '../infra/closers.ts';
 import { startProgress } from '../infra/progress.ts';
 import { connectOnce, openMysql } from '../infra/stores/mysql.ts';
+import { OperatorError } from '../operatorError.ts';
 import { withPause } from '../projections/log/pause.ts';
 import { lastPosition, runOn } from '../projections/log/readLog.ts';
 import { exportLog } from '../projections/logFile/exportEvents.ts';
@@ -19,7 +19,7 @@ const [file = ''] = program.args;
 
 await runProgram(async () => {
   const stop = new AbortController();
-  void stopSignal().then(() => stop.abort(new ConfigError('interrupted: run it again and it goes on from here')));
+  void stopSignal().then(() => stop.abort(new OperatorError('interrupted: run it again and it goes on from here')));
   const { log, holder, close } = await openAll(async (remember) => {
     const stores = await openStores({ redis: false });
     remember(stores.close);
@@ -45,7 +45,7 @@ await runProgram(async () => {
     const resumed = resumedAt > 0 ? `, ${resumedAt} of them by an earlier run` : '';
     console.log(`${events} events in ${file}${resumed}`);
   } catch (error) {
-    if (error instanceof LogFileError) throw new ConfigError(error.message);
+    if (error instanceof LogFileError) throw new OperatorError(error.message);
     throw error;
   } finally {
     progress.stop();

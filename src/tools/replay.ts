@@ -1,8 +1,8 @@
 import { createProgram, runProgram, stopSignal } from '../cli.ts';
-import { ConfigError } from '../config.ts';
 import { openAll } from '../infra/closers.ts';
 import { startProgress } from '../infra/progress.ts';
 import { createDatabase, openMysql } from '../infra/stores/mysql.ts';
+import { OperatorError } from '../operatorError.ts';
 import { runOn } from '../projections/log/readLog.ts';
 import { LogFileError } from '../projections/logFile/format.ts';
 import { importLog } from '../projections/logFile/importEvents.ts';
@@ -46,7 +46,7 @@ if (chosen.length === 0) program.error(`--only: expected ${names.join(' or ')}, 
 await runProgram(async () => {
   // Asked for first: a Ctrl-C while things open waits until they can be closed again.
   const stop = new AbortController();
-  void stopSignal().then(() => stop.abort(new ConfigError('interrupted: the live tables are as they were')));
+  void stopSignal().then(() => stop.abort(new OperatorError('interrupted: the live tables are as they were')));
   const { session, close } = await openAll(async (remember) => {
     const stores = await openStores({ redis: false });
     remember(stores.close);
@@ -84,7 +84,7 @@ await runProgram(async () => {
   } catch (error) {
     // A statement that a stop has ended fails in its own words.
     stop.signal.throwIfAborted();
-    if (error instanceof LogFileError) throw new ConfigError(`${from}: ${error.message}; nothing was imported`);
+    if (error instanceof LogFileError) throw new OperatorError(`${from}: ${error.message}; nothing was imported`);
     throw error;
   } finally {
     progress.stop();

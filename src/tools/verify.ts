@@ -1,11 +1,11 @@
 import Table from 'cli-table3';
 import { createProgram, runProgram, stopSignal } from '../cli.ts';
-import { ConfigError } from '../config.ts';
 import { openAll } from '../infra/closers.ts';
 import { startProgress } from '../infra/progress.ts';
 import { connectOnce, openMysql } from '../infra/stores/mysql.ts';
 import { openRedis } from '../infra/stores/redis.ts';
 import { createLog } from '../infra/telemetry/log.ts';
+import { OperatorError } from '../operatorError.ts';
 import type { Report, Totals } from '../projections/verify/verifyReport.ts';
 import { verifyAll, verifyOne } from '../projections/verify/verifyStores.ts';
 import { openStores } from './toolStores.ts';
@@ -23,7 +23,7 @@ if (coupon !== undefined && !/^[^/]+\/[^/]+$/.test(coupon))
 
 await runProgram(async () => {
   const stop = new AbortController();
-  void stopSignal().then(() => stop.abort(new ConfigError('interrupted')));
+  void stopSignal().then(() => stop.abort(new OperatorError('interrupted')));
   const { redis, connection, close } = await openAll(async (remember) => {
     const stores = await openStores({ redis: true });
     remember(stores.close);
@@ -43,7 +43,7 @@ await runProgram(async () => {
     const verify = { redis, connection, signal: stop.signal, onProgress };
     const report = coupon === undefined ? await verifyAll(verify) : await verifyOne(verify, coupon);
     progress.stop();
-    if (report === undefined) throw new ConfigError(`--coupon: neither MySQL nor Redis knows ${coupon}`);
+    if (report === undefined) throw new OperatorError(`--coupon: neither MySQL nor Redis knows ${coupon}`);
     good = report.wrong === 0;
     if (json) console.log(JSON.stringify({ agree: good, ...report }, null, 2));
     else print(report);

@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
-import { ConfigError } from '../../src/config.ts';
+import { OperatorError } from '../../src/operatorError.ts';
 
 const CONNECTIONS = 64;
 
@@ -55,11 +55,11 @@ export function startApp(number: number, { root, folder, environment }: AppSetti
       app.pool = new Pool(url, { connections: CONNECTIONS });
       resolve();
     });
-    const tooLate = () => reject(new ConfigError(`the application does not listen after ${START_LIMIT_MS} ms`));
+    const tooLate = () => reject(new OperatorError(`the application does not listen after ${START_LIMIT_MS} ms`));
     setTimeout(tooLate, START_LIMIT_MS).unref();
     ended.then((status) => {
       const end = readFileSync(logFile, 'utf8').trim().split('\n').slice(-20).join('\n');
-      reject(new ConfigError(`the application ended at its start (${status}): ${end}`));
+      reject(new OperatorError(`the application ended at its start (${status}): ${end}`));
     });
   });
   // Whoever kills it before it listens doesn't want to hear that it ended.

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError } from '../../src/config.ts';
 import { findProgram } from '../../src/infra/local/install.ts';
+import { OperatorError } from '../../src/operatorError.ts';
 
 // What Redis can stand on. The settings are always those of src/infra/local/localRedis.ts; a wrapper around the program changes the rest.
 
@@ -16,7 +16,7 @@ const STRACE_MISSING = 'strace not found: it makes fsync slow. Install: `sudo ap
 export function ensureStrace(announce: (line: string) => void): string {
   const found = findProgram('strace');
   if (found !== undefined) return found;
-  if (findProgram('apt-get') === undefined || process.getuid?.() !== 0) throw new ConfigError(STRACE_MISSING);
+  if (findProgram('apt-get') === undefined || process.getuid?.() !== 0) throw new OperatorError(STRACE_MISSING);
   announce('installing strace (apt-get install)');
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   for (const args of [
@@ -25,7 +25,7 @@ export function ensureStrace(announce: (line: string) => void): string {
   ])
     spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], { env, stdio: 'ignore' });
   const installed = findProgram('strace');
-  if (installed === undefined) throw new ConfigError(STRACE_MISSING);
+  if (installed === undefined) throw new OperatorError(STRACE_MISSING);
   return installed;
 }
 
@@ -44,7 +44,7 @@ export function writeRedisProgram(
   announce: (line: string) => void,
 ): string {
   const redis = findProgram('redis-server');
-  if (redis === undefined) throw new ConfigError('redis-server not found');
+  if (redis === undefined) throw new OperatorError('redis-server not found');
   const calls = 'fdatasync,fsync';
   const slow = () =>
     `${ensureStrace(announce)} -f --seccomp-bpf -e trace=${calls} -e inject=${calls}:delay_enter=${fsyncMs * 1_000} -o /dev/null `;
@@ -61,7 +61,9 @@ export function mountSmallDisk(folder: string): { fill(): void; free(): void; cl
     encoding: 'utf8',
   });
   if (status !== 0)
-    throw new ConfigError(`a full disk needs a tmpfs, and mount is refused here: ${(error?.message ?? stderr).trim()}`);
+    throw new OperatorError(
+      `a full disk needs a tmpfs, and mount is refused here: ${(error?.message ?? stderr).trim()}`,
+    );
   const filler = join(folder, 'filler');
   return {
     /** Writes until there is no room; what Redis appends next meets ENOSPC. */

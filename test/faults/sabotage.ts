@@ -1,8 +1,8 @@
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Table from 'cli-table3';
-import { ConfigError } from '../../src/config.ts';
 import { startProgress } from '../../src/infra/progress.ts';
+import { OperatorError } from '../../src/operatorError.ts';
 import { kinds } from './kinds.ts';
 import { createRandom, LARGEST_SEED } from './random.ts';
 import { runRound } from './round.ts';
@@ -62,7 +62,7 @@ async function catchVariant(stack: Stack, variant: Variant, nextSeed: () => numb
     }
     return { caught: false, kind: names.join(', '), by: `not caught; found: ${[...others]}`, rounds: ROUNDS_LIMIT };
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
+    if (!(error instanceof OperatorError)) throw error;
     return { caught: false, kind: '', by: error.message, rounds: 0 };
   } finally {
     rmSync(root, { recursive: true });
@@ -81,7 +81,7 @@ function copyProject(to: string, patches: readonly Patch[]): void {
       times++;
       return replace.replace('$1', String(found[1]));
     });
-    if (times !== 1) throw new ConfigError(`${file} has ${find} ${times} times, not once`);
+    if (times !== 1) throw new OperatorError(`${file} has ${find} ${times} times, not once`);
     writeFileSync(path, patched);
   }
 }

@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { Redis } from 'ioredis';
 import { type Connection, createConnection } from 'mysql2/promise';
-import { ConfigError } from '../../src/config.ts';
 import { type Closer, openAll } from '../../src/infra/closers.ts';
 import { openDataDir } from '../../src/infra/local/dataDir.ts';
 import { ensurePrograms, findProgram } from '../../src/infra/local/install.ts';
+import { OperatorError } from '../../src/operatorError.ts';
 import { type App, type AppSettings, becomesReady, startApp } from './apps.ts';
 import { type Flavour, mountSmallDisk, type RedisProgram, writeRedisProgram } from './flavours.ts';
 import { openProxy, type StoreProxy } from './proxy.ts';
@@ -153,7 +153,7 @@ export const openStack = (announce: (line: string) => void) =>
         );
         await Promise.all(missing.map(launch));
         const ready = await Promise.all(stack.apps.map((app) => becomesReady(app, READY_LIMIT_MS)));
-        if (ready.includes(false)) throw new ConfigError('an application does not become ready');
+        if (ready.includes(false)) throw new OperatorError('an application does not become ready');
       },
       restartApp: ({ number }) => launch(number),
       async withMysql(work) {

@@ -3,7 +3,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, SECRET_MIN_BYTES } from '../../config.ts';
+import { SECRET_MIN_BYTES } from '../../config.ts';
+import { OperatorError } from '../../operatorError.ts';
 import type { Closer } from '../closers.ts';
 
 // A socket's path may have 107 bytes, all told; the longest name we put behind it is 16 long.
@@ -33,7 +34,7 @@ export async function openDataDir(path: string): Promise<{ dataDir: DataDir; clo
       chmodSync(folder, 0o700);
     }
   } catch (error) {
-    throw new ConfigError(`DATA_DIR: can't be used: ${(error as Error).message}`);
+    throw new OperatorError(`DATA_DIR: can't be used: ${(error as Error).message}`);
   }
   const lock = await takeLock(join(socketDir, 'lock.sock'), path);
   const close = async () => {
@@ -68,7 +69,7 @@ async function takeLock(socket: string, path: string): Promise<Server> {
     }
     rmSync(dead);
   }
-  throw new ConfigError(`DATA_DIR: ${path} is in use by another seckill process`);
+  throw new OperatorError(`DATA_DIR: ${path} is in use by another seckill process`);
 }
 
 /** Whether something listens on the socket. */
@@ -91,6 +92,7 @@ export function keptSecret({ path }: DataDir): string {
     renameSync(`${file}.new`, file);
   }
   const secret = readFileSync(file, 'utf8').trim();
-  if (Buffer.byteLength(secret) < SECRET_MIN_BYTES) throw new ConfigError(`JWT_SECRET: ${file} is damaged; remove it`);
+  if (Buffer.byteLength(secret) < SECRET_MIN_BYTES)
+    throw new OperatorError(`JWT_SECRET: ${file} is damaged; remove it`);
   return secret;
 }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { ConfigError } from '../../config.ts';
+import { OperatorError } from '../../operatorError.ts';
 
 // The -core packages hold the programs without a service: nothing is left running that we did not start.
 const packagesOf = {
@@ -42,14 +42,14 @@ const howToInstall = (missing: Program[]) =>
 export function ensurePrograms(needed: Program[], announce: (line: string) => void): void {
   const missing = needed.filter((program) => findProgram(program) === undefined);
   if (missing.length === 0) return;
-  if (findProgram('apt-get') === undefined || process.getuid?.() !== 0) throw new ConfigError(howToInstall(missing));
+  if (findProgram('apt-get') === undefined || process.getuid?.() !== 0) throw new OperatorError(howToInstall(missing));
 
   const packages = missing.flatMap((program) => packagesOf[program]);
   announce(`installing ${packages.join(', ')} (apt-get install)`);
   aptGet('update', '-q');
   aptGet('install', '-q', '-y', '--no-install-recommends', ...packages);
   const still = needed.filter((program) => findProgram(program) === undefined);
-  if (still.length > 0) throw new ConfigError(howToInstall(still));
+  if (still.length > 0) throw new OperatorError(howToInstall(still));
 }
 
 function aptGet(...args: string[]): void {
@@ -61,5 +61,5 @@ function aptGet(...args: string[]): void {
   });
   if (status === 0) return;
   const reason = error?.message ?? stderr.trim().split('\n').slice(-2).join(' ');
-  throw new ConfigError(`apt-get ${args[0]} failed: ${reason}`);
+  throw new OperatorError(`apt-get ${args[0]} failed: ${reason}`);
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { totalmem, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
-import { ConfigError } from '../../config.ts';
+import { OperatorError } from '../../operatorError.ts';
 import { answers, type DataDir } from './dataDir.ts';
 import { findProgram } from './install.ts';
 import type { LocalServer } from './keepRunning.ts';
@@ -27,14 +27,14 @@ const bufferPoolBytes = () => Math.min(2 ** 30, Math.max(2 ** 27, Math.floor(tot
 function setUp(data: string, user: string): void {
   const program = findProgram('mariadb-install-db');
   if (program === undefined)
-    throw new ConfigError('mariadb-install-db not found: the MariaDB server is not completely installed');
+    throw new OperatorError('mariadb-install-db not found: the MariaDB server is not completely installed');
   const fresh = `${data}.new`;
   rmSync(fresh, { recursive: true, force: true });
   const args = ['--no-defaults', `--datadir=${fresh}`, `--user=${user}`, '--skip-test-db', '--skip-name-resolve'];
   const { status, stdout, stderr } = spawnSync(program, [...args, '--auth-root-authentication-method=normal'], {
     encoding: 'utf8',
   });
-  if (status !== 0) throw new ConfigError(`mariadb-install-db failed: ${(stderr || stdout).trim().split('\n')[0]}`);
+  if (status !== 0) throw new OperatorError(`mariadb-install-db failed: ${(stderr || stdout).trim().split('\n')[0]}`);
   renameSync(fresh, data);
 }
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigError } from '../../config.ts';
+import { OperatorError } from '../../operatorError.ts';
 
 const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 30_000;
@@ -32,10 +32,10 @@ export async function startLocalProcess({ program, args, logFile, ready }: Local
     } catch (error) {
       const lastLine = readFileSync(logFile, 'utf8').trim().split('\n').pop();
       if (ended !== undefined)
-        throw new ConfigError(`${program} did not start (${ended}): ${lastLine} (see ${logFile})`);
+        throw new OperatorError(`${program} did not start (${ended}): ${lastLine} (see ${logFile})`);
       if (Date.now() > limit) {
         child.kill('SIGKILL');
-        throw new ConfigError(`${program} does not answer: ${(error as Error).message} (see ${logFile})`);
+        throw new OperatorError(`${program} does not answer: ${(error as Error).message} (see ${logFile})`);
       }
     }
     await sleep(20);

@@ -1,4 +1,5 @@
-import { type Config, ConfigError, type ServerConfig } from '../../config.ts';
+import type { Config, ServerConfig } from '../../config.ts';
+import { OperatorError } from '../../operatorError.ts';
 import { openAll } from '../closers.ts';
 import { keptSecret, openDataDir } from './dataDir.ts';
 import { ensurePrograms, findProgram } from './install.ts';
@@ -8,7 +9,7 @@ import { openLocalRedis } from './localRedis.ts';
 
 const programPath = (program: string) => {
   const path = findProgram(program);
-  if (path === undefined) throw new ConfigError(`${program} not found`);
+  if (path === undefined) throw new OperatorError(`${program} not found`);
   return path;
 };
 

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import knex, { type Knex } from 'knex';
 import { type Connection, createConnection } from 'mysql2';
-import { ConfigError } from '../../config.ts';
+import { OperatorError } from '../../operatorError.ts';
 import type { Closer } from '../closers.ts';
 import { isTriggerRefused } from './mysqlErrors.ts';
 
@@ -21,7 +21,8 @@ const migrationSource: Knex.MigrationSource<string> = {
 function connectionOf(url: string) {
   const { hostname, port, username, password, pathname, searchParams } = new URL(url);
   const database = decodeURIComponent(pathname.slice(1));
-  if (database === '') throw new ConfigError('MYSQL_URL: names no database (mysql://user:password@host:3306/DATABASE)');
+  if (database === '')
+    throw new OperatorError('MYSQL_URL: names no database (mysql://user:password@host:3306/DATABASE)');
   const socketPath = searchParams.get('socketPath');
   return {
     ...(socketPath === null ? { host: hostname, port: Number(port || 3306) } : { socketPath }),
@@ -108,7 +109,7 @@ export async function openMysql(url: string): Promise<{ mysql: Mysql; migrated: 
     await opened.mysql.raw('SELECT 1');
   } catch (error) {
     await opened.close();
-    throw new ConfigError(
+    throw new OperatorError(
       `MYSQL_URL: can't reach MySQL: ${(error as Error).message || (error as { code?: string }).code}`,
     );
   }
@@ -117,7 +118,7 @@ export async function openMysql(url: string): Promise<{ mysql: Mysql; migrated: 
   } catch (error) {
     await opened.close();
     if (!isTriggerRefused(error)) throw error;
-    throw new ConfigError(
+    throw new OperatorError(
       'MYSQL_URL: its user may not create triggers: SET GLOBAL log_bin_trust_function_creators = 1',
     );
   }
@@ -130,7 +131,7 @@ export async function openMysql(url: string): Promise<{ mysql: Mysql; migrated: 
 async function migrate(mysql: Mysql): Promise<string[]> {
   return mysql.transaction(async (holder) => {
     const [[row]] = await holder.raw("SELECT GET_LOCK('seckill.migrate', 8) AS locked");
-    if (row.locked !== 1) throw new ConfigError('MYSQL_URL: another process is migrating this database');
+    if (row.locked !== 1) throw new OperatorError('MYSQL_URL: another process is migrating this database');
     try {
       await mysql.migrate.forceFreeMigrationsLock({ migrationSource });
       const [, migrated]: [batch: number, names: string[]] = await mysql.migrate.latest({ migrationSource });

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { ConfigError } from '../../config.ts';
+import { OperatorError } from '../../operatorError.ts';
 import type { Closer } from '../closers.ts';
 import type { Log } from '../telemetry/log.ts';
 
@@ -68,7 +68,7 @@ export async function openRedis(url: string, log: Log): Promise<{ redis: Redis; 
     await opened.redis.ping();
   } catch (error) {
     await opened.close();
-    throw new ConfigError(`REDIS_URL: can't reach Redis: ${(error as Error).message}`);
+    throw new OperatorError(`REDIS_URL: can't reach Redis: ${(error as Error).message}`);
   }
   return opened;
 }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { ConfigError } from '../../config.ts';
+import { OperatorError } from '../../operatorError.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** Settings under which Redis keeps what it has acknowledged, and forgets nothing to make room (invariant 2). */
@@ -27,7 +27,7 @@ export function createRedisSafety(deps: { redis: Redis; allowUnsafeRedis: boolea
       unsafe = risks.length > 0;
       if (!unsafe) return;
       const message = `REDIS_URL: this Redis may lose or evict acknowledged grabs: ${risks.join('; ')}`;
-      if (!allowUnsafeRedis) throw new ConfigError(`${message} (ALLOW_UNSAFE_REDIS=1 starts all the same)`);
+      if (!allowUnsafeRedis) throw new OperatorError(`${message} (ALLOW_UNSAFE_REDIS=1 starts all the same)`);
       log.warn(`${message}. ALLOW_UNSAFE_REDIS=1: a 201 is no promise`);
     },
   };

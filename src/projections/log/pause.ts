@@ -1,4 +1,4 @@
-import type { RunSql } from '../projection.ts';
+import type { RunSql } from './sql.ts';
 
 /**
  * The first statement of every transaction that writes the log and its projections: waits while a replay has the pause, and

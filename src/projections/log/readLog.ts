@@ -1,6 +1,6 @@
 import type { Connection } from 'mysql2';
-import type { RunSql } from '../projection.ts';
 import { type EventRow, eventColumns } from './eventRows.ts';
+import type { RunSql } from './sql.ts';
 
 export type LoggedRow = EventRow & { position: number };
 

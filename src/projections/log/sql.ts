@@ -1,6 +1,7 @@
-import type { RunSql } from '../projection.ts';
-
 // Statements of many rows, written by hand: a query builder takes longer to write one than MySQL takes to carry it out.
+
+/** Runs one statement, its values in it as literals; resolves to the rows of a SELECT. */
+export type RunSql = (statement: string) => Promise<Record<string, unknown>[]>;
 
 /** The server takes 16 MiB at once, or more. */
 const MAX_STATEMENT_CHARS = 1_000_000;

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { type FileHandle, open } from 'node:fs/promises';
-import { ConfigError } from '../../config.ts';
+import { OperatorError } from '../../operatorError.ts';
 import { type LoggedRow, readLog } from '../log/readLog.ts';
-import type { RunSql } from '../projection.ts';
+import type { RunSql } from '../log/sql.ts';
 import {
   type ChainState,
   chainStart,
@@ -64,7 +64,7 @@ async function openFile(file: string): Promise<FileHandle> {
       return open(file, 'r+');
     });
   } catch (error) {
-    throw new ConfigError(`${file} can't be written: ${(error as Error).message}`);
+    throw new OperatorError(`${file} can't be written: ${(error as Error).message}`);
   }
 }
 
@@ -103,10 +103,10 @@ async function readWritten(handle: FileHandle, file: string): Promise<{ state: C
     if (error instanceof LogFileError) throw new LogFileError(`${file} can't be continued: ${error.message}`);
     throw error;
   }
-  if (state.complete) throw new ConfigError(`${file} is a complete export already: give another name`);
+  if (state.complete) throw new OperatorError(`${file} is a complete export already: give another name`);
   const { size } = await handle.stat();
   if (end === 0 && size > 0 && !(await beginsLikeOurs(handle, file)))
-    throw new ConfigError(`${file} is no export: give another name`);
+    throw new OperatorError(`${file} is no export: give another name`);
   return { state, end };
 }
 
@@ -124,7 +124,7 @@ async function mustBeOfThisLog(log: RunSql, state: ChainState, file: string): Pr
   for await (const [row] of readLog(log, state.position - 1, state.position, 1)) {
     if (row !== undefined && eventLine(row, state.previous).hash === state.hash) return;
   }
-  throw new ConfigError(`${file} is of another log: its last event is not the one at position ${state.position}`);
+  throw new OperatorError(`${file} is of another log: its last event is not the one at position ${state.position}`);
 }
 
 async function* once(content: Buffer): AsyncGenerator<Buffer> {

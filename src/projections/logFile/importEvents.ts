@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
-import { ConfigError } from '../../config.ts';
+import { OperatorError } from '../../operatorError.ts';
 import { withPause } from '../log/pause.ts';
 import type { LoggedRow } from '../log/readLog.ts';
+import type { RunSql } from '../log/sql.ts';
 import { hex, insertRows } from '../log/sql.ts';
-import type { RunSql } from '../projection.ts';
 import { readLogFile } from './format.ts';
 
 const PAGE = 5_000;
@@ -23,7 +23,7 @@ export interface ImportLog {
  */
 export async function importLog({ file, writer, holder, signal, onProgress }: ImportLog): Promise<number> {
   const { size } = await stat(file).catch((error) => {
-    throw new ConfigError(`${file} can't be read: ${error.message}`);
+    throw new OperatorError(`${file} can't be read: ${error.message}`);
   });
   const pagesOf = (phase: 'checking' | 'importing') =>
     pages(file, (bytes, events) => {
@@ -59,7 +59,7 @@ export async function importLog({ file, writer, holder, signal, onProgress }: Im
 
 async function mustBeEmpty(run: RunSql): Promise<void> {
   const rows = await run('SELECT position FROM event_log LIMIT 1');
-  if (rows.length > 0) throw new ConfigError('event_log is not empty: a log is imported into an empty database only');
+  if (rows.length > 0) throw new OperatorError('event_log is not empty: a log is imported into an empty database only');
 }
 
 async function* pages(file: string, onPage: (bytes: number, events: number) => void): AsyncGenerator<LoggedRow[]> {

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { ConfigError } from '../../config.ts';
 import { allPartitions, keys, PARTITIONS } from '../../infra/keys.ts';
 import type { Lease } from '../../infra/lease.ts';
 import { startProgress } from '../../infra/progress.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 import type { RedisClock } from '../../infra/stores/redisClock.ts';
 import type { Log } from '../../infra/telemetry/log.ts';
+import { OperatorError } from '../../operatorError.ts';
 import type { MysqlProjection } from '../mysqlWriter.ts';
 import type { Relay } from '../relay.ts';
 import { rehydrate } from './rehydrate.ts';
@@ -93,7 +93,7 @@ async function checkPartitions(redis: Redis): Promise<void> {
   await redis.setnx(keys.partitions, PARTITIONS);
   const stored = await redis.get(keys.partitions);
   if (stored !== String(PARTITIONS)) {
-    throw new ConfigError(`REDIS_URL: its data has ${stored} partitions, this program works with ${PARTITIONS}`);
+    throw new OperatorError(`REDIS_URL: its data has ${stored} partitions, this program works with ${PARTITIONS}`);
   }
 }
 

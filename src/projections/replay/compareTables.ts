@@ -1,5 +1,5 @@
+import type { RunSql } from '../log/sql.ts';
 import { hex } from '../log/sql.ts';
-import type { RunSql } from '../projection.ts';
 import { type Shadow, shadowName } from './shadows.ts';
 
 const PAGE = 5_000;

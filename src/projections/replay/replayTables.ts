@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Connection } from 'mysql2';
-import { ConfigError } from '../../config.ts';
 import type { CouponEvent } from '../../events.ts';
 import { openAll } from '../../infra/closers.ts';
 import { connectOnce } from '../../infra/stores/mysql.ts';
 import { isLockConflict } from '../../infra/stores/mysqlErrors.ts';
+import { OperatorError } from '../../operatorError.ts';
 import { rowsToEvents } from '../log/eventRows.ts';
 import { withPause } from '../log/pause.ts';
 import { type LoggedRow, lastPosition, readLog, runOn } from '../log/readLog.ts';
-import { byCouponAndVersion, type Projection, type RunSql } from '../projection.ts';
+import type { RunSql } from '../log/sql.ts';
+import { byCouponAndVersion, type Projection } from '../projection.ts';
 import { compareTables, type Difference } from './compareTables.ts';
 import {
   completeShadows,
@@ -70,7 +71,7 @@ export const openReplaySession = (mysqlUrl: string) =>
     // Names of locks belong to the whole server and are short; it ends with the connection, however that ends.
     const database = createHash('sha1').update(new URL(mysqlUrl).pathname).digest('hex').slice(0, 16);
     const [row] = await runOn(session.writer)(`SELECT GET_LOCK('seckill.replay.${database}', 0) AS locked`);
-    if (Number(row?.locked) !== 1) throw new ConfigError('another replay or import is at work on this database');
+    if (Number(row?.locked) !== 1) throw new OperatorError('another replay or import is at work on this database');
     await runOn(session.writer)(`SET SESSION lock_wait_timeout = ${RENAME_WAIT_SECONDS}`);
     return { session };
   });
@@ -91,7 +92,7 @@ export async function replayAndSwap(session: Session, replay: Replay): Promise<{
       // projection writes next, even if this process dies now and the pause with it.
       await swapShadows(writer, tables).catch((error) => {
         if (!isLockConflict(error)) throw error;
-        throw new ConfigError(
+        throw new OperatorError(
           `others use the tables for over ${RENAME_WAIT_SECONDS} s: they are as they were, try again`,
         );
       });

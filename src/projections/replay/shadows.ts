@@ -1,4 +1,5 @@
-import type { NameTable, RunSql } from '../projection.ts';
+import type { RunSql } from '../log/sql.ts';
+import type { NameTable } from '../projection.ts';
 
 // A shadow has the shape of its live table, taken from the server itself: what replay swaps in is what migrations have made.
 

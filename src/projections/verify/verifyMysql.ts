@@ -1,7 +1,7 @@
 import type { Connection } from 'mysql2';
 import { isTableChanged } from '../../infra/stores/mysqlErrors.ts';
 import { bytesToId, type EventRow } from '../log/eventRows.ts';
-import type { RunSql } from '../projection.ts';
+import type { RunSql } from '../log/sql.ts';
 
 // What verify reads of MySQL: the tables as of one moment, and each event of the log with its row.
 
