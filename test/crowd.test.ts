@@ -45,7 +45,7 @@ test('of 500 customers at 100 pieces, on two processes, exactly 100 get one', as
 
   // And Redis, the tables and the log name the same holders.
   await settled(system);
-  const holders = await system.redis.hkeys(keys.holders('ann', 'sale'));
+  const holders = await system.redis.hkeys(keys.holders({ seller: 'ann', name: 'sale' }));
   assert.equal(holders.sort(), winners.sort());
   const rows = await system.mysql('coupon_grabs').pluck('customer');
   assert.equal(rows.map(String).sort(), winners);

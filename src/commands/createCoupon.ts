@@ -44,11 +44,11 @@ export async function createCoupon(
   if (refusal !== undefined) return refusal;
 
   const decision = openDecision(deps);
-  const partition = partitionOf(seller, name);
+  const partition = partitionOf({ seller, name });
   const reply = await runScript(
     deps.redis,
     'createCoupon',
-    [keys.fence(partition), keys.coupon(seller, name), keys.outbox(partition)],
+    [keys.fence(partition), keys.coupon({ seller, name }), keys.outbox(partition)],
     [...decision, uuidv7(), seller, name, String(amount), String(stock), description],
   );
   const [status, entry] = replySchema.parse(reply);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { keys, partitionOf } from '../infra/keys.ts';
+import { type CouponName, keys, partitionOf } from '../infra/keys.ts';
 import { runScript } from '../infra/scripts.ts';
 import {
   type DecisionDeps,
@@ -21,11 +21,6 @@ const replySchema = z.union([
   undecidedSchema,
 ]);
 
-export interface CouponName {
-  seller: string;
-  name: string;
-}
-
 export interface GrabRequest {
   customer: string;
   /** Empty is none. */
@@ -38,29 +33,23 @@ export interface GrabRequest {
  */
 export async function decideGrabs(
   deps: DecisionDeps,
-  { seller, name }: CouponName,
+  coupon: CouponName,
   asked: readonly GrabRequest[],
   since = performance.now(),
 ): Promise<GrabOutcome[]> {
   const decision = openDecision(deps, since);
-  const partition = partitionOf(seller, name);
+  const partition = partitionOf(coupon);
   const call = runScript(
     deps.redis,
     'grabCoupon',
-    [
-      keys.fence(partition),
-      keys.coupon(seller, name),
-      keys.holders(seller, name),
-      keys.outbox(partition),
-      keys.answers(seller, name),
-    ],
+    [keys.fence(partition), keys.coupon(coupon), keys.holders(coupon), keys.outbox(partition), keys.answers(coupon)],
     [
       ...decision,
       String(IDEMPOTENCY_TTL_SECONDS),
       ...asked.flatMap(({ customer, idempotencyKey }) => [customer, idempotencyKey]),
     ],
   );
-  const reply = await deps.watch.grabScript({ seller, name }, asked, call);
+  const reply = await deps.watch.grabScript(coupon, asked, call);
   const [status, outcomes, entry] = replySchema.parse(reply);
   if (status !== 'decided') return undecided(deps, status);
   if (entry !== undefined) await publishDecided(deps, partition, entry);

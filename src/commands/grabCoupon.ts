@@ -35,7 +35,7 @@ async function claimKey(
 ): Promise<boolean> {
   gate.mustBeOpen();
   const claim = keys.idempotencyClaim(customer, idempotencyKey);
-  const args = [couponPath(seller, name), String(IDEMPOTENCY_TTL_SECONDS)];
+  const args = [couponPath({ seller, name }), String(IDEMPOTENCY_TTL_SECONDS)];
   const [status] = claimSchema.parse(await runScript(redis, 'claimIdempotencyKey', [claim], args));
   return status === 'claimed';
 }

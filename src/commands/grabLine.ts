@@ -1,7 +1,8 @@
 import { createLRU } from 'lru.min';
 import { Problem, unavailable } from '../http/errors.ts';
+import type { CouponName } from '../infra/keys.ts';
 import { couponPath } from '../infra/keys.ts';
-import { type CouponName, decideGrabs, type GrabOutcome, type GrabRequest } from './decideGrabs.ts';
+import { decideGrabs, type GrabOutcome, type GrabRequest } from './decideGrabs.ts';
 import { type DecisionDeps, mayDecide } from './decision.ts';
 
 // A crowd that comes in the same instant shares script calls, entries of the outbox, and syncs of the disk.
@@ -111,10 +112,10 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
   const isFull = () => line.length >= maxWaiting;
   return {
     isFull,
-    told: ({ seller, name }, request) => refusals.repeat(couponPath(seller, name), request),
+    told: ({ seller, name }, request) => refusals.repeat(couponPath({ seller, name }), request),
     decide(coupon, request) {
       mayDecide(deps);
-      const path = couponPath(coupon.seller, coupon.name);
+      const path = couponPath(coupon);
       const refusal = refusals.repeat(path, request);
       if (refusal !== undefined) return Promise.resolve(refusal);
       if (isFull()) throw tooMany;

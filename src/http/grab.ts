@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa';
-import type { CouponName, GrabOutcome } from '../commands/decideGrabs.ts';
+import type { GrabOutcome } from '../commands/decideGrabs.ts';
 import { tooMany } from '../commands/grabLine.ts';
+import type { CouponName } from '../infra/keys.ts';
 import { requireClaims } from './auth.ts';
 import { RETRY_AFTER_SECONDS } from './errors.ts';
 import { answerGrab, countGrab, GRAB_ROUTE, type RouteDeps, takeGrab } from './routes.ts';

@@ -4,18 +4,28 @@ import calculateSlot from 'cluster-key-slot';
 export const PARTITIONS = 16;
 export const allPartitions: readonly number[] = Array.from({ length: PARTITIONS }, (_, partition) => partition);
 
-/** A coupon's own name across the system. Neither name holds a `/`, so it always parts the two. */
-export const couponPath = (seller: string, name: string) => `${seller}/${name}`;
+/** What identifies a coupon for people: names are unique within a seller. */
+export interface CouponName {
+  seller: string;
+  name: string;
+}
 
-export function splitCouponPath(path: string): { seller: string; name: string } {
+/** The two names as one text, `seller/name`. Neither name holds a `/`, so the text always parts into the two again. */
+export const couponPath = ({ seller, name }: CouponName) => `${seller}/${name}`;
+
+export function splitCouponPath(path: string): CouponName {
   const slash = path.indexOf('/');
   return { seller: path.slice(0, slash), name: path.slice(slash + 1) };
 }
 
-export const partitionOf = (seller: string, name: string) => calculateSlot(couponPath(seller, name)) % PARTITIONS;
+export const partitionOf = (coupon: CouponName) => calculateSlot(couponPath(coupon)) % PARTITIONS;
 
 // `{p}` is a Redis Cluster hash tag: all that one decision touches lives in one slot.
 const inPartition = (partition: number, rest: string) => `seckill:{${partition}}:${rest}`;
+const ofCoupon = (kind: string, coupon: CouponName) => {
+  const path = couponPath(coupon);
+  return inPartition(calculateSlot(path) % PARTITIONS, `${kind}:${path}`);
+};
 
 export const keys = {
   partitions: 'seckill:partitions',
@@ -24,32 +34,39 @@ export const keys = {
   damagedCoupons: 'seckill:damaged-coupons',
   /** Exists while a process reconciles. */
   reconciling: (run: string) => `seckill:reconciling:${run}`,
-  /** Exists while the partition's write model is reconciled. FLUSHALL takes it away, and the scripts then decide nothing. */
+  /** Exists while the partition's write model is reconciled. FLUSHALL removes it, and the scripts then decide nothing. */
   fence: (partition: number) => inPartition(partition, 'fence'),
   outbox: (partition: number) => inPartition(partition, 'outbox'),
   deadLetters: (partition: number) => inPartition(partition, 'dead-letters'),
-  coupon: (seller: string, name: string) =>
-    inPartition(partitionOf(seller, name), `coupon:${couponPath(seller, name)}`),
-  holders: (seller: string, name: string) =>
-    inPartition(partitionOf(seller, name), `holders:${couponPath(seller, name)}`),
-  /** Refusals that a later moment could answer otherwise, kept for the idempotency keys that got them. */
-  answers: (seller: string, name: string) =>
-    inPartition(partitionOf(seller, name), `answers:${couponPath(seller, name)}`),
-  /** The coupon that a customer's idempotency key belongs to. No username holds a `:`, so it always parts the two. */
+  coupon: (coupon: CouponName) => ofCoupon('coupon', coupon),
+  holders: (coupon: CouponName) => ofCoupon('holders', coupon),
+  /** Refusals that may cease to be true, kept for the idempotency keys that got them. */
+  answers: (coupon: CouponName) => ofCoupon('answers', coupon),
+  /** Where reconcile builds a coupon's holders before they replace the old ones. */
+  holdersBuilt: (coupon: CouponName, builder: string) => ofCoupon(`built:${builder}`, coupon),
+  /** The coupon that a customer's idempotency key belongs to. No username holds a `:`, so the key always parts into the two. */
   idempotencyClaim: (customer: string, idempotencyKey: string) => `seckill:idempotency:${customer}:${idempotencyKey}`,
-  /** Where reconcile builds a coupon's holders before they take the place of the old ones. */
-  holdersBuilt: (seller: string, name: string, builder: string) =>
-    inPartition(partitionOf(seller, name), `built:${builder}:${couponPath(seller, name)}`),
   userView: (username: string) => `seckill:view:user:${username}`,
   sellerView: (seller: string) => `seckill:view:seller:${seller}`,
   customerView: (customer: string) => `seckill:view:customer:${customer}`,
-  /** Exists while a rehearsal runs: there is one at a time, whichever process runs it. */
+  /** Exists while a rehearsal runs: at most one runs at a time, over all processes. */
   rehearsal: 'seckill:rehearsal',
+  /** Counts the processes that have confirmed a log-out. */
   revocationAcks: (announcement: string) => `seckill:revocation-acks:${announcement}`,
 } as const;
+
+/** For SCAN: the keys of every coupon, and of every list. What stands after the prefix is read back with the functions below. */
+export const keyPatterns = {
+  coupons: 'seckill:{*}:coupon:*',
+  sellerViews: keys.sellerView('*'),
+  customerViews: keys.customerView('*'),
+} as const;
+export const couponOfKey = (key: string): CouponName => splitCouponPath(key.replace(/^seckill:\{\d+\}:coupon:/, ''));
+export const sellerOfView = (key: string) => key.slice(keys.sellerView('').length);
+export const customerOfView = (key: string) => key.slice(keys.customerView('').length);
 
 /** Channels are shared by all databases of a Redis; the data set is in one of them. */
 export const revocationChannel = (database: number) => `seckill:revocations:${database}`;
 
-/** Where processes tell each other what their grabs were answered, for the live figures. */
+/** Where processes publish the outcomes of their grabs, for the live figures. */
 export const liveChannel = (database: number) => `seckill:live:${database}`;

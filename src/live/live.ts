@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { CouponName } from '../commands/decideGrabs.ts';
 import { unavailable } from '../http/errors.ts';
 import type { Bus } from '../infra/bus.ts';
 import type { Closer } from '../infra/closers.ts';
 import type { Gate } from '../infra/gate.ts';
+import type { CouponName } from '../infra/keys.ts';
 import { outboxAge, outboxDepth } from '../infra/outbox.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import { readNewestCoupons } from '../queries/readNewestCoupons.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { CouponName } from '../commands/decideGrabs.ts';
 import type { CouponGrabbed } from '../events.ts';
+import type { CouponName } from '../infra/keys.ts';
 import { couponPath } from '../infra/keys.ts';
 import { BUCKETS, bucketOf } from './latencyBuckets.ts';
 
@@ -40,7 +40,7 @@ interface Counted extends CouponName {
 export function createTally(): Tally {
   let coupons = new Map<string, Counted>();
   const find = ({ seller, name }: CouponName): Counted | undefined => {
-    const path = couponPath(seller, name);
+    const path = couponPath({ seller, name });
     const known = coupons.get(path);
     if (known !== undefined || coupons.size >= MAX_COUPONS) return known;
     const counted = {

@@ -19,7 +19,7 @@ export function viewEntriesOf(event: CouponEvent): { view: string; member: strin
     case 'CouponCreated':
       return [{ view: keys.sellerView(coupon.seller), member: coupon.name, at }];
     case 'CouponGrabbed':
-      return [{ view: keys.customerView(event.data.customer), member: couponPath(coupon.seller, coupon.name), at }];
+      return [{ view: keys.customerView(event.data.customer), member: couponPath(coupon), at }];
     case 'PiecesRecounted':
       return [];
     default:

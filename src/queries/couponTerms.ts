@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { createLRU } from 'lru.min';
-import type { CouponName } from '../commands/decideGrabs.ts';
 import type { Gate } from '../infra/gate.ts';
+import type { CouponName } from '../infra/keys.ts';
 import { couponPath } from '../infra/keys.ts';
 import { readCoupons } from './readCoupons.ts';
 
@@ -30,7 +30,7 @@ export function createCouponTerms({ redis, gate }: { redis: Redis; gate: Gate })
     async read(coupons) {
       const shuts = gate.shuts();
       const terms = coupons.map(({ seller, name }) => {
-        const found = remembered.get(couponPath(seller, name));
+        const found = remembered.get(couponPath({ seller, name }));
         return found?.shuts === shuts ? found.terms : undefined;
       });
       const missing = [...terms.keys()].filter((place) => terms[place] === undefined);
@@ -40,8 +40,7 @@ export function createCouponTerms({ redis, gate }: { redis: Redis; gate: Gate })
         const [place, coupon] = [missing[at] as number, asked[at] as CouponName];
         const found = { stock: Number(stock), description };
         terms[place] = found;
-        if (description.length <= MAX_DESCRIPTION)
-          remembered.set(couponPath(coupon.seller, coupon.name), { terms: found, shuts });
+        if (description.length <= MAX_DESCRIPTION) remembered.set(couponPath(coupon), { terms: found, shuts });
       }
       return terms as Terms[];
     },

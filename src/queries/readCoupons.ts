@@ -11,13 +11,13 @@ export async function readCoupons<Field extends string>(
   fields: readonly Field[],
 ): Promise<Record<Field, string>[]> {
   const pipeline = redis.pipeline();
-  for (const { seller, name } of coupons) pipeline.hmget(keys.coupon(seller, name), ...fields);
+  for (const { seller, name } of coupons) pipeline.hmget(keys.coupon({ seller, name }), ...fields);
   const replies = (await pipeline.exec()) ?? [];
   return coupons.map(({ seller, name }, place) => {
     const [error, values] = (replies[place] ?? [new Error('no reply')]) as [Error | null, (string | null)[]?];
     if (error) throw error;
     if (values?.[0] == null)
-      throw new Error(`the view names a coupon that the write model lacks: ${couponPath(seller, name)}`);
+      throw new Error(`the view names a coupon that the write model lacks: ${couponPath({ seller, name })}`);
     return Object.fromEntries(fields.map((field, at) => [field, values[at] ?? ''])) as Record<Field, string>;
   });
 }

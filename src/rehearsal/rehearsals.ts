@@ -68,7 +68,7 @@ export function openRehearsals(deps: {
     async start(by, { coupon, customers, seconds }, url) {
       if (by.kind !== 'seller') return 'not-a-sellers-rehearsal';
       const path = `/api/users/${encodeURIComponent(by.sub)}/coupons/${encodeURIComponent(coupon)}`;
-      if ((await redis.exists(keys.coupon(by.sub, coupon))) === 0) return 'no-such-coupon';
+      if ((await redis.exists(keys.coupon({ seller: by.sub, name: coupon }))) === 0) return 'no-such-coupon';
       const run = randomUUID().slice(0, 8);
       const taken = await redis.set(keys.rehearsal, run, 'PX', LIMIT_MS + 5_000, 'NX');
       if (taken === null) return 'rehearsal-runs';

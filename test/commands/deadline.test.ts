@@ -37,7 +37,7 @@ test('a grab that Redis gets to after its caller was told "unknown" does nothing
   await rejects(() => grabCoupon(system, customer('bob'), coupon), /timed out/);
   process.kill(pid, 'SIGCONT');
   assert.is(await grabbedAgain('eve'), 'grabbed');
-  assert.equal(await redis.hkeys(keys.holders('ann', 'sea')), ['eve']);
+  assert.equal(await redis.hkeys(keys.holders({ seller: 'ann', name: 'sea' })), ['eve']);
 });
 
 test('a command whose deadline has passed is a fault, takes no piece and creates nothing', async () => {
@@ -47,8 +47,8 @@ test('a command whose deadline has passed is a fault, takes no piece and creates
   await rejects(() =>
     createCoupon(late, seller('ann'), { ...coupon, name: 'x', amount: 1, stock: 1, description: '' }),
   );
-  assert.is(await redis.exists(keys.coupon('ann', 'x')), 0);
-  assert.is(await redis.hexists(keys.holders('ann', 'sea'), 'tom'), 0);
+  assert.is(await redis.exists(keys.coupon({ seller: 'ann', name: 'x' })), 0);
+  assert.is(await redis.hexists(keys.holders({ seller: 'ann', name: 'sea' }), 'tom'), 0);
 });
 
 test('what the oldest grab of a call has waited in line is taken off the deadline', async () => {

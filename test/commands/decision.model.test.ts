@@ -148,7 +148,7 @@ test(`answers, holders and events agree in ${RUNS} random sequences`, async () =
           events.map(({ type, version, data }) => ({ type, version, data })),
           expectedEvents(coupon),
         );
-        const holders = await deps.redis.hgetall(keys.holders(owner, couponName));
+        const holders = await deps.redis.hgetall(keys.holders({ seller: owner, name: couponName }));
         assert.equal(
           holders,
           Object.fromEntries(
@@ -158,7 +158,11 @@ test(`answers, holders and events agree in ${RUNS} random sequences`, async () =
             ]),
           ),
         );
-        const [left, version] = await deps.redis.hmget(keys.coupon(owner, couponName), 'left', 'version');
+        const [left, version] = await deps.redis.hmget(
+          keys.coupon({ seller: owner, name: couponName }),
+          'left',
+          'version',
+        );
         assert.is(Number(left), coupon.amount - coupon.holders.length);
         assert.is(Number(version), coupon.holders.length + 1);
       }

@@ -69,7 +69,7 @@ test('a full round does not wait until all connections have been read', async ()
 test('each coupon of a round is decided by itself: one that can not be decided fails its own grabs alone', async () => {
   await givenCoupon(system, 'ann', 'good', 5);
   await givenCoupon(system, 'ann', 'bad', 5);
-  await system.redis.hset(keys.coupon('ann', 'bad'), 'damaged', 'a test');
+  await system.redis.hset(keys.coupon({ seller: 'ann', name: 'bad' }), 'damaged', 'a test');
   const line = createGrabLine(system);
   const results = await Promise.allSettled([
     line.decide(coupon('bad'), request('bob')),
@@ -154,7 +154,7 @@ test('who waits behind a Redis that does not answer hears so with those before, 
   for (const reason of reasons.slice(2)) assert.match(reason, /before this one have failed/);
   while (system.gate.reason() !== undefined) await sleep(20);
   // Those that were asked for came too late to be decided.
-  assert.is(await system.redis.hlen(keys.holders('ann', 'still')), 0);
+  assert.is(await system.redis.hlen(keys.holders({ seller: 'ann', name: 'still' })), 0);
 });
 
 test.after(close);

@@ -82,9 +82,9 @@ export async function readRedis(redis: Redis, seller: string, requests: readonly
 }
 
 async function readCoupon(redis: Redis, seller: string, name: string): Promise<RedisCoupon | undefined> {
-  const [amount, left, version] = await redis.hmget(keys.coupon(seller, name), 'amount', 'left', 'version');
+  const [amount, left, version] = await redis.hmget(keys.coupon({ seller, name }), 'amount', 'left', 'version');
   if (amount == null) return undefined;
-  const holders = await redis.hgetall(keys.holders(seller, name));
+  const holders = await redis.hgetall(keys.holders({ seller, name }));
   return {
     name,
     amount: Number(amount),

@@ -42,7 +42,7 @@ test('a crowd that is too large is shed with 503 and Retry-After; wins stay exac
   assert.is(won.length + shed.length + refused.length, names.length);
   if (refused.length > 0) assert.is(won.length, 100);
   // And nobody has a piece who was not told so.
-  assert.equal((await system.redis.hkeys(keys.holders('ann', 'rush'))).sort(), won.sort());
+  assert.equal((await system.redis.hkeys(keys.holders({ seller: 'ann', name: 'rush' }))).sort(), won.sort());
   await settled(system);
   assert.is((await loggedEvents(system, 'ann', 'rush')).length, 1 + won.length);
 

@@ -11,12 +11,12 @@ const name = fc.string({ unit: 'grapheme', minLength: 1 }).map((text) => text.re
 test('all that one decision touches is in one slot of a Redis Cluster', () => {
   fc.assert(
     fc.property(name, name, (seller, coupon) => {
-      const partition = partitionOf(seller, coupon);
+      const partition = partitionOf({ seller, name: coupon });
       const touched = [
         keys.fence(partition),
-        keys.coupon(seller, coupon),
-        keys.holders(seller, coupon),
-        keys.holdersBuilt(seller, coupon, 'x'),
+        keys.coupon({ seller, name: coupon }),
+        keys.holders({ seller, name: coupon }),
+        keys.holdersBuilt({ seller, name: coupon }, 'x'),
         keys.outbox(partition),
         keys.deadLetters(partition),
       ];
@@ -26,19 +26,26 @@ test('all that one decision touches is in one slot of a Redis Cluster', () => {
 });
 
 test('every partition is in range, and coupons spread over all of them', () => {
-  const found = new Set(Array.from({ length: 1_000 }, (_, i) => partitionOf('ann', `coupon ${i}`)));
+  const found = new Set(Array.from({ length: 1_000 }, (_, i) => partitionOf({ seller: 'ann', name: `coupon ${i}` })));
   assert.is(found.size, PARTITIONS);
   assert.ok([...found].every((partition) => partition >= 0 && partition < PARTITIONS));
 });
 
 test('the partition of a coupon never changes: data on disk depends on it', () => {
-  assert.equal([partitionOf('ann', 'spring'), partitionOf('bób', '优惠 券%3'), partitionOf('a', '{b}')], [15, 14, 4]);
+  assert.equal(
+    [
+      partitionOf({ seller: 'ann', name: 'spring' }),
+      partitionOf({ seller: 'bób', name: '优惠 券%3' }),
+      partitionOf({ seller: 'a', name: '{b}' }),
+    ],
+    [15, 14, 4],
+  );
 });
 
 test('a path names its seller and its coupon', () => {
   fc.assert(
     fc.property(name, name, (seller, coupon) => {
-      assert.equal(splitCouponPath(couponPath(seller, coupon)), { seller, name: coupon });
+      assert.equal(splitCouponPath(couponPath({ seller, name: coupon })), { seller, name: coupon });
     }),
   );
 });

@@ -53,7 +53,7 @@ test('a winner whose reply was lost, and who asks again with the same key, is to
   await givenCoupon(system, 'ann', 'key', 5);
   const withKey = () => grabCoupon(system, customer('tom'), { seller: 'ann', name: 'key', idempotencyKey: 'k' });
   // The key is claimed first; it is the decision that nobody hears of.
-  proxy.loseReply(keys.holders('ann', 'key'));
+  proxy.loseReply(keys.holders({ seller: 'ann', name: 'key' }));
   await rejects(withKey);
   while (system.gate.reason() !== undefined) await sleep(5);
   assert.is(await withKey(), 'grabbed');
@@ -70,7 +70,7 @@ test('a COMMIT whose reply was lost is applied once', async () => {
   const [coupon] = await system.mysql('coupons').where({ name: 'commit' });
   assert.equal([coupon.pieces_left, coupon.version], [2, 4]);
   assert.is((await loggedEvents(system, 'ann', 'commit')).length, 4);
-  assert.is(await system.redis.xlen(keys.deadLetters(partitionOf('ann', 'commit'))), 0);
+  assert.is(await system.redis.xlen(keys.deadLetters(partitionOf({ seller: 'ann', name: 'commit' }))), 0);
 });
 
 test.after(close);

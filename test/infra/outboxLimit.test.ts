@@ -32,7 +32,7 @@ const names = Array.from({ length: 20 }, (_, i) => `customer-${i}`);
 test('grabs go on up to the limit, then they are faults, and after MySQL is back they go on again', async () => {
   await givenCoupon(system, 'ann', 'sea', 100);
   await givenCoupon(system, 'ann', 'elsewhere', 100);
-  assert.is.not(partitionOf('ann', 'sea'), partitionOf('ann', 'elsewhere'));
+  assert.is.not(partitionOf({ seller: 'ann', name: 'sea' }), partitionOf({ seller: 'ann', name: 'elsewhere' }));
   await settled(system);
   const lock = await system.mysql.transaction();
   await lock('coupons').forUpdate();
@@ -45,7 +45,7 @@ test('grabs go on up to the limit, then they are faults, and after MySQL is back
       () => {},
     );
   assert.is(won, LIMIT);
-  assert.is(await system.redis.xlen(keys.outbox(partitionOf('ann', 'sea'))), LIMIT);
+  assert.is(await system.redis.xlen(keys.outbox(partitionOf({ seller: 'ann', name: 'sea' }))), LIMIT);
   // A coupon of another partition waits as well, on every process, and they say so.
   await rejects(() => grab('bob', 'elsewhere'), /outbox is full/);
   await sleep(500);

@@ -33,9 +33,9 @@ test('an entry that nobody applied is published again: MySQL and the view have i
 test('an entry from before the clock of Redis was set back is published again like any other', async () => {
   await givenCoupon(system, 'ann', 'set back', 3);
   await settled(system);
-  const partition = partitionOf('ann', 'set back');
+  const partition = partitionOf({ seller: 'ann', name: 'set back' });
   const inAnHour = `${Date.now() + 3_600_000}-0`;
-  const { id = '' } = await redis.hgetall(keys.coupon('ann', 'set back'));
+  const { id = '' } = await redis.hgetall(keys.coupon({ seller: 'ann', name: 'set back' }));
   const fields = { type: 'CouponGrabbed', coupon: id, seller: 'ann', name: 'set back', version: 2, at: 5, left: 2 };
   await redis.xadd(keys.outbox(partition), inAnHour, ...Object.entries(fields).flat(), 'customers', '["bob"]');
   await settled(system);
@@ -60,7 +60,7 @@ test('a view that could not be written keeps its entry in the outbox until it ca
 
 test('an entry that nobody can read goes to the dead letters, and those behind it are applied', async () => {
   await givenCoupon(system, 'ann', 'behind it', 3);
-  const partition = partitionOf('ann', 'behind it');
+  const partition = partitionOf({ seller: 'ann', name: 'behind it' });
   await redis.xadd(keys.outbox(partition), '*', 'type', 'CouponGrabbed', 'nonsense', 'x');
   await grabAndDie('zoe', 'behind it');
   await settled(system);
@@ -75,7 +75,7 @@ test('an event that contradicts the log goes to the dead letters, and the log st
   await grabAndDie('bob', 'contradiction');
   await settled(system);
   const before = await loggedEvents(system, 'ann', 'contradiction');
-  const partition = partitionOf('ann', 'contradiction');
+  const partition = partitionOf({ seller: 'ann', name: 'contradiction' });
   const id = before[0]?.coupon.id ?? '';
   const fields = {
     type: 'CouponGrabbed',
@@ -89,13 +89,16 @@ test('an event that contradicts the log goes to the dead letters, and the log st
   await redis.xadd(keys.outbox(partition), '*', ...Object.entries(fields).flat(), 'customers', '["mallory"]');
   await settled(system);
   assert.equal(await loggedEvents(system, 'ann', 'contradiction'), before);
-  assert.is(await redis.xlen(keys.deadLetters(partition)), partition === partitionOf('ann', 'behind it') ? 2 : 1);
+  assert.is(
+    await redis.xlen(keys.deadLetters(partition)),
+    partition === partitionOf({ seller: 'ann', name: 'behind it' }) ? 2 : 1,
+  );
 });
 
 test('events that MySQL keeps refusing go to the dead letters, and those of the same batch are applied', async () => {
   // Given a second creation of a coupon that is there, a grab of one that is not, and good grabs around them.
   await givenCoupon(system, 'ann', 'refused', 3);
-  const partition = partitionOf('ann', 'refused');
+  const partition = partitionOf({ seller: 'ann', name: 'refused' });
   const dead = await redis.xlen(keys.deadLetters(partition));
   await grabAndDie('bob', 'refused');
   const add = (fields: object) => redis.xadd(keys.outbox(partition), '*', ...Object.entries(fields).flat());

@@ -64,7 +64,7 @@ export async function rebuildCoupons(deps: RebuildDeps, rows: readonly CouponRow
 
 function startBuilder(row: CouponRow): Builder {
   const [seller, name] = [row.seller.toString(), row.name.toString()];
-  const built = keys.holdersBuilt(seller, name, randomUUID());
+  const built = keys.holdersBuilt({ seller, name }, randomUUID());
   return { row, seller, name, built, created: undefined, version: 0, grabs: 0, left: 0 };
 }
 
@@ -158,13 +158,13 @@ async function putInPlace(redis: Redis, builder: Builder): Promise<void> {
   const reply = await runScript(
     redis,
     'restoreCoupon',
-    [keys.coupon(seller, name), keys.holders(seller, name), built],
+    [keys.coupon({ seller, name }), keys.holders({ seller, name }), built],
     [bytesToId(row.id), seller, name, ...numbers],
   );
   const [status] = restoreReplySchema.parse(reply);
   // Redis was emptied under way (the witness will say so), or the log is damaged.
   if (status === 'incomplete') throw new DamageError('the event log does not name a holder for each grab');
-  await redis.srem(keys.damagedCoupons, couponPath(seller, name));
+  await redis.srem(keys.damagedCoupons, couponPath({ seller, name }));
 }
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {

@@ -76,7 +76,9 @@ async function restoreUserViews({ redis, mysql }: RehydrateDeps): Promise<number
 
 async function findBehind(redis: Redis, rows: CouponRow[]): Promise<CouponRow[]> {
   const found = await Promise.all(
-    rows.map(({ seller, name }) => redis.hmget(keys.coupon(String(seller), String(name)), 'version', 'damaged')),
+    rows.map(({ seller, name }) =>
+      redis.hmget(keys.coupon({ seller: String(seller), name: String(name) }), 'version', 'damaged'),
+    ),
   );
   return rows.filter((row, place) => {
     const [version, damaged] = found[place] ?? [];
@@ -121,10 +123,10 @@ async function withoutGaps(
  */
 async function quarantine({ redis, log }: RehydrateDeps, row: CouponRow, damage: DamageError): Promise<void> {
   const [seller, name] = [row.seller.toString(), row.name.toString()];
-  const path = couponPath(seller, name);
+  const path = couponPath({ seller, name });
   log.error({ err: damage, coupon: path }, 'damaged coupon: its grabs are answered 503');
   const { amount, stock, description, pieces_left: left, version } = row;
   const fields = { id: bytesToId(row.id), seller, name, amount, stock, description, left, version };
-  await redis.hset(keys.coupon(seller, name), { ...fields, damaged: damage.message });
+  await redis.hset(keys.coupon({ seller, name }), { ...fields, damaged: damage.message });
   await redis.sadd(keys.damagedCoupons, path);
 }

@@ -64,7 +64,7 @@ async function verifyOnce({ redis, connection, open }: VerifyDeps, coupons: read
   function startWalk(place: number) {
     const coupon = coupons[place] as NamedCoupon;
     const redisHas = inRedis[place] as InRedis;
-    const path = couponPath(coupon.seller, coupon.name);
+    const path = couponPath(coupon);
     const wrong = (what: string) => mismatch(`${path}: ${what}`);
     let created: Extract<CouponEvent, { type: 'CouponCreated' }> | undefined;
     let last = 0;
@@ -94,7 +94,7 @@ async function verifyOnce({ redis, connection, open }: VerifyDeps, coupons: read
         last = event.version;
         const counts = event.version <= redisHas.version;
         if (counts) logged++;
-        if (couponPath(event.coupon.seller, event.coupon.name) !== path) wrong(`version ${last} names another coupon`);
+        if (couponPath(event.coupon) !== path) wrong(`version ${last} names another coupon`);
         if (event.type === 'CouponCreated') {
           created = event;
           left = event.data.amount;

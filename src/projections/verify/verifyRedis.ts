@@ -34,10 +34,10 @@ export interface Versions {
 }
 
 export async function readCoupon(redis: Redis, { seller, name }: NamedCoupon): Promise<InRedis> {
-  const key = keys.coupon(seller, name);
+  const key = keys.coupon({ seller, name });
   const [fields, holders, versionAfter] = await Promise.all([
     redis.hmget(key, 'id', 'amount', 'stock', 'description', 'left', 'version'),
-    redis.hlen(keys.holders(seller, name)),
+    redis.hlen(keys.holders({ seller, name })),
     redis.hget(key, 'version'),
   ]);
   const [id = null, amount, stock, description = null, left, version] = fields;
@@ -56,7 +56,7 @@ export async function readCoupon(redis: Redis, { seller, name }: NamedCoupon): P
 /** Which versions of these coupons are in the outbox, by coupon. */
 export async function readWaiting(redis: Redis, coupons: readonly Pick<NamedCoupon, 'seller' | 'name'>[]) {
   const waiting = new Map<string, Versions[]>();
-  for (const partition of new Set(coupons.map(({ seller, name }) => partitionOf(seller, name)))) {
+  for (const partition of new Set(coupons.map(({ seller, name }) => partitionOf({ seller, name })))) {
     for (let after = '-'; ; ) {
       const page = await readOutbox(redis, partition, after, '+', OUTBOX_PAGE);
       for (const raw of page) {
@@ -93,13 +93,11 @@ export async function verifyHolders(redis: Redis, events: readonly CouponEvent[]
   const checks: Promise<void>[] = [];
   const verifyListed = async (view: string, member: string, { occurredAt, version, coupon }: CouponEvent) => {
     if (Number(await redis.zscore(view, member)) !== occurredAt)
-      mismatch(
-        `${couponPath(coupon.seller, coupon.name)}: version ${version} is not in ${view}, or not as of its time`,
-      );
+      mismatch(`${couponPath(coupon)}: version ${version} is not in ${view}, or not as of its time`);
   };
   for (const event of events) {
     const { seller, name } = event.coupon;
-    const path = couponPath(seller, name);
+    const path = couponPath({ seller, name });
     if (event.type === 'PiecesRecounted') continue;
     if (event.type === 'CouponCreated') {
       checks.push(verifyListed(keys.sellerView(seller), name, event));
@@ -121,7 +119,7 @@ async function verifyHeld(
   mismatch: (text: string) => void,
 ) {
   const { seller, name } = splitCouponPath(path);
-  const held = await redis.hmget(keys.holders(seller, name), ...grabs.map(({ data }) => data.customer));
+  const held = await redis.hmget(keys.holders({ seller, name }), ...grabs.map(({ data }) => data.customer));
   for (const [place, { version, data }] of grabs.entries()) {
     const value = held[place];
     if (value == null) mismatch(`${path}: Redis does not know the holder ${data.customer} of version ${version}`);

@@ -1,6 +1,15 @@
 import type { Redis } from 'ioredis';
 import type { Connection } from 'mysql2';
-import { allPartitions, couponPath, keys, splitCouponPath } from '../../infra/keys.ts';
+import {
+  allPartitions,
+  couponOfKey,
+  couponPath,
+  customerOfView,
+  keyPatterns,
+  keys,
+  sellerOfView,
+  splitCouponPath,
+} from '../../infra/keys.ts';
 import { bytesToId, idToBytes } from '../log/eventRows.ts';
 import { runOn } from '../log/readLog.ts';
 import { hex } from '../log/sql.ts';
@@ -45,7 +54,7 @@ export async function verifyOne(
   const { seller, name } = splitCouponPath(path);
   const run = runOn(connection);
   const [row] = await run(`SELECT id, version FROM coupons WHERE seller = ${hex(seller)} AND name = ${hex(name)}`);
-  const inRedis = row === undefined ? await redis.hget(keys.coupon(seller, name), 'id') : null;
+  const inRedis = row === undefined ? await redis.hget(keys.coupon({ seller, name }), 'id') : null;
   const id = (row?.id as Buffer | undefined) ?? (inRedis === null ? undefined : idToBytes(inRedis));
   if (id === undefined) return undefined;
   const open = startReport();
@@ -106,13 +115,13 @@ async function findUnlogged(
   open: OpenReport,
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const found of scan(redis, 'seckill:{*}:coupon:*')) {
+  for await (const found of scan(redis, keyPatterns.coupons)) {
     signal.throwIfAborted();
     if (found.length === 0) continue;
     const coupons = await Promise.all(
       found.map(async (key) => {
         const [id, version] = await redis.hmget(key, 'id', 'version');
-        return { id, version: Number(version), ...splitCouponPath(key.replace(/^seckill:\{\d+\}:coupon:/, '')) };
+        return { id, version: Number(version), ...couponOfKey(key) };
       }),
     );
     const waiting = await readWaiting(redis, coupons);
@@ -123,7 +132,7 @@ async function findUnlogged(
     for (const { id, seller, name, version } of coupons) {
       if (id == null || logged.has(id)) continue;
       const ranges = waiting.get(id) ?? [];
-      if (ranges.length === 0) open.mismatch(`${couponPath(seller, name)}: Redis has it, the log does not`);
+      if (ranges.length === 0) open.mismatch(`${couponPath({ seller, name })}: Redis has it, the log does not`);
       else open.report.onTheirWay += ranges.reduce((sum, { from, to }) => sum + Math.min(to, version) - from + 1, 0);
     }
   }
@@ -140,27 +149,27 @@ async function verifyViews(redis: Redis, { report, mismatch }: OpenReport, signa
       if (members.length < SCAN_COUNT) return;
     }
   };
-  for await (const found of scan(redis, keys.customerView('*'))) {
+  for await (const found of scan(redis, keyPatterns.customerViews)) {
     signal.throwIfAborted();
     await Promise.all(
       found.map((key) => {
-        const customer = key.slice(keys.customerView('').length);
+        const customer = customerOfView(key);
         const isHeld = (path: string) => {
           const { seller, name } = splitCouponPath(path);
-          return redis.hexists(keys.holders(seller, name), customer);
+          return redis.hexists(keys.holders({ seller, name }), customer);
         };
         return verifyList(key, isHeld, `in the list of ${customer}, who holds none`);
       }),
     );
   }
-  for await (const found of scan(redis, keys.sellerView('*'))) {
+  for await (const found of scan(redis, keyPatterns.sellerViews)) {
     signal.throwIfAborted();
     await Promise.all(
       found.map((key) => {
-        const seller = key.slice(keys.sellerView('').length);
+        const seller = sellerOfView(key);
         return verifyList(
           key,
-          (name) => redis.exists(keys.coupon(seller, name)),
+          (name) => redis.exists(keys.coupon({ seller, name })),
           `in the list of ${seller}, who offers none`,
         );
       }),

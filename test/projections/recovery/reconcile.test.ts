@@ -99,8 +99,8 @@ test('a process that starts on an emptied Redis mends it before it takes grabs',
 test('a coupon that is behind the log is mended, one that is not is left alone', async () => {
   await settled(system);
   const before = await snapshot();
-  await redis.hset(keys.coupon('ann', 'many'), 'version', 5, 'left', 2_496);
-  await redis.del(keys.holders('ann', 'many'), keys.marker);
+  await redis.hset(keys.coupon({ seller: 'ann', name: 'many' }), 'version', 5, 'left', 2_496);
+  await redis.del(keys.holders({ seller: 'ann', name: 'many' }), keys.marker);
   const other = await openSystem(config, createLog('silent'));
   await assertSame(before);
   await other.close();
@@ -169,7 +169,7 @@ test('a flush in the middle of reconcile starts it again', async () => {
 async function givenGap(name: string): Promise<string> {
   await givenCoupon(system, 'ann', name, 9);
   await settled(system);
-  const { id = '' } = await redis.hgetall(keys.coupon('ann', name));
+  const { id = '' } = await redis.hgetall(keys.coupon({ seller: 'ann', name }));
   const event = grabbed({ id, seller: 'ann', name }, 3, 'bob', 7);
   await writing(system.mysql, (_trx, run) => insertEvents(run, [event]));
   return id;

@@ -14,7 +14,7 @@ const test = suite('the runbook');
 test('a dead letter that is put back, without what was added to it, is applied once', async () => {
   await givenCoupon(system, 'ann', 'sea', 5);
   await settled(system);
-  const partition = partitionOf('ann', 'sea');
+  const partition = partitionOf({ seller: 'ann', name: 'sea' });
   const pause = await mysql.transaction();
   await pause.raw('SELECT id FROM projection_pause FOR UPDATE');
   await grabCoupon(system, customer('bob'), { seller: 'ann', name: 'sea' });

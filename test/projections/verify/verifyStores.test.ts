@@ -49,7 +49,7 @@ test('--coupon looks at one, --json is for machines', async () => {
   assert.match((await program('--coupon', 'ann/none')).stderr, /neither MySQL nor Redis knows ann\/none/);
 });
 
-const sea = { key: keys.coupon('ann', 'sea'), holders: keys.holders('ann', 'sea') };
+const sea = { key: keys.coupon({ seller: 'ann', name: 'sea' }), holders: keys.holders({ seller: 'ann', name: 'sea' }) };
 const where = "coupon_id = (SELECT id FROM coupons WHERE name = 'sea')";
 const damages: [what: string, damage: () => Promise<unknown>, mend: () => Promise<unknown>, says: RegExp][] = [
   [
@@ -90,14 +90,21 @@ const damages: [what: string, damage: () => Promise<unknown>, mend: () => Promis
   ],
   [
     'a coupon lost in Redis',
-    () => redis.rename(keys.coupon('ann', 'unsold'), 'x'),
-    () => redis.rename('x', keys.coupon('ann', 'unsold')),
+    () => redis.rename(keys.coupon({ seller: 'ann', name: 'unsold' }), 'x'),
+    () => redis.rename('x', keys.coupon({ seller: 'ann', name: 'unsold' })),
     /ann\/unsold: Redis lacks it/,
   ],
   [
     'a coupon that is in Redis alone',
-    () => redis.hset(keys.coupon('ann', 'ghost'), 'id', '0193f5a1-7c00-7000-8000-000000000001', 'version', 1),
-    () => redis.del(keys.coupon('ann', 'ghost')),
+    () =>
+      redis.hset(
+        keys.coupon({ seller: 'ann', name: 'ghost' }),
+        'id',
+        '0193f5a1-7c00-7000-8000-000000000001',
+        'version',
+        1,
+      ),
+    () => redis.del(keys.coupon({ seller: 'ann', name: 'ghost' })),
     /ann\/ghost: Redis has it, the log does not/,
   ],
   [
