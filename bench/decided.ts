@@ -64,7 +64,7 @@ const openDecisions = (redis: Redis, log: Log) =>
     const fail = (): never => {
       throw new Error('the fence fell');
     };
-    const fence = { fenced: fail, mustStand: fail };
+    const fence = { reconcileAgain: fail, mustStand: fail };
     const [bus, gate] = [createBus(), createGate(log)];
     const deps: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch: unwatched, log };
     return { deps };

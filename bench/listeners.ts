@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { createAuth } from '../src/http/auth.ts';
+import { createTokenIssuer } from '../src/infra/tokens.ts';
 import { answerParent } from './child.ts';
 
 // An audience: a process of its own that opens streams and reads them, so that what it costs is not counted as the server's.
@@ -10,9 +10,9 @@ let events = 0;
 
 async function listen({ url, seller, secret, count }: { url: string; seller: string; secret: string; count: number }) {
   const { hostname, port } = new URL(url);
-  const auth = createAuth(secret, 86_400, () => false);
+  const issueToken = createTokenIssuer(secret, 86_400);
   for (let place = 0; place < count; place++) {
-    const token = auth.issueToken(`listener-${place}`, 'customer');
+    const token = issueToken(`listener-${place}`, 'customer');
     await new Promise<void>((resolve, reject) => {
       const socket = connect({ host: hostname, port: Number(port) });
       socket.once('error', reject);

@@ -1,4 +1,4 @@
-import { createAuth } from '../src/http/auth.ts';
+import { createTokenIssuer } from '../src/infra/tokens.ts';
 import { answerParent, tellParent } from './child.ts';
 import { customerName, type Load, now, type Plan, percentile, type Run, SHED } from './plan.ts';
 import { headersOf, openRawConnection, type RawAnswer } from './rawClient.ts';
@@ -12,8 +12,8 @@ const tokens: string[] = [];
 
 /** Tokens for customers 0 to count - 1: what a log-in would have given them, without the log-in. */
 function mint({ secret, count }: { secret: string; count: number }): void {
-  const auth = createAuth(secret, 86_400, () => false);
-  while (tokens.length < count) tokens.push(auth.issueToken(customerName(tokens.length), 'customer'));
+  const issueToken = createTokenIssuer(secret, 86_400);
+  while (tokens.length < count) tokens.push(issueToken(customerName(tokens.length), 'customer'));
 }
 
 function requestOf(plan: Plan, i: number) {

@@ -6,7 +6,7 @@ import { type Delivery, outboxDepth } from '../src/infra/outbox.ts';
 import { startProgress } from '../src/infra/progress.ts';
 import { unwatched } from '../src/infra/telemetry/batchWatch.ts';
 import { runOn } from '../src/projections/log/readLog.ts';
-import { startMysqlProjection } from '../src/projections/mysqlWriter.ts';
+import { startMysqlWriter } from '../src/projections/mysqlWriter.ts';
 import { cpuOf } from './cpu.ts';
 import { type DecidedSale, decideSale } from './decided.ts';
 import { insertAgain, readNewestGrabs } from './insertAgain.ts';
@@ -103,16 +103,18 @@ async function measureAll(
 /** The projection on a bus of its own. */
 function openProjection({ mysql, redis, log }: Stores) {
   const bus = createBus();
-  const { projection, close } = startMysqlProjection({ bus, mysql, redis, watch: unwatched, log });
+  const { writer, close } = startMysqlWriter({ mysql, redis, watch: unwatched, log });
+  bus.on('CouponCreated', writer.enqueue);
+  bus.on('CouponGrabbed', writer.enqueue);
   return {
     close,
     /** Resolves when MySQL has them. */
     async all(deliveries: readonly Delivery[]): Promise<void> {
       for (const delivery of deliveries) {
-        while (!projection.hasRoom()) await sleep(5);
+        while (!writer.hasRoom()) await sleep(5);
         await bus.publish(delivery);
       }
-      await projection.idle();
+      await writer.idle();
     },
   };
 }

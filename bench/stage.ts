@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createAuth } from '../src/http/auth.ts';
 import { openAll } from '../src/infra/closers.ts';
 import { outboxDepth } from '../src/infra/outbox.ts';
 import type { Mysql } from '../src/infra/stores/mysql.ts';
 import { connectRedis } from '../src/infra/stores/redis.ts';
 import { createLog } from '../src/infra/telemetry/log.ts';
+import { createTokenIssuer, type IssueToken } from '../src/infra/tokens.ts';
 import type { BaselineSettings } from './baselines/server.ts';
 import { type Child, startChild } from './child.ts';
 import { openClient } from './client.ts';
@@ -29,7 +29,7 @@ export interface Stage {
   customers: number;
   load(run: Omit<Run, 'connections' | 'url'> & { connections?: number; url?: string }): Promise<Load>;
   /** What a log-in would have given. */
-  issueToken: ReturnType<typeof createAuth>['issueToken'];
+  issueToken: IssueToken;
   /** Runs a plan to its last request, unmeasured; throws unless all answers have this outcome. */
   mustAnswer(outcome: string, plan: Plan): Promise<void>;
   /** Puts up coupons of so many pieces: `<prefix>-0` and on. Resolves to their paths. */
@@ -74,7 +74,7 @@ export const openStage = (options: StageOptions) =>
     await client.enter(USER.username, 'customer');
     await client.close();
     await crowd.ask('mint', { secret: config.jwtSecret, count: customers });
-    const auth = createAuth(config.jwtSecret, 86_400, () => false);
+    const issueToken = createTokenIssuer(config.jwtSecret, 86_400);
 
     const load: Stage['load'] = (run) => crowd.ask<Load>('run', { connections, url, ...run });
     const mustAnswer: Stage['mustAnswer'] = async (outcome, plan) => {
@@ -93,13 +93,13 @@ export const openStage = (options: StageOptions) =>
       connections,
       customers,
       load,
-      issueToken: auth.issueToken,
+      issueToken,
       mustAnswer,
       async createCoupons(prefix, count, amount, seller = SELLER) {
         await mustAnswer('201', {
           method: 'POST',
           paths: [`/api/users/${seller}/coupons`],
-          token: auth.issueToken(seller, 'seller'),
+          token: issueToken(seller, 'seller'),
           json: JSON.stringify({ name: `${prefix}-{i}`, amount, stock: 5, description: 'of the benchmark' }),
           firstCustomer: 0,
           customers: 1,

@@ -270,10 +270,10 @@ export interface components {
             stock: number | string;
         };
         NewRehearsal: {
-            /** @description One of the seller's own. */
+            /** @description The name of one of the seller's own coupons. */
             coupon: string;
             customers: number | string;
-            /** @description Over which the crowd arrives. */
+            /** @description How long the crowd takes to arrive. */
             seconds?: number | string;
         };
         Done: {
@@ -301,7 +301,7 @@ export interface components {
             /** @description Face value. */
             stock: number;
             description: string;
-            /** @description Pieces there were at first. */
+            /** @description Pieces at the creation. */
             amount: number;
             /** @description Pieces left at this moment. */
             left: number;

@@ -1,38 +1,52 @@
 import type { DecisionDeps } from './commands/decision.ts';
-import { createGrabLine } from './commands/grabLine.ts';
+import { createGrabLine, type GrabLine } from './commands/grabLine.ts';
 import type { ServerConfig } from './config.ts';
-import { createAuth } from './http/auth.ts';
-import type { RouteDeps } from './http/routes.ts';
-import { createBus } from './infra/bus.ts';
+import { type Bus, createBus } from './infra/bus.ts';
 import { openAll } from './infra/closers.ts';
 import { openFence } from './infra/fence.ts';
 import { createGate } from './infra/gate.ts';
 import { openLease } from './infra/lease.ts';
 import { openOutboxLimit } from './infra/outboxLimit.ts';
-import { createPasswords } from './infra/passwords.ts';
-import { openRevocations } from './infra/revocations.ts';
+import { createPasswords, type Passwords } from './infra/passwords.ts';
+import { openRevocations, type Revocations } from './infra/revocations.ts';
 import { loadScripts } from './infra/scripts.ts';
-import { openMysql } from './infra/stores/mysql.ts';
+import { openMysql } from './infra/stores/migrate.ts';
+import type { Mysql } from './infra/stores/mysql.ts';
 import { openRedis } from './infra/stores/redis.ts';
 import { openRedisClock } from './infra/stores/redisClock.ts';
 import { createRedisSafety } from './infra/stores/redisSafety.ts';
 import { createBatchWatch } from './infra/telemetry/batchWatch.ts';
 import type { Log } from './infra/telemetry/log.ts';
-import { openMetrics } from './infra/telemetry/metrics.ts';
+import { type Metrics, openMetrics } from './infra/telemetry/metrics.ts';
 import { countMysqlErrors, countRedisErrors } from './infra/telemetry/storeErrors.ts';
 import { registerStoreMetrics } from './infra/telemetry/storeMetrics.ts';
-import { openTracing } from './infra/telemetry/tracing.ts';
-import { openLive } from './live/live.ts';
-import { startMysqlProjection } from './projections/mysqlWriter.ts';
+import { openTracing, type Tracing } from './infra/telemetry/tracing.ts';
+import { createTokens, type Tokens } from './infra/tokens.ts';
+import { type Live, openLive } from './live/live.ts';
+import { type MysqlWriter, startMysqlWriter } from './projections/mysqlWriter.ts';
 import { ensureReconciled } from './projections/recovery/reconcile.ts';
 import { projectToViews } from './projections/redisViews.ts';
 import { startRelay } from './projections/relay.ts';
-import { createCouponTerms } from './queries/couponTerms.ts';
-import { openRehearsals } from './rehearsal/rehearsals.ts';
+import { type CouponTerms, createCouponTerms } from './queries/couponTerms.ts';
+import { openRehearsals, type Rehearsals } from './rehearsal/rehearsals.ts';
+
+/** What the routes work with. */
+export interface System extends DecisionDeps {
+  grabLine: GrabLine;
+  couponTerms: CouponTerms;
+  mysql: Mysql;
+  tokens: Tokens;
+  passwords: Passwords;
+  revocations: Revocations;
+  metrics: Metrics;
+  tracing: Tracing;
+  live: Live;
+  rehearsals: Rehearsals;
+}
 
 /**
- * Opens all that stands behind HTTP, top to bottom: stores, projections, reconcile. It takes grabs when this resolves. Closing
- * goes the other way round, so that what was decided is applied first.
+ * Opens everything behind HTTP, top to bottom: stores, projections, reconcile. The system takes grabs when this resolves. Closing
+ * runs in reverse, so that what was decided is applied before the stores close.
  */
 export const openSystem = (config: ServerConfig, log: Log) =>
   openAll(async (remember) => {
@@ -52,14 +66,16 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeClock);
     const watch = createBatchWatch({ metrics, tracing, clock });
     const gate = createGate(log);
-    const bus = createBus();
-    bus.inline(({ events }) => projectToViews(redis, events));
-    // Before the projection, so that it is given up after what is queued was applied.
+    const { live, close: closeLive } = await openLive({ ...config, redis, gate, log });
+    remember(closeLive);
+    // Opened before the writer, so that it is released after the writer has applied its queue.
     const { lease, close: closeLease } = openLease(config.mysqlUrl, log);
     remember(closeLease);
-    const { projection, close: closeProjection } = startMysqlProjection({ bus, mysql, redis, watch, log });
-    remember(closeProjection);
-    const { relay, close: closeRelay } = startRelay({ redis, bus, projection, log });
+    const { writer, close: closeWriter } = startMysqlWriter({ mysql, redis, watch, log });
+    remember(closeWriter);
+    const bus = createBus();
+    subscribeAll(bus, { redis, writer, live });
+    const { relay, close: closeRelay } = startRelay({ redis, bus, writer, log });
     remember(closeRelay);
     const { revocations, close: closeRevocations } = await openRevocations({ ...config, redis, mysql, gate, log });
     remember(closeRevocations);
@@ -67,32 +83,25 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     const reconciled = async () => {
       await safety.mustBeSafe();
       const started = performance.now();
-      await ensureReconciled({ redis, mysql, clock, lease, projection, relay, log });
+      await ensureReconciled({ redis, mysql, clock, lease, writer, relay, log });
       metrics.reconciled((performance.now() - started) / 1_000);
     };
     const { fence, close: closeFence } = await openFence({ redis, gate, reconciled, log });
     remember(closeFence);
     const { outboxLimit, close: closeOutboxLimit } = openOutboxLimit({ redis, entries: config.outboxLimit, log });
     remember(closeOutboxLimit);
-
-    const { live, close: closeLive } = await openLive({ ...config, redis, bus, gate, log });
-    remember(closeLive);
     const { rehearsals, close: closeRehearsals } = openRehearsals({ ...config, redis, live, log });
     remember(closeRehearsals);
 
-    const passwords = await createPasswords(config.argon2);
-    const auth = createAuth(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked);
-    registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, live });
+    registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, listeners: live.listeners });
     const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch, log };
-    const grabLine = createGrabLine(decision);
-    const couponTerms = createCouponTerms({ redis, gate });
-    const system: RouteDeps = {
+    const system: System = {
       ...decision,
-      grabLine,
-      couponTerms,
+      grabLine: createGrabLine(decision),
+      couponTerms: createCouponTerms({ redis, gate }),
       mysql,
-      auth,
-      passwords,
+      tokens: createTokens(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked),
+      passwords: await createPasswords(config.argon2),
       revocations,
       metrics,
       tracing,
@@ -101,3 +110,15 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     };
     return { system };
   });
+
+/** Every subscriber of the bus. The views come first: a grab is answered when they have it. */
+function subscribeAll(
+  bus: Bus,
+  { redis, writer, live }: { redis: DecisionDeps['redis']; writer: MysqlWriter; live: Live },
+) {
+  bus.inline(({ events }) => projectToViews(redis, events));
+  bus.on('CouponCreated', writer.enqueue);
+  bus.on('CouponGrabbed', writer.enqueue);
+  bus.on('CouponCreated', ({ events }) => live.sawCreated(events));
+  bus.on('CouponGrabbed', ({ events }) => live.sawGrabbed(events));
+}

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import Koa from 'koa';
 import { createPool, type Pool } from 'mysql2/promise';
 import { createAuth, requireClaims } from '../../src/http/auth.ts';
+import { createTokens } from '../../src/infra/tokens.ts';
 import { answerParent } from '../child.ts';
 
 // What the baselines have in common: koa, the same tokens and answers, and tables as plain as can be.
@@ -39,7 +40,7 @@ export function serveBaseline(open: (pool: Pool, settings: BaselineSettings) => 
       UNIQUE KEY holder (coupon, customer)) ENGINE=InnoDB`);
     baseline = await open(pool, settings);
 
-    const auth = createAuth(settings.secret, 86_400, () => false);
+    const auth = createAuth(createTokens(settings.secret, 86_400, () => false));
     const app = new Koa();
     app.use(auth.required);
     app.use(async (ctx) => {

@@ -1,20 +1,18 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import type { Claims } from '../http/auth.ts';
-import { keys, partitionOf } from '../infra/keys.ts';
+import { type CouponName, keys, partitionOf } from '../infra/keys.ts';
 import { runScript } from '../infra/scripts.ts';
+import type { User } from '../infra/tokens.ts';
 import {
   type DecisionDeps,
-  openDecision,
-  publishDecided,
+  deadlineAndLimit,
+  failOn,
+  obstacleReplySchema,
+  publishDecision,
   rawEntrySchema,
-  undecided,
-  undecidedSchema,
 } from './decision.ts';
 
-export interface CreateCoupon {
-  seller: string;
-  name: string;
+export interface CreateCoupon extends CouponName {
   /** Pieces, from 1. */
   amount: number;
   /** Face value, from 0. */
@@ -25,40 +23,41 @@ export interface CreateCoupon {
 const replySchema = z.union([
   z.tuple([z.literal('created'), rawEntrySchema]),
   z.tuple([z.literal('duplicate')]),
-  undecidedSchema,
+  obstacleReplySchema,
 ]);
 
 /** Why this user may not create coupons for that seller; undefined when they may. */
-export function refuseCreator(by: Pick<Claims, 'sub' | 'kind'>, seller: string) {
+export function refuseCreator(by: User, seller: string) {
   if (by.kind !== 'seller') return 'not-a-seller';
   return by.sub === seller ? undefined : 'other-seller';
 }
 
-/** Puts a coupon up. `by` is whose token it is. */
+/** The seller `by` offers a new coupon. Throws when the outcome is unknown or nothing was decided. */
 export async function createCoupon(
   deps: DecisionDeps,
-  by: Pick<Claims, 'sub' | 'kind'>,
+  by: User,
   { seller, name, amount, stock, description }: CreateCoupon,
 ): Promise<'created' | 'not-a-seller' | 'other-seller' | 'duplicate-coupon'> {
   const refusal = refuseCreator(by, seller);
   if (refusal !== undefined) return refusal;
 
-  const decision = openDecision(deps);
-  const partition = partitionOf({ seller, name });
+  const begin = deadlineAndLimit(deps);
+  const coupon = { seller, name };
+  const partition = partitionOf(coupon);
   const reply = await runScript(
     deps.redis,
     'createCoupon',
-    [keys.fence(partition), keys.coupon({ seller, name }), keys.outbox(partition)],
-    [...decision, uuidv7(), seller, name, String(amount), String(stock), description],
+    [keys.fence(partition), keys.coupon(coupon), keys.outbox(partition)],
+    [...begin, uuidv7(), seller, name, String(amount), String(stock), description],
   );
   const [status, entry] = replySchema.parse(reply);
   switch (status) {
     case 'created':
-      await publishDecided(deps, partition, entry);
+      await publishDecision(deps, partition, entry);
       return 'created';
     case 'duplicate':
       return 'duplicate-coupon';
     default:
-      return undecided(deps, status);
+      return failOn(deps, status);
   }
 }

@@ -3,14 +3,14 @@ import { type CouponName, keys, partitionOf } from '../infra/keys.ts';
 import { runScript } from '../infra/scripts.ts';
 import {
   type DecisionDeps,
-  openDecision,
-  publishDecided,
+  deadlineAndLimit,
+  failOn,
+  obstacleReplySchema,
+  publishDecision,
   rawEntrySchema,
-  undecided,
-  undecidedSchema,
 } from './decision.ts';
 
-/** How long an idempotency key is bound to its coupon, and a refusal kept for it. With a win the key is kept for ever. */
+/** How long an idempotency key stays bound to its coupon, and a refusal is kept for the key. A win keeps its key for ever. */
 export const IDEMPOTENCY_TTL_SECONDS = 86_400;
 
 export const outcomeSchema = z.enum(['grabbed', 'already-grabbed', 'sold-out', 'no-such-coupon']);
@@ -18,40 +18,40 @@ export type GrabOutcome = z.infer<typeof outcomeSchema>;
 
 const replySchema = z.union([
   z.tuple([z.literal('decided'), z.array(outcomeSchema), rawEntrySchema.optional()]),
-  undecidedSchema,
+  obstacleReplySchema,
 ]);
 
 export interface GrabRequest {
   customer: string;
-  /** Empty is none. */
+  /** An empty string is none. */
   idempotencyKey: string;
 }
 
 /**
- * One script call for customers of one coupon, in the order they came; the outcomes stand in the same order.
- * `since`: when the first of them came, in milliseconds of performance.now(); from then on counts how long they wait.
+ * One script call for many grabs of one coupon, in the order of their arrival; the outcomes stand in the same order. `since` is the
+ * arrival of the first grab in milliseconds of performance.now(). Throws when the outcome is unknown or nothing was decided.
  */
 export async function decideGrabs(
   deps: DecisionDeps,
   coupon: CouponName,
-  asked: readonly GrabRequest[],
+  grabs: readonly GrabRequest[],
   since = performance.now(),
 ): Promise<GrabOutcome[]> {
-  const decision = openDecision(deps, since);
+  const begin = deadlineAndLimit(deps, since);
   const partition = partitionOf(coupon);
   const call = runScript(
     deps.redis,
     'grabCoupon',
     [keys.fence(partition), keys.coupon(coupon), keys.holders(coupon), keys.outbox(partition), keys.answers(coupon)],
     [
-      ...decision,
+      ...begin,
       String(IDEMPOTENCY_TTL_SECONDS),
-      ...asked.flatMap(({ customer, idempotencyKey }) => [customer, idempotencyKey]),
+      ...grabs.flatMap(({ customer, idempotencyKey }) => [customer, idempotencyKey]),
     ],
   );
-  const reply = await deps.watch.grabScript(coupon, asked, call);
+  const reply = await deps.watch.grabScript(coupon, grabs, call);
   const [status, outcomes, entry] = replySchema.parse(reply);
-  if (status !== 'decided') return undecided(deps, status);
-  if (entry !== undefined) await publishDecided(deps, partition, entry);
+  if (status !== 'decided') return failOn(deps, status);
+  if (entry !== undefined) await publishDecision(deps, partition, entry);
   return outcomes;
 }

@@ -1,24 +1,22 @@
 import { z } from 'zod';
-import type { Claims } from '../http/auth.ts';
-import { couponPath, keys } from '../infra/keys.ts';
+import { type CouponName, couponPath, keys } from '../infra/keys.ts';
 import { runScript } from '../infra/scripts.ts';
+import type { User } from '../infra/tokens.ts';
 import { type GrabOutcome, IDEMPOTENCY_TTL_SECONDS } from './decideGrabs.ts';
 import type { DecisionDeps } from './decision.ts';
 import type { GrabLine } from './grabLine.ts';
 
-export interface GrabCoupon {
-  seller: string;
-  name: string;
-  /** 1 to 64 characters; empty is none. */
+export interface GrabCoupon extends CouponName {
+  /** 1 to 64 characters; an empty string is none. */
   idempotencyKey?: string;
 }
 
 const claimSchema = z.tuple([z.enum(['claimed', 'taken'])]);
 
-/** The customer whose token it is takes one piece. When this throws, the outcome is unknown: it is never told as a refusal. */
+/** The customer `by` takes one piece. When this throws, the outcome is unknown and must not be answered as a refusal. */
 export async function grabCoupon(
   deps: DecisionDeps & { grabLine: GrabLine },
-  by: Pick<Claims, 'sub' | 'kind'>,
+  by: User,
   { idempotencyKey = '', ...coupon }: GrabCoupon,
 ): Promise<GrabOutcome | 'not-a-customer' | 'key-of-another-coupon'> {
   if (by.kind !== 'customer') return 'not-a-customer';
@@ -31,11 +29,11 @@ async function claimKey(
   { gate, redis }: DecisionDeps,
   customer: string,
   idempotencyKey: string,
-  { seller, name }: { seller: string; name: string },
+  coupon: CouponName,
 ): Promise<boolean> {
   gate.mustBeOpen();
   const claim = keys.idempotencyClaim(customer, idempotencyKey);
-  const args = [couponPath({ seller, name }), String(IDEMPOTENCY_TTL_SECONDS)];
+  const args = [couponPath(coupon), String(IDEMPOTENCY_TTL_SECONDS)];
   const [status] = claimSchema.parse(await runScript(redis, 'claimIdempotencyKey', [claim], args));
   return status === 'claimed';
 }

@@ -1,53 +1,53 @@
 import { createLRU } from 'lru.min';
-import { Problem, unavailable } from '../http/errors.ts';
-import type { CouponName } from '../infra/keys.ts';
-import { couponPath } from '../infra/keys.ts';
+import { groupBy } from '../infra/groupBy.ts';
+import { type CouponName, couponPath } from '../infra/keys.ts';
+import { Unavailable } from '../unavailable.ts';
 import { decideGrabs, type GrabOutcome, type GrabRequest } from './decideGrabs.ts';
-import { type DecisionDeps, mayDecide } from './decision.ts';
+import { type DecisionDeps, mustBeAbleToDecide } from './decision.ts';
 
-// A crowd that comes in the same instant shares script calls, entries of the outbox, and syncs of the disk.
+// Grabs that arrive in the same instant share script calls, outbox entries and disk syncs.
 
-/** Of one round. The script unpacks two arguments for each winner, and Redis answers nobody else meanwhile: a millisecond or two. */
+/** Grabs in one round. The script unpacks two arguments for each winner, which keeps Redis busy for a millisecond or two. */
 const MAX_ROUND = 512;
-/** One is decided by Redis while the views of the one before are written. */
+/** Redis decides one round while the views of the round before are written. */
 const ROUNDS_AT_ONCE = 2;
 const GATHER_LIMIT_MS = 50;
-/** Who comes when so many are in line hears 503 at once, which is better than to hear it after seconds. */
+/** When this many grabs wait, new ones get 503 immediately, which is better than a 503 after seconds. */
 const MAX_WAITING = 2_048;
-/** How long a refusal is repeated without asking Redis. Short, so that nobody has to know what could end it. */
+/** How long a refusal is repeated without asking Redis. Short, so that no command has to know which refusals it ends. */
 const REFUSAL_TTL_MS = 900;
 const MAX_REFUSALS = 20_000;
-/** Made once: to turn somebody away must cost less than to decide. */
-export const tooMany = unavailable('too many grabs at once');
+/** One error object for all: refusing a grab must cost less than deciding it. */
+export const tooManyGrabs = new Unavailable('too many grabs at once');
 
 export interface GrabLine {
-  /** Who comes now is turned away, with `tooMany`. */
+  /** While it is full, `decide` throws `tooManyGrabs`. */
   isFull(): boolean;
-  /** The refusal that this customer heard a moment ago and would hear again; undefined when Redis must be asked. */
-  told(coupon: CouponName, request: GrabRequest): GrabOutcome | undefined;
-  /** Resolves to what the script says. When it rejects, the outcome is unknown. */
+  /** The refusal that this customer got a moment ago and would get again; undefined when Redis must be asked. */
+  repeatedRefusal(coupon: CouponName, request: GrabRequest): GrabOutcome | undefined;
+  /** Resolves to the outcome that the script decided. When it rejects, the outcome is unknown. */
   decide(coupon: CouponName, request: GrabRequest): Promise<GrabOutcome>;
 }
 
-interface Waiting {
+interface WaitingGrab {
   coupon: CouponName;
   path: string;
   request: GrabRequest;
-  /** Milliseconds of performance.now(). */
+  /** Its arrival, in milliseconds of performance.now(). */
   since: number;
   resolve: (outcome: GrabOutcome) => void;
   reject: (error: unknown) => void;
 }
 
-/** `maxWaiting`: how many may stand in line. */
+/** `maxWaiting`: how many grabs may wait in the line. */
 export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): GrabLine {
-  let line: Waiting[] = [];
+  let line: WaitingGrab[] = [];
   let rounds = 0;
   let scheduled = false;
   const refusals = createRefusals(deps);
 
-  /** One script call and what becomes of it. False when Redis has not answered. */
-  const settle = async (group: Waiting[], shutsBefore: number): Promise<boolean> => {
+  /** One script call, and the answers to its grabs. False when Redis has not replied. */
+  const settle = async (group: WaitingGrab[], shutsBefore: number): Promise<boolean> => {
     const [first] = group;
     if (first === undefined) return true;
     try {
@@ -59,7 +59,7 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
       );
       for (const [place, { path, request, resolve, reject }] of group.entries()) {
         const outcome = outcomes[place];
-        if (outcome === undefined) reject(new Error('the script did not decide for everybody'));
+        if (outcome === undefined) reject(new Error('the script did not decide every grab'));
         else {
           refusals.remember(path, request, outcome, shutsBefore);
           resolve(outcome);
@@ -67,26 +67,21 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
       }
       return true;
     } catch (error) {
-      // Whatever became of the call, it became of everybody in it.
+      // The grabs of one call share its fate.
       for (const { reject } of group) reject(error);
-      return error instanceof Problem || (error as Error).name === 'ReplyError';
+      return error instanceof Unavailable || (error as Error).name === 'ReplyError';
     }
   };
 
-  const round = async (waiting: Waiting[]) => {
-    const groups = new Map<string, Waiting[]>();
-    for (const one of waiting) {
-      const group = groups.get(one.path);
-      if (group === undefined) groups.set(one.path, [one]);
-      else group.push(one);
-    }
+  const round = async (grabs: WaitingGrab[]) => {
+    const groups = groupBy(grabs, ({ path }) => path);
     const shutsBefore = deps.gate.shuts();
-    const answered = await Promise.all([...groups.values()].map((group) => settle(group, shutsBefore)));
-    // Who waited behind a Redis that does not answer would wait as long again. They were not asked for: nothing is decided.
-    if (!answered.includes(true)) {
+    const replied = await Promise.all([...groups.values()].map((group) => settle(group, shutsBefore)));
+    // Redis does not reply: the grabs behind this round would wait just as long. They were not sent, so nothing is decided.
+    if (!replied.includes(true)) {
       const behind = line;
       line = [];
-      for (const { reject } of behind) reject(unavailable('grabs before this one have failed'));
+      for (const { reject } of behind) reject(new Unavailable('grabs before this one have failed'));
     }
   };
 
@@ -98,8 +93,8 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
     rounds--;
     schedule();
   };
-  // After what this turn of the event loop has read from all connections, so that those who came together go together. With
-  // thousands of connections a turn takes seconds: who has waited for long enough, or is one of enough, does not wait for its end.
+  // A round starts after this turn of the event loop has read all connections, so that grabs that arrive together go together. With
+  // thousands of connections a turn takes seconds: a full round, or one whose first grab has waited long enough, starts at once.
   const schedule = () => {
     const [first] = line;
     if (first === undefined) return;
@@ -112,13 +107,13 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
   const isFull = () => line.length >= maxWaiting;
   return {
     isFull,
-    told: ({ seller, name }, request) => refusals.repeat(couponPath({ seller, name }), request),
+    repeatedRefusal: (coupon, request) => refusals.repeat(couponPath(coupon), request),
     decide(coupon, request) {
-      mayDecide(deps);
+      mustBeAbleToDecide(deps);
       const path = couponPath(coupon);
       const refusal = refusals.repeat(path, request);
       if (refusal !== undefined) return Promise.resolve(refusal);
-      if (isFull()) throw tooMany;
+      if (isFull()) throw tooManyGrabs;
       return new Promise((resolve, reject) => {
         line.push({ coupon, path, request, since: performance.now(), resolve, reject });
         schedule();
@@ -128,24 +123,24 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
 }
 
 /**
- * What a customer was told a moment ago is told again without asking Redis: nobody who heard `sold-out` or `already-grabbed`
- * ever hears anything else. Only the same customer, since another might hold a piece; only without an idempotency key, which
- * might be a winner's; and never across a shut gate, since what opens it again may be another Redis.
+ * Repeats a customer's refusal for a moment without asking Redis: a customer who got `sold-out` or `already-grabbed` would never
+ * get another answer. Only to the same customer, since another may hold a piece; only without an idempotency key, which may be that
+ * of a win; and never across a shut gate, since the Redis behind the gate may be another one when it opens.
  */
 function createRefusals({ gate }: DecisionDeps) {
-  const told = createLRU<string, { outcome: GrabOutcome; until: number; shuts: number }>({ max: MAX_REFUSALS });
+  const remembered = createLRU<string, { outcome: GrabOutcome; until: number; shuts: number }>({ max: MAX_REFUSALS });
   const keyOf = (path: string, customer: string) => `${customer} ${path}`;
   return {
     repeat(path: string, { customer, idempotencyKey }: GrabRequest): GrabOutcome | undefined {
       if (idempotencyKey !== '') return undefined;
-      const known = told.get(keyOf(path, customer));
+      const known = remembered.get(keyOf(path, customer));
       if (known === undefined || known.until < performance.now() || known.shuts !== gate.shuts()) return undefined;
       return known.outcome;
     },
-    /** `shuts`: of the gate when Redis was asked. */
+    /** `shuts`: how often the gate was shut when Redis was asked. */
     remember(path: string, { customer }: GrabRequest, outcome: GrabOutcome, shuts: number): void {
       if (outcome !== 'sold-out' && outcome !== 'already-grabbed') return;
-      told.set(keyOf(path, customer), { outcome, until: performance.now() + REFUSAL_TTL_MS, shuts });
+      remembered.set(keyOf(path, customer), { outcome, until: performance.now() + REFUSAL_TTL_MS, shuts });
     },
   };
 }

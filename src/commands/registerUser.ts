@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
-import type { Kind } from '../http/auth.ts';
 import type { Gate } from '../infra/gate.ts';
 import { keys } from '../infra/keys.ts';
 import type { Passwords } from '../infra/passwords.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
 import { isDuplicate } from '../infra/stores/mysqlErrors.ts';
+import type { Kind } from '../infra/tokens.ts';
 
 export interface RegisterUser {
   username: string;
@@ -25,7 +25,7 @@ export async function registerUser(
     if (isDuplicate(error)) return 'username-taken';
     throw error;
   }
-  // A process that dies here leaves the view without the user: logging in and reconcile both mend that.
+  // If the process dies here, the view lacks the user until the next log-in or reconcile adds it.
   await deps.redis.set(keys.userView(username), kind);
   return 'registered';
 }

@@ -1,19 +1,23 @@
 import Koa, { type Middleware } from 'koa';
+import type { System } from '../system.ts';
+import { createAuth } from './auth.ts';
 import { consoleFiles } from './consoleFiles.ts';
 import { answerErrors, malformedPath } from './errors.ts';
-import { hotGrab } from './grab.ts';
+import { createGrabHandlers } from './grab.ts';
 import { observeRequests } from './observeRequests.ts';
-import { createRoutes, type RouteDeps } from './routes.ts';
+import { createRoutes } from './routes.ts';
 import { serveStaticFiles } from './staticFiles.ts';
 
-/** The HTTP front: who looks on, one boundary for errors, then the console's files and the routes. Opens nothing and listens nowhere. */
-export function createApp(deps: RouteDeps): Koa {
+/** The HTTP front, from the outermost middleware to the routes. Opens nothing and listens nowhere. */
+export function createApp(system: System): Koa {
   const app = new Koa();
-  const routes = createRoutes(deps);
-  app.on('error', (err) => deps.log.error({ err }, 'a response could not be sent'));
-  app.use(observeRequests(deps));
+  const auth = createAuth(system.tokens);
+  const grab = createGrabHandlers(system, auth);
+  const routes = createRoutes(system, auth, grab.route);
+  app.on('error', (err) => system.log.error({ err }, 'a response could not be sent'));
+  app.use(observeRequests(system));
   app.use(answerErrors);
-  app.use(hotGrab(deps));
+  app.use(grab.beforeRouter);
   app.use(serveStaticFiles(consoleFiles()));
   app.use(refuseMalformedPath);
   app.use(routes.routes());
@@ -21,7 +25,7 @@ export function createApp(deps: RouteDeps): Koa {
   return app;
 }
 
-/** Names stand percent-encoded in paths; what is no UTF-8 names nobody, and the router would pass it on as it is. */
+/** Names stand percent-encoded in paths. The router would pass a name that is not UTF-8 on as it is. */
 const refuseMalformedPath: Middleware = (ctx, next) => {
   try {
     decodeURIComponent(ctx.path);

@@ -1,14 +1,16 @@
 import type Router from '@koa/router';
 import { keys } from '../infra/keys.ts';
-import { requireClaims } from './auth.ts';
+import type { System } from '../system.ts';
+import { type Auth, requireClaims } from './auth.ts';
 import { plainProblem, refusals, respondWith } from './errors.ts';
-import { liveQuery, readBody, rehearsalBody } from './requests.ts';
-import type { RouteDeps } from './routes.ts';
+import { readBody } from './readRequest.ts';
+import { liveQuery, rehearsalBody } from './requests.ts';
 
 /** What the console asks for beside what every client may. */
 export function addConsoleRoutes(
   router: Router,
-  { auth, gate, redis, fence, revocations, live, rehearsals }: RouteDeps,
+  { gate, redis, fence, revocations, live, rehearsals }: System,
+  auth: Auth,
 ) {
   // With the token in its header like everything else, which fetch can send and EventSource can't: a token in a URL ends up in logs.
   router.get('/api/live', auth.required, async (ctx) => {

@@ -2,11 +2,12 @@ import { STATUS_CODES } from 'node:http';
 import jsonwebtoken from 'jsonwebtoken';
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
+import { Unavailable } from '../unavailable.ts';
 import type { ProblemReply, Reply } from './responses.ts';
 
-// Every error meets its HTTP status in this file and nowhere else.
+// Every error gets its HTTP status in this file and nowhere else.
 
-/** A fault or a wrong request, with the answer that it gets. */
+/** A wrong request or a failure, with the answer that the client gets. */
 export class Problem extends Error {
   readonly status: number;
   readonly body: ProblemReply;
@@ -23,12 +24,12 @@ export const bodyTooLarge = () => new Problem(413, 'Request body too large.');
 export const malformedPath = () => invalidInput('Malformed path.');
 export const notAuthorized = () => new Problem(401, 'Not Authorized.');
 export const authorizationExpired = () => new Problem(401, 'Authorization has expired.');
-/** Where the status says it all. */
+/** For answers that need no more than the words of their status. */
 export const plainProblem = (status: number) => new Problem(status, `${STATUS_CODES[status]}.`);
-/** The system can't say right now: a store is down, it is over capacity, or the outcome is unknown. */
-export const unavailable = (reason: string) => new Problem(503, `Service unavailable: ${reason}. Try again.`);
+/** The answer to `Unavailable`: the system cannot say right now. */
+export const serviceUnavailable = (reason: string) => new Problem(503, `Service unavailable: ${reason}. Try again.`);
 
-/** What commands and queries refuse, and what the client is told. */
+/** The refusals that commands and queries return, each with its answer. */
 export const refusals = {
   'username-taken': new Problem(400, 'Insert user failed. Maybe user name duplicates.'),
   'wrong-credentials': new Problem(401, 'Wrong username or password.', { kind: '' }),
@@ -50,27 +51,28 @@ export function respondWith(ctx: Context, { status, body }: { status: number; bo
   ctx.status = status;
   ctx.body = body;
   if (status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
-  // The rest of a body that was too large is still on its way: the connection can't carry another request.
+  // The rest of a body that was too large is still arriving, so this connection cannot carry another request.
   if (status === 413) ctx.set('Connection', 'close');
 }
 
-/** The answer to anything that was thrown. What nobody foresaw is masked: its outcome is unknown, and its text may be private. */
+/** The answer to anything that was thrown. An unforeseen error is masked: the outcome is unknown, and its text may be private. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof Unavailable) return serviceUnavailable(error.message);
   if (error instanceof z.ZodError) return invalidInput(error.issues[0]?.message ?? 'Invalid input.');
   const { status, originalError } = error as { status?: number; originalError?: unknown };
   if (status === 401) {
     const expired = originalError instanceof jsonwebtoken.TokenExpiredError;
     return originalError instanceof Problem ? originalError : expired ? authorizationExpired() : notAuthorized();
   }
-  return unavailable('the outcome is unknown');
+  return serviceUnavailable('the outcome is unknown');
 }
 
-/** The one boundary where exceptions become answers. What was thrown stays with the request, for its line in the log. */
+/** The one boundary where exceptions become answers. The error stays in `ctx.state.fault` for the request log. */
 export const answerErrors: Middleware = async (ctx, next) => {
   try {
     await next();
-    // No route, or none for this method: the router has set the status (404, 405, 501), and 405's Allow.
+    // No route for this path or method: the router has set the status (404, 405, 501) and the Allow header of a 405.
     if (ctx.status >= 400 && ctx.body == null) respondWith(ctx, plainProblem(ctx.status));
   } catch (error) {
     ctx.state.fault = error;
@@ -81,14 +83,14 @@ export const answerErrors: Middleware = async (ctx, next) => {
 const refusalNames = new Map<unknown, string>(Object.entries(refusals).map(([name, { body }]) => [body, name]));
 
 /**
- * One word for what became of a request: the outcome of a grab, the name of a refusal, or what its status says. Never the text
- * of an answer, which may repeat what the client sent.
+ * The outcome of a request in one word, for logs and metrics: the outcome of a grab, the name of a refusal, or a word for the
+ * status. Never the text of an answer, which may repeat what the client sent.
  */
 export function outcomeOf(ctx: Context): string {
   const { status, state } = ctx;
-  if (status === 503) return state.fault instanceof Problem ? 'unavailable' : 'unknown';
+  if (status === 503) return state.fault instanceof Unavailable ? 'unavailable' : 'unknown';
   if (typeof state.outcome === 'string') return state.outcome;
   if (status < 400) return 'ok';
-  // The one that was answered is the very object: koa passes a body on as it is.
+  // Koa passes a body on as the same object, so it is found by identity.
   return refusalNames.get(ctx.body) ?? (status === 401 ? 'not-authorized' : 'invalid');
 }

@@ -1,84 +1,67 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import type { GrabOutcome } from '../commands/decideGrabs.ts';
-import { tooMany } from '../commands/grabLine.ts';
+import { grabCoupon } from '../commands/grabCoupon.ts';
+import { tooManyGrabs } from '../commands/grabLine.ts';
 import type { CouponName } from '../infra/keys.ts';
-import { requireClaims } from './auth.ts';
-import { RETRY_AFTER_SECONDS } from './errors.ts';
-import { answerGrab, countGrab, GRAB_ROUTE, type RouteDeps, takeGrab } from './routes.ts';
+import type { System } from '../system.ts';
+import { type Auth, requireClaims } from './auth.ts';
+import { problemOf, RETRY_AFTER_SECONDS, refusals, respondWith } from './errors.ts';
+import { spanOf } from './observeRequests.ts';
+import { readIdempotencyKey, readOptionalBody } from './readRequest.ts';
 
-// A grab without a body, which is nearly all that arrives while a sale runs, goes past the router and past koa's own writing of
-// answers: together they cost more than the decision. Everything else about it is the route's: the same command, the same boundary for
-// errors before it, the same bytes. Whatever is unusual goes on to the route.
-
+export const GRAB_ROUTE = '/api/users/:seller/coupons/:name';
 const GRAB_PATH = /^\/api\/users\/([^/?#]+)\/coupons\/([^/?#]+)\/?$/;
 
-// A string: Node puts it into one write with the headers, which it doesn't do with bytes.
-const WON = '{"errMsg":""}';
-const wonHeaders = {
-  'Grab-Outcome': 'grabbed',
-  'Content-Type': 'application/json; charset=utf-8',
-  'Content-Length': WON.length,
-};
-const refusedHeaders = {
-  'sold-out': { 'Grab-Outcome': 'sold-out' },
-  'already-grabbed': { 'Grab-Outcome': 'already-grabbed' },
-  'no-such-coupon': { 'Grab-Outcome': 'no-such-coupon' },
-} as const;
-
-/** Stands behind the boundary for errors and before the router. */
-export function hotGrab(deps: RouteDeps): Middleware {
-  return (ctx, next) => {
-    if (ctx.req.method !== 'PATCH' || hasBody(ctx)) return next();
-    const [, rawSeller = '', rawName = ''] = GRAB_PATH.exec(ctx.req.url ?? '') ?? [];
-    const [seller, name] = [decoded(rawSeller), decoded(rawName)];
-    if (!seller || !name) return next();
+/**
+ * All of a grab's HTTP. `beforeRouter` answers every grab whose path is spelled as usual, which is nearly all the traffic of a sale:
+ * the router costs more than the decision. A path with a query or in capitals reaches `route` through the router. Both answer with
+ * the same function, and write their answers without Koa, whose response handling costs as much as the router.
+ */
+export function createGrabHandlers(system: System, auth: Auth): { beforeRouter: Middleware; route: Middleware } {
+  const grab = (ctx: Context, coupon: CouponName): Promise<void> | void => {
     ctx.state.route = GRAB_ROUTE;
     const since = performance.now();
-    if (deps.grabLine.isFull()) return turnAway(deps, ctx, { seller, name }, since);
-    return deps.auth.required(ctx, async () => {
-      const told = toldBefore(deps, ctx, { seller, name });
-      if (told !== undefined) {
-        countGrab(deps, ctx, { seller, name }, told, since);
-        return answer(ctx, told);
+    // Before the token is read: at twice the load that can be decided, the cost of refusing comes out of the winners' time.
+    if (system.grabLine.isFull()) return refuseAsFull(system, ctx, coupon, since);
+    return auth.required(ctx, async () => {
+      if (hasBody(ctx.req)) await readOptionalBody(ctx);
+      const by = requireClaims(ctx);
+      const idempotencyKey = readIdempotencyKey(ctx);
+      // Synchronous on purpose: under a flood of repeated refusals, promise allocation dominates.
+      const refusal = system.grabLine.repeatedRefusal(coupon, { customer: by.sub, idempotencyKey });
+      if (refusal !== undefined) {
+        record(system, ctx, coupon, refusal, since);
+        return answer(ctx, refusal);
       }
-      const outcome = await takeGrab(deps, ctx, { seller, name });
-      if (outcome === 'not-a-customer' || outcome === 'key-of-another-coupon') return answerGrab(ctx, outcome);
-      answer(ctx, outcome);
+      system.tracing.follow(spanOf(ctx), by.sub, coupon);
+      try {
+        const outcome = await grabCoupon(system, by, { ...coupon, idempotencyKey });
+        record(system, ctx, coupon, outcome, since);
+        answer(ctx, outcome);
+      } catch (error) {
+        record(system, ctx, coupon, 'unknown', since);
+        throw error;
+      }
     });
+  };
+  return {
+    beforeRouter(ctx, next) {
+      const coupon = couponOfRequest(ctx.req);
+      return coupon === undefined ? next() : grab(ctx, coupon);
+    },
+    route: (ctx) => grab(ctx, { seller: ctx.params.seller ?? '', name: ctx.params.name ?? '' }),
   };
 }
 
-function answer(ctx: Context, outcome: GrabOutcome): void {
-  ctx.respond = false;
-  if (outcome === 'grabbed') ctx.res.writeHead(201, wonHeaders).end(WON);
-  else ctx.res.writeHead(204, refusedHeaders[outcome]).end();
+/** The coupon that a grab names; undefined where the request is none, or is malformed, which the next middleware answers. */
+function couponOfRequest({ method, url = '' }: IncomingMessage): CouponName | undefined {
+  if (method !== 'PATCH') return undefined;
+  const [, rawSeller = '', rawName = ''] = GRAB_PATH.exec(url) ?? [];
+  const [seller, name] = [decoded(rawSeller), decoded(rawName)];
+  return seller && name ? { seller, name } : undefined;
 }
 
-/** Asked without a promise on the way: in a flood of tries that have failed before, promises are what is left to save. */
-const toldBefore = ({ grabLine }: RouteDeps, ctx: Context, coupon: CouponName) =>
-  ctx.req.headers['idempotency-key'] === undefined
-    ? grabLine.told(coupon, { customer: requireClaims(ctx).sub, idempotencyKey: '' })
-    : undefined;
-
-const TOO_MANY = JSON.stringify(tooMany.body);
-const tooManyHeaders = {
-  'Retry-After': RETRY_AFTER_SECONDS,
-  'Content-Type': wonHeaders['Content-Type'],
-  'Content-Length': Buffer.byteLength(TOO_MANY),
-};
-
-/** Before anybody looks at the token: at twice what can be decided, what turning away costs is taken from those who win. */
-function turnAway(deps: RouteDeps, ctx: Context, coupon: CouponName, since: number): void {
-  ctx.state.fault = tooMany;
-  countGrab(deps, ctx, coupon, 'unknown', since);
-  ctx.respond = false;
-  ctx.res.writeHead(tooMany.status, tooManyHeaders).end(TOO_MANY);
-}
-
-const hasBody = ({ req: { headers } }: Context) =>
-  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
-
-/** Undefined: malformed, which the next middleware says better. */
 function decoded(part: string): string | undefined {
   if (!part.includes('%')) return part;
   try {
@@ -86,4 +69,63 @@ function decoded(part: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+const hasBody = ({ headers }: IncomingMessage) =>
+  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+
+/**
+ * Records the outcome in metrics, live figures and request log. `outcome` is the answer to the grab, `unknown` for a 503; `since` is
+ * in milliseconds of performance.now().
+ */
+function record({ metrics, live }: System, ctx: Context, coupon: CouponName, outcome: string, since: number): void {
+  ctx.state.outcome = outcome;
+  metrics.countGrab(outcome);
+  live.countGrab(coupon, outcome, performance.now() - since);
+}
+
+// A string: Node puts it into one write with the headers, which it does not do with bytes.
+const WON = '{"errMsg":""}';
+const JSON_TYPE = 'application/json; charset=utf-8';
+const wonHeaders = { 'Grab-Outcome': 'grabbed', 'Content-Type': JSON_TYPE, 'Content-Length': WON.length };
+const refusedHeaders = {
+  'sold-out': { 'Grab-Outcome': 'sold-out' },
+  'already-grabbed': { 'Grab-Outcome': 'already-grabbed' },
+  'no-such-coupon': { 'Grab-Outcome': 'no-such-coupon' },
+} as const;
+
+function answer(ctx: Context, outcome: GrabOutcome | 'not-a-customer' | 'key-of-another-coupon'): void {
+  switch (outcome) {
+    case 'grabbed':
+      ctx.respond = false;
+      ctx.res.writeHead(201, wonHeaders).end(WON);
+      break;
+    case 'sold-out':
+    case 'already-grabbed':
+    case 'no-such-coupon':
+      ctx.respond = false;
+      ctx.res.writeHead(204, refusedHeaders[outcome]).end();
+      break;
+    case 'not-a-customer':
+    case 'key-of-another-coupon':
+      respondWith(ctx, refusals[outcome]);
+      break;
+    default:
+      outcome satisfies never;
+  }
+}
+
+const full = problemOf(tooManyGrabs);
+const FULL = JSON.stringify(full.body);
+const fullHeaders = {
+  'Retry-After': RETRY_AFTER_SECONDS,
+  'Content-Type': JSON_TYPE,
+  'Content-Length': Buffer.byteLength(FULL),
+};
+
+function refuseAsFull(system: System, ctx: Context, coupon: CouponName, since: number): void {
+  ctx.state.fault = tooManyGrabs;
+  record(system, ctx, coupon, 'unknown', since);
+  ctx.respond = false;
+  ctx.res.writeHead(full.status, fullHeaders).end(FULL);
 }

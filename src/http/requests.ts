@@ -1,13 +1,8 @@
-import { isUtf8 } from 'node:buffer';
-import type { Context } from 'koa';
-import { parse as parseJson } from 'lossless-json';
-import getRawBody from 'raw-body';
 import { z } from 'zod';
-import { bodyTooLarge, invalidInput, notJson } from './errors.ts';
 
-// What clients may send. A schema's first issue is the answer: fields and checks stand in the order of the contract.
+// What clients may send. The answer to a wrong request is the first issue of its schema, so fields and checks stand in the order
+// of the contract.
 
-const BODY_LIMIT_BYTES = 16 * 1024;
 const PASSWORD_MIN = 6;
 const USERNAME_MAX = 64;
 const COUPON_NAME_MAX = 100;
@@ -21,13 +16,13 @@ const NO_SPACE_AT_AN_END = /^\P{Z}(?:.*\P{Z})?$/su;
 
 const characters = (text: string) => [...text].length;
 
-// zod counts UTF-16 units, and a JSON schema characters, as we do.
+// zod counts UTF-16 units; the contract and a JSON schema count characters.
 const atLeast = (min: number, errMsg: string) => (text: z.ZodString) =>
   text.refine((value) => characters(value) >= min, errMsg).meta({ minLength: min });
 const atMost = (max: number, errMsg: string) => (text: z.ZodString) =>
   text.refine((value) => characters(value) <= max, errMsg).meta({ maxLength: max });
 
-/** A string field. One that is absent or null counts as empty, and hears what an empty one does. */
+/** A string field. An absent or null field counts as empty and gets the answer of an empty one. */
 const text = (field: string, ifEmpty: string) =>
   z.string({ error: ({ input }) => (input == null ? ifEmpty : `Field ${field} should be a string.`) });
 
@@ -55,7 +50,7 @@ export const registerUserBody = z.object({
 });
 
 export const credentials = z.object({ username: z.string(), password: z.string() });
-/** Whatever is not a string can't be anybody's name or password: it is refused as such, and not as malformed. */
+/** A value that is not a string cannot be a name or a password, so it is answered as wrong credentials, not as malformed. */
 export const logInBody = credentials.catch({ username: '', password: '' });
 
 export const createCouponBody = z.object({
@@ -90,69 +85,15 @@ export const liveQuery = z.object({
   seller: z
     .string('Field seller should be a string.')
     .min(1, 'Empty field of seller.')
-    .meta({ description: 'Whose coupons to watch.' }),
+    .meta({ description: 'The seller whose coupons to watch.' }),
 });
 
 export const rehearsalBody = z.object({
   coupon: text('coupon', 'Empty field of coupon.')
     .min(1, 'Empty field of coupon.')
-    .meta({ description: "One of the seller's own." }),
+    .meta({ description: "The name of one of the seller's own coupons." }),
   customers: wholeNumber(1, 'Customers field wrong format: a whole number from 1 to 10000.', 10_000),
   seconds: wholeNumber(0, 'Seconds field wrong format: a whole number from 0 to 60.', 60)
     .default(8)
-    .meta({ description: 'Over which the crowd arrives.' }),
+    .meta({ description: 'How long the crowd takes to arrive.' }),
 });
-
-/**
- * The header Idempotency-Key: any string of up to 64 characters; empty when there is none. Node hands headers over byte by byte;
- * what is UTF-8 is read as such.
- */
-export function readIdempotencyKey(ctx: Context): string {
-  const header = ctx.get('idempotency-key');
-  if (header === '') return '';
-  const bytes = Buffer.from(header, 'latin1');
-  return idempotencyKey.parse(isUtf8(bytes) ? bytes.toString() : bytes.toString('latin1'));
-}
-
-/** Parses a JSON object of at most 16 KiB. Keys come out in lower case: clients send `Username` as well as `username`. */
-export async function readBody(ctx: Context): Promise<Record<string, unknown>> {
-  const body = await readOptionalBody(ctx);
-  if (body === undefined) throw notJson();
-  return body;
-}
-
-/** The same where a body is not needed; undefined when there is none. */
-export async function readOptionalBody(ctx: Context): Promise<Record<string, unknown> | undefined> {
-  const hasBody = ctx.get('transfer-encoding') !== '' || Number(ctx.get('content-length')) > 0;
-  if (!hasBody) return undefined;
-  const bytes = await getRawBody(ctx.req, { length: ctx.get('content-length') || null, limit: BODY_LIMIT_BYTES }).catch(
-    (error) => {
-      throw error.type === 'entity.too.large' ? bodyTooLarge() : notJson();
-    },
-  );
-  if (bytes.length === 0) return undefined;
-  const { charset } = ctx.request;
-  const isJson = ctx.is('application/json') !== false && (charset === '' || /^utf-?8$/i.test(charset));
-  if (!isJson || ctx.get('content-encoding') !== '') throw notJson();
-  return withLowerCaseKeys(parseObject(bytes));
-}
-
-function parseObject(bytes: Buffer): object {
-  let value: unknown;
-  try {
-    const json = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    // JSON.parse would make 1000 of `1e3` and 20 of `20.0`; the contract takes plain digits alone.
-    value = parseJson(json, undefined, (digits) => (/^\d+$/.test(digits) ? Number(digits) : Number.NaN));
-  } catch {
-    throw notJson();
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw notJson();
-  return value;
-}
-
-function withLowerCaseKeys(body: object): Record<string, unknown> {
-  const entries = Object.entries(body).map(([key, value]) => [key.toLowerCase(), value] as const);
-  const once = new Map(entries);
-  if (once.size < entries.length) throw invalidInput('Two fields have the same name.');
-  return Object.fromEntries(once);
-}

@@ -4,7 +4,7 @@ import type { Delivery } from './outbox.ts';
 
 type DeliveryOf<E extends DecidedEvent> = Delivery & { events: E[] };
 
-/** `inlined` settles with the inline projections: rejected when one of them could not take the delivery. */
+/** `inlined` settles with the inline projections: it rejects when one of them failed to apply the delivery. */
 export interface BusEvents {
   CouponCreated: (delivery: DeliveryOf<CouponCreated>, inlined: Promise<void>) => void;
   CouponGrabbed: (delivery: DeliveryOf<CouponGrabbed>, inlined: Promise<void>) => void;
@@ -13,11 +13,11 @@ export interface BusEvents {
 type InlineProjection = (delivery: Delivery) => Promise<void>;
 
 export interface Bus extends Pick<EventEmitter<BusEvents>, 'on' | 'off'> {
-  /** A projection that must have the events before `publish` resolves. */
+  /** Adds a projection that must have applied a delivery before `publish` resolves. */
   inline(projection: InlineProjection): void;
   /**
-   * Starts the inline projections and tells every listener, all before it returns: from then on the delivery is in this
-   * process's memory, whatever becomes of Redis. Resolves, or rejects, with the inline projections.
+   * Starts the inline projections and calls every listener before it returns: from then on the delivery is in the memory of this
+   * process, even if Redis is lost. Resolves, or rejects, with the inline projections.
    */
   publish(delivery: Delivery): Promise<void>;
 }
@@ -32,7 +32,7 @@ export function createBus(): Bus {
     publish(delivery) {
       const inlined = Promise.all(inline.map((project) => project(delivery))).then(() => {});
       const [first] = delivery.events;
-      // An entry holds events of one type, which the types can't say.
+      // The events of an entry are of one type, which TypeScript cannot infer.
       if (first) emitter.emit(first.type, delivery as never, inlined);
       return inlined;
     },

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { unavailable } from '../http/errors.ts';
+import { Unavailable } from '../unavailable.ts';
 import type { Closer } from './closers.ts';
 import type { Gate } from './gate.ts';
 import { keys } from './keys.ts';
@@ -8,20 +8,20 @@ import type { Log } from './telemetry/log.ts';
 
 const NOT_RECONCILED = 'the write model is not reconciled with the event log';
 const RETRY_MS = 500;
-/** A flush is noticed within this time even by a process that decides nothing: others may wait for it to let go of the lease. */
+/** Also a process that decides nothing notices a flush within this time: others may wait for it to release the lease. */
 const WATCH_EVERY_MS = 500;
 
 export interface Fence {
-  /** A script found no fence in Redis: shuts the gate, has the write model reconciled, and throws Unavailable. */
-  fenced(): never;
-  /** The same for who reads: throws Unavailable when Redis was emptied since it was reconciled. */
+  /** For a script that found no fence in Redis: shuts the gate, starts reconcile, and throws Unavailable. */
+  reconcileAgain(): never;
+  /** For queries: does the same when Redis was emptied since it was reconciled. */
   mustStand(): Promise<void>;
 }
 
 /**
- * Keeps the gate shut from the loss of a Redis connection until the new one is reconciled. Nothing is sent on a connection
- * that nobody has reconciled: ioredis says `close` before it connects again, and that shuts the gate at once.
- * `reconciled` resolves when the write model is known to be as the log has it.
+ * Keeps the gate shut from the loss of a Redis connection until the new one is reconciled. No command is sent on a connection that
+ * is not reconciled: ioredis emits `close` before it connects again, and that shuts the gate in the same tick.
+ * `reconciled` resolves when the write model agrees with the log.
  */
 export async function openFence(deps: { redis: Redis; gate: Gate; reconciled: () => Promise<void>; log: Log }) {
   const { redis, gate, reconciled, log } = deps;
@@ -32,7 +32,7 @@ export async function openFence(deps: { redis: Redis; gate: Gate; reconciled: ()
   const once = async () => {
     const current = connection;
     await reconciled();
-    // The connection that was reconciled may be gone by now; then the next round opens the gate.
+    // The reconciled connection may be lost by now; then the next attempt opens the gate.
     if (current === connection) gate.clear(NOT_RECONCILED);
   };
   const untilOpen = async () => {
@@ -40,7 +40,7 @@ export async function openFence(deps: { redis: Redis; gate: Gate; reconciled: ()
       try {
         await once();
       } catch (err) {
-        log.error({ err }, 'reconcile failed');
+        log.error({ err }, 'reconcile failed; retrying');
         await sleep(RETRY_MS);
       }
     }
@@ -62,23 +62,23 @@ export async function openFence(deps: { redis: Redis; gate: Gate; reconciled: ()
   await once();
 
   const fence: Fence = {
-    fenced() {
-      // Shut already: who reconciles looks for the marker last.
+    reconcileAgain() {
+      // While the gate is shut, reconcile is under way, and it checks the marker at its end.
       if (!gate.isShutFor(NOT_RECONCILED)) {
         shut();
         start();
       }
-      throw unavailable(NOT_RECONCILED);
+      throw new Unavailable(NOT_RECONCILED);
     },
     async mustStand() {
-      if ((await redis.exists(keys.marker)) === 0) fence.fenced();
+      if ((await redis.exists(keys.marker)) === 0) fence.reconcileAgain();
     },
   };
   const watch = setInterval(() => {
-    // What it throws is said where the gate is shut.
+    // The gate logs that it is shut, so the error has nothing to add.
     if (!gate.isShutFor(NOT_RECONCILED)) fence.mustStand().catch(() => {});
   }, WATCH_EVERY_MS);
-  // Not waited for: a reconcile that is under way ends when the relay, which is closed next, lets go of it.
+  // A reconcile under way is not waited for: it ends when the relay, which closes next, rejects its drain.
   const close: Closer = () => {
     closed = true;
     clearInterval(watch);

@@ -1,4 +1,4 @@
-import { unavailable } from '../http/errors.ts';
+import { Unavailable } from '../unavailable.ts';
 import type { Log } from './telemetry/log.ts';
 
 /** Stands before every decision and every query of the Redis data: while it is shut, the answer is 503 and never a refusal. */
@@ -34,7 +34,7 @@ export function createGate(log: Log): Gate {
     shuts: () => shuts,
     mustBeOpen() {
       const why = reason();
-      if (why !== undefined) throw unavailable(why);
+      if (why !== undefined) throw new Unavailable(why);
     },
   };
 }

@@ -3,15 +3,16 @@ import { z } from 'zod';
 import { type DecidedEvent, decidedEventSchema, eventId, unreachable } from '../events.ts';
 import { allPartitions, keys } from './keys.ts';
 import { runScript } from './scripts.ts';
+import { readRedisTime } from './stores/redisClock.ts';
 
-/** Where an entry stands: one entry holds the events of one script call, all of one coupon and one type. */
+/** The place of an entry: one entry holds the events of one script call, all of one coupon and one type. */
 export interface EntryRef {
   partition: number;
   /** Stream id, `milliseconds-sequence` on the clock of Redis. */
   id: string;
 }
 
-/** What travels on the bus: an entry and its events, one at least. */
+/** An entry with its events, at least one: the message of the bus. */
 export interface Delivery {
   entry: EntryRef;
   events: DecidedEvent[];
@@ -23,7 +24,7 @@ export const entryKey = ({ partition, id }: EntryRef) => `${partition}/${id}`;
 const customersSchema = z.array(z.string().min(1)).min(1);
 const keysSchema = z.array(z.string());
 
-/** Reads a stored entry. Throws on one that no script of ours could have written. */
+/** Decodes a stored entry. Throws on an entry that no script of ours could have written. */
 export function decodeEntry(partition: number, [id, fields]: RawEntry): Delivery {
   const field: Record<string, string | undefined> = {};
   for (let i = 0; i < fields.length; i += 2) field[String(fields[i])] = fields[i + 1];
@@ -50,7 +51,7 @@ export function decodeEntry(partition: number, [id, fields]: RawEntry): Delivery
           ...(idempotencyKey ? { idempotencyKey } : {}),
         });
       });
-      // Versions count up and pieces down: what holds for the first and the last holds for those between.
+      // Versions count up and pieces count down: when the first and the last event are valid, so are those between.
       for (const end of [events.at(0), events.at(-1)]) decidedEventSchema.parse(end);
       return { entry, events };
     }
@@ -69,7 +70,7 @@ export async function readOutbox(redis: Redis, partition: number, after: string,
 export async function hasCreation(redis: Redis, { entry, events }: Delivery): Promise<boolean> {
   for (let after = '-'; ; ) {
     const page = await readOutbox(redis, entry.partition, after, entry.id, 1_000);
-    // By field: a coupon may be called `CouponCreated`.
+    // Compared by field: a coupon may be named `CouponCreated`.
     const fieldOf = (fields: string[], name: string) => fields[fields.indexOf(name) + 1];
     const isCreation = ([, fields]: RawEntry) =>
       fieldOf(fields, 'type') === 'CouponCreated' && fieldOf(fields, 'coupon') === events[0]?.coupon.id;
@@ -80,7 +81,7 @@ export async function hasCreation(redis: Redis, { entry, events }: Delivery): Pr
   }
 }
 
-/** Deletes exactly these entries. Only for what MySQL has committed. */
+/** Deletes exactly these entries. Only for entries that MySQL has committed. */
 export async function deleteEntries(redis: Redis, entries: readonly EntryRef[]): Promise<void> {
   await Promise.all(
     allPartitions.map(async (partition) => {
@@ -90,19 +91,18 @@ export async function deleteEntries(redis: Redis, entries: readonly EntryRef[]):
   );
 }
 
-/** Entries that MySQL doesn't have yet, over all partitions. */
+/** Entries that MySQL does not have yet, over all partitions. */
 export const outboxDepth = (redis: Redis) => entriesIn(redis, keys.outbox);
 
 /** Seconds, on the clock of Redis, that the oldest entry of all partitions has waited; 0 when there is none. */
 export async function outboxAge(redis: Redis): Promise<number> {
   const oldest = await Promise.all(allPartitions.map((partition) => readOutbox(redis, partition, '-', '+', 1)));
-  // Asked after: an entry that came meanwhile is not from the future.
-  const [seconds = 0, microseconds = 0] = (await redis.time()).map(Number);
-  const now = seconds + microseconds / 1_000_000;
+  // Read after the entries, so that no entry is from the future.
+  const now = (await readRedisTime(redis)) / 1_000_000;
   return oldest.flat().reduce((age, [id]) => Math.max(age, now - Number.parseInt(id, 10) / 1_000), 0);
 }
 
-/** Entries that were set aside, over all partitions. */
+/** Dead letters over all partitions. */
 export const deadLetterCount = (redis: Redis) => entriesIn(redis, keys.deadLetters);
 
 async function entriesIn(redis: Redis, streamOf: (partition: number) => string): Promise<number> {
@@ -110,7 +110,7 @@ async function entriesIn(redis: Redis, streamOf: (partition: number) => string):
   return depths.reduce((sum, depth) => sum + depth, 0);
 }
 
-/** Sets an entry that can't be applied aside. */
+/** Moves an entry that cannot be applied out of the outbox. */
 export async function moveToDeadLetters(redis: Redis, { partition, id }: EntryRef, reason: string): Promise<void> {
   await runScript(redis, 'deadLetter', [keys.outbox(partition), keys.deadLetters(partition)], [id, reason]);
 }

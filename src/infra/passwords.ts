@@ -1,5 +1,5 @@
 import { type Algorithm, hash, type Options, verify } from '@node-rs/argon2';
-import { unavailable } from '../http/errors.ts';
+import { Unavailable } from '../unavailable.ts';
 
 // argon2 is slow and hungry on purpose: a crowd that logs in waits in line up to here, then hears 503.
 const MAX_WAITING = 256;
@@ -17,7 +17,7 @@ export async function createPasswords(cost: { memoryCost: number; timeCost: numb
   const hashOfNobody = await hash('nobody has this password', options);
   let waiting = 0;
   const inLine = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (waiting >= MAX_WAITING) throw unavailable('too many log-ins at once');
+    if (waiting >= MAX_WAITING) throw new Unavailable('too many log-ins at once');
     waiting++;
     try {
       return await work();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { unavailable } from '../http/errors.ts';
+import { Unavailable } from '../unavailable.ts';
 import type { Closer } from './closers.ts';
 import type { Gate } from './gate.ts';
 import { keys, revocationChannel } from './keys.ts';
@@ -102,7 +102,7 @@ export async function openRevocations(deps: { redisUrl: string; redis: Redis; my
       await redis.publish(channel, `${jti} ${exp} ${announcement}`);
       const limit = Date.now() + ACK_LIMIT_MS;
       while (Number(await redis.get(keys.revocationAcks(announcement))) < listeners) {
-        if (Date.now() > limit) throw unavailable('a process has not confirmed the log-out');
+        if (Date.now() > limit) throw new Unavailable('a process has not confirmed the log-out');
         await sleep(2);
       }
     },

@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { unavailable } from '../http/errors.ts';
-import type { Bus } from '../infra/bus.ts';
+import type { CouponCreated, CouponGrabbed } from '../events.ts';
 import type { Closer } from '../infra/closers.ts';
 import type { Gate } from '../infra/gate.ts';
 import type { CouponName } from '../infra/keys.ts';
 import { outboxAge, outboxDepth } from '../infra/outbox.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import { readNewestCoupons } from '../queries/readNewestCoupons.ts';
+import { Unavailable } from '../unavailable.ts';
 import { type Board, createBoard, MAX_COUPONS } from './board.ts';
 import { type LiveMessage, openExchange } from './exchange.ts';
 import type { RehearsalProgress, SystemFigures } from './figures.ts';
@@ -31,6 +31,9 @@ const OUTBOX_EVERY_MS = 500;
 export interface Live {
   /** The one call that a grab pays for; `outcome`: what it was answered, `unknown` for a 503. */
   countGrab(coupon: CouponName, outcome: string, tookMs: number): void;
+  /** For the bus. */
+  sawGrabbed(events: readonly CouponGrabbed[]): void;
+  sawCreated(events: readonly CouponCreated[]): void;
   /** Answers with the stream of one seller's coupons. `mayListen` is asked before each event. */
   listen(seller: string, response: ServerResponse, mayListen: () => boolean): Promise<void>;
   tellRehearsal(progress: RehearsalProgress): void;
@@ -55,11 +58,10 @@ export async function openLive(deps: {
   redisUrl: string;
   allowRehearsal: boolean;
   redis: Redis;
-  bus: Bus;
   gate: Gate;
   log: Log;
 }) {
-  const { redis, bus, gate, log, allowRehearsal } = deps;
+  const { redis, gate, log, allowRehearsal } = deps;
   const tally = createTally();
   const watched = new Map<string, Watched>();
   let sellers = new Set<string>();
@@ -81,8 +83,6 @@ export async function openLive(deps: {
     for (const one of watched.values()) one.isStale = true;
   };
   const { exchange, close: closeExchange } = await openExchange({ ...deps, hear, missed });
-  bus.on('CouponGrabbed', ({ events }) => tally.sawGrabs(events));
-  bus.on('CouponCreated', ({ events: [event] }) => event && sellers.add(event.coupon.seller));
 
   const tellOthers = () => {
     const coupons = tally.take();
@@ -163,9 +163,13 @@ export async function openLive(deps: {
 
   const live: Live = {
     countGrab: tally.count,
+    sawGrabbed: tally.sawGrabs,
+    sawCreated(events) {
+      for (const { coupon } of events) sellers.add(coupon.seller);
+    },
     async listen(seller, response, mayListen) {
-      if (closing) throw unavailable('the server stops');
-      if (listening >= MAX_LISTENERS || watched.size >= MAX_LISTENERS) throw unavailable('too many listeners');
+      if (closing) throw new Unavailable('the server stops');
+      if (listening >= MAX_LISTENERS || watched.size >= MAX_LISTENERS) throw new Unavailable('too many listeners');
       listening++;
       response.once('close', () => listening--);
       const one = watch(seller);
@@ -175,7 +179,7 @@ export async function openLive(deps: {
       // One that nobody has looked at for a while was not kept up.
       if (one.isStale || performance.now() - one.refreshedAt > REFRESH_EVERY_MS) await refresh(one);
       if (outboxReadAt === 0) await readFigures();
-      if (closing) throw unavailable('the server stops');
+      if (closing) throw new Unavailable('the server stops');
       // Gone before it was answered.
       if (response.destroyed) return;
       const listener = openListener(response, Buffer.from(one.board.whole(system())), mayListen);

@@ -1,23 +1,23 @@
 import { type Delivery, type EntryRef, entryKey } from '../infra/outbox.ts';
 
-/** Four full rounds of the line: more would hold a coupon's row for longer, and MySQL gains little by it. */
+/** Four full rounds of the line: a larger batch would hold a coupon's row lock for longer and gain little. */
 export const MAX_BATCH_EVENTS = 2_048;
 const MAX_QUEUED_EVENTS = 20_000;
-/** A description may be long and is sent twice, with quotes escaped; the server takes 16 MiB a packet or more. */
+/** A description may be long and is sent twice, with quotes escaped; the server takes packets of 16 MiB or more. */
 const MAX_BATCH_TEXT = 1_000_000;
 const MAX_QUEUED_TEXT = 20_000_000;
 
 export interface Queued {
   delivery: Delivery;
-  /** Settles when the inline projections have taken the delivery, or could not. */
+  /** Settles when the inline projections have applied the delivery, or failed to. */
   inlined: Promise<void>;
   /** The batch that it was taken with; undefined while it waits. */
   batch?: readonly Queued[] | undefined;
-  /** When it was first put off; undefined for one that never was. Milliseconds of performance.now(). */
-  putOffSince?: number;
+  /** When it was first postponed, in milliseconds of performance.now(); undefined for a delivery that never was. */
+  postponedSince?: number;
 }
 
-/** What this process is about to apply to MySQL, in the order in which it came. It is bounded: the rest waits in the outbox. */
+/** The deliveries that this process is about to apply to MySQL, in the order of their arrival. It is bounded: the rest waits in the outbox. */
 export function createDeliveryQueue() {
   const queue = new Map<string, Queued>();
   let events = 0;
@@ -38,9 +38,9 @@ export function createDeliveryQueue() {
     isEmpty: () => queue.size === 0,
     has: (entry: EntryRef) => queue.has(entryKey(entry)),
     size: () => events,
-    /** Events that no transaction is at work on. */
+    /** Events that are in no batch. */
     waiting: () => events - taken,
-    /** False: there is no room, or it is queued already. */
+    /** False when there is no room, or the delivery is queued already. */
     add(delivery: Delivery, inlined: Promise<void>): boolean {
       const key = entryKey(delivery.entry);
       if (!hasRoom() || queue.has(key)) return false;
@@ -53,19 +53,19 @@ export function createDeliveryQueue() {
       untake(queued);
       if (queue.delete(entryKey(queued.delivery.entry))) count(queued, -1);
     },
-    /** What is left of a batch waits again, in the place that it had. */
+    /** The deliveries of a failed batch that are still in it wait again, in their old places. */
     giveBack(batch: readonly Queued[]): void {
       for (const queued of batch) if (queued.batch === batch) untake(queued);
     },
-    /** To the end of the queue: it must not hold up the others. */
-    putOff(queued: Queued): void {
+    /** Moves a delivery to the end of the queue, so that it does not hold up the others. */
+    postpone(queued: Queued): void {
       untake(queued);
-      queued.putOffSince ??= performance.now();
+      queued.postponedSince ??= performance.now();
       const key = entryKey(queued.delivery.entry);
       queue.delete(key);
       queue.set(key, queued);
     },
-    /** What comes next and nobody has taken, as much as one transaction takes. Each is removed, put off, or given back. */
+    /** The next deliveries that are in no batch, as many as fit into one transaction. Each must be removed, postponed or given back. */
     takeBatch(): Queued[] {
       const batch: Queued[] = [];
       let batchEvents = 0;

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { Bus } from '../infra/bus.ts';
 import type { Closer } from '../infra/closers.ts';
 import { type Delivery, deleteEntries, type EntryRef, hasCreation, moveToDeadLetters } from '../infra/outbox.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
@@ -11,34 +10,36 @@ import { applyBatch } from './applyBatch.ts';
 import { createDeliveryQueue, MAX_BATCH_EVENTS, type Queued } from './deliveryQueue.ts';
 
 const MAX_LOCK_RETRIES = 20;
-/** How long an entry may be refused, or be early, before it is set aside. */
+/** How long an entry may be refused by MySQL, or wait for its coupon's creation, before it becomes a dead letter. */
 const PATIENCE_MS = 10_000;
 const LONGEST_PAUSE_MS = 1_000;
-/** Between two tries at what was put off, while there is nothing else to do. */
-const PUT_OFF_PAUSE_MS = 50;
-/** From the start of one batch to that of the next. What comes alone goes at once. */
+/** Between two attempts at postponed deliveries, while there are no others. */
+const POSTPONED_PAUSE_MS = 50;
+/** From the start of one batch to that of the next. A delivery that comes alone is applied at once. */
 const LEAST_GATHERING_MS = 15;
 const MOST_GATHERING_MS = 100;
-/** Above four events a millisecond one batch lets the next gather longer, up to the most; below that, down to the least. */
+/** A batch of more than 60 events makes the next one gather for longer than the least, one of 400 events for the most. */
 const GATHERING_MS_AN_EVENT = 0.25;
 
-export interface MysqlProjection {
-  /** Whether this process is about to apply the entry, so that the relay need not bring it. */
+export interface MysqlWriter {
+  /** For the bus: takes a delivery into the queue. Settles nothing; a delivery without room comes again by the relay. */
+  enqueue(delivery: Delivery, inlined: Promise<void>): void;
+  /** Whether this process is about to apply the entry, so that the relay need not publish it. */
   isQueued(entry: EntryRef): boolean;
-  /** False: what is published now is dropped here, stays in the outbox, and comes again by the relay. */
+  /** False: a delivery that is published now is dropped here, stays in the outbox, and comes again by the relay. */
   hasRoom(): boolean;
-  /** Resolves when nothing is queued; rejects when the projection closes. */
+  /** Resolves when the queue is empty; rejects when the writer closes. */
   idle(): Promise<void>;
 }
 
 /**
- * The asynchronous projection: gathers what the bus publishes, for longer the more there is, and applies it in transactions of many.
- * When whole batches wait, two are under way at once.
- * An outbox entry is deleted after the COMMIT that holds its events. What can't be deleted (Redis is away, a view could not
- * be written) stays in the outbox and comes again by the relay; MySQL doesn't wait for it. Closing applies what is queued, once.
+ * The asynchronous projection: gathers the deliveries of the bus, for longer the more of them come, and applies many in one
+ * transaction. When whole batches wait, two transactions run at once.
+ * An outbox entry is deleted after the COMMIT that holds its events. An entry that cannot be deleted then (Redis is away, a view could
+ * not be written) stays in the outbox and comes again by the relay; MySQL does not wait for it. Closing applies the queue once.
  */
-export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redis; watch: BatchWatch; log: Log }) {
-  const { bus, mysql, redis, watch, log } = deps;
+export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; watch: BatchWatch; log: Log }) {
+  const { mysql, redis, watch, log } = deps;
   const queue = createDeliveryQueue();
   let closing = false;
   let wakers: (() => void)[] = [];
@@ -49,28 +50,22 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
     for (const resolve of woke) resolve();
   };
 
-  const enqueue = (delivery: Delivery, inlined: Promise<void>) => {
-    // Who publishes hears of it; here it is looked at after the COMMIT.
-    inlined.catch(() => {});
-    if (queue.add(delivery, inlined)) wake();
-  };
-
   const setAside = async (queued: Queued, reason: string) => {
     const { entry, events } = queued.delivery;
     log.error(
       { entry: entry.id, partition: entry.partition, events, reason },
-      'dead letter: an event can not be applied',
+      'dead letter: an event cannot be applied',
     );
     await moveToDeadLetters(redis, entry, reason);
     queue.remove(queued);
   };
-  // It stays in the queue: should Redis lose its outbox now, this process still knows of the event.
-  const putOff = async (queued: Queued, reason: string, waitsForCreation = false) => {
-    queue.putOff(queued);
+  // A postponed delivery stays in the queue: should Redis lose its outbox now, this process still has the event.
+  const postpone = async (queued: Queued, reason: string, waitsForCreation = false) => {
+    queue.postpone(queued);
     wake();
-    if (performance.now() - (queued.putOffSince ?? 0) <= PATIENCE_MS) return;
-    // As long as its creation is in the outbox as well, a grab waits for it, however long that takes.
-    if (waitsForCreation && (await hasCreation(redis, queued.delivery))) queued.putOffSince = performance.now();
+    if (performance.now() - (queued.postponedSince ?? 0) <= PATIENCE_MS) return;
+    // A grab waits for its coupon's creation as long as the creation is in the outbox before it.
+    if (waitsForCreation && (await hasCreation(redis, queued.delivery))) queued.postponedSince = performance.now();
     else await setAside(queued, reason);
   };
 
@@ -82,7 +77,7 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
     await deleteEntries(redis, entries).catch((err) => log.warn({ err }, 'committed entries stay in the outbox'));
   };
 
-  // Rejects when MySQL is at fault, or Redis where a dead letter needs it. Resolves to how many deliveries MySQL has now.
+  // Resolves to the number of deliveries that MySQL has now. Rejects when MySQL fails, or Redis where a dead letter needs it.
   const apply = async (batch: Queued[]): Promise<number> => {
     try {
       const deliveries = batch.map(({ delivery }) => delivery);
@@ -95,21 +90,21 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
       for (const queued of committed) queue.remove(queued);
       await deleteCommitted(committed);
       for (const queued of within(applied.early))
-        await putOff(queued, 'a grab of a coupon that was never created', true);
+        await postpone(queued, 'a grab of a coupon that was never created', true);
       for (const queued of within(applied.damaged)) await setAside(queued, 'the log has another event of this version');
       return committed.length;
     } catch (error) {
       if (!isRowRefused(error)) throw error;
-      // One by one, to find the entry that can't be applied and let the others through.
+      // One by one, to find the entry that cannot be applied and let the others through.
       let count = 0;
       if (batch.length > 1) for (const queued of batch) count += await apply([queued]);
-      // A duplicate may also be another process that applied the same entry at this moment: the next attempt sees it.
-      else for (const queued of batch) await putOff(queued, (error as Error).message);
+      // A duplicate may also come from another process that applied the same entry just now: the next attempt finds its events known.
+      else for (const queued of batch) await postpone(queued, (error as Error).message);
       return count;
     }
   };
 
-  /** Applies batch after batch, each when `due` resolves, and one after the other whatever there is once the projection closes. */
+  /** Applies one batch after the other, each when `due` resolves; without waiting once the writer closes. */
   const applyBatches = async (due: () => Promise<unknown>) => {
     for (let failures = 0; ; ) {
       if (!closing) await due();
@@ -122,14 +117,14 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
         const count = await apply(batch);
         failures = 0;
         if (count > 0) continue;
-        // Nothing but what has to wait for another process; it is in the outbox for whoever comes.
+        // The batch held postponed deliveries alone. When the writer closes, they are left to the next process, in the outbox.
         if (closing) return;
-        await sleep(PUT_OFF_PAUSE_MS);
+        await sleep(POSTPONED_PAUSE_MS);
       } catch (err) {
-        // The entries are in the outbox whatever happens: whoever starts next applies them.
-        log.warn({ err, queuedEvents: queue.size() }, 'the MySQL projection waits');
+        // Nothing is lost when the process ends here: the entries are in the outbox, and the next process applies them.
+        log.warn({ err, queuedEvents: queue.size() }, 'MySQL batch failed; retrying');
         queue.giveBack(batch);
-        // Whichever of the two is free takes it: this one may wait for a whole batch.
+        // Wakes the other of the two loops, since this one may be the one that waits for a whole batch.
         wake();
         if (closing) return;
         await sleep(Math.min(100 * 2 ** failures++, LONGEST_PAUSE_MS));
@@ -139,7 +134,7 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
 
   let startedAt = 0;
   let gatheringMs = 0;
-  /** What there is, after it could gather for a while: a transaction costs MySQL the same whatever is in it. */
+  /** Due after some gathering: a transaction has a fixed cost, however many events it holds. */
   const gathered = async () => {
     while (queue.waiting() === 0 && !closing) await woken();
     const early = startedAt + gatheringMs - performance.now();
@@ -148,20 +143,23 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
     gatheringMs = Math.min(MOST_GATHERING_MS, Math.max(LEAST_GATHERING_MS, events * GATHERING_MS_AN_EVENT));
     startedAt = performance.now();
   };
-  /** A whole batch, beside one that is under way: Node writes statements while MySQL carries out others. */
+  /** Due when a whole batch waits beside the one under way: Node writes statements while MySQL carries out others. */
   const full = async () => {
     while (queue.waiting() < MAX_BATCH_EVENTS && !closing) await woken();
   };
 
-  bus.on('CouponCreated', enqueue);
-  bus.on('CouponGrabbed', enqueue);
   const running = Promise.all([applyBatches(gathered), applyBatches(full)]);
-  const projection: MysqlProjection = {
+  const writer: MysqlWriter = {
+    enqueue(delivery, inlined) {
+      // The publisher handles a rejection; the writer looks at the promise after the COMMIT.
+      inlined.catch(() => {});
+      if (queue.add(delivery, inlined)) wake();
+    },
     isQueued: queue.has,
     hasRoom: queue.hasRoom,
     async idle() {
       while (!queue.isEmpty()) {
-        if (closing) throw new Error('the MySQL projection closes');
+        if (closing) throw new Error('the MySQL writer closes');
         await sleep(5);
       }
     },
@@ -171,7 +169,7 @@ export function startMysqlProjection(deps: { bus: Bus; mysql: Mysql; redis: Redi
     wake();
     return running.then(() => {});
   };
-  return { projection, close };
+  return { writer, close };
 }
 
 async function withLockRetries<T>(work: () => Promise<T>): Promise<T> {
@@ -179,7 +177,7 @@ async function withLockRetries<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      // knex has rolled back by now: after a lock wait timeout the server alone would keep half of the transaction.
+      // knex has rolled back by now: after a lock wait timeout the server itself would keep half of the transaction.
       if (!isLockConflict(error) || attempt === MAX_LOCK_RETRIES) throw error;
     }
     await sleep(Math.random() * 10 * attempt);

@@ -5,48 +5,48 @@ import type { Closer } from '../infra/closers.ts';
 import { allPartitions, keys } from '../infra/keys.ts';
 import { decodeEntry, moveToDeadLetters, type RawEntry, readOutbox } from '../infra/outbox.ts';
 import type { Log } from '../infra/telemetry/log.ts';
-import type { MysqlProjection } from './mysqlWriter.ts';
+import type { MysqlWriter } from './mysqlWriter.ts';
 
 const SWEEP_EVERY_MS = 1_000;
-/** While the queue of the projection is full: a second would be longer than it takes to empty it. */
+/** While the writer's queue is full: emptying it takes less than a second. */
 const FULL_PAUSE_MS = 50;
 const DRAIN_LIMIT_MS = 15_000;
 const PAGE = 500;
 
 export interface Relay {
   /**
-   * Resolves when MySQL has all that this process has queued and, within a limit, all that is in the outbox now. An entry that
-   * resists longer stays there and is logged: Redis is ahead of the log then, which is no reason to sell nothing.
+   * Resolves when MySQL has the whole queue of this process and, within a limit, the whole outbox as it is now. An entry that
+   * resists longer stays in the outbox and is logged: Redis is then ahead of the log, which is no reason to stop selling.
    * Rejects when Redis fails or the relay closes.
    */
   drain(): Promise<void>;
 }
 
-/** Publishes again what nobody has deleted from the outbox: the events of a process that died, or of one that had no room. */
-export function startRelay(deps: { redis: Redis; bus: Bus; projection: MysqlProjection; log: Log }) {
-  const { redis, bus, projection, log } = deps;
+/** Publishes the entries that stay in the outbox again: those of a process that died, or whose queue had no room. */
+export function startRelay(deps: { redis: Redis; bus: Bus; writer: MysqlWriter; log: Log }) {
+  const { redis, bus, writer, log } = deps;
   let closing = false;
   let wake = () => {};
 
   const publishAgain = async (partition: number, raw: RawEntry) => {
     const entry = { partition, id: raw[0] };
-    // A page may hold more than the queue has room for; the rest comes with the next sweep.
-    if (projection.isQueued(entry) || !projection.hasRoom()) return;
+    // A page may hold more than the queue has room for; the next sweep publishes the rest.
+    if (writer.isQueued(entry) || !writer.hasRoom()) return;
     let delivery: ReturnType<typeof decodeEntry>;
     try {
       delivery = decodeEntry(partition, raw);
     } catch (err) {
-      log.error({ err, entry }, 'dead letter: an outbox entry can not be read');
+      log.error({ err, entry }, 'dead letter: an outbox entry cannot be read');
       await moveToDeadLetters(redis, entry, `unreadable: ${(err as Error).message}`);
       return;
     }
     await bus.publish(delivery);
   };
 
-  // Page by page up to `to`, whatever of it stays behind: an entry that can't be applied yet must not hide those after it.
+  // Page by page up to `to`, past entries that stay: an entry that cannot be applied yet must not hide those after it.
   const sweep = async (partition: number, to: string) => {
     let after = '-';
-    while (!closing && projection.hasRoom()) {
+    while (!closing && writer.hasRoom()) {
       const page = await readOutbox(redis, partition, after, to, PAGE);
       const results = await Promise.allSettled(page.map((raw) => publishAgain(partition, raw)));
       const failures = results.filter(({ status }) => status === 'rejected');
@@ -77,23 +77,23 @@ export function startRelay(deps: { redis: Redis; bus: Bus; projection: MysqlProj
   };
 
   const run = async () => {
-    // At the start everything is left behind: this process has decided nothing yet. Later it is what was there at the last
-    // sweep but one; anything younger is on its way in the process that decided it. No clock is asked: it might be set back.
-    let leftBehind: (string | undefined)[] = allPartitions.map(() => '+');
+    // At the start every entry is a left-over, since this process has decided nothing yet. Later, the left-overs are the entries that
+    // the last sweep but one found; a younger entry is on its way in the process that decided it. No clock is read: it may be set back.
+    let leftOver: (string | undefined)[] = allPartitions.map(() => '+');
     let younger: (string | undefined)[] = [];
     while (!closing) {
       let pause = SWEEP_EVERY_MS;
       try {
         const newest = await Promise.all(allPartitions.map(newestOf));
         for (const partition of allPartitions) {
-          const to = leftBehind[partition];
+          const to = leftOver[partition];
           if (to !== undefined) await sweep(partition, to);
         }
-        // It goes on where it stopped as soon as there is room again.
-        if (!projection.hasRoom()) pause = FULL_PAUSE_MS;
-        else [leftBehind, younger] = [younger, newest];
+        // With a full queue, the same sweep goes on as soon as there is room again.
+        if (!writer.hasRoom()) pause = FULL_PAUSE_MS;
+        else [leftOver, younger] = [younger, newest];
       } catch (err) {
-        log.warn({ err }, 'the relay waits');
+        log.warn({ err }, 'relay sweep failed; retrying');
       }
       if (closing) return;
       await Promise.race([sleep(pause, undefined, { ref: false }), new Promise<void>((resolve) => (wake = resolve))]);
@@ -105,7 +105,7 @@ export function startRelay(deps: { redis: Redis; bus: Bus; projection: MysqlProj
     async drain() {
       const limit = performance.now() + DRAIN_LIMIT_MS;
       await Promise.all(allPartitions.map((partition) => drainPartition(partition, limit)));
-      await projection.idle();
+      await writer.idle();
     },
   };
   const close: Closer = () => {

@@ -1,16 +1,16 @@
 import type { Redis } from 'ioredis';
 import { createLRU } from 'lru.min';
 import type { Gate } from '../infra/gate.ts';
-import type { CouponName } from '../infra/keys.ts';
-import { couponPath } from '../infra/keys.ts';
+import { type CouponName, couponPath } from '../infra/keys.ts';
 import { readCoupons } from './readCoupons.ts';
 
 /** At most 20 MB: a longer description is read each time. */
 const MAX_REMEMBERED = 10_000;
 const MAX_DESCRIPTION = 1_000;
 
-/** What a coupon is from its creation on, whatever becomes of its pieces. */
+/** The fields of a coupon that no grab changes. */
 export interface Terms {
+  /** Face value. */
   stock: number;
   description: string;
 }
@@ -21,16 +21,16 @@ export interface CouponTerms {
 }
 
 /**
- * Remembers terms, so that a customer's list is one command to Redis. No command changes them; only another Redis might know
- * another coupon by that name, and between one Redis and the next the gate is shut.
+ * Remembers terms, so that a customer's list costs one command to Redis. No command changes them. Only another Redis might have
+ * another coupon of that name, and the gate is shut while Redis is replaced: the count of shuts tells.
  */
 export function createCouponTerms({ redis, gate }: { redis: Redis; gate: Gate }): CouponTerms {
   const remembered = createLRU<string, { terms: Terms; shuts: number }>({ max: MAX_REMEMBERED });
   return {
     async read(coupons) {
       const shuts = gate.shuts();
-      const terms = coupons.map(({ seller, name }) => {
-        const found = remembered.get(couponPath({ seller, name }));
+      const terms = coupons.map((coupon) => {
+        const found = remembered.get(couponPath(coupon));
         return found?.shuts === shuts ? found.terms : undefined;
       });
       const missing = [...terms.keys()].filter((place) => terms[place] === undefined);

@@ -1,19 +1,18 @@
 import type { Redis } from 'ioredis';
-import type { Claims } from '../http/auth.ts';
-import type { CustomerCoupon, SellerCoupon } from '../http/responses.ts';
 import type { Fence } from '../infra/fence.ts';
 import type { Gate } from '../infra/gate.ts';
 import { keys } from '../infra/keys.ts';
+import type { User } from '../infra/tokens.ts';
 import type { CouponTerms } from './couponTerms.ts';
-import { listCustomerCoupons } from './listCustomerCoupons.ts';
-import { listSellerCoupons } from './listSellerCoupons.ts';
+import { type CustomerCoupon, listCustomerCoupons } from './listCustomerCoupons.ts';
+import { listSellerCoupons, type SellerCoupon } from './listSellerCoupons.ts';
 
 export type CouponList = SellerCoupon[] | CustomerCoupon[] | 'no-such-user' | 'other-customer';
 
-/** A page of a user's coupons, oldest first, from Redis alone. An empty list when the page holds none. */
+/** One page of a user's coupons, oldest first, from Redis alone. An empty list when there are none on that page. */
 export async function listCoupons(
   deps: { redis: Redis; gate: Gate; fence: Fence; couponTerms: CouponTerms },
-  by: Pick<Claims, 'sub' | 'kind'>,
+  by: User,
   { username, page }: { username: string; page: number },
 ): Promise<CouponList> {
   deps.gate.mustBeOpen();
@@ -21,7 +20,7 @@ export async function listCoupons(
   if (kind === 'customer' && by.sub !== username) return 'other-customer';
   const list = kind === 'seller' ? listSellerCoupons : listCustomerCoupons;
   const coupons = kind === null ? [] : await list(deps, username, page);
-  // Nothing found is what a Redis that was just emptied would say as well.
+  // A Redis that was just emptied would have nothing to list either.
   if (coupons.length === 0) await deps.fence.mustStand();
   return kind === null ? 'no-such-user' : coupons;
 }

@@ -1,10 +1,13 @@
 import type { Redis } from 'ioredis';
-import type { CustomerCoupon } from '../http/responses.ts';
 import { keys, splitCouponPath } from '../infra/keys.ts';
-import type { CouponTerms } from './couponTerms.ts';
+import type { CouponTerms, Terms } from './couponTerms.ts';
 import { ranksOf } from './page.ts';
 
-/** What a customer has grabbed. */
+export interface CustomerCoupon extends Terms {
+  name: string;
+}
+
+/** One page of the coupons that a customer has grabbed. */
 export async function listCustomerCoupons(
   { redis, couponTerms }: { redis: Redis; couponTerms: CouponTerms },
   customer: string,
@@ -14,5 +17,5 @@ export async function listCustomerCoupons(
   const paths = await redis.zrange(keys.customerView(customer), first, String(last));
   const coupons = paths.map(splitCouponPath);
   const terms = await couponTerms.read(coupons);
-  return coupons.map(({ name }, place) => ({ name, ...(terms[place] as (typeof terms)[number]) }));
+  return coupons.map(({ name }, place) => ({ name, ...(terms[place] as Terms) }));
 }

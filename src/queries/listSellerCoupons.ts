@@ -1,10 +1,20 @@
 import type { Redis } from 'ioredis';
-import type { SellerCoupon } from '../http/responses.ts';
 import { keys } from '../infra/keys.ts';
 import { ranksOf } from './page.ts';
 import { readCoupons } from './readCoupons.ts';
 
-/** What a seller offers; `left` comes from the write model, so it is as of this moment. */
+export interface SellerCoupon {
+  name: string;
+  /** Face value. */
+  stock: number;
+  description: string;
+  /** Pieces at the creation. */
+  amount: number;
+  /** Pieces left. */
+  left: number;
+}
+
+/** One page of the coupons that a seller offers. `left` comes from the write model, so it is as of this moment. */
 export async function listSellerCoupons(
   { redis }: { redis: Redis },
   seller: string,

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { couponPath, keys } from '../infra/keys.ts';
+import { type CouponName, couponPath, keys } from '../infra/keys.ts';
 
 /**
  * Fields of many coupons in one round trip, in the order of the coupons. Throws when the write model lacks one that a view
@@ -7,17 +7,17 @@ import { couponPath, keys } from '../infra/keys.ts';
  */
 export async function readCoupons<Field extends string>(
   redis: Redis,
-  coupons: readonly { seller: string; name: string }[],
+  coupons: readonly CouponName[],
   fields: readonly Field[],
 ): Promise<Record<Field, string>[]> {
   const pipeline = redis.pipeline();
-  for (const { seller, name } of coupons) pipeline.hmget(keys.coupon({ seller, name }), ...fields);
+  for (const coupon of coupons) pipeline.hmget(keys.coupon(coupon), ...fields);
   const replies = (await pipeline.exec()) ?? [];
-  return coupons.map(({ seller, name }, place) => {
+  return coupons.map((coupon, place) => {
     const [error, values] = (replies[place] ?? [new Error('no reply')]) as [Error | null, (string | null)[]?];
     if (error) throw error;
     if (values?.[0] == null)
-      throw new Error(`the view names a coupon that the write model lacks: ${couponPath({ seller, name })}`);
+      throw new Error(`the view names a coupon that the write model lacks: ${couponPath(coupon)}`);
     return Object.fromEntries(fields.map((field, at) => [field, values[at] ?? ''])) as Record<Field, string>;
   });
 }

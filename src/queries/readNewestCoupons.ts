@@ -8,11 +8,11 @@ export interface CouponState {
   /** Face value. */
   stock: number;
   left: number;
-  /** Of the coupon's last event, which `left` is after. */
+  /** The version of the coupon's last event; `left` is the number of pieces after it. */
   version: number;
 }
 
-/** A seller's newest coupons as they are at this moment, newest first. */
+/** A seller's newest coupons as they are at this moment, the newest first. */
 export async function readNewestCoupons(redis: Redis, seller: string, count: number): Promise<CouponState[]> {
   const names = await redis.zrevrange(keys.sellerView(seller), 0, count - 1);
   const read = await readCoupons(

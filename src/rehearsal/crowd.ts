@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
-import { createAuth } from '../http/auth.ts';
+import { createTokenIssuer } from '../infra/tokens.ts';
 
 const CONNECTIONS = 128;
 const TOKEN_TTL_SECONDS = 600;
@@ -34,11 +34,11 @@ export const rehearsalCustomer = (run: string, place: number) => `~rehearsal-${r
 /** Each customer tries once, when they arrive. `tell` hears how it stands after every answer. */
 export async function sendCrowd(crowd: Crowd, tell: (counts: CrowdCounts) => void): Promise<void> {
   const { url, path, customers, seconds, run, secret } = crowd;
-  const auth = createAuth(secret, TOKEN_TTL_SECONDS, () => false);
+  const issueToken = createTokenIssuer(secret, TOKEN_TTL_SECONDS);
   const pool = new Pool(url, { connections: CONNECTIONS, pipelining: 1 });
   const counts = { ...NO_COUNTS };
   const grab = async (place: number) => {
-    const authorization = auth.issueToken(rehearsalCustomer(run, place), 'customer');
+    const authorization = issueToken(rehearsalCustomer(run, place), 'customer');
     try {
       const { statusCode, body } = await pool.request({ method: 'PATCH', path, headers: { authorization } });
       await body.dump();

@@ -2,10 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
-import type { Claims } from '../http/auth.ts';
 import type { Closer } from '../infra/closers.ts';
 import { keys } from '../infra/keys.ts';
 import type { Log } from '../infra/telemetry/log.ts';
+import type { User } from '../infra/tokens.ts';
 import type { Live } from '../live/live.ts';
 import { type Crowd, type CrowdCounts, NO_COUNTS } from './crowd.ts';
 
@@ -17,7 +17,7 @@ export interface Rehearsals {
   allowed: boolean;
   /** Sends a crowd to `url`, in a process of its own; resolves when it is on its way. Its progress is in the live figures. */
   start(
-    by: Pick<Claims, 'sub' | 'kind'>,
+    by: User,
     rehearsal: { coupon: string; customers: number; seconds: number },
     url: string,
   ): Promise<'started' | 'not-a-sellers-rehearsal' | 'no-such-coupon' | 'rehearsal-runs'>;

@@ -1,7 +1,8 @@
 import { createProgram, runProgram, stopSignal } from '../cli.ts';
 import { openAll } from '../infra/closers.ts';
 import { startProgress } from '../infra/progress.ts';
-import { connectOnce, openMysql } from '../infra/stores/mysql.ts';
+import { openMysql } from '../infra/stores/migrate.ts';
+import { connectOnce } from '../infra/stores/mysql.ts';
 import { OperatorError } from '../operatorError.ts';
 import { withPause } from '../projections/log/pause.ts';
 import { lastPosition, runOn } from '../projections/log/readLog.ts';

@@ -1,6 +1,6 @@
 import { createProgram, runProgram } from '../cli.ts';
 import { openAll } from '../infra/closers.ts';
-import { openMysql } from '../infra/stores/mysql.ts';
+import { openMysql } from '../infra/stores/migrate.ts';
 import { openStores } from './toolStores.ts';
 
 createProgram(

@@ -1,7 +1,8 @@
 import { createProgram, runProgram, stopSignal } from '../cli.ts';
 import { openAll } from '../infra/closers.ts';
 import { startProgress } from '../infra/progress.ts';
-import { createDatabase, openMysql } from '../infra/stores/mysql.ts';
+import { openMysql } from '../infra/stores/migrate.ts';
+import { createDatabase } from '../infra/stores/mysql.ts';
 import { OperatorError } from '../operatorError.ts';
 import { runOn } from '../projections/log/readLog.ts';
 import { LogFileError } from '../projections/logFile/format.ts';

@@ -32,7 +32,7 @@ const { deps, close } = await openAll(async (remember) => {
   await loadScripts(redis);
   await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), 'a test')));
   const fence = {
-    fenced(): never {
+    reconcileAgain(): never {
       throw new Error('fenced');
     },
     async mustStand() {},

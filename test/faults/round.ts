@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createAuth } from '../../src/http/auth.ts';
+import { createTokenIssuer } from '../../src/infra/tokens.ts';
 import { becomesReady } from './apps.ts';
 import { countRecovered } from './checkAnswers.ts';
 import { check } from './checker.ts';
@@ -41,8 +41,8 @@ export async function runRound(stack: Stack, kind: Kind, seed: number): Promise<
   const strikeAfterMs = random.int(...STRIKE_BETWEEN_MS);
   const historyFile = join(stack.folder, `history-${kind.name}-${seed}.ndjson`);
   const history = openHistory(historyFile);
-  const auth = createAuth(stack.jwtSecret, 3_600, () => false);
-  const client = createClient(plan.seller, history, auth.issueToken);
+  const issueToken = createTokenIssuer(stack.jwtSecret, 3_600);
+  const client = createClient(plan.seller, history, issueToken);
   const violations: Violation[] = [];
   // Not the plan's: how often it is asked hangs on how fast answers come.
   const chance = createRandom(seed + 1);

@@ -188,7 +188,7 @@ export const variants: readonly Variant[] = [
     caughtBy: ['late'],
     patches: [
       {
-        file: 'src/commands/lua/include-undecided.lua',
+        file: 'src/commands/lua/include-obstacle.lua',
         find: /^.*tonumber\(deadline\).*$/gm,
         replace: '',
       },

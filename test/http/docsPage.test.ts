@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { viewerFiles, viewerPage } from '../../src/http/openapi/docsFiles.ts';
+import { viewerFiles, viewerPage } from '../../src/http/openapi/viewerFiles.ts';
 import { openTestServer } from '../support/testServer.ts';
 
 const { url, close } = await openTestServer();

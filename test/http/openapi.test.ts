@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createApp } from '../../src/http/app.ts';
+import { createAuth } from '../../src/http/auth.ts';
 import { createRoutes } from '../../src/http/routes.ts';
 import { holdAnswers } from '../support/document.ts';
 import { openTestSystem } from '../support/testSystem.ts';
@@ -29,7 +30,7 @@ const tooLarge = { body: { pad: 'x'.repeat(17_000) } };
 const coupon = { seller: 'ann', name: 'spring' };
 
 test('every route is in it, and it has nothing else', () => {
-  const routes = createRoutes(system).stack.flatMap(({ path, methods }) =>
+  const routes = createRoutes(system, createAuth(system.tokens), () => {}).stack.flatMap(({ path, methods }) =>
     methods
       .filter((method) => method !== 'HEAD')
       .map((method) => `${method} ${String(path).replace(/:(\w+)/g, '{$1}')}`),

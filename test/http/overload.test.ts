@@ -25,7 +25,7 @@ test('a crowd that is too large is shed with 503 and Retry-After; wins stay exac
   // Given that Redis answers nobody for a moment, so that the line is full when the rest of the crowd arrives.
   process.kill(redisPid, 'SIGSTOP');
   const wake = setTimeout(() => process.kill(redisPid, 'SIGCONT'), 700);
-  const crowd = names.map((name) => client.grab(system.auth.issueToken(name, 'customer'), 'ann', 'rush'));
+  const crowd = names.map((name) => client.grab(system.tokens.issue(name, 'customer'), 'ann', 'rush'));
   // When it is, then a route that does not need Redis answers while the crowd waits.
   assert.is((await client.send('GET', '/healthz')).status, 200);
   const answers = await Promise.all(crowd);
@@ -48,7 +48,7 @@ test('a crowd that is too large is shed with 503 and Retry-After; wins stay exac
 
   // Who was shed and comes again is served.
   const [later = ''] = names.filter((_, place) => answers[place]?.status === 503);
-  const again = await client.grab(system.auth.issueToken(later, 'customer'), 'ann', 'rush');
+  const again = await client.grab(system.tokens.issue(later, 'customer'), 'ann', 'rush');
   assert.is(again.status, won.length < 100 ? 201 : 204);
 });
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import jsonwebtoken from 'jsonwebtoken';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createAuth, createTokenReader } from '../../src/http/auth.ts';
+import { createTokenIssuer, createTokenReader } from '../../src/infra/tokens.ts';
 import { openTestServer } from '../support/testServer.ts';
 
 const { client, config, close } = await openTestServer();
@@ -23,7 +23,7 @@ test('a token that has just been taken is refused from its log-out on, by lists 
 });
 
 test('a token that was good a moment ago is expired when its time has come', async () => {
-  const token = createAuth(config.jwtSecret, 2, () => false).issueToken('kim', 'customer');
+  const token = createTokenIssuer(config.jwtSecret, 2)('kim', 'customer');
   assert.is((await client.list(token, 'kim')).status, 204);
   await sleep(2_500);
   const answer = await client.list(token, 'kim');
@@ -44,7 +44,7 @@ const read = createTokenReader(config.jwtSecret);
 const good = { kind: 'customer', iss: 'seckill', aud: 'seckill', sub: 'tom', jti: 'j', exp: 4_000_000_000 };
 
 test('a good token is read without koa-jwt', () => {
-  const token = createAuth(config.jwtSecret, 60, () => false).issueToken('tom', 'customer');
+  const token = createTokenIssuer(config.jwtSecret, 60)('tom', 'customer');
   const claims = read(token);
   assert.is(claims?.sub, 'tom');
   assert.is(claims?.kind, 'customer');

@@ -56,7 +56,7 @@ test('grabs go on up to the limit, then they are faults, and after MySQL is back
   assert.match(metrics, /^seckill_outbox_full 1$/m);
   assert.match(metrics, new RegExp(`^seckill_outbox_entries ${LIMIT}$`, 'm'));
   // Lists take nothing and are answered.
-  const token = system.auth.issueToken('bob', 'customer');
+  const token = system.tokens.issue('bob', 'customer');
   assert.is((await createClient(url).list(token, 'bob')).status, 204);
 
   await lock.rollback();

@@ -15,8 +15,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { environmentSchema, readConfig } from '../../src/config.ts';
 import { createAuth } from '../../src/http/auth.ts';
-import { createRoutes, type RouteDeps } from '../../src/http/routes.ts';
+import { createRoutes } from '../../src/http/routes.ts';
+import { createTokens } from '../../src/infra/tokens.ts';
 import { STOP_LIMIT_MS } from '../../src/server.ts';
+import type { System } from '../../src/system.ts';
 import {
   command,
   copiesOf,
@@ -145,8 +147,8 @@ test('every port is the one that the program listens on', () => {
 });
 
 test('every path that is asked is a route', () => {
-  const auth = createAuth(secrets.JWT_SECRET, 60, () => false);
-  const routes = createRoutes({ auth } as unknown as RouteDeps).stack.map(({ path }) => path);
+  const tokens = createTokens(secrets.JWT_SECRET, 60, () => false);
+  const routes = createRoutes({} as System, createAuth(tokens), () => {}).stack.map(({ path }) => path);
   const asked = {
     image: /\/\w+(?=`)/.exec(healthcheck.at(-1) ?? '')?.[0],
     startup: server.startupProbe?.httpGet?.path,

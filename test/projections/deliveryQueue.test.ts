@@ -62,7 +62,7 @@ test('a batch that is given back leaves alone what another transaction has taken
   const queue = createDeliveryQueue();
   queue.add(grab(2), taken);
   const batch = queue.takeBatch();
-  for (const queued of batch) queue.putOff(queued);
+  for (const queued of batch) queue.postpone(queued);
   queue.takeBatch();
   queue.giveBack(batch);
   assert.is(queue.takeBatch().length, 0);
@@ -74,11 +74,11 @@ test('what is put off goes behind the others and remembers since when', () => {
   const batch = queue.takeBatch();
   const [first] = batch;
   if (first === undefined) throw new Error('nothing is queued');
-  queue.putOff(first);
+  queue.postpone(first);
   queue.giveBack(batch);
-  const since = first.putOffSince;
-  queue.putOff(first);
-  assert.is(first.putOffSince, since);
+  const since = first.postponedSince;
+  queue.postpone(first);
+  assert.is(first.postponedSince, since);
   assert.equal(
     queue.takeBatch().map((queued) => queued.delivery.events[0]?.version),
     [3, 4, 2],

@@ -7,13 +7,13 @@ import { grabCoupon } from '../../src/commands/grabCoupon.ts';
 import { createBus } from '../../src/infra/bus.ts';
 import { outboxDepth } from '../../src/infra/outbox.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
-import { startMysqlProjection } from '../../src/projections/mysqlWriter.ts';
+import { startMysqlWriter } from '../../src/projections/mysqlWriter.ts';
 import { customer, givenCoupon, loggedEvents, openTestSystem, seller, settled } from '../support/testSystem.ts';
 
 // What gathers while MySQL is slow.
 
 const { system, close } = await openTestSystem();
-const test = suite('the MySQL projection');
+const test = suite('the MySQL writer');
 
 /** Given a coupon whose row another connection holds: the batch with its grab waits, and what comes next gathers. */
 async function whileMysqlWaits(name: string, work: () => Promise<void>): Promise<void> {
@@ -53,7 +53,7 @@ test('longest descriptions by the hundred fit what the server takes at once', as
 test('a whole batch that fails while nothing else waits is applied all the same', async () => {
   await givenCoupon(system, 'ann', 'fails last', 3_000);
   await settled(system);
-  // Given a projection of our own, of whose transactions the first is slow and the second is cut off after all others.
+  // Given a writer of our own whose first transaction is slow, and whose second one fails after all others have ended.
   let transactions = 0;
   const mysql = new Proxy(system.mysql, {
     get(target, name) {
@@ -70,7 +70,8 @@ test('a whole batch that fails while nothing else waits is applied all the same'
     },
   });
   const bus = createBus();
-  const own = startMysqlProjection({ ...system, bus, mysql, watch: unwatched });
+  const own = startMysqlWriter({ ...system, mysql, watch: unwatched });
+  bus.on('CouponGrabbed', own.writer.enqueue);
   const grab = (first: number, count: number) =>
     decideGrabs(
       { ...system, bus },
@@ -81,7 +82,7 @@ test('a whole batch that fails while nothing else waits is applied all the same'
   await sleep(50);
   for (let i = 0; i < 5; i++) await grab(1 + 500 * i, 500);
   // Then
-  const applied = await Promise.race([own.projection.idle().then(() => true), sleep(20_000, false, { ref: false })]);
+  const applied = await Promise.race([own.writer.idle().then(() => true), sleep(20_000, false, { ref: false })]);
   await own.close();
   assert.ok(applied);
   await settled(system);

@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCoupon } from '../../src/commands/createCoupon.ts';
 import type { CouponEvent } from '../../src/events.ts';
-import type { Claims } from '../../src/http/auth.ts';
-import type { RouteDeps } from '../../src/http/routes.ts';
 import { openAll } from '../../src/infra/closers.ts';
 import { outboxDepth } from '../../src/infra/outbox.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
+import type { User } from '../../src/infra/tokens.ts';
 import { type EventRow, rowToEvent } from '../../src/projections/log/eventRows.ts';
-import { openSystem } from '../../src/system.ts';
+import { openSystem, type System } from '../../src/system.ts';
 import { openTestStores } from './testStores.ts';
 
 /** The whole system but HTTP, on stores of its own. */
@@ -20,11 +19,11 @@ export const openTestSystem = () =>
     return { system, config: stores.config };
   });
 
-export const customer = (sub: string): Pick<Claims, 'sub' | 'kind'> => ({ sub, kind: 'customer' });
-export const seller = (sub: string): Pick<Claims, 'sub' | 'kind'> => ({ sub, kind: 'seller' });
+export const customer = (sub: string): User => ({ sub, kind: 'customer' });
+export const seller = (sub: string): User => ({ sub, kind: 'seller' });
 
 /** Given a coupon of so many pieces. */
-export async function givenCoupon(system: RouteDeps, of: string, name: string, amount: number): Promise<void> {
+export async function givenCoupon(system: System, of: string, name: string, amount: number): Promise<void> {
   const result = await createCoupon(system, seller(of), {
     seller: of,
     name,
@@ -36,7 +35,7 @@ export async function givenCoupon(system: RouteDeps, of: string, name: string, a
 }
 
 /** Resolves when MySQL has everything. */
-export async function settled({ redis }: Pick<RouteDeps, 'redis'>): Promise<void> {
+export async function settled({ redis }: Pick<System, 'redis'>): Promise<void> {
   const limit = Date.now() + 30_000;
   while ((await outboxDepth(redis)) > 0) {
     if (Date.now() > limit) throw new Error('the outbox does not empty');
@@ -45,11 +44,7 @@ export async function settled({ redis }: Pick<RouteDeps, 'redis'>): Promise<void
 }
 
 /** What the log says of a coupon, in the order of its versions. */
-export async function loggedEvents(
-  { mysql }: Pick<RouteDeps, 'mysql'>,
-  of: string,
-  name: string,
-): Promise<CouponEvent[]> {
+export async function loggedEvents({ mysql }: Pick<System, 'mysql'>, of: string, name: string): Promise<CouponEvent[]> {
   const rows: EventRow[] = await mysql('event_log').where({ seller: of, name }).orderBy('version');
   return rows.map(rowToEvent);
 }

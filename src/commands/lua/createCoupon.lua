@@ -18,21 +18,21 @@ Replies
   {'created', {entry id, {field, value, ...}}}
   {'duplicate'}
   {'fenced'}: nothing was decided, the write model must be reconciled first
-  {'late'}: nothing was decided, whoever asked has stopped waiting
-  {'full'}: nothing was decided, the outbox can't take another entry
+  {'late'}: nothing was decided, the deadline has passed
+  {'full'}: nothing was decided, the outbox is at its limit
 ]]
 -- @include now
 -- @include append-event
--- @include undecided
+-- @include obstacle
 
 local fence, coupon, outbox = KEYS[1], KEYS[2], KEYS[3]
 local deadline, outboxLimit, id, seller, name, amount, stock, description = unpack(ARGV)
 
-local why = undecided(fence, outbox, deadline, outboxLimit)
-if why then return { why } end
+local reason = obstacle(fence, outbox, deadline, outboxLimit)
+if reason then return { reason } end
 if redis.call('EXISTS', coupon) == 1 then return { 'duplicate' } end
 
--- XADD is the first write: Redis does not roll back, and what is not in the outbox must not be in the coupon.
+-- XADD is the first write: Redis does not roll back, and a coupon without an outbox entry would never reach MySQL.
 local entry = appendEvent(outbox,
   'type', 'CouponCreated', 'coupon', id, 'seller', seller, 'name', name, 'version', '1', 'at', now(),
   'amount', amount, 'stock', stock, 'description', description)

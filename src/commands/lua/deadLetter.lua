@@ -1,11 +1,11 @@
 --[[
-Moves an outbox entry that can't be applied to the dead letters, so that it does not block the others.
+Moves an outbox entry that cannot be applied to the dead letters, so that it does not block the others.
 
 KEYS[1] outbox: stream
 KEYS[2] deadLetters: stream
 
 ARGV[1] entry: its id in the outbox
-ARGV[2] reason: why it can't be applied
+ARGV[2] reason: why it cannot be applied
 
 Replies
   {'moved'}

@@ -1,5 +1,5 @@
 --[[
-Decides, for a list of customers in their order, who gets one piece of one coupon.
+Decides, for a list of customers in their order, which of them get one piece of one coupon.
 
 KEYS[1] fence: exists while the partition is reconciled
 KEYS[2] coupon: hash
@@ -13,31 +13,31 @@ ARGV[3] answersTtl: seconds that a refusal is kept
 ARGV[4..] customer, idempotency key, customer, idempotency key ...; an empty key is none
 
 Replies
-  {'decided', {outcome of customer 1, ... of customer n}, {entry id, {field, value, ...}}}: the entry only if somebody won.
-    An outcome is 'grabbed', 'already-grabbed', 'sold-out' or 'no-such-coupon'. The key that won is told 'grabbed' again.
+  {'decided', {outcome of customer 1, ... of customer n}, {entry id, {field, value, ...}}}: the entry only if a customer won.
+    An outcome is 'grabbed', 'already-grabbed', 'sold-out' or 'no-such-coupon'. The idempotency key of a win gets 'grabbed' again.
   {'fenced'}: nothing was decided, the write model must be reconciled first
-  {'late'}: nothing was decided, whoever asked has stopped waiting
-  {'full'}: nothing was decided, the outbox can't take another entry
-  {'damaged'}: nothing was decided, the log of this coupon has a gap that somebody must look at
+  {'late'}: nothing was decided, the deadline has passed
+  {'full'}: nothing was decided, the outbox is at its limit
+  {'damaged'}: nothing was decided, the log of this coupon has a gap that an operator must look at
 ]]
 -- @include now
 -- @include digits
 -- @include append-event
--- @include undecided
+-- @include obstacle
 
 local fence, coupon, holders, outbox, answers = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local deadline, outboxLimit, answersTtl = ARGV[1], ARGV[2], ARGV[3]
 
-local why = undecided(fence, outbox, deadline, outboxLimit)
-if why then return { why } end
+local reason = obstacle(fence, outbox, deadline, outboxLimit)
+if reason then return { reason } end
 
 local id, seller, name, left, version, damaged = unpack(redis.call('HMGET', coupon,
   'id', 'seller', 'name', 'left', 'version', 'damaged'))
 if damaged then return { 'damaged' } end
 left, version = tonumber(left), tonumber(version)
 
--- The key of a win is kept with the holder and in the event: a 201 can be asked for again for ever, even after Redis was rebuilt.
--- 'sold-out' and 'already-grabbed' never cease to be true; 'no-such-coupon' does, so that one is kept for the key that got it.
+-- The idempotency key of a win is kept with the holder and in the event, so its 201 can be repeated for ever, even after Redis was
+-- rebuilt. 'sold-out' and 'already-grabbed' never cease to be true; 'no-such-coupon' may, so it is kept for the key that got it.
 local outcomes, winners, winnersKeys, newHolders, keyOfWinner, newAnswers = {}, {}, {}, {}, {}, {}
 local hasKey = false
 for i = 4, #ARGV, 2 do
@@ -50,7 +50,7 @@ for i = 4, #ARGV, 2 do
   end
   local outcome = key ~= '' and redis.call('HGET', answers, asked)
   if outcome then
-    -- What this key was told before.
+    -- This idempotency key got an answer before; it gets the same one.
   elseif not id then
     outcome = 'no-such-coupon'
     if key ~= '' then newAnswers[#newAnswers + 1] = asked end
@@ -78,8 +78,8 @@ if #winners == 0 then
   return { 'decided', outcomes }
 end
 
--- XADD is the first write: Redis does not roll back, and what is not in the outbox must not be in the holders.
--- `version` and `left` are those of the first winner; each next one has one more, and one less.
+-- XADD is the first write: Redis does not roll back, and a holder without an outbox entry would never reach MySQL.
+-- `version` and `left` are those of the first winner; each next winner adds one to the version and takes one from `left`.
 local entry = appendEvent(outbox,
   'type', 'CouponGrabbed', 'coupon', id, 'seller', seller, 'name', name, 'version', digits(version + 1), 'at', now(),
   'left', digits(left - 1), 'customers', cjson.encode(winners), 'keys', hasKey and cjson.encode(winnersKeys) or '')

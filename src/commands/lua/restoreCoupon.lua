@@ -1,9 +1,9 @@
 --[[
-Puts a coupon that was rebuilt from the event log in the place of one that is missing or behind.
+Replaces a coupon that is missing, behind the event log or damaged by the one that was rebuilt from the log.
 
 KEYS[1] coupon: hash
-KEYS[2] holders: hash, customer -> version
-KEYS[3] built: hash, the holders as the log has them; absent if there are none. It expires, should its builder die.
+KEYS[2] holders: hash, customer -> version of the event that made them a holder, and ' ' and the idempotency key if one came
+KEYS[3] built: hash, the holders as the log has them; absent if there are none. It expires in case the process that builds it dies.
 
 ARGV[1] id
 ARGV[2] seller
@@ -18,7 +18,7 @@ ARGV[9] grabs: how many of its events are grabs
 Replies
   {'restored'}
   {'kept'}: the coupon in Redis is at that version or ahead (another process restored it first)
-  {'incomplete'}: built has not one holder for each grab
+  {'incomplete'}: the number of holders in built differs from the number of grabs
 ]]
 local coupon, holders, built = KEYS[1], KEYS[2], KEYS[3]
 local id, seller, name, amount, stock, description, left, version, grabs = unpack(ARGV)

@@ -8,7 +8,7 @@ import {
   notJson,
   problemOf,
   refusals,
-  unavailable,
+  serviceUnavailable,
 } from '../errors.ts';
 import { createCouponBody, idempotencyKey, listCouponsQuery, registerUserBody } from '../requests.ts';
 import { header, type Paths, pathParameter, plainSchema, problems, refusedBy, reply, requestBody } from './describe.ts';
@@ -165,7 +165,7 @@ export const apiPaths = (): Paths => ({
           refusals['not-a-customer'],
           refusals['key-of-another-coupon'],
           cannotSay,
-          unavailable('too many grabs at once'),
+          serviceUnavailable('too many grabs at once'),
         ),
       },
     },

@@ -7,7 +7,7 @@ import {
   plainProblem,
   problemOf,
   refusals,
-  unavailable,
+  serviceUnavailable,
 } from '../errors.ts';
 import { liveQuery, rehearsalBody } from '../requests.ts';
 import { eventStream, type Paths, plainSchema, problems, refusedBy, reply, requestBody } from './describe.ts';
@@ -53,7 +53,7 @@ export const consolePaths = (): Paths => ({
           ...refusedBy(liveQuery, {}, { seller: '' }),
           refusals['no-such-user'],
           ...badToken,
-          unavailable('too many listeners'),
+          serviceUnavailable('too many listeners'),
           cannotSay,
         ),
       },

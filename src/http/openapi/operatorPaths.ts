@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { plainProblem, problemOf, unavailable } from '../errors.ts';
+import { plainProblem, problemOf, serviceUnavailable } from '../errors.ts';
 import { typeOf } from '../staticFiles.ts';
 import { header, type Paths, plainSchema, problems, reply } from './describe.ts';
-import { viewerFiles } from './docsFiles.ts';
+import { viewerFiles } from './viewerFiles.ts';
 
 // What operators and the developers of clients use.
 
@@ -33,7 +33,7 @@ export const operatorPaths = (): Paths => ({
       security: [],
       responses: {
         200: reply('It can.', 'Done', { errMsg: '' }),
-        ...problems(unavailable('MySQL does not answer'), problemOf(new Error('a store is away'))),
+        ...problems(serviceUnavailable('MySQL does not answer'), problemOf(new Error('a store is away'))),
       },
     },
   },

@@ -1,21 +1,12 @@
-import { readdirSync } from 'node:fs';
 import knex, { type Knex } from 'knex';
 import { type Connection, createConnection } from 'mysql2';
 import { OperatorError } from '../../operatorError.ts';
 import type { Closer } from '../closers.ts';
-import { isTriggerRefused } from './mysqlErrors.ts';
 
 export type Mysql = Knex;
 
 const QUERY_TIMEOUT_MS = 10_000;
 const ACQUIRE_TIMEOUT_MS = 5_000;
-
-const migrationsFolder = new URL('../../../migrations/', import.meta.url);
-const migrationSource: Knex.MigrationSource<string> = {
-  getMigrations: async () => readdirSync(migrationsFolder).sort(),
-  getMigrationName: (file) => file.replace(/\.ts$/, ''),
-  getMigration: (file) => import(new URL(file, migrationsFolder).href),
-};
 
 /** mysql://user:password@host:port/database, or mysql://user@localhost/database?socketPath=/path/of/socket. */
 function connectionOf(url: string) {
@@ -35,8 +26,8 @@ function connectionOf(url: string) {
   };
 }
 
-// mysql2 waits for ever on a server that has stopped answering. A query that takes longer than this leaves its connection
-// in an unknown state, so the connection goes with it.
+// mysql2 waits for ever on a server that has stopped replying. A query over its time limit leaves its connection in an unknown
+// state, so the connection is destroyed.
 function limitQueryTime(connection: Connection): void {
   const query = connection.query.bind(connection) as (options: object, values: unknown, done: QueryDone) => unknown;
   const limited = (options: object, values: unknown, done: QueryDone) =>
@@ -46,7 +37,7 @@ function limitQueryTime(connection: Connection): void {
     });
   Object.assign(connection, { query: limited });
 }
-// The driver looks for placeholders in the whole statement, even where there is nothing to put into them.
+// The driver searches the whole statement for placeholders, even when there are no values for them.
 const isEmpty = (values: unknown) => Array.isArray(values) && values.length === 0;
 type QueryDone = (error: { code?: string } | null, ...result: unknown[]) => void;
 
@@ -55,10 +46,10 @@ export function connectMysql(url: string, poolSize = 4): { mysql: Mysql; close: 
   const mysql = knex({
     client: 'mysql2',
     connection: connectionOf(url),
-    // The message of a failed query would repeat what is written, password hashes included; it keeps its question marks.
+    // The message of a failed query keeps its question marks: with the values it would repeat password hashes.
     compileSqlOnError: false,
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
-    // Whatever it would print, it also throws; who catches that decides what is said.
+    // knex also throws whatever it would print, and the code that catches the error logs it.
     log: { warn() {}, error() {}, debug() {}, deprecate() {} },
     pool: {
       min: 0,
@@ -76,7 +67,7 @@ export function connectMysql(url: string, poolSize = 4): { mysql: Mysql; close: 
   return { mysql, close: () => mysql.destroy() };
 }
 
-/** One connection without a limit on how long a query takes, for work that reads or writes everything. */
+/** One connection without a time limit on its queries, for work that reads or writes whole tables. */
 export async function connectOnce(url: string): Promise<{ connection: Connection; close: Closer }> {
   const connection = createConnection(connectionOf(url));
   try {
@@ -88,7 +79,7 @@ export async function connectOnce(url: string): Promise<{ connection: Connection
   return { connection, close: () => connection.destroy() };
 }
 
-/** Makes the database that the URL names, where it was dropped. */
+/** Creates the database that the URL names, if it is missing. */
 export async function createDatabase(url: string): Promise<void> {
   const { database, ...server } = connectionOf(url);
   const connection = createConnection(server);
@@ -97,47 +88,4 @@ export async function createDatabase(url: string): Promise<void> {
   } finally {
     connection.destroy();
   }
-}
-
-/**
- * Opens a pool and brings the tables up to date; `migrated` names the migrations that this took. Fails with the setting's name
- * when MySQL can't be reached.
- */
-export async function openMysql(url: string): Promise<{ mysql: Mysql; migrated: string[]; close: Closer }> {
-  const opened = connectMysql(url);
-  try {
-    await opened.mysql.raw('SELECT 1');
-  } catch (error) {
-    await opened.close();
-    throw new OperatorError(
-      `MYSQL_URL: can't reach MySQL: ${(error as Error).message || (error as { code?: string }).code}`,
-    );
-  }
-  try {
-    return { ...opened, migrated: await migrate(opened.mysql) };
-  } catch (error) {
-    await opened.close();
-    if (!isTriggerRefused(error)) throw error;
-    throw new OperatorError(
-      'MYSQL_URL: its user may not create triggers: SET GLOBAL log_bin_trust_function_creators = 1',
-    );
-  }
-}
-
-/**
- * Brings the tables up to date, one process at a time. knex keeps its own lock in a table, where the lock of a process that
- * died would stay for ever; a named lock of the server ends with its connection, so under that one, knex's can be freed.
- */
-async function migrate(mysql: Mysql): Promise<string[]> {
-  return mysql.transaction(async (holder) => {
-    const [[row]] = await holder.raw("SELECT GET_LOCK('seckill.migrate', 8) AS locked");
-    if (row.locked !== 1) throw new OperatorError('MYSQL_URL: another process is migrating this database');
-    try {
-      await mysql.migrate.forceFreeMigrationsLock({ migrationSource });
-      const [, migrated]: [batch: number, names: string[]] = await mysql.migrate.latest({ migrationSource });
-      return migrated;
-    } finally {
-      await holder.raw("SELECT RELEASE_LOCK('seckill.migrate')");
-    }
-  });
 }

@@ -7,13 +7,19 @@ const MEASURE_EVERY_MS = 1_000;
 export interface RedisClock {
   /** The moment so many milliseconds from now, in microseconds since 1970 on the clock of Redis; never later than that. */
   deadline(ms: number): string;
-  /** Compares the clocks: after each connection, which may lead to another Redis, and when something came out late. */
+  /** Measures the clock anew: after each connection, which may lead to another Redis, and when a command came out late. */
   measure(): Promise<void>;
 }
 
+/** Microseconds since 1970 on the clock of Redis. */
+export async function readRedisTime(redis: Redis): Promise<number> {
+  const [seconds = 0, microseconds = 0] = (await redis.time()).map(Number);
+  return seconds * 1_000_000 + microseconds;
+}
+
 /**
- * Knows the time of Redis without asking it each time. The process adds only how long ago it asked, on its monotonic clock,
- * so neither machine's time of day matters. Redis said its time before the reply arrived: hence "never later".
+ * Knows the time of Redis without asking for it each time. The process adds only the time since its last measurement, on its
+ * monotonic clock, so the time of day of neither machine matters. Redis read its clock before the reply arrived: hence "never later".
  */
 export async function openRedisClock(deps: { redis: Redis; log: Log }): Promise<{ clock: RedisClock; close: Closer }> {
   const { redis, log } = deps;
@@ -22,15 +28,16 @@ export async function openRedisClock(deps: { redis: Redis; log: Log }): Promise<
   const clock: RedisClock = {
     deadline: (ms) => String(Math.floor((redisMs + performance.now() - measuredAt + ms) * 1_000)),
     async measure() {
-      const [seconds = 0, microseconds = 0] = (await redis.time()).map(Number);
+      const time = await readRedisTime(redis);
       measuredAt = performance.now();
-      redisMs = seconds * 1_000 + microseconds / 1_000;
+      redisMs = time / 1_000;
     },
   };
   await clock.measure();
-  // Clocks drift and are set: one that was set back would let late commands pass.
+  // Clocks drift and are set: after one was set back, the old measurement would let late commands pass.
   const timer = setInterval(() => {
-    if (redis.status === 'ready') clock.measure().catch((err) => log.debug({ err }, 'the clock of Redis is not known'));
+    if (redis.status === 'ready')
+      clock.measure().catch((err) => log.debug({ err }, 'reading the clock of Redis failed'));
   }, MEASURE_EVERY_MS);
   return { clock, close: () => clearInterval(timer) };
 }

@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
 import { Gauge, type Registry } from 'prom-client';
-import type { Live } from '../../live/live.ts';
 import type { Gate } from '../gate.ts';
 import { keys } from '../keys.ts';
 import { deadLetterCount, outboxAge, outboxDepth } from '../outbox.ts';
@@ -13,9 +12,9 @@ import type { RedisSafety } from '../stores/redisSafety.ts';
  */
 export function registerStoreMetrics(
   register: Registry,
-  deps: { redis: Redis; gate: Gate; outboxLimit: OutboxLimit; safety: RedisSafety; live: Live },
+  deps: { redis: Redis; gate: Gate; outboxLimit: OutboxLimit; safety: RedisSafety; listeners: () => number },
 ): void {
-  const { redis, gate, outboxLimit, safety, live } = deps;
+  const { redis, gate, outboxLimit, safety, listeners } = deps;
   const gauge = (name: string, help: string, aggregator: 'max' | 'min' | 'sum', read: () => number | Promise<number>) =>
     new Gauge({
       name,
@@ -46,5 +45,5 @@ export function registerStoreMetrics(
   gauge('seckill_redis_unsafe', '1 when Redis may lose what it acknowledged. Alarm', 'max', () =>
     safety.isUnsafe() ? 1 : 0,
   );
-  gauge('seckill_live_listeners', 'Open streams of live figures', 'sum', live.listeners);
+  gauge('seckill_live_listeners', 'Open streams of live figures', 'sum', listeners);
 }

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AggregatorRegistry, type Registry } from 'prom-client';
-import { unavailable } from '../../http/errors.ts';
+import { Unavailable } from '../../unavailable.ts';
 import type { Closer } from '../closers.ts';
 
 // A scrape reaches one worker. It asks the primary, which asks them all, so that /metrics says the same whoever answers.
@@ -31,7 +31,7 @@ export function openScrape(register: Registry): { text: () => Promise<string>; c
     say({ wanted: question });
     const late = new AbortController();
     const limit = sleep(ALL_LIMIT_MS, undefined, { signal: late.signal, ref: false }).then(() => {
-      throw unavailable('the primary does not answer');
+      throw new Unavailable('the primary does not answer');
     });
     try {
       return await Promise.race([answer, limit]);

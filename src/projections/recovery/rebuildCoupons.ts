@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { ChainableCommander, Redis } from 'ioredis';
 import { z } from 'zod';
 import { type CouponCreated, type CouponEvent, type CouponGrabbed, leftAfter } from '../../events.ts';
+import { groupBy } from '../../infra/groupBy.ts';
 import { couponPath, keys } from '../../infra/keys.ts';
 import { runScript } from '../../infra/scripts.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 import { bytesToId, type EventRow, eventColumns, rowsToEvents } from '../log/eventRows.ts';
 import { viewEntriesOf } from '../redisViews.ts';
 import { DamageError } from './damage.ts';
-import type { CouponRow } from './rehydrate.ts';
 
 /** Events that are in memory at once, twice: one page is written while the next one is read. */
 const PAGE = 10_000;
@@ -17,6 +17,18 @@ const MEMBERS = 1_000;
 const BUILDER_TTL_SECONDS = 600;
 
 const restoreReplySchema = z.tuple([z.enum(['restored', 'kept', 'incomplete'])]);
+
+export interface CouponRow {
+  id: Buffer;
+  seller: Buffer;
+  name: Buffer;
+  /** Of the last event in the log: the number of a coupon's events. */
+  version: number;
+  amount: number;
+  stock: number;
+  description: string;
+  pieces_left: number;
+}
 
 interface RebuildDeps {
   redis: Redis;
@@ -165,15 +177,4 @@ async function putInPlace(redis: Redis, builder: Builder): Promise<void> {
   // Redis was emptied under way (the witness will say so), or the log is damaged.
   if (status === 'incomplete') throw new DamageError('the event log does not name a holder for each grab');
   await redis.srem(keys.damagedCoupons, couponPath({ seller, name }));
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group) group.push(item);
-    else groups.set(key, [item]);
-  }
-  return groups;
 }

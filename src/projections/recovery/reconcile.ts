@@ -7,7 +7,7 @@ import type { Mysql } from '../../infra/stores/mysql.ts';
 import type { RedisClock } from '../../infra/stores/redisClock.ts';
 import type { Log } from '../../infra/telemetry/log.ts';
 import { OperatorError } from '../../operatorError.ts';
-import type { MysqlProjection } from '../mysqlWriter.ts';
+import type { MysqlWriter } from '../mysqlWriter.ts';
 import type { Relay } from '../relay.ts';
 import { rehydrate } from './rehydrate.ts';
 
@@ -18,22 +18,22 @@ interface ReconcileDeps {
   mysql: Mysql;
   clock: RedisClock;
   lease: Lease;
-  projection: MysqlProjection;
+  writer: MysqlWriter;
   relay: Relay;
   log: Log;
 }
 
 /**
- * Makes sure that Redis is not behind the log, and mends what is, before the first decision on a new connection. When this
- * resolves, the process shares the lease and the marker stands. Rejects, to be tried again, when anything is at fault.
+ * Makes sure that Redis is not behind the log, before the first decision on a new connection, and mends the coupons that are. When
+ * this resolves, the process shares the lease and the marker stands. A rejection means that the caller tries again.
  */
 export async function ensureReconciled(deps: ReconcileDeps): Promise<void> {
-  const { redis, clock, lease, projection } = deps;
+  const { redis, clock, lease, writer } = deps;
   await clock.measure();
   await checkPartitions(redis);
   if (!(await isReconciled(redis))) {
-    // What this process was told by a Redis that is no more has to be in MySQL before anybody compares.
-    await projection.idle();
+    // Decisions that this process got from the old Redis must be in MySQL before any process compares.
+    await writer.idle();
     await lease.alone(
       () => reconcile(deps),
       async () => !(await isReconciled(redis)),
@@ -56,18 +56,18 @@ async function isReconciled(redis: Redis): Promise<boolean> {
   return marker === runId && !fences.includes(0);
 }
 
-/** Compares and mends. Only one process does this at a time, and none decides meanwhile. */
+/** Compares and mends. The lease lets only one process do this at a time, and no process decides meanwhile. */
 async function reconcile({ redis, mysql, relay, log }: ReconcileDeps): Promise<void> {
   const started = Date.now();
   const runId = await readRunId(redis);
-  // A flush while we work takes this key away, and what was restored before it as well.
+  // A flush during reconcile removes this key together with the coupons that were restored before it.
   const witness = keys.reconciling(randomUUID());
   await redis.set(witness, runId, 'EX', WITNESS_TTL_SECONDS);
   const mustHaveWitness = async () => {
     if ((await redis.exists(witness)) === 0) throw new Error('Redis was emptied during reconcile');
   };
   await checkPartitions(redis);
-  // After a restart they are still there, and must not let anybody decide in between.
+  // After a restart the fences still stand, and must not let a script decide in between.
   await Promise.all(allPartitions.map((partition) => redis.del(keys.fence(partition))));
   await relay.drain();
   const progress = startProgress((line) => log.info(line));
@@ -99,6 +99,6 @@ async function checkPartitions(redis: Redis): Promise<void> {
 
 async function readRunId(redis: Redis): Promise<string> {
   const [, runId] = /^run_id:(\w+)/m.exec(await redis.info('server')) ?? [];
-  if (runId === undefined) throw new Error('Redis tells no run_id');
+  if (runId === undefined) throw new Error('INFO of Redis has no run_id');
   return runId;
 }

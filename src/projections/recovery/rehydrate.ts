@@ -1,25 +1,14 @@
 import type { Redis } from 'ioredis';
 import { couponPath, keys } from '../../infra/keys.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
+import { readRedisTime } from '../../infra/stores/redisClock.ts';
 import type { Log } from '../../infra/telemetry/log.ts';
 import { bytesToId } from '../log/eventRows.ts';
 import { DamageError } from './damage.ts';
-import { rebuildCoupons } from './rebuildCoupons.ts';
+import { type CouponRow, rebuildCoupons } from './rebuildCoupons.ts';
 import { recountPieces } from './recountPieces.ts';
 
 const PAGE = 1_000;
-
-export interface CouponRow {
-  id: Buffer;
-  seller: Buffer;
-  name: Buffer;
-  /** Of the last event in the log: the number of a coupon's events. */
-  version: number;
-  amount: number;
-  stock: number;
-  description: string;
-  pieces_left: number;
-}
 
 interface RehydrateDeps {
   redis: Redis;
@@ -106,8 +95,7 @@ async function withoutGaps(
     const row = whole.get(bytesToId(coupon_id));
     if (row === undefined) continue;
     try {
-      const [seconds = 0, microseconds = 0] = (await redis.time()).map(Number);
-      row.version = await recountPieces({ mysql, log }, row.id, seconds * 1_000_000 + microseconds);
+      row.version = await recountPieces({ mysql, log }, row.id, await readRedisTime(redis));
     } catch (error) {
       if (!(error instanceof DamageError)) throw error;
       whole.delete(bytesToId(coupon_id));

@@ -1,0 +1,64 @@
+import { isUtf8 } from 'node:buffer';
+import type { Context } from 'koa';
+import { parse as parseJson } from 'lossless-json';
+import getRawBody from 'raw-body';
+import { bodyTooLarge, invalidInput, notJson } from './errors.ts';
+import { idempotencyKey } from './requests.ts';
+
+// What a request carries, as values that the schemas of requests.ts can check.
+
+const BODY_LIMIT_BYTES = 16 * 1024;
+
+/**
+ * The header Idempotency-Key: any string of up to 64 characters; an empty string when the request has none. Node gives header
+ * values as one character a byte; a value that is UTF-8 is decoded as such.
+ */
+export function readIdempotencyKey(ctx: Context): string {
+  const header = ctx.get('idempotency-key');
+  if (header === '') return '';
+  const bytes = Buffer.from(header, 'latin1');
+  return idempotencyKey.parse(isUtf8(bytes) ? bytes.toString() : bytes.toString('latin1'));
+}
+
+/** Parses a JSON object of at most 16 KiB. Its keys come out in lower case: clients send `Username` as well as `username`. */
+export async function readBody(ctx: Context): Promise<Record<string, unknown>> {
+  const body = await readOptionalBody(ctx);
+  if (body === undefined) throw notJson();
+  return body;
+}
+
+/** The same where a request needs no body; undefined when it has none. */
+export async function readOptionalBody(ctx: Context): Promise<Record<string, unknown> | undefined> {
+  const hasBody = ctx.get('transfer-encoding') !== '' || Number(ctx.get('content-length')) > 0;
+  if (!hasBody) return undefined;
+  const bytes = await getRawBody(ctx.req, { length: ctx.get('content-length') || null, limit: BODY_LIMIT_BYTES }).catch(
+    (error) => {
+      throw error.type === 'entity.too.large' ? bodyTooLarge() : notJson();
+    },
+  );
+  if (bytes.length === 0) return undefined;
+  const { charset } = ctx.request;
+  const isJson = ctx.is('application/json') !== false && (charset === '' || /^utf-?8$/i.test(charset));
+  if (!isJson || ctx.get('content-encoding') !== '') throw notJson();
+  return withLowerCaseKeys(parseObject(bytes));
+}
+
+function parseObject(bytes: Buffer): object {
+  let value: unknown;
+  try {
+    const json = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    // JSON.parse would read `1e3` as 1000 and `20.0` as 20; the contract takes plain digits alone.
+    value = parseJson(json, undefined, (digits) => (/^\d+$/.test(digits) ? Number(digits) : Number.NaN));
+  } catch {
+    throw notJson();
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw notJson();
+  return value;
+}
+
+function withLowerCaseKeys(body: object): Record<string, unknown> {
+  const entries = Object.entries(body).map(([key, value]) => [key.toLowerCase(), value] as const);
+  const once = new Map(entries);
+  if (once.size < entries.length) throw invalidInput('Two fields have the same name.');
+  return Object.fromEntries(once);
+}
