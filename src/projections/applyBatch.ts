@@ -10,21 +10,21 @@ import { hexId, insertRows } from './log/sql.ts';
 import { byCouponAndVersion, ownName } from './projection.ts';
 import { projections } from './registry.ts';
 
-/** Keys in one look-up: MariaDB no longer uses an index for lists that are much longer. */
+/** Keys in one look-up: for much longer lists MariaDB stops using an index. */
 const MAX_LOOKED_UP = 500;
 
 export interface Applied {
-  /** In MySQL now, by this transaction or an earlier one. */
+  /** Deliveries that MySQL has now, by this transaction or an earlier one. */
   committed: Delivery[];
-  /** Grabs of a coupon that MySQL doesn't know yet: its creation is in another process's batch. */
+  /** Grabs whose coupon MySQL does not have yet: its creation is in the batch of another process. */
   early: Delivery[];
-  /** Contradict what the log says of the same (coupon, version). */
+  /** Deliveries with an event that differs from the logged event of the same (coupon, version). */
   damaged: Delivery[];
 }
 
 /**
- * Applies whole deliveries in one transaction: the log and its projections. Events that the log knows are filtered
- * inside the transaction and everything else is a plain INSERT, so nothing can be swallowed.
+ * Applies whole deliveries to the log and its projections, in one transaction. Events that the log has already are filtered inside
+ * the transaction and every other event is a plain INSERT, so that no fault can be swallowed (invariant 5 in docs/ARCHITECTURE.md).
  */
 export async function applyBatch(mysql: Mysql, batch: readonly Delivery[]): Promise<Applied> {
   return writing(mysql, async (_trx, run) => {
@@ -36,7 +36,7 @@ export async function applyBatch(mysql: Mysql, batch: readonly Delivery[]): Prom
   });
 }
 
-/** Taken in sorted order by everybody: two processes with the same coupons wait for each other and don't deadlock. */
+/** Every transaction takes its locks in sorted order: two processes with the same coupons wait for each other and do not deadlock. */
 async function lockCoupons(run: RunSql, sortedIds: readonly string[]): Promise<Set<string>> {
   const found = new Set<string>();
   for (let done = 0; done < sortedIds.length; done += MAX_LOOKED_UP) {
@@ -59,7 +59,7 @@ export function writing<T>(mysql: Mysql, work: (trx: Knex.Transaction, run: RunS
   );
 }
 
-/** Parts a batch by what MySQL has: ids of coupons, and known events by their ids. `fresh` is what there is to insert. */
+/** Sorts a batch by the coupons and events that MySQL has already. `fresh` are the events to insert. */
 function sortOut(batch: readonly Delivery[], coupons: ReadonlySet<string>, known: ReadonlyMap<string, CouponEvent>) {
   const applied: Applied = { committed: [], early: [], damaged: [] };
   const fresh = new Map<string, CouponEvent>();
@@ -85,9 +85,9 @@ function sortOut(batch: readonly Delivery[], coupons: ReadonlySet<string>, known
   return { ...applied, fresh: [...fresh.values()].sort(byCouponAndVersion) };
 }
 
-/** The events of these deliveries that the log has already, by id. */
+/** The events of these deliveries that the log has already, by event id. */
 async function readKnown(run: RunSql, batch: readonly Delivery[]): Promise<Map<string, CouponEvent>> {
-  // Versions that follow each other make one range: a busy coupon is one look-up and not hundreds.
+  // Consecutive versions make one range, so that a busy coupon costs one look-up and not hundreds.
   const ranges: { couponId: string; from: number; to: number }[] = [];
   for (const { coupon, version } of batch.flatMap(({ events }) => events).sort(byCouponAndVersion)) {
     const range = ranges.at(-1);

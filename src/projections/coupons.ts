@@ -3,7 +3,7 @@ import type { RunSql } from './log/sql.ts';
 import { hex, hexId, insertRows, literal, updateRows } from './log/sql.ts';
 import type { NameTable, Projection } from './projection.ts';
 
-/** What is on offer, and who holds a piece of it. */
+/** The coupons on offer, and the grabs of each. */
 export const coupons: Projection = {
   name: 'coupons',
   tables: ['coupons', 'coupon_grabs'],
@@ -39,7 +39,7 @@ const couponRow = ({ coupon, version, occurredAt, data }: CouponCreated) =>
   `(${hexId(coupon.id)},${hex(coupon.seller)},${hex(coupon.name)},${data.amount},${data.stock},` +
   `${hex(data.description)},${data.amount},${version},${occurredAt})`;
 
-/** Sorted by coupon, so each id is written as a literal once. */
+/** The grabs are sorted by coupon, so each id is written as a literal once. */
 function grabRows(grabbed: readonly CouponGrabbed[]): string[] {
   let id = '';
   let idLiteral = '';
@@ -52,14 +52,14 @@ function grabRows(grabbed: readonly CouponGrabbed[]): string[] {
   });
 }
 
-/** Sets, and never counts down: what a coupon has left is what its event with the highest version says. */
+/** Sets the pieces left from the event with the highest version; counting down would count an event twice that comes twice. */
 async function updatePiecesLeft(
   run: RunSql,
   nameOf: NameTable,
   changed: readonly (CouponGrabbed | PiecesRecounted)[],
 ): Promise<void> {
   if (changed.length === 0) return;
-  // Sorted by version within a coupon, so that the last one stays.
+  // The events are sorted by version within a coupon, so the Map keeps the last one.
   const latest = new Map(changed.map((event) => [event.coupon.id, event]));
   await updateRows(
     run,

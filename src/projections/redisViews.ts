@@ -3,8 +3,8 @@ import { type CouponEvent, unreachable } from '../events.ts';
 import { couponPath, keys } from '../infra/keys.ts';
 
 /**
- * The inline projection: what a seller offers and what a customer holds, as sorted sets by the time it happened. The members
- * of a set are unique and their score comes from the event, so that an event applied twice changes nothing.
+ * The inline projection: the coupons that a seller offers and those that a customer holds, as sorted sets by the time of the event.
+ * The members of a set are unique and their scores come from the event, so an event that is applied twice changes nothing.
  */
 export async function projectToViews(redis: Redis, events: readonly CouponEvent[]): Promise<void> {
   const pipeline = redis.pipeline();
@@ -12,7 +12,7 @@ export async function projectToViews(redis: Redis, events: readonly CouponEvent[
   for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
 }
 
-/** Which views an event is in, and as what; `at`: microseconds since 1970. Rehydrate writes them many at a time. */
+/** The view entries that an event makes; `at` in microseconds since 1970. Rehydrate writes many of them at a time. */
 export function viewEntriesOf(event: CouponEvent): { view: string; member: string; at: number }[] {
   const { coupon, occurredAt: at } = event;
   switch (event.type) {

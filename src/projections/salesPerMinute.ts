@@ -6,7 +6,7 @@ import type { Projection } from './projection.ts';
 
 const MICROSECONDS_A_MINUTE = 60_000_000;
 
-/** How many grabs a coupon had in a minute; a seller's are the sum of their coupons'. */
+/** The number of grabs of each coupon in each minute. The sales of a seller are the sum over the seller's coupons. */
 export const salesPerMinute: Projection = {
   name: 'sales_per_minute',
   tables: ['sales_per_minute'],
@@ -14,7 +14,7 @@ export const salesPerMinute: Projection = {
     const counts = countByMinute(events);
     if (counts.length === 0) return;
     const table = nameOf('sales_per_minute');
-    // Nobody inserts between this and the INSERT: whoever counts a coupon's grabs holds the coupon.
+    // No other transaction inserts between this SELECT and the INSERT: counting a coupon's grabs needs the lock on the coupon's row.
     const counted = await readCounted(run, table, counts);
     const isCounted = ({ coupon, minute }: Count) => counted.has(keyOf(coupon.id, minute));
     const update = counts.filter(isCounted);
@@ -41,7 +41,7 @@ interface Count {
   grabs: number;
 }
 
-/** In the order of coupons and minutes: the events are sorted by coupon, and a coupon's minutes are sorted here. */
+/** Counts in the order of coupons and minutes: the events are sorted by coupon, and the minutes of a coupon are sorted here. */
 function countByMinute(events: readonly CouponEvent[]): Count[] {
   const counts: Count[] = [];
   let minutes = new Map<number, Count>();

@@ -1,2 +1,2 @@
-/** The log contradicts itself: somebody has to look. */
+/** The log contradicts itself, and an operator has to mend it. */
 export class DamageError extends Error {}

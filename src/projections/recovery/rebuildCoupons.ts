@@ -10,9 +10,9 @@ import { bytesToId, type EventRow, eventColumns, rowsToEvents } from '../log/eve
 import { viewEntriesOf } from '../redisViews.ts';
 import { DamageError } from './damage.ts';
 
-/** Events that are in memory at once, twice: one page is written while the next one is read. */
+/** Events in a page. Two pages are in memory at once: one is written while the next one is read. */
 const PAGE = 10_000;
-/** Values of one command; Redis serves nobody else meanwhile. */
+/** Values in one command, which keeps Redis from serving others while it runs. */
 const MEMBERS = 1_000;
 const BUILDER_TTL_SECONDS = 600;
 
@@ -22,7 +22,7 @@ export interface CouponRow {
   id: Buffer;
   seller: Buffer;
   name: Buffer;
-  /** Of the last event in the log: the number of a coupon's events. */
+  /** The version of the last event in the log, which is also the number of the coupon's events. */
   version: number;
   amount: number;
   stock: number;
@@ -33,12 +33,12 @@ export interface CouponRow {
 interface RebuildDeps {
   redis: Redis;
   mysql: Mysql;
-  /** Hears how many events came with a page. */
+  /** Called with the number of events of each page. */
   report: (events: number) => void;
   setApart: (row: CouponRow, damage: DamageError) => Promise<void>;
 }
 
-/** A coupon that is built beside the one in Redis, from its events in the order of their versions. */
+/** The state of one coupon while it is built beside the one in Redis, from its events in the order of their versions. */
 interface Builder {
   row: CouponRow;
   seller: string;
@@ -65,7 +65,7 @@ export async function rebuildCoupons(deps: RebuildDeps, rows: readonly CouponRow
       const ready = whole.flatMap((row) => builders.get(bytesToId(row.id)) ?? []);
       await writing;
       writing = write(deps, pipeline, ready);
-      // Heard of when it is waited for.
+      // A rejection is handled where `writing` is awaited.
       writing.catch(() => {});
       deps.report(events.length);
     }
@@ -81,8 +81,8 @@ function startBuilder(row: CouponRow): Builder {
 }
 
 /**
- * The events of these coupons, coupon by coupon, and after which page a coupon is whole. Small coupons come many at once; one with
- * more events than a page comes in pages of its own.
+ * The events of these coupons in pages, coupon by coupon; `whole` are the coupons that end with the page. Small coupons share a page;
+ * a coupon with more events than a page has pages of its own.
  */
 async function* eventsOf(mysql: Mysql, rows: readonly CouponRow[]) {
   const select = () => mysql('event_log').select(...eventColumns);
@@ -105,7 +105,7 @@ async function* eventsOf(mysql: Mysql, rows: readonly CouponRow[]) {
   }
 }
 
-/** Coupons that have a page of events together, or one that has more. */
+/** Groups of coupons whose events fit into one page, or one coupon that has more. */
 function* groupsOf(rows: readonly CouponRow[]): Generator<CouponRow[]> {
   let group: CouponRow[] = [];
   let events = 0;
@@ -136,11 +136,11 @@ function take(builder: Builder, events: readonly CouponEvent[], pipeline: Chaina
   pipeline.expire(builder.built, BUILDER_TTL_SECONDS);
 }
 
-/** As the grab script writes it. */
+/** The value that the grab script writes for a holder. */
 const holderValue = ({ version, data: { idempotencyKey } }: CouponGrabbed) =>
   idempotencyKey === undefined ? String(version) : `${version} ${idempotencyKey}`;
 
-/** As the inline projection does, with one command for all entries of a view. */
+/** Writes what the inline projection writes, with one command for all entries of a view. */
 function addToViews(events: readonly CouponEvent[], pipeline: ChainableCommander): void {
   for (const [view, entries] of groupBy(events.flatMap(viewEntriesOf), (entry) => entry.view)) {
     for (let i = 0; i < entries.length; i += MEMBERS)
@@ -161,7 +161,7 @@ async function write(deps: RebuildDeps, pipeline: ChainableCommander, whole: rea
   );
 }
 
-/** Puts what was built in the place of what Redis has, unless that is ahead by then. */
+/** Replaces the coupon in Redis by the one that was built, unless Redis is ahead by then. */
 async function putInPlace(redis: Redis, builder: Builder): Promise<void> {
   const { row, seller, name, built, created, version, grabs, left } = builder;
   if (created === undefined) throw new DamageError('the event log lacks the creation');
@@ -174,7 +174,7 @@ async function putInPlace(redis: Redis, builder: Builder): Promise<void> {
     [bytesToId(row.id), seller, name, ...numbers],
   );
   const [status] = restoreReplySchema.parse(reply);
-  // Redis was emptied under way (the witness will say so), or the log is damaged.
+  // Either Redis was emptied meanwhile, which reconcile finds by its witness key, or the log is damaged.
   if (status === 'incomplete') throw new DamageError('the event log does not name a holder for each grab');
   await redis.srem(keys.damagedCoupons, couponPath({ seller, name }));
 }

@@ -44,8 +44,8 @@ export async function ensureReconciled(deps: ReconcileDeps): Promise<void> {
 }
 
 /**
- * The marker, which is written last, holds the run id of the Redis that was reconciled: a restart changes the id, and a
- * flush or an older file takes the marker away.
+ * The marker, which reconcile writes last, holds the run id of the Redis that was reconciled: a restart changes the id, and a flush
+ * or an older file removes the marker.
  */
 async function isReconciled(redis: Redis): Promise<boolean> {
   const [runId, marker, ...fences] = await Promise.all([

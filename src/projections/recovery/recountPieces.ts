@@ -13,17 +13,17 @@ interface Gap {
 }
 
 /**
- * Closes gaps in the log of coupons that Redis lost. Of two processes one may have heard of version 8, and told its customer, while
- * the other had not yet heard of version 7 when Redis lost both. Nobody was told of 7 and nobody ever will be: all processes have
- * put away what they knew before anybody reconciles. So the log says of 7 that nobody got a piece by it, and at its end how many
- * pieces there really are. A version that has a row in coupon_grabs was not lost with Redis but in MySQL: that is damage.
- * Resolves to the coupon's version after that. `at`: microseconds since 1970 on the clock of Redis.
+ * Closes the gaps in a coupon's log that Redis left behind. Of two processes, one may have got the reply with version 8 and answered
+ * its customer, while the other had not yet got the reply with version 7 when Redis lost both. No client was ever answered for version
+ * 7: every process has written its decisions to MySQL before reconcile begins. So `PiecesRecounted` events fill version 7, and one more
+ * at the end of the log says how many pieces are really left. A missing version with a row in coupon_grabs was lost by MySQL and not
+ * by Redis: that is damage. Resolves to the coupon's version after that. `at`: microseconds since 1970 on the clock of Redis.
  */
 export async function recountPieces(deps: { mysql: Mysql; log: Log }, couponId: Buffer, at: number): Promise<number> {
   const { mysql, log } = deps;
   return writing(mysql, async (trx, run) => {
     await trx('coupons').select('id').where({ id: couponId }).forUpdate();
-    // The creation is what all else is counted from; without it nothing can be closed.
+    // The pieces are counted from the creation; without it no gap can be closed.
     const created = await readEvent(trx, couponId, 1);
     const gaps = await findGaps(trx, couponId);
     const events: PiecesRecounted[] = [];
@@ -35,7 +35,10 @@ export async function recountPieces(deps: { mysql: Mysql; log: Log }, couponId: 
     }
     const end = await countAgain(trx, created, couponId, at);
     await insertEvents(run, [...events, end]);
-    log.error({ coupon: created.coupon, gaps }, 'versions were lost with Redis before anybody was told');
+    log.error(
+      { coupon: created.coupon, gaps },
+      'Redis lost versions before their clients were answered; their pieces were recounted',
+    );
     return end.version;
   });
 }
@@ -48,7 +51,7 @@ async function findGaps(trx: Knex.Transaction, couponId: Buffer): Promise<Gap[]>
      WHERE e.coupon_id = ? AND next.version IS NULL ORDER BY e.version`,
     [couponId],
   );
-  // What comes after the last event is no gap.
+  // The versions after the last event are no gap.
   return (rows as { first: number; last: number | null }[]).flatMap(({ first, last }) =>
     last === null ? [] : [{ first, last }],
   );
@@ -70,7 +73,7 @@ async function readEvent(trx: Knex.Transaction, couponId: Buffer, version: numbe
   return rowToEvent(row);
 }
 
-/** The event that ends the log of this coupon with what is really left. */
+/** The event that ends the log of this coupon with the number of pieces that are really left. */
 async function countAgain(
   trx: Knex.Transaction,
   created: CouponEvent,

@@ -16,10 +16,10 @@ interface RehydrateDeps {
   log: Log;
 }
 
-/** How far it is: events that Redis has again or had all along, of those of all coupons; and those that were read. */
+/** `done` of `of` events are in Redis, of all coupons; `events` of them were read from the log. */
 export type ReportRehydrate = (done: number, of: number, events: number) => void;
 
-/** Redis from MySQL: users, and every coupon that is missing or behind the log, with its views. Only while nobody decides. */
+/** Rebuilds Redis from MySQL: users, and every coupon that is missing or behind the log, with its views. No process may decide meanwhile. */
 export async function rehydrate(
   deps: RehydrateDeps & { onProgress: ReportRehydrate },
 ): Promise<{ users: number; coupons: number; rebuilt: number }> {
@@ -75,13 +75,13 @@ async function findBehind(redis: Redis, rows: CouponRow[]): Promise<CouponRow[]>
   });
 }
 
-/** Closes the gaps in the logs of these coupons. Those whose gaps can't be closed are set apart and left out. */
+/** Closes the gaps in the logs of these coupons, and returns the coupons without a gap. A coupon whose gap cannot be closed is set apart. */
 async function withoutGaps(
   { redis, mysql, log }: RehydrateDeps,
   rows: CouponRow[],
   setApart: (row: CouponRow, damage: DamageError) => Promise<void>,
 ): Promise<CouponRow[]> {
-  // Versions are unique and begin with 1: as many as the highest one are all there.
+  // Versions are unique and begin with 1: a coupon without a gap has as many events as its highest version says.
   const gapped: { coupon_id: Buffer }[] = await mysql('event_log')
     .select('coupon_id')
     .whereIn(
@@ -106,13 +106,13 @@ async function withoutGaps(
 }
 
 /**
- * A coupon whose log is damaged is known and shown, but nobody can say who its holders are: its grabs are answered 503 until
- * somebody has looked, and the sale of the others goes on. Every reconcile tries it again.
+ * A coupon whose log is damaged stays visible, but its holders are unknown: its grabs get 503 until an operator has mended the
+ * log, and the sale of the other coupons goes on. Every reconcile tries to rebuild the coupon again.
  */
 async function quarantine({ redis, log }: RehydrateDeps, row: CouponRow, damage: DamageError): Promise<void> {
   const [seller, name] = [row.seller.toString(), row.name.toString()];
   const path = couponPath({ seller, name });
-  log.error({ err: damage, coupon: path }, 'damaged coupon: its grabs are answered 503');
+  log.error({ err: damage, coupon: path }, 'damaged coupon: its grabs get 503');
   const { amount, stock, description, pieces_left: left, version } = row;
   const fields = { id: bytesToId(row.id), seller, name, amount, stock, description, left, version };
   await redis.hset(keys.coupon({ seller, name }), { ...fields, damaged: damage.message });
