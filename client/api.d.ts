@@ -114,7 +114,7 @@ export interface paths {
         };
         /**
          * Follow a seller's coupons as they sell
-         * @description Server-sent events, five a second at most, of all server processes: a `snapshot` first and whenever something may have been missed, else `figures`, whose coupons are those of which something has changed. Ends with the token.
+         * @description Server-sent events, at most five a second, that cover all server processes. The first event is a `snapshot`. After it come `figures` with the coupons that have changed, and another `snapshot` whenever the client may have missed an event. The stream ends when the token expires or is revoked.
          */
         get: operations["watchSales"];
         put?: never;
@@ -135,8 +135,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Send a crowd of simulated customers at a coupon
-         * @description Each tries once. The pieces that they take are gone and their events are real. How it goes is in the live figures. Only where the settings allow it.
+         * Let simulated customers grab a coupon
+         * @description Each customer makes one attempt. The grabs are real: pieces stay taken, and the events are in the log. The live figures show the progress. 404 unless the settings allow rehearsals.
          */
         post: operations["rehearse"];
         delete?: never;
@@ -316,16 +316,16 @@ export interface components {
             amount: number;
             /** @description Face value. */
             stock: number;
-            /** @description As it is in Redis, whoever took the others and when. */
+            /** @description Pieces left in Redis, whichever process handled the grabs. */
             left: number;
-            /** @description Tries at it since `countedSince`, by what they were answered; `unknown` is a 503. */
+            /** @description Attempts to grab since `countedSince`, by outcome; `unknown` is a 503. */
             tries: {
                 grabbed: number;
                 soldOut: number;
                 alreadyGrabbed: number;
                 unknown: number;
             };
-            /** @description Of the last seconds in which somebody tried, in milliseconds inside the server; null before anybody has. */
+            /** @description Milliseconds inside the server, computed from recent attempts; null before the first attempt. */
             latency: {
                 p50: number;
                 p99: number;
@@ -338,20 +338,20 @@ export interface components {
             customers: number;
             grabbed: number;
             refused: number;
-            /** @description Answered with anything else, or not at all. */
+            /** @description Requests with any other answer, or with none. */
             unknown: number;
         };
         LiveSnapshot: {
-            /** @description Milliseconds since 1970 on the clock of the server. For a rate, not for a decision. */
+            /** @description Clock of the server in milliseconds since 1970. For computing rates, not for decisions. */
             at: number;
-            /** @description Outbox entries that MySQL does not have yet; the age of the oldest is how far the projection lags. */
+            /** @description Outbox entries that MySQL does not have yet. The age of the oldest is the lag of the projection. */
             outbox: {
                 entries: number;
                 oldestMs: number;
             };
             /** @description Everything decided so far is in MySQL. */
             durable: boolean;
-            /** @description Why grabs are answered 503 now; null while they are taken. */
+            /** @description Why grabs get 503 at the moment; null while they are accepted. */
             shut: string | null;
             rehearsal: components["schemas"]["RehearsalProgress"] | null;
             coupons: components["schemas"]["LiveCoupon"][];
@@ -361,16 +361,16 @@ export interface components {
             mayRehearse: boolean;
         };
         LiveFigures: {
-            /** @description Milliseconds since 1970 on the clock of the server. For a rate, not for a decision. */
+            /** @description Clock of the server in milliseconds since 1970. For computing rates, not for decisions. */
             at: number;
-            /** @description Outbox entries that MySQL does not have yet; the age of the oldest is how far the projection lags. */
+            /** @description Outbox entries that MySQL does not have yet. The age of the oldest is the lag of the projection. */
             outbox: {
                 entries: number;
                 oldestMs: number;
             };
             /** @description Everything decided so far is in MySQL. */
             durable: boolean;
-            /** @description Why grabs are answered 503 now; null while they are taken. */
+            /** @description Why grabs get 503 at the moment; null while they are accepted. */
             shut: string | null;
             rehearsal: components["schemas"]["RehearsalProgress"] | null;
             coupons: components["schemas"]["LiveCoupon"][];
@@ -924,7 +924,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The crowd is on its way. */
+            /** @description The rehearsal has started. */
             202: {
                 headers: {
                     [name: string]: unknown;

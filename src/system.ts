@@ -119,6 +119,6 @@ function subscribeAll(
   bus.inline(({ events }) => projectToViews(redis, events));
   bus.on('CouponCreated', writer.enqueue);
   bus.on('CouponGrabbed', writer.enqueue);
-  bus.on('CouponCreated', ({ events }) => live.sawCreated(events));
-  bus.on('CouponGrabbed', ({ events }) => live.sawGrabbed(events));
+  bus.on('CouponCreated', ({ events }) => live.onCreated(events));
+  bus.on('CouponGrabbed', ({ events }) => live.onGrabbed(events));
 }

@@ -1,27 +1,27 @@
 import { byId, setText } from './dom.js';
 
-/** What is heard by who can't see the page: not more often than this, and the last word always. */
-const EVERY_MS = 1_500;
+/** Screen readers get at most one announcement in this time. Of several texts in between, only the last is announced. */
+const MIN_INTERVAL_MS = 1_500;
 
-let next = '';
-let saidAt = Number.NEGATIVE_INFINITY;
+let pendingText = '';
+let announcedAt = Number.NEGATIVE_INFINITY;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 
 /** @param {string} text */
 export function announce(text) {
-  next = text;
+  pendingText = text;
   clearTimeout(timer);
   timer = setTimeout(
     () => {
-      saidAt = performance.now();
-      setText(byId('announcer'), next);
+      announcedAt = performance.now();
+      setText(byId('announcer'), pendingText);
     },
-    Math.max(0, saidAt + EVERY_MS - performance.now()),
+    Math.max(0, announcedAt + MIN_INTERVAL_MS - performance.now()),
   );
 }
 
-/** @param {string} text empty: there is nothing to warn of any more */
+/** @param {string} text an empty text hides the banner */
 export function warn(text) {
   const banner = byId('banner');
   banner.hidden = text === '';

@@ -1,46 +1,46 @@
 import { warn } from './announce.js';
-import { send, whenLoggedOut } from './api.js';
+import { onSessionEnded, send } from './api.js';
 import { openCustomer } from './customer.js';
 import { byId, setText } from './dom.js';
-import { openEntry } from './entry.js';
+import { openLogin } from './login.js';
 import { openSeller } from './seller.js';
-import { dropSession, readSession } from './session.js';
+import { clearSession, readSession } from './session.js';
 
-// Which of the three pages is shown: the way in, a seller's, a customer's.
+// Shows one of three pages: the log-in, a seller's page or a customer's page.
 
 const pages = { seller: openSeller(), customer: openCustomer() };
-const entry = openEntry(() => show());
+const login = openLogin(() => show());
 /** @type {keyof typeof pages | undefined} */
-let open;
+let openPage;
 
-/** @param {string} [message] for who is at the entry again */
+/** @param {string} [message] shown on the log-in page */
 function show(message = '') {
-  if (open !== undefined) pages[open].stop();
+  if (openPage !== undefined) pages[openPage].stop();
   warn('');
   const session = readSession();
-  open = session?.kind;
-  for (const name of ['entry', 'seller', 'customer']) byId(name).hidden = name !== (open ?? 'entry');
-  byId('who').hidden = session === undefined;
+  openPage = session?.kind;
+  for (const name of ['login', 'seller', 'customer']) byId(name).hidden = name !== (openPage ?? 'login');
+  byId('account').hidden = session === undefined;
   document.title = 'seckill console';
   if (session === undefined) {
-    entry.show(message);
+    login.show(message);
     byId('username').focus();
     return;
   }
-  setText(byId('who-name'), session.username);
-  setText(byId('who-kind'), session.kind);
+  setText(byId('account-name'), session.username);
+  setText(byId('account-kind'), session.kind);
   pages[session.kind].start(session.username);
   byId('main').focus();
 }
 
 byId('log-out').addEventListener('click', async () => {
-  // Told or not: this tab forgets the token.
+  // The tab forgets the token even if the server cannot be reached.
   await send('POST', '/api/auth/logout').catch(() => {});
-  dropSession();
+  clearSession();
   show();
 });
-whenLoggedOut((message) => {
-  dropSession();
+onSessionEnded((message) => {
+  clearSession();
   show(message);
 });
 show();

@@ -1,45 +1,46 @@
 import { announce, warn } from './announce.js';
-import { ApiError, couponsPath, listCoupons, send } from './api.js';
+import { ApiError, couponsPath, listCoupons, messageOf, send } from './api.js';
 import { byId, create, fieldsOf, formatCount, setBar, setText } from './dom.js';
 import { follow } from './live.js';
 
 const PAGE_SIZE = 20;
-const TRIES = 4;
+const MAX_ATTEMPTS = 4;
+const RETRY_DELAY_MS = 1_000;
 
 /** @type {Record<string, { text: string, outcome: string }>} */
 const outcomes = {
-  grabbed: { text: 'Yours!', outcome: 'grabbed' },
-  'already-grabbed': { text: 'You have one already.', outcome: 'refused' },
+  grabbed: { text: 'Grabbed! This coupon is yours.', outcome: 'grabbed' },
+  'already-grabbed': { text: 'You already have this coupon.', outcome: 'refused' },
   'sold-out': { text: 'Sold out.', outcome: 'refused' },
-  'no-such-coupon': { text: 'There is no such coupon.', outcome: 'refused' },
+  'no-such-coupon': { text: 'This coupon does not exist.', outcome: 'refused' },
 };
 
-/** The key lets a grab be asked for again: whoever won, and did not hear so, is told the same once more. */
+/** With the same key a retry gets the original outcome, so a customer whose first answer was lost still learns of the grab. */
 const idempotencyKey = () =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /**
- * Grabs, and asks again for as long as nobody knows. Throws when it stays unknown.
+ * Grabs a piece and retries while the outcome is unknown. Throws when the last attempt has no outcome either.
  * @param {string} seller
  * @param {string} name
- * @param {() => void} onWait
+ * @param {() => void} onRetry
  */
-async function grab(seller, name, onWait) {
+async function grab(seller, name, onRetry) {
   const headers = { 'Idempotency-Key': idempotencyKey() };
-  for (let tries = 1; ; tries++) {
+  for (let attempt = 1; ; attempt++) {
     try {
       const response = await send('PATCH', `${couponsPath(seller)}/${encodeURIComponent(name)}`, { headers });
       return response.headers.get('Grab-Outcome') ?? '';
     } catch (error) {
-      const mayAsk = error instanceof ApiError && (error.status === 503 || error.status === 0);
-      if (!mayAsk || tries === TRIES) throw error;
-      onWait();
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      const canRetry = error instanceof ApiError && (error.status === 503 || error.status === 0);
+      if (!canRetry || attempt === MAX_ATTEMPTS) throw error;
+      onRetry();
+      await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY_MS));
     }
   }
 }
 
-/** A customer's page: look at a seller's coupons, grab, see what one has. */
+/** A customer's page: find a seller's coupons, grab them, and list the customer's own. */
 export function openCustomer() {
   let customer = '';
   let seller = '';
@@ -51,9 +52,7 @@ export function openCustomer() {
   let offers = new Map();
 
   const showOwned = async () => {
-    const lists = await Promise.all(
-      Array.from({ length: ownedPages }, (_, before) => listCoupons(customer, before + 1)),
-    );
+    const lists = await Promise.all(Array.from({ length: ownedPages }, (_, index) => listCoupons(customer, index + 1)));
     const items = lists
       .flat()
       .map(({ name, stock, description }) =>
@@ -72,8 +71,8 @@ export function openCustomer() {
 
   /** @param {Awaited<ReturnType<typeof listCoupons>>[number]} coupon */
   const offerOf = ({ name, stock, description, amount, left }) => {
-    // Another seller may be asked for while this offer is still on the page, and have a coupon of the same name.
-    const of = seller;
+    // Kept, because `seller` changes with the next search while this offer may still be on the page.
+    const offeredBy = seller;
     const count = create('span');
     const bar = create('span', { class: 'bar', 'aria-hidden': 'true' }, create('span'));
     const outcome = create('p', { class: 'outcome' });
@@ -83,16 +82,16 @@ export function openCustomer() {
       if (busy) return;
       busy = true;
       outcome.dataset.outcome = 'waiting';
-      setText(outcome, '…');
+      setText(outcome, 'Grabbing …');
       try {
-        const answer = await grab(of, name, () => setText(outcome, 'Nobody knows yet; asking again …'));
-        const told = outcomes[answer] ?? { text: answer, outcome: 'refused' };
-        outcome.dataset.outcome = told.outcome;
-        setText(outcome, told.text);
-        announce(`${name}: ${told.text}`);
+        const answer = await grab(offeredBy, name, () => setText(outcome, 'No answer yet, retrying …'));
+        const result = outcomes[answer] ?? { text: answer, outcome: 'refused' };
+        outcome.dataset.outcome = result.outcome;
+        setText(outcome, result.text);
+        announce(`${name}: ${result.text}`);
         if (answer === 'grabbed') await showOwned();
       } catch (error) {
-        const text = error instanceof ApiError ? error.message : String(error);
+        const text = messageOf(error);
         outcome.dataset.outcome = 'waiting';
         setText(outcome, text);
         announce(`${name}: ${text}`);
@@ -111,10 +110,10 @@ export function openCustomer() {
       outcome,
       button,
     );
-    /** @param {number} leftNow @param {number} pieces */
-    const show = (leftNow, pieces) => {
-      setText(count, leftNow === 0 ? 'sold out' : `${formatCount(leftNow)} of ${formatCount(pieces)} left`);
-      setBar(bar, leftNow / pieces);
+    /** @param {number} leftNow @param {number} amountNow */
+    const show = (leftNow, amountNow) => {
+      setText(count, leftNow === 0 ? 'sold out' : `${formatCount(leftNow)} of ${formatCount(amountNow)} left`);
+      setBar(bar, leftNow / amountNow);
       body.dataset.soldOut = leftNow === 0 ? 'yes' : 'no';
     };
     show(left, amount);
@@ -128,12 +127,12 @@ export function openCustomer() {
     byId('offers').hidden = false;
     setText(
       byId('offers-title'),
-      list.length === 0 && page === 1 ? `${seller} sells nothing yet` : `Coupons of ${seller}`,
+      list.length === 0 && page === 1 ? `${seller} has no coupons yet` : `Coupons from ${seller}`,
     );
     byId('offers-list').replaceChildren(...list.map(offerOf));
     byId('offers-pages').hidden = page === 1 && list.length < PAGE_SIZE;
-    setText(byId('offers-page'), `page ${page}`);
-    byId('offers-before').setAttribute('aria-disabled', String(page === 1));
+    setText(byId('offers-page'), `Page ${page}`);
+    byId('offers-previous').setAttribute('aria-disabled', String(page === 1));
     byId('offers-next').setAttribute('aria-disabled', String(list.length < PAGE_SIZE));
   };
 
@@ -146,15 +145,15 @@ export function openCustomer() {
   find.addEventListener('submit', async (event) => {
     event.preventDefault();
     stop();
-    const asked = ++searches;
+    const search = ++searches;
     setText(byId('find-message'), '');
     seller = fieldsOf(find).seller ?? '';
     page = 1;
     try {
-      // A customer's own list is of what they have.
+      // A customer's own name would list the coupons that the customer has, not coupons for sale.
       if (seller === customer) throw new ApiError(400, 'Record not found.');
       await showOffers();
-      if (asked !== searches) return;
+      if (search !== searches) return;
       announce(byId('offers-title').textContent ?? '');
       stop = follow(seller, {
         snapshot: ({ coupons }) => showLive(coupons),
@@ -162,26 +161,28 @@ export function openCustomer() {
       });
     } catch (error) {
       byId('offers').hidden = true;
-      const text = error instanceof ApiError ? error.message : String(error);
+      const text = messageOf(error);
       setText(
         byId('find-message'),
-        text === 'Record not found.' || text === 'Cannot check other customer.' ? 'There is no such seller.' : text,
+        text === 'Record not found.' || text === 'Cannot check other customer.'
+          ? 'There is no seller with this name.'
+          : text,
       );
     }
   });
   for (const [id, step] of /** @type {const} */ ([
-    ['offers-before', -1],
+    ['offers-previous', -1],
     ['offers-next', 1],
   ])) {
     byId(id).addEventListener('click', async () => {
       if (byId(id).getAttribute('aria-disabled') === 'true') return;
       page += step;
-      await showOffers().catch((error) => warn(error.message));
+      await showOffers().catch((error) => warn(messageOf(error)));
     });
   }
   byId('owned-more').addEventListener('click', () => {
     ownedPages++;
-    showOwned().catch((error) => warn(error.message));
+    showOwned().catch((error) => warn(messageOf(error)));
   });
 
   return {
@@ -190,7 +191,7 @@ export function openCustomer() {
       customer = username;
       ownedPages = 1;
       byId('offers').hidden = true;
-      showOwned().catch((error) => warn(error.message));
+      showOwned().catch((error) => warn(messageOf(error)));
     },
     stop() {
       searches++;

@@ -1,7 +1,7 @@
-// The few things that every part does with the page. Text goes in as text, never as HTML: names are other people's.
+// Helpers for the DOM. Text is inserted as text, never as HTML, because names come from other users.
 
 /**
- * The element with this id, as what it is.
+ * The element with this id. Throws if it is missing or not of this type.
  * @template {HTMLElement} [T=HTMLElement]
  * @param {string} id
  * @param {new () => T} [type]
@@ -9,12 +9,13 @@
  */
 export function byId(id, type) {
   const found = document.getElementById(id);
-  if (found === null || (type !== undefined && !(found instanceof type))) throw new Error(`the page lacks #${id}`);
+  if (found === null || (type !== undefined && !(found instanceof type)))
+    throw new Error(`no element #${id} of this type`);
   return /** @type {T} */ (found);
 }
 
 /**
- * A new element with attributes and children; a string is text.
+ * A new element with attributes and children. A string becomes a text node.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Record<string, string>} [attributes]
@@ -28,7 +29,7 @@ export function create(tag, attributes = {}, ...children) {
 }
 
 /**
- * Changes a text only when it is another one: a screen that is told the same five times a second stays still.
+ * Sets a text only if it differs: live figures arrive five times a second and are mostly the same.
  * @param {Element} element
  * @param {string} text
  */
@@ -37,18 +38,18 @@ export function setText(element, text) {
 }
 
 /**
- * How full a bar is, from 0 to 1.
- * @param {HTMLElement} bar an element whose first child is the filling
- * @param {number} share
+ * Sets how full a bar is.
+ * @param {HTMLElement} bar an element whose first child is the filled part
+ * @param {number} share from 0 to 1
  */
 export function setBar(bar, share) {
-  const filling = bar.firstElementChild;
-  if (filling instanceof HTMLElement) filling.style.transform = `scaleX(${Math.max(0, Math.min(1, share))})`;
+  const filled = bar.firstElementChild;
+  if (filled instanceof HTMLElement) filled.style.transform = `scaleX(${Math.max(0, Math.min(1, share))})`;
 }
 
-const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const wholeNumber = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 /** @param {number} value */
-export const formatCount = (value) => whole.format(value);
+export const formatCount = (value) => wholeNumber.format(value);
 /** @param {number} ms */
 export const formatSeconds = (ms) => `${ms < 100 ? (ms / 1_000).toFixed(2) : (ms / 1_000).toFixed(1)} s`;
 /** @param {number} ms */

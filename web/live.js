@@ -6,19 +6,20 @@ import { byId, setText } from './dom.js';
 /** @typedef {import('../src/live/figures.ts').LiveFigures} Figures */
 /** @typedef {import('../src/live/figures.ts').LiveCoupon} LiveCoupon */
 
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 5_000;
-/** The server says something every 15 s; after this long it is gone, whatever TCP believes. */
+const FIRST_DELAY_MS = 500;
+const MAX_DELAY_MS = 5_000;
+/** The server sends something at least every 15 s. After this silence the connection is dead, even if TCP has not noticed. */
 const SILENCE_LIMIT_MS = 40_000;
 
 /**
- * Follows a seller's sales until stopped, and connects again when the stream ends. Read with fetch: EventSource can't send a token.
+ * Follows a seller's sales until the returned function is called, and reconnects when the stream ends. Uses fetch, because EventSource
+ * cannot send the token.
  * @param {string} seller
- * @param {{ snapshot: (snapshot: Snapshot) => void, figures: (figures: Figures) => void }} listen
+ * @param {{ snapshot: (snapshot: Snapshot) => void, figures: (figures: Figures) => void }} handlers
  */
-export function follow(seller, listen) {
+export function follow(seller, handlers) {
   const stop = new AbortController();
-  void run(seller, listen, stop.signal);
+  void run(seller, handlers, stop.signal);
   return () => {
     stop.abort();
     showState('off');
@@ -27,33 +28,29 @@ export function follow(seller, listen) {
 
 /**
  * @param {string} seller
- * @param {Parameters<typeof follow>[1]} listen
+ * @param {Parameters<typeof follow>[1]} handlers
  * @param {AbortSignal} signal
  */
-async function run(seller, listen, signal) {
-  let pause = FIRST_PAUSE_MS;
+async function run(seller, handlers, signal) {
+  let delay = FIRST_DELAY_MS;
   while (!signal.aborted) {
     try {
       for await (const [event, data] of eventsOf(seller, signal)) {
-        pause = FIRST_PAUSE_MS;
+        delay = FIRST_DELAY_MS;
         showState('live');
-        if (event === 'snapshot') listen.snapshot(data);
-        else listen.figures(data);
+        if (event === 'snapshot') handlers.snapshot(data);
+        else handlers.figures(data);
         showGate(data);
       }
     } catch (error) {
       if (signal.aborted) return;
-      // Asking again would hear the same. Who shows the page says what is wrong.
+      // A retry would get the same answer. The page that follows the seller shows the error.
       if (error instanceof ApiError && error.status < 500) return showState('off');
-      showState('lost');
-      warn(
-        error instanceof ApiError
-          ? `${error.message} Connecting again …`
-          : 'The connection was lost. Connecting again …',
-      );
+      showState('reconnecting');
+      warn(reconnectingText(error));
     }
-    await new Promise((resolve) => setTimeout(resolve, pause));
-    pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    delay = Math.min(2 * delay, MAX_DELAY_MS);
   }
 }
 
@@ -63,12 +60,12 @@ async function run(seller, listen, signal) {
  * @returns {AsyncGenerator<[string, any]>}
  */
 async function* eventsOf(seller, stopped) {
-  const silent = new AbortController();
-  const stop = () => silent.abort();
+  const request = new AbortController();
+  const stop = () => request.abort();
   stopped.addEventListener('abort', stop);
   let timer = setTimeout(stop, SILENCE_LIMIT_MS);
   try {
-    const response = await send('GET', `/api/live?seller=${encodeURIComponent(seller)}`, { signal: silent.signal });
+    const response = await send('GET', `/api/live?seller=${encodeURIComponent(seller)}`, { signal: request.signal });
     const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
     const decoder = new TextDecoder();
     let text = '';
@@ -91,17 +88,23 @@ async function* eventsOf(seller, stopped) {
   }
 }
 
-const words = { live: 'live', lost: 'connecting again', off: 'not connected' };
+/** @param {unknown} error */
+function reconnectingText(error) {
+  if (!(error instanceof ApiError)) return 'Connection lost, reconnecting …';
+  return error.status === 503 ? 'Server busy, reconnecting …' : 'Cannot reach the server, reconnecting …';
+}
 
-/** @param {keyof typeof words} state */
+const stateTexts = { live: 'live', reconnecting: 'reconnecting', off: 'not connected' };
+
+/** @param {keyof typeof stateTexts} state */
 function showState(state) {
   const element = byId('stream-state');
-  if (element.dataset.state !== state && state !== 'off') announce(words[state]);
+  if (element.dataset.state !== state && state !== 'off') announce(stateTexts[state]);
   element.dataset.state = state;
-  setText(element, words[state]);
+  setText(element, stateTexts[state]);
 }
 
 /** @param {Figures} figures */
 function showGate({ shut }) {
-  warn(shut === null ? '' : `Grabs are not taken right now: ${shut}.`);
+  warn(shut === null ? '' : `Coupons cannot be grabbed at the moment: ${shut}.`);
 }

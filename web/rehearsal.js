@@ -1,57 +1,57 @@
 import { announce } from './announce.js';
-import { ApiError, send } from './api.js';
+import { messageOf, send } from './api.js';
 import { byId, fieldsOf, formatCount, setText } from './dom.js';
 
 /** @typedef {import('../src/live/figures.ts').LiveFigures['rehearsal']} Progress */
 
-/** The form that sends a crowd, and how that goes. */
+/** The form that starts a rehearsal, and its progress. */
 export function openRehearsal() {
   const form = byId('rehearsal-form', HTMLFormElement);
   const button = byId('rehearsal-start');
-  let coupon = '';
+  let selectedCoupon = '';
   let running = false;
 
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    if (running || coupon === '') return;
+    if (running || selectedCoupon === '') return;
     setText(byId('rehearsal-message'), '');
     try {
-      await send('POST', '/api/rehearsals', { json: { coupon, ...fieldsOf(form) } });
-      announce('The crowd is on its way.');
+      await send('POST', '/api/rehearsals', { json: { coupon: selectedCoupon, ...fieldsOf(form) } });
+      announce('Rehearsal started.');
     } catch (error) {
-      setText(byId('rehearsal-message'), error instanceof ApiError ? error.message : String(error));
+      setText(byId('rehearsal-message'), messageOf(error));
     }
   });
 
   return {
-    /** @param {string} name the coupon that is shown */
-    aim(name) {
-      coupon = name;
+    /** @param {string} name the coupon that the board shows */
+    selectCoupon(name) {
+      selectedCoupon = name;
     },
     /** @param {boolean} allowed */
-    allow(allowed) {
+    setAllowed(allowed) {
       byId('rehearsal').hidden = !allowed;
     },
     /** @param {Progress} progress */
     show(progress) {
-      const isOfShown = progress !== null && progress.coupon === coupon;
-      byId('rehearsal-progress').hidden = !isOfShown;
+      const isOfSelected = progress !== null && progress.coupon === selectedCoupon;
+      byId('rehearsal-progress').hidden = !isOfSelected;
       const wasRunning = running;
       running = progress?.running ?? false;
-      // Not `disabled`: who sits on the button with the keyboard would be thrown off it.
+      // Not `disabled`, because that would take the keyboard focus away from the button.
       button.setAttribute('aria-disabled', String(running));
-      setText(button, running ? 'The crowd is here' : 'Send the crowd');
-      if (!isOfShown) return;
+      setText(button, running ? 'Rehearsal running' : 'Start rehearsal');
+      if (!isOfSelected) return;
       const { customers, grabbed, refused, unknown } = progress;
-      const answered = grabbed + refused + unknown;
+      const finished = grabbed + refused + unknown;
       const bar = byId('rehearsal-bar', HTMLProgressElement);
       bar.max = customers;
-      bar.value = answered;
+      bar.value = finished;
       const text =
-        `${formatCount(answered)} of ${formatCount(customers)} customers answered: ${formatCount(grabbed)} have one, ` +
-        `${formatCount(refused)} went away empty-handed${unknown > 0 ? `, ${formatCount(unknown)} got no answer` : ''}.`;
+        `${formatCount(finished)} of ${formatCount(customers)} customers done: ${formatCount(grabbed)} got a coupon, ` +
+        `${formatCount(refused)} were refused${unknown > 0 ? `, ${formatCount(unknown)} failed` : ''}.`;
       setText(byId('rehearsal-text'), text);
-      if (wasRunning && !running) announce(`The rehearsal is over. ${text}`);
+      if (wasRunning && !running) announce(`Rehearsal finished. ${text}`);
     },
   };
 }

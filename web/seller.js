@@ -1,5 +1,5 @@
 import { announce } from './announce.js';
-import { ApiError, couponsPath, send } from './api.js';
+import { couponsPath, messageOf, send } from './api.js';
 import { openBoard } from './board.js';
 import { byId, create, fieldsOf, formatCount, setBar, setText } from './dom.js';
 import { follow } from './live.js';
@@ -8,7 +8,7 @@ import { openRehearsal } from './rehearsal.js';
 /** @typedef {import('../src/live/figures.ts').LiveCoupon} LiveCoupon */
 /** @typedef {import('../src/live/figures.ts').LiveFigures} Figures */
 
-/** A seller's page: put up coupons, choose one, watch it. */
+/** A seller's page: create coupons, select one and watch it sell. */
 export function openSeller() {
   const board = openBoard();
   const rehearsal = openRehearsal();
@@ -17,22 +17,22 @@ export function openSeller() {
   let coupons = new Map();
   /** @type {Map<string, { item: HTMLElement, button: HTMLElement, count: HTMLElement, bar: HTMLElement }>} */
   const rows = new Map();
-  let chosen = '';
-  /** Put up and not yet told of by the stream: it is the one to watch when it comes. */
-  let awaited = '';
+  let selected = '';
+  /** A created coupon that is not in the stream yet. It is selected as soon as it is. */
+  let toSelect = '';
   let seller = '';
   let at = 0;
   let stop = () => {};
 
   /** @param {string} name */
-  const choose = (name) => {
+  const select = (name) => {
     const coupon = coupons.get(name);
     if (coupon === undefined) return;
-    chosen = name;
-    rehearsal.aim(name);
+    selected = name;
+    rehearsal.selectCoupon(name);
     byId('board').hidden = false;
     byId('board-empty').hidden = true;
-    for (const [of, { button }] of rows) button.setAttribute('aria-pressed', String(of === name));
+    for (const [rowName, { button }] of rows) button.setAttribute('aria-pressed', String(rowName === name));
     board.show(coupon, at);
   };
 
@@ -44,20 +44,20 @@ export function openSeller() {
     const bar = create('span', { class: 'bar', 'aria-hidden': 'true' }, create('span'));
     const title = create('span', { class: 'title' }, name);
     const button = create('button', { type: 'button', 'aria-pressed': 'false' }, title, count, bar);
-    button.addEventListener('click', () => choose(name));
+    button.addEventListener('click', () => select(name));
     const row = { item: create('li', {}, button), button, count, bar };
     rows.set(name, row);
     return row;
   };
 
   const showList = () => {
-    const list = byId('mine');
-    let place = list.firstElementChild;
+    const list = byId('coupon-list');
+    let position = list.firstElementChild;
     for (const coupon of coupons.values()) {
       const { item, count, bar } = rowOf(coupon);
-      // Moved only when it stands elsewhere: moving takes the focus away.
-      if (item !== place) list.insertBefore(item, place);
-      else place = item.nextElementSibling;
+      // Moved only when its position is wrong, because moving an element takes the focus away from it.
+      if (item !== position) list.insertBefore(item, position);
+      else position = item.nextElementSibling;
       setText(count, coupon.left === 0 ? 'sold out' : `${formatCount(coupon.left)} / ${formatCount(coupon.amount)}`);
       setBar(bar, coupon.left / coupon.amount);
     }
@@ -66,7 +66,7 @@ export function openSeller() {
       item.remove();
       rows.delete(name);
     }
-    byId('mine-empty').hidden = coupons.size > 0;
+    byId('coupon-list-empty').hidden = coupons.size > 0;
   };
 
   /** @param {Figures} figures */
@@ -76,12 +76,12 @@ export function openSeller() {
     board.showSystem(figures);
     rehearsal.show(figures.rehearsal);
     const first = coupons.keys().next().value;
-    if (awaited !== '' && coupons.has(awaited)) {
-      choose(awaited);
-      awaited = '';
-    } else if (!coupons.has(chosen)) {
-      if (first !== undefined) choose(first);
-    } else if (figures.coupons.some(({ name }) => name === chosen)) choose(chosen);
+    if (toSelect !== '' && coupons.has(toSelect)) {
+      select(toSelect);
+      toSelect = '';
+    } else if (!coupons.has(selected)) {
+      if (first !== undefined) select(first);
+    } else if (figures.coupons.some(({ name }) => name === selected)) select(selected);
   };
 
   form.addEventListener('submit', async (event) => {
@@ -91,14 +91,14 @@ export function openSeller() {
     try {
       await send('POST', couponsPath(seller), { json: { name, ...rest } });
     } catch (error) {
-      setText(byId('create-message'), error instanceof ApiError ? error.message : String(error));
+      setText(byId('create-message'), messageOf(error));
       byId('coupon-name').focus();
       return;
     }
     announce(`${name} is on sale.`);
     for (const id of ['coupon-name', 'coupon-description']) byId(id, HTMLInputElement).value = '';
-    if (coupons.has(name)) choose(name);
-    else awaited = name;
+    if (coupons.has(name)) select(name);
+    else toSelect = name;
   });
 
   return {
@@ -109,15 +109,15 @@ export function openSeller() {
         snapshot(snapshot) {
           coupons = new Map(snapshot.coupons.map((coupon) => [coupon.name, coupon]));
           board.countedSince(snapshot.countedSince);
-          rehearsal.allow(snapshot.mayRehearse);
+          rehearsal.setAllowed(snapshot.mayRehearse);
           show(snapshot);
         },
         figures(figures) {
-          const fresh = figures.coupons.filter(({ name }) => !coupons.has(name));
+          const added = figures.coupons.filter(({ name }) => !coupons.has(name));
           for (const coupon of figures.coupons) if (coupons.has(coupon.name)) coupons.set(coupon.name, coupon);
-          // A Map keeps the order in which names came: new ones go before the others.
-          if (fresh.length > 0)
-            coupons = new Map([...fresh.map((coupon) => /** @type {const} */ ([coupon.name, coupon])), ...coupons]);
+          // A Map keeps its insertion order, so new coupons are put in front by building a new one.
+          if (added.length > 0)
+            coupons = new Map([...added.map((coupon) => /** @type {const} */ ([coupon.name, coupon])), ...coupons]);
           show(figures);
         },
       });
@@ -125,7 +125,7 @@ export function openSeller() {
     stop() {
       stop();
       coupons = new Map();
-      chosen = '';
+      selected = '';
       showList();
       byId('board').hidden = true;
       byId('board-empty').hidden = false;

@@ -1,5 +1,5 @@
-// Who is logged in. In sessionStorage: it outlives a reload, ends with the tab, and is the tab's own, so that a seller in one tab and a
-// customer in the next are two people. A cookie would be sent along by any page that names this server; a token is not.
+// The logged-in user. sessionStorage survives a reload, ends with the tab and is separate for each tab, so a seller and a customer can
+// be logged in side by side. A cookie would also be sent with requests that other sites cause.
 
 const KEY = 'seckill session';
 
@@ -7,10 +7,10 @@ const KEY = 'seckill session';
 
 /** @returns {Session | undefined} */
 export function readSession() {
-  const kept = sessionStorage.getItem(KEY);
-  return kept === null ? undefined : JSON.parse(kept);
+  const stored = sessionStorage.getItem(KEY);
+  return stored === null ? undefined : JSON.parse(stored);
 }
 
 /** @param {Session} session */
-export const keepSession = (session) => sessionStorage.setItem(KEY, JSON.stringify(session));
-export const dropSession = () => sessionStorage.removeItem(KEY);
+export const saveSession = (session) => sessionStorage.setItem(KEY, JSON.stringify(session));
+export const clearSession = () => sessionStorage.removeItem(KEY);

@@ -1,10 +1,10 @@
-import { filesOf, type Sources } from './staticFiles.ts';
+import { filesIn, type Sources } from './staticFiles.ts';
 
 const web = new URL('../../web/', import.meta.url);
 
-/** The console: its page at `/`, all else under `/console/`. Charts come from uPlot as its package has them. */
+/** The console: its page at `/`, its other files and the uPlot package under `/console/`. */
 export function consoleFiles(): Sources {
-  const { '/console/index.html': page, ...assets } = filesOf(web, '/console/');
+  const { '/console/index.html': page, ...assets } = filesIn(web, '/console/');
   if (page === undefined) throw new Error('web/index.html is missing');
   return {
     '/': page,

@@ -6,13 +6,13 @@ import { plainProblem, refusals, respondWith } from './errors.ts';
 import { readBody } from './readRequest.ts';
 import { liveQuery, rehearsalBody } from './requests.ts';
 
-/** What the console asks for beside what every client may. */
+/** Routes that only the console needs. */
 export function addConsoleRoutes(
   router: Router,
   { gate, redis, fence, revocations, live, rehearsals }: System,
   auth: Auth,
 ) {
-  // With the token in its header like everything else, which fetch can send and EventSource can't: a token in a URL ends up in logs.
+  // The token is in the header, as on every route: a token in a URL ends up in logs. So clients use fetch; EventSource cannot send headers.
   router.get('/api/live', auth.required, async (ctx) => {
     const claims = requireClaims(ctx);
     const { seller } = liveQuery.parse(ctx.query);
@@ -21,9 +21,9 @@ export function addConsoleRoutes(
     if (kind === null) await fence.mustStand();
     if (kind !== 'seller') return respondWith(ctx, refusals['no-such-user']);
     const mayListen = () => claims.exp * 1_000 > Date.now() && !revocations.isRevoked(claims.jti);
-    // Of one who leaves before the first event as well.
+    // Set before the stream opens, so that a client that disconnects before the first event is logged as 200 too.
     ctx.status = 200;
-    // Of a stream there are no headers without the first event.
+    // The stream sends its headers with the first event; a HEAD request gets no event.
     if (ctx.method === 'HEAD') {
       ctx.type = 'text/event-stream';
       return;
@@ -36,11 +36,11 @@ export function addConsoleRoutes(
     if (!rehearsals.allowed) throw plainProblem(404);
     gate.mustBeOpen();
     const command = rehearsalBody.parse(await readBody(ctx));
-    // The crowd comes in by the door that this request came by.
+    // The simulated customers connect to the address and port that received this request.
     const { localAddress = '', localPort = 0 } = ctx.req.socket;
     const host = localAddress.includes(':') ? `[${localAddress}]` : localAddress;
     const result = await rehearsals.start(requireClaims(ctx), command, `http://${host}:${localPort}`);
-    // What Redis lacks now, a Redis that was just emptied lacks as well.
+    // The coupon may be missing because Redis was just emptied.
     if (result === 'no-such-coupon') await fence.mustStand();
     if (result !== 'started') return respondWith(ctx, refusals[result]);
     respondWith(ctx, { status: 202, body: { errMsg: '' } });

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Middleware } from 'koa';
 
-// Pages and what they need. What is not named can't be asked for, whatever a path looks like.
+// Serves a fixed list of files. A request can only select a path of that list, so no path can reach another file.
 
 const types: Record<string, string> = {
   '.html': 'text/html',
@@ -16,46 +16,46 @@ const types: Record<string, string> = {
   '.png': 'image/png',
 };
 
-/** What a path answers: a file, or something that is made. */
+/** The content of a path: a file, or text that is generated. */
 export type Source = URL | { type: string; make: () => Promise<string> };
-/** By the path that a browser asks for. */
+/** By URL path. */
 export type Sources = Record<string, Source>;
 
-/** The content type of a file that is served. */
+/** The content type of a served file. */
 export function typeOf(file: URL): string {
   const type = types[extname(file.pathname)];
   if (type === undefined) throw new Error(`no content type for ${file.pathname}`);
   return type;
 }
 
-/** The files of a folder, not of those below it, as `under` + name. `folder` ends with a slash. */
-export const filesOf = (folder: URL, under: string): Record<string, URL> =>
+/** The files of a folder, without subfolders, by `prefix` + name. `folder` ends with a slash. */
+export const filesIn = (folder: URL, prefix: string): Record<string, URL> =>
   Object.fromEntries(
     readdirSync(folder, { withFileTypes: true })
-      // An editor or a file manager may leave files of its own there.
+      // Editors and file managers may leave other files there.
       .filter((entry) => entry.isFile() && Object.hasOwn(types, extname(entry.name)))
-      .map(({ name }) => [`${under}${name}`, new URL(encodeURIComponent(name), folder)]),
+      .map(({ name }) => [`${prefix}${name}`, new URL(encodeURIComponent(name), folder)]),
   );
 
 interface Content {
   bytes: Buffer;
-  zipped: Buffer;
+  gzipped: Buffer;
   etag: string;
 }
-const zip = promisify(gzip);
+const gzipAsync = promisify(gzip);
 
 async function readContent(source: Source): Promise<Content> {
   const bytes = source instanceof URL ? await readFile(source) : Buffer.from(await source.make());
   const etag = `W/"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
-  return { bytes, zipped: await zip(bytes), etag };
+  return { bytes, gzipped: await gzipAsync(bytes), etag };
 }
 
-/** Nothing from elsewhere, nothing inline, in nobody's frame. A form that its script does not take sends nothing anywhere. */
+/** No external resources, no inline code, no framing. Forms are submitted by scripts only. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  // Swagger UI has its icons in its style sheet.
+  // The style sheet of Swagger UI contains its icons.
   "img-src 'self' data:",
   "connect-src 'self'",
   "base-uri 'none'",
@@ -68,13 +68,13 @@ const HEADERS = {
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Opener-Policy': 'same-origin',
-  // Asked again each time, answered 304: a new version of the server is a new version of the page at once.
+  // Browsers revalidate every time (304), so a new version of the page is shown as soon as the server has it.
   'Cache-Control': 'no-cache',
 };
 
 /**
- * Answers GET and HEAD of these; everything else goes on. Each is read when somebody asks for it first, and kept: a server that
- * nobody looks at starts without them.
+ * Answers GET and HEAD for these paths and passes everything else on. Each content is read at its first request and kept, which
+ * keeps the start of the server short.
  */
 export function serveStaticFiles(sources: Sources): Middleware {
   const files = new Map(
@@ -84,13 +84,13 @@ export function serveStaticFiles(sources: Sources): Middleware {
     ]),
   );
   return async (ctx, next) => {
-    const path = withoutSlashAtItsEnd(ctx.path);
+    const path = withoutTrailingSlash(ctx.path);
     const file = ctx.method === 'GET' || ctx.method === 'HEAD' ? files.get(path) : undefined;
     if (file === undefined) return next();
-    // For logs and metrics, which name no single file.
+    // Logs and metrics use one label for all files of a folder.
     ctx.state.route = path.replace(/(?<=.)\/[^/]+$/, '/:file');
     file.content ??= await readContent(file.source);
-    const { bytes, zipped, etag } = file.content;
+    const { bytes, gzipped, etag } = file.content;
     ctx.set({ ...HEADERS, ETag: etag });
     ctx.vary('Accept-Encoding');
     ctx.status = 200;
@@ -98,11 +98,11 @@ export function serveStaticFiles(sources: Sources): Middleware {
       ctx.status = 304;
       return;
     }
-    const takesZipped = ctx.acceptsEncodings('gzip', 'identity') === 'gzip';
-    if (takesZipped) ctx.set('Content-Encoding', 'gzip');
+    const acceptsGzip = ctx.acceptsEncodings('gzip', 'identity') === 'gzip';
+    if (acceptsGzip) ctx.set('Content-Encoding', 'gzip');
     ctx.type = file.type;
-    ctx.body = takesZipped ? zipped : bytes;
+    ctx.body = acceptsGzip ? gzipped : bytes;
   };
 }
 
-const withoutSlashAtItsEnd = (path: string) => (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path);
+const withoutTrailingSlash = (path: string) => (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path);

@@ -1,114 +1,114 @@
 import type { CouponState } from '../queries/readNewestCoupons.ts';
 import type { LiveCoupon, LiveFigures, LiveSnapshot, RehearsalProgress, SystemFigures } from './figures.ts';
 import { BUCKETS, percentileOf } from './latencyBuckets.ts';
-import type { TalliedCoupon } from './tally.ts';
+import type { CouponTally } from './tally.ts';
 
-/** Of one seller, the newest. Older ones are in the lists, without live figures. */
+/** A board has the newest coupons of its seller. Older coupons have no live figures. */
 export const MAX_COUPONS = 100;
-/** Told of coupons that the board does not know yet, until it is refreshed. */
-const MAX_HELD = 200;
-/** Percentiles are of the last one to two of these in which somebody tried. */
+/** Tallies of coupons that the board does not have yet wait for its next refresh; further ones are dropped. */
+const MAX_PENDING = 200;
+/** Percentiles cover the current window and the one before it. */
 const WINDOW_MS = 10_000;
-/** One that runs is told of five times a second. */
+/** A running rehearsal reports five times a second; after this silence its process is assumed dead. */
 const REHEARSAL_SILENCE_MS = 5_000;
 
-interface Shown extends CouponState {
+interface BoardCoupon extends CouponState {
   tries: number[];
-  /** This window and the one before. Absent while nobody has tried: most coupons of a board are quiet. */
-  took: [Uint32Array, Uint32Array] | undefined;
-  windowSince: number;
+  /** Counts of the current window and of the one before. Allocated at the first attempt: most coupons have none. */
+  latencyCounts: [Uint32Array, Uint32Array] | undefined;
+  windowStartedAt: number;
   changed: boolean;
 }
 
-/** What the listeners of one seller see. Its texts are made once and sent to all of them. */
+/** The live figures of one seller. Each event is built once and sent to all listeners of the seller. */
 export interface Board {
   seller: string;
-  /** Takes what Redis says, which is never wrong; counts stay. */
+  /** Takes over the state that was read from Redis; counts are kept. */
   refresh(coupons: readonly CouponState[]): void;
-  hear(tallied: TalliedCoupon): void;
-  hearRehearsal(progress: RehearsalProgress): void;
-  /** As one event of the stream; undefined when nothing has changed since it was last asked. */
+  add(tally: CouponTally): void;
+  setRehearsal(progress: RehearsalProgress): void;
+  /** The changes since the last call as a `figures` event; undefined when there are none. */
   takeChanges(system: SystemFigures): string | undefined;
-  whole(system: SystemFigures): string;
+  /** All figures as a `snapshot` event. */
+  snapshot(system: SystemFigures): string;
 }
 
 const eventText = (name: string, data: object) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 
 export function createBoard(seller: string, mayRehearse: boolean): Board {
   const countedSince = Date.now();
-  let shown = new Map<string, Shown>();
-  let held: TalliedCoupon[] = [];
+  let couponsByName = new Map<string, BoardCoupon>();
+  let pending: CouponTally[] = [];
   let rehearsal: RehearsalProgress | null = null;
   let rehearsalChanged = false;
-  let rehearsalHeardAt = 0;
-  let told = '';
+  let rehearsalReportedAt = 0;
+  let lastSentSystem = '';
 
-  const figures = (system: SystemFigures, coupons: Shown[]): LiveFigures => ({
+  const figures = (system: SystemFigures, coupons: BoardCoupon[]): LiveFigures => ({
     at: Date.now(),
     ...system,
     rehearsal,
     coupons: coupons.map(liveCoupon),
   });
-  // Its process may have died without a word.
   const endSilentRehearsal = () => {
-    if (!rehearsal?.running || performance.now() - rehearsalHeardAt < REHEARSAL_SILENCE_MS) return;
+    if (!rehearsal?.running || performance.now() - rehearsalReportedAt < REHEARSAL_SILENCE_MS) return;
     rehearsal = { ...rehearsal, running: false };
     rehearsalChanged = true;
   };
-  const hear = (coupon: Shown, { left, version, tries, took }: TalliedCoupon) => {
+  const addTo = (coupon: BoardCoupon, { left, version, tries, took }: CouponTally) => {
     coupon.changed = true;
-    // Deliveries may come again, and late: the highest version has the last word.
+    // Events can arrive twice and late, so only a higher version replaces `left`.
     if (left !== undefined && version !== undefined && version > coupon.version)
       Object.assign(coupon, { left, version });
-    coupon.tries = coupon.tries.map((sum, place) => sum + (tries[place] ?? 0));
+    coupon.tries = coupon.tries.map((sum, index) => sum + (tries[index] ?? 0));
     if (took.length === 0) return;
-    const window = windowOf(coupon, performance.now());
-    for (const [bucket, times] of took) window[bucket] = (window[bucket] ?? 0) + times;
+    const window = currentWindow(coupon, performance.now());
+    for (const [bucket, count] of took) window[bucket] = (window[bucket] ?? 0) + count;
   };
 
   return {
     seller,
     refresh(coupons) {
-      const before = shown;
-      shown = new Map(
+      const before = couponsByName;
+      couponsByName = new Map(
         coupons.map((state) => {
           const known = before.get(state.name);
-          if (known === undefined) return [state.name, newlyShown(state)];
+          if (known === undefined) return [state.name, newCoupon(state)];
           if (state.version > known.version || state.amount !== known.amount)
             Object.assign(known, state, { changed: true });
           return [state.name, known];
         }),
       );
-      for (const tallied of held) {
-        const coupon = shown.get(tallied.name);
-        if (coupon !== undefined) hear(coupon, tallied);
+      for (const tally of pending) {
+        const coupon = couponsByName.get(tally.name);
+        if (coupon !== undefined) addTo(coupon, tally);
       }
-      held = [];
+      pending = [];
     },
-    hear(tallied) {
-      const coupon = shown.get(tallied.name);
-      if (coupon !== undefined) hear(coupon, tallied);
-      else if (held.length < MAX_HELD) held.push(tallied);
+    add(tally) {
+      const coupon = couponsByName.get(tally.name);
+      if (coupon !== undefined) addTo(coupon, tally);
+      else if (pending.length < MAX_PENDING) pending.push(tally);
     },
-    hearRehearsal(progress) {
+    setRehearsal(progress) {
       rehearsal = progress;
       rehearsalChanged = true;
-      rehearsalHeardAt = performance.now();
+      rehearsalReportedAt = performance.now();
     },
     takeChanges(system) {
       endSilentRehearsal();
-      const changed = [...shown.values()].filter((coupon) => coupon.changed);
-      const systemNow = JSON.stringify(system);
-      if (changed.length === 0 && !rehearsalChanged && systemNow === told) return undefined;
-      told = systemNow;
+      const changed = [...couponsByName.values()].filter((coupon) => coupon.changed);
+      const currentSystem = JSON.stringify(system);
+      if (changed.length === 0 && !rehearsalChanged && currentSystem === lastSentSystem) return undefined;
+      lastSentSystem = currentSystem;
       rehearsalChanged = false;
       const text = eventText('figures', figures(system, changed));
       for (const coupon of changed) coupon.changed = false;
       return text;
     },
-    whole: (system) =>
+    snapshot: (system) =>
       eventText('snapshot', {
-        ...figures(system, [...shown.values()]),
+        ...figures(system, [...couponsByName.values()]),
         seller,
         countedSince,
         mayRehearse,
@@ -116,31 +116,31 @@ export function createBoard(seller: string, mayRehearse: boolean): Board {
   };
 }
 
-const newlyShown = (state: CouponState): Shown => ({
+const newCoupon = (state: CouponState): BoardCoupon => ({
   ...state,
   tries: [0, 0, 0, 0],
-  took: undefined,
-  windowSince: 0,
+  latencyCounts: undefined,
+  windowStartedAt: 0,
   changed: true,
 });
 
-/** Where what arrives now is counted. What is too old goes when something new comes, so that a sale's figures stay on the screen. */
-function windowOf(coupon: Shown, now: number): Uint32Array {
-  coupon.took ??= [new Uint32Array(BUCKETS), new Uint32Array(BUCKETS)];
-  const age = now - coupon.windowSince;
+/** The window to count in. Old counts are dropped only when a new attempt arrives, so the figures of a finished sale stay visible. */
+function currentWindow(coupon: BoardCoupon, now: number): Uint32Array {
+  coupon.latencyCounts ??= [new Uint32Array(BUCKETS), new Uint32Array(BUCKETS)];
+  const age = now - coupon.windowStartedAt;
   if (age > WINDOW_MS) {
-    const [current] = coupon.took;
-    const before = age > 2 * WINDOW_MS ? new Uint32Array(BUCKETS) : current;
-    coupon.took = [new Uint32Array(BUCKETS), before];
-    coupon.windowSince = now;
+    const [current] = coupon.latencyCounts;
+    const previous = age > 2 * WINDOW_MS ? new Uint32Array(BUCKETS) : current;
+    coupon.latencyCounts = [new Uint32Array(BUCKETS), previous];
+    coupon.windowStartedAt = now;
   }
-  return coupon.took[0];
+  return coupon.latencyCounts[0];
 }
 
-function liveCoupon({ name, amount, stock, left, tries, took }: Shown): LiveCoupon {
+function liveCoupon({ name, amount, stock, left, tries, latencyCounts }: BoardCoupon): LiveCoupon {
   const [grabbed = 0, soldOut = 0, alreadyGrabbed = 0, unknown = 0] = tries;
-  const p50 = took && percentileOf(took, 0.5);
-  const p99 = took && percentileOf(took, 0.99);
+  const p50 = latencyCounts && percentileOf(latencyCounts, 0.5);
+  const p99 = latencyCounts && percentileOf(latencyCounts, 0.99);
   const latency = p50 === undefined || p99 === undefined ? null : { p50, p99 };
   return { name, amount, stock, left, tries: { grabbed, soldOut, alreadyGrabbed, unknown }, latency };
 }

@@ -5,56 +5,59 @@ import { liveChannel } from '../infra/keys.ts';
 import { connectRedis } from '../infra/stores/redis.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import { rehearsalProgressSchema } from './figures.ts';
-import { talliedCouponSchema } from './tally.ts';
+import { couponTallySchema } from './tally.ts';
 
 const messageSchema = z.object({
-  coupons: z.array(talliedCouponSchema),
+  coupons: z.array(couponTallySchema),
   /** Sellers with a new coupon. */
   sellers: z.array(z.string()),
   rehearsal: rehearsalProgressSchema.optional(),
 });
-/** What a process tells all that have listeners, itself among them. */
+/** A message that a process publishes to all processes with listeners, including itself. */
 export type LiveMessage = z.infer<typeof messageSchema>;
 
 export interface Exchange {
-  tell(message: LiveMessage): void;
-  /** Hears what all processes tell, from when this resolves until `stopHearing`. */
-  startHearing(): Promise<void>;
-  stopHearing(): void;
+  publish(message: LiveMessage): void;
+  /** From when this resolves until `unsubscribe`, `onMessage` receives the messages of all processes. */
+  subscribe(): Promise<void>;
+  unsubscribe(): void;
 }
 
 /**
- * Processes share their counts through a channel of Redis: whichever a listener is connected to, it sees the sale of all.
- * A message may be lost, which costs a listener some counts and nobody a coupon. `missed` is called when some may have been.
+ * Processes share their counts through a Redis channel, so a listener sees the sales of all processes whichever it is connected to.
+ * Delivery is at most once: a lost message makes some counts too low and affects no coupon. `onReconnect` is called when messages
+ * may have been lost.
  */
 export async function openExchange(deps: {
   redisUrl: string;
   redis: Redis;
   log: Log;
-  hear: (message: LiveMessage) => void;
-  missed: () => void;
+  onMessage: (message: LiveMessage) => void;
+  onReconnect: () => void;
 }) {
-  const { redis, log, hear, missed } = deps;
+  const { redis, log, onMessage, onReconnect } = deps;
   const channel = liveChannel(redis.options.db ?? 0);
   const subscriber = connectRedis(deps.redisUrl, log);
   subscriber.redis.on('message', (_channel, text) => {
     try {
-      hear(messageSchema.parse(JSON.parse(text)));
+      onMessage(messageSchema.parse(JSON.parse(text)));
     } catch (err) {
-      log.warn({ err }, 'a live message can not be read: does another version of the server run?');
+      log.warn({ err }, 'cannot process a live message; another process may run a different version');
     }
   });
-  // ioredis subscribes again by itself.
-  subscriber.redis.on('ready', missed);
+  // After a reconnect ioredis renews the subscription itself.
+  subscriber.redis.on('ready', onReconnect);
   await subscriber.redis.connect();
 
   const exchange: Exchange = {
-    tell(message) {
-      redis.publish(channel, JSON.stringify(message)).catch((err) => log.debug({ err }, 'live counts were lost'));
+    publish(message) {
+      redis
+        .publish(channel, JSON.stringify(message))
+        .catch((err) => log.debug({ err }, 'publishing live counts failed'));
     },
-    startHearing: async () => void (await subscriber.redis.subscribe(channel)),
-    stopHearing() {
-      subscriber.redis.unsubscribe(channel).catch((err) => log.debug({ err }, 'still subscribed'));
+    subscribe: async () => void (await subscriber.redis.subscribe(channel)),
+    unsubscribe() {
+      subscriber.redis.unsubscribe(channel).catch((err) => log.debug({ err }, 'unsubscribe failed'));
     },
   };
   const close: Closer = () => subscriber.close();

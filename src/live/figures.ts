@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-// What `GET /api/live` sends, as server-sent events: `snapshot` first, then `figures`, and a `snapshot` again whenever a listener may
-// have missed something.
+// The server-sent events of `GET /api/live`: first a `snapshot`, then `figures`, and another `snapshot` whenever a listener may have
+// missed an event.
 
 const count = z.int().min(0);
 
@@ -9,13 +9,12 @@ export const liveCouponSchema = z.object({
   name: z.string(),
   amount: count,
   stock: count.meta({ description: 'Face value.' }),
-  left: count.meta({ description: 'As it is in Redis, whoever took the others and when.' }),
+  left: count.meta({ description: 'Pieces left in Redis, whichever process handled the grabs.' }),
   tries: z
     .object({ grabbed: count, soldOut: count, alreadyGrabbed: count, unknown: count })
-    .meta({ description: 'Tries at it since `countedSince`, by what they were answered; `unknown` is a 503.' }),
+    .meta({ description: 'Attempts to grab since `countedSince`, by outcome; `unknown` is a 503.' }),
   latency: z.object({ p50: z.number(), p99: z.number() }).nullable().meta({
-    description:
-      'Of the last seconds in which somebody tried, in milliseconds inside the server; null before anybody has.',
+    description: 'Milliseconds inside the server, computed from recent attempts; null before the first attempt.',
   }),
 });
 export type LiveCoupon = z.infer<typeof liveCouponSchema>;
@@ -27,27 +26,27 @@ export const rehearsalProgressSchema = z.object({
   customers: count,
   grabbed: count,
   refused: count,
-  unknown: count.meta({ description: 'Answered with anything else, or not at all.' }),
+  unknown: count.meta({ description: 'Requests with any other answer, or with none.' }),
 });
 export type RehearsalProgress = z.infer<typeof rehearsalProgressSchema>;
 
 const common = {
   at: z
     .number()
-    .meta({ description: 'Milliseconds since 1970 on the clock of the server. For a rate, not for a decision.' }),
+    .meta({ description: 'Clock of the server in milliseconds since 1970. For computing rates, not for decisions.' }),
   outbox: z.object({ entries: count, oldestMs: z.number() }).meta({
-    description: 'Outbox entries that MySQL does not have yet; the age of the oldest is how far the projection lags.',
+    description: 'Outbox entries that MySQL does not have yet. The age of the oldest is the lag of the projection.',
   }),
   durable: z.boolean().meta({ description: 'Everything decided so far is in MySQL.' }),
-  shut: z.string().nullable().meta({ description: 'Why grabs are answered 503 now; null while they are taken.' }),
+  shut: z.string().nullable().meta({ description: 'Why grabs get 503 at the moment; null while they are accepted.' }),
   rehearsal: rehearsalProgressSchema.nullable(),
 };
 
-/** The coupons are those of which something has changed. */
+/** `coupons` has only the coupons that have changed since the previous event. */
 export const liveFiguresSchema = z.object({ ...common, coupons: z.array(liveCouponSchema) });
 export type LiveFigures = z.infer<typeof liveFiguresSchema>;
 
-/** The coupons are the newest of the seller, newest first. */
+/** `coupons` has the newest coupons of the seller, newest first. */
 export const liveSnapshotSchema = liveFiguresSchema.extend({
   seller: z.string(),
   countedSince: z.number(),
@@ -55,5 +54,5 @@ export const liveSnapshotSchema = liveFiguresSchema.extend({
 });
 export type LiveSnapshot = z.infer<typeof liveSnapshotSchema>;
 
-/** What all boards show alike. */
+/** The figures that are the same on all boards. */
 export type SystemFigures = Pick<LiveFigures, 'outbox' | 'durable' | 'shut'>;

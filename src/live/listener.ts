@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-/** Who has not read what was sent for so long is gone, or reads too slowly to see a sale. */
+/** A client that has not read an event for this long is gone or too slow, and is disconnected. */
 const STUCK_LIMIT_MS = 15_000;
 const KEEP_ALIVE_MS = 15_000;
 
@@ -11,39 +11,39 @@ const HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 };
 
-/** One open stream. It never holds more than one event that its client has not read. */
+/** One open stream. It never buffers more than one event that its client has not read. */
 export interface Listener {
-  /** Sends the changes; or the whole, to one who has missed something. Without changes, what keeps the connection alive. */
-  send(changes: Buffer | undefined, whole: () => Buffer): void;
+  /** Sends the changes, or a snapshot if the client has missed changes, or a keep-alive comment when it is due. */
+  send(changes: Buffer | undefined, snapshot: () => Buffer): void;
   end(): void;
 }
 
-export function openListener(response: ServerResponse, snapshot: Buffer, mayListen: () => boolean): Listener {
+export function openListener(response: ServerResponse, firstSnapshot: Buffer, mayListen: () => boolean): Listener {
   response.writeHead(200, HEADERS);
-  response.write(snapshot);
+  response.write(firstSnapshot);
   let sentAt = performance.now();
-  let missed = false;
-  // The snapshot was the event of this moment; the next comes with the tick after it.
-  let skips = true;
+  let missedChanges = false;
+  // The next tick can follow the snapshot at once; without this, a listener would get more than five events a second.
+  let skipsNextTick = true;
   return {
-    send(changes, whole) {
+    send(changes, snapshot) {
       const now = performance.now();
       if (response.writableLength > 0) {
         if (now - sentAt > STUCK_LIMIT_MS || !mayListen()) response.destroy();
-        missed ||= changes !== undefined;
+        missedChanges ||= changes !== undefined;
         return;
       }
       if (!mayListen()) return void response.end();
-      if (skips) {
-        skips = false;
-        missed = changes !== undefined;
+      if (skipsNextTick) {
+        skipsNextTick = false;
+        missedChanges = changes !== undefined;
         return;
       }
-      if (missed) response.write(whole());
+      if (missedChanges) response.write(snapshot());
       else if (changes !== undefined) response.write(changes);
       else if (now - sentAt > KEEP_ALIVE_MS) response.write(':\n\n');
       else return;
-      missed = false;
+      missedChanges = false;
       sentAt = now;
     },
     end: () => void response.end(),

@@ -4,80 +4,80 @@ import type { CouponName } from '../infra/keys.ts';
 import { couponPath } from '../infra/keys.ts';
 import { BUCKETS, bucketOf } from './latencyBuckets.ts';
 
-/** Coupons in one message. Of a sale of more at once, the rest are right again when a board looks at Redis. */
+/** Coupons in one message. Further coupons lose these counts; their `left` is corrected when the board is refreshed from Redis. */
 const MAX_COUPONS = 200;
 
 export const countedOutcomes = ['grabbed', 'sold-out', 'already-grabbed', 'unknown'] as const;
 const count = z.int().min(0);
-export const talliedCouponSchema = z.object({
+export const couponTallySchema = z.object({
   seller: z.string(),
   name: z.string(),
-  /** Pieces left after the event of this version; absent when this process saw none. */
+  /** Pieces left after the event of this version; absent when this process has published no event of the coupon. */
   left: count.optional(),
   version: count.optional(),
   /** In the order of `countedOutcomes`. */
   tries: z.array(count).length(countedOutcomes.length),
-  /** [bucket, count] of those that aren't 0. */
+  /** Latency as [bucket, count], without the empty buckets. */
   took: z.array(z.tuple([count.max(BUCKETS - 1), count])),
 });
-export type TalliedCoupon = z.infer<typeof talliedCouponSchema>;
+export type CouponTally = z.infer<typeof couponTallySchema>;
 
 export interface Tally {
-  /** The one call that a grab pays for. */
+  /** On the path of every grab, so it only increments two counters. */
   count(coupon: CouponName, outcome: string, tookMs: number): void;
-  sawGrabs(events: readonly CouponGrabbed[]): void;
-  /** What has happened since it was last taken. */
-  take(): TalliedCoupon[];
+  addEvents(events: readonly CouponGrabbed[]): void;
+  /** The counts since the last call. */
+  take(): CouponTally[];
 }
 
-interface Counted extends CouponName {
+interface Counts extends CouponName {
   latest: CouponGrabbed | undefined;
   tries: number[];
-  took: Uint32Array;
+  latencyCounts: Uint32Array;
 }
 
-/** What this process has answered, coupon by coupon, until it tells the others. */
+/** Counts the answers of this process per coupon until it publishes them. */
 export function createTally(): Tally {
-  let coupons = new Map<string, Counted>();
-  const find = ({ seller, name }: CouponName): Counted | undefined => {
+  let countsByCoupon = new Map<string, Counts>();
+  const countsOf = ({ seller, name }: CouponName): Counts | undefined => {
     const path = couponPath({ seller, name });
-    const known = coupons.get(path);
-    if (known !== undefined || coupons.size >= MAX_COUPONS) return known;
-    const counted = {
+    const known = countsByCoupon.get(path);
+    if (known !== undefined || countsByCoupon.size >= MAX_COUPONS) return known;
+    const counts = {
       seller,
       name,
       latest: undefined,
       tries: countedOutcomes.map(() => 0),
-      took: new Uint32Array(BUCKETS),
+      latencyCounts: new Uint32Array(BUCKETS),
     };
-    coupons.set(path, counted);
-    return counted;
+    countsByCoupon.set(path, counts);
+    return counts;
   };
   return {
     count(coupon, outcome, tookMs) {
-      const place = (countedOutcomes as readonly string[]).indexOf(outcome);
-      // What is no coupon has no board, and anybody can make up names.
-      const counted = place < 0 ? undefined : find(coupon);
-      if (counted === undefined) return;
-      counted.tries[place] = (counted.tries[place] ?? 0) + 1;
+      const index = (countedOutcomes as readonly string[]).indexOf(outcome);
+      // `no-such-coupon` is not counted: invented names would use up the limit.
+      const counts = index < 0 ? undefined : countsOf(coupon);
+      if (counts === undefined) return;
+      counts.tries[index] = (counts.tries[index] ?? 0) + 1;
       const bucket = bucketOf(tookMs);
-      counted.took[bucket] = (counted.took[bucket] ?? 0) + 1;
+      counts.latencyCounts[bucket] = (counts.latencyCounts[bucket] ?? 0) + 1;
     },
-    sawGrabs(events) {
+    addEvents(events) {
       const last = events.at(-1);
-      const counted = last === undefined ? undefined : find(last.coupon);
-      if (last !== undefined && counted !== undefined && last.version > (counted.latest?.version ?? 0))
-        counted.latest = last;
+      const counts = last === undefined ? undefined : countsOf(last.coupon);
+      if (last !== undefined && counts !== undefined && last.version > (counts.latest?.version ?? 0))
+        counts.latest = last;
     },
     take() {
-      const taken = [...coupons.values()];
-      coupons = new Map();
-      return taken.map(({ seller, name, latest, tries, took }) => ({
+      const taken = [...countsByCoupon.values()];
+      countsByCoupon = new Map();
+      return taken.map(({ seller, name, latest, tries, latencyCounts }) => ({
         seller,
         name,
         ...(latest === undefined ? {} : { left: latest.data.left, version: latest.version }),
         tries,
-        took: [...took.entries()].filter(([, times]) => times > 0),
+        took: [...latencyCounts.entries()].filter(([, times]) => times > 0),
       }));
     },
   };

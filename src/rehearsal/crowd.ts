@@ -4,20 +4,20 @@ import { createTokenIssuer } from '../infra/tokens.ts';
 
 const CONNECTIONS = 128;
 const TOKEN_TTL_SECONDS = 600;
-/** People come one by one, then all at once. */
-const RUSH = 3;
+/** Above 1, the first customers arrive one by one and the last ones almost at once. */
+const RUSH_EXPONENT = 3;
 
 export interface Crowd {
   url: string;
-  /** Of the coupon. */
+  /** The API path of the coupon. */
   path: string;
   coupon: string;
   customers: number;
-  /** Over which they arrive. */
+  /** The customers arrive spread over this time. */
   seconds: number;
-  /** In the customers' names, so that each rehearsal has customers of its own. */
+  /** Part of the customers' names, so that each rehearsal has customers of its own. */
   run: string;
-  /** Signs their tokens: nobody registers and logs in thousands of people to see a sale. */
+  /** Signs the customers' tokens, because registering and logging in thousands of them would take too long. */
   secret: string;
 }
 
@@ -28,17 +28,17 @@ export interface CrowdCounts {
 }
 export const NO_COUNTS: CrowdCounts = { grabbed: 0, refused: 0, unknown: 0 };
 
-/** No user can have such a name: a `~` is refused when somebody registers. */
-export const rehearsalCustomer = (run: string, place: number) => `~rehearsal-${run}-${place}`;
+/** No user can have such a name: registration refuses a `~`. */
+export const rehearsalCustomer = (run: string, index: number) => `~rehearsal-${run}-${index}`;
 
-/** Each customer tries once, when they arrive. `tell` hears how it stands after every answer. */
-export async function sendCrowd(crowd: Crowd, tell: (counts: CrowdCounts) => void): Promise<void> {
+/** Each customer makes one attempt on arrival. `onProgress` gets the counts after every answer. */
+export async function runCrowd(crowd: Crowd, onProgress: (counts: CrowdCounts) => void): Promise<void> {
   const { url, path, customers, seconds, run, secret } = crowd;
   const issueToken = createTokenIssuer(secret, TOKEN_TTL_SECONDS);
   const pool = new Pool(url, { connections: CONNECTIONS, pipelining: 1 });
   const counts = { ...NO_COUNTS };
-  const grab = async (place: number) => {
-    const authorization = issueToken(rehearsalCustomer(run, place), 'customer');
+  const grab = async (index: number) => {
+    const authorization = issueToken(rehearsalCustomer(run, index), 'customer');
     try {
       const { statusCode, body } = await pool.request({ method: 'PATCH', path, headers: { authorization } });
       await body.dump();
@@ -46,16 +46,16 @@ export async function sendCrowd(crowd: Crowd, tell: (counts: CrowdCounts) => voi
     } catch {
       counts.unknown++;
     }
-    tell(counts);
+    onProgress(counts);
   };
-  const started = performance.now();
-  const answered: Promise<void>[] = [];
-  for (let place = 0; place < customers; place++) {
-    const due = started + seconds * 1_000 * (place / customers) ** (1 / RUSH);
-    const early = due - performance.now();
-    if (early > 1) await sleep(early);
-    answered.push(grab(place));
+  const startedAt = performance.now();
+  const grabs: Promise<void>[] = [];
+  for (let index = 0; index < customers; index++) {
+    const dueAt = startedAt + seconds * 1_000 * (index / customers) ** (1 / RUSH_EXPONENT);
+    const wait = dueAt - performance.now();
+    if (wait > 1) await sleep(wait);
+    grabs.push(grab(index));
   }
-  await Promise.all(answered);
+  await Promise.all(grabs);
   await pool.close();
 }

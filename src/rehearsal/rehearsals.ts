@@ -9,13 +9,13 @@ import type { User } from '../infra/tokens.ts';
 import type { Live } from '../live/live.ts';
 import { type Crowd, type CrowdCounts, NO_COUNTS } from './crowd.ts';
 
-/** A crowd that has not come through by then is sent home. */
+/** A rehearsal that takes longer is killed. */
 const LIMIT_MS = 120_000;
-const PROGRESS_EVERY_MS = 200;
+const PROGRESS_INTERVAL_MS = 200;
 
 export interface Rehearsals {
   allowed: boolean;
-  /** Sends a crowd to `url`, in a process of its own; resolves when it is on its way. Its progress is in the live figures. */
+  /** Starts a process that sends the customers' requests to `url`. The live figures show its progress. */
   start(
     by: User,
     rehearsal: { coupon: string; customers: number; seconds: number },
@@ -23,7 +23,7 @@ export interface Rehearsals {
   ): Promise<'started' | 'not-a-sellers-rehearsal' | 'no-such-coupon' | 'rehearsal-runs'>;
 }
 
-/** Sales with simulated customers, for who wants to see one: the pieces that they take and the events that they leave are real. */
+/** Sales with simulated customers. The grabs are real: pieces stay taken, and the events are in the log. */
 export function openRehearsals(deps: {
   allowRehearsal: boolean;
   jwtSecret: string;
@@ -34,11 +34,11 @@ export function openRehearsals(deps: {
   const { allowRehearsal: allowed, jwtSecret, redis, live, log } = deps;
   let running: { child: ChildProcess; ended: Promise<void> } | undefined;
 
-  const send = (seller: string, crowd: Omit<Crowd, 'secret'>) => {
+  const startCrowd = (seller: string, crowd: Omit<Crowd, 'secret'>) => {
     const { coupon, customers } = crowd;
     let counts: CrowdCounts = NO_COUNTS;
-    const tell = (isRunning: boolean) =>
-      live.tellRehearsal({ seller, coupon, customers, running: isRunning, ...counts });
+    const reportProgress = (isRunning: boolean) =>
+      live.publishRehearsal({ seller, coupon, customers, running: isRunning, ...counts });
     const child = fork(
       fileURLToPath(new URL('../../bin/run.mjs', import.meta.url)),
       ['src/rehearsal/crowdProcess.ts'],
@@ -46,21 +46,23 @@ export function openRehearsals(deps: {
         cwd: fileURLToPath(new URL('../..', import.meta.url)),
       },
     );
-    child.on('message', (told: CrowdCounts) => (counts = told));
-    child.on('error', (err) => log.warn({ err }, 'the crowd of a rehearsal'));
+    child.on('message', (latest: CrowdCounts) => (counts = latest));
+    child.on('error', (err) => log.warn({ err }, 'rehearsal process failed'));
     child.send({ ...crowd, secret: jwtSecret } satisfies Crowd, () => {});
-    const progress = setInterval(() => tell(true), PROGRESS_EVERY_MS);
+    const progress = setInterval(() => reportProgress(true), PROGRESS_INTERVAL_MS);
     const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
     const ended = new Promise<void>((resolve) => child.once('close', () => resolve())).then(async () => {
       clearInterval(progress);
       clearTimeout(limit);
       running = undefined;
-      await redis.del(keys.rehearsal).catch((err) => log.warn({ err }, 'the next rehearsal has to wait'));
-      // After the lock is gone: who hears that it is over may start the next.
-      tell(false);
+      await redis
+        .del(keys.rehearsal)
+        .catch((err) => log.warn({ err }, 'rehearsal lock not released; the next rehearsal can start when it expires'));
+      // Only now that the lock is released: a client may start the next rehearsal as soon as this one is reported as over.
+      reportProgress(false);
     });
     running = { child, ended };
-    tell(true);
+    reportProgress(true);
   };
 
   const rehearsals: Rehearsals = {
@@ -70,9 +72,9 @@ export function openRehearsals(deps: {
       const path = `/api/users/${encodeURIComponent(by.sub)}/coupons/${encodeURIComponent(coupon)}`;
       if ((await redis.exists(keys.coupon({ seller: by.sub, name: coupon }))) === 0) return 'no-such-coupon';
       const run = randomUUID().slice(0, 8);
-      const taken = await redis.set(keys.rehearsal, run, 'PX', LIMIT_MS + 5_000, 'NX');
-      if (taken === null) return 'rehearsal-runs';
-      send(by.sub, { url, path, coupon, customers, seconds, run });
+      const locked = await redis.set(keys.rehearsal, run, 'PX', LIMIT_MS + 5_000, 'NX');
+      if (locked === null) return 'rehearsal-runs';
+      startCrowd(by.sub, { url, path, coupon, customers, seconds, run });
       return 'started';
     },
   };

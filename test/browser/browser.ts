@@ -8,13 +8,13 @@ import { ensurePrograms, findProgram } from '../../src/infra/local/install.ts';
 import { openTestServer } from '../support/testServer.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const pictures = resolve(process.env.TEST_SCREENSHOTS ?? 'screenshots');
+const screenshotFolder = resolve(process.env.TEST_SCREENSHOTS ?? 'screenshots');
 
 export const phone = { width: 360, height: 740 };
 export const desktop = { width: 1280, height: 900 };
 
-/** What a refused request leaves in the console of every browser is no error of the page. */
-const isRefusal = (text: string) =>
+/** Browsers log every refused request as an error. These are not errors of the page. */
+const isRefusedRequest = (text: string) =>
   /^Failed to load resource: the server responded with a status of (4\d\d|503)/.test(text);
 
 /** A server that allows rehearsals, and a real Chromium. */
@@ -25,20 +25,20 @@ export const openBrowser = () =>
     remember(server.close);
     const browser = await chromium.launch({
       executablePath: findProgram('chromium') ?? '',
-      // As root Chromium has no sandbox; the only page it sees is ours.
+      // Chromium has no sandbox when it runs as root. It only opens our own page.
       args: ['--no-sandbox'],
     });
     remember(() => browser.close());
     const errors: string[] = [];
 
-    /** A window of its own, which nobody has logged in to. */
+    /** Opens the console in a new browser context, without a session. */
     const openPage = async (options: BrowserContextOptions = {}): Promise<Page> => {
       const context = await browser.newContext({ viewport: desktop, ...options });
       const page = await context.newPage();
       page.setDefaultTimeout(10_000);
-      // What the Content-Security-Policy forbids is an error in the console as well.
+      // A violation of the Content-Security-Policy is logged as an error too.
       page.on('console', (message) => {
-        if (message.type() === 'error' && !isRefusal(message.text())) errors.push(message.text());
+        if (message.type() === 'error' && !isRefusedRequest(message.text())) errors.push(message.text());
       });
       page.on('pageerror', (error) => errors.push(String(error.stack)));
       await page.goto(server.url);
@@ -47,37 +47,37 @@ export const openBrowser = () =>
     return { server, openPage, errors };
   });
 
-export async function enter(page: Page, username: string, kind: 'seller' | 'customer'): Promise<void> {
-  await page.click('#entry-switch');
+export async function register(page: Page, username: string, kind: 'seller' | 'customer'): Promise<void> {
+  await page.click('#login-switch');
   await page.fill('#username', username);
   await page.fill('#password', 'secret');
   await page.check(`input[value=${kind}]`);
-  await page.click('#entry-submit');
+  await page.click('#login-submit');
   await page.waitForSelector(`#${kind}:not([hidden])`);
 }
 
-export async function putUp(page: Page, name: string, amount: number): Promise<void> {
+export async function createCoupon(page: Page, name: string, amount: number): Promise<void> {
   await page.fill('#coupon-name', name);
   await page.fill('#coupon-amount', String(amount));
   await page.fill('#coupon-description', `Twenty off at the counter, for the first ${amount}.`);
   await page.click('#create-form button');
-  await hasText(page, '#board-name', name);
+  await waitForText(page, '#board-name', name);
 }
 
-/** Waits until the element says exactly this. */
-export const hasText = (page: Page, selector: string, text: string) =>
+/** Waits until the text of the element is exactly this. */
+export const waitForText = (page: Page, selector: string, text: string) =>
   page.waitForFunction(
-    ([at, wanted]) => document.querySelector(at ?? '')?.textContent?.trim() === wanted,
+    ([target, expected]) => document.querySelector(target ?? '')?.textContent?.trim() === expected,
     [selector, text],
   );
 
-export async function takePicture(page: Page, name: string): Promise<void> {
-  mkdirSync(pictures, { recursive: true });
-  await page.screenshot({ path: join(pictures, `console-${name}.png`), fullPage: true });
+export async function takeScreenshot(page: Page, name: string): Promise<void> {
+  mkdirSync(screenshotFolder, { recursive: true });
+  await page.screenshot({ path: join(screenshotFolder, `console-${name}.png`), fullPage: true });
 }
 
-/** Nothing that axe finds against WCAG 2.2 AA, and nothing that has to be scrolled sideways. */
-export async function mustBeAccessible(page: Page, what: string): Promise<void> {
+/** Asserts that axe finds no violation of WCAG 2.2 AA, and that the page needs no horizontal scrolling. */
+export async function assertAccessible(page: Page, pageName: string): Promise<void> {
   await page.evaluate(axe);
   const violations = await page.evaluate(async () => {
     const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<{ violations: Violation[] }> } };
@@ -85,11 +85,11 @@ export async function mustBeAccessible(page: Page, what: string): Promise<void> 
     return (await axe.run({ runOnly: tags })).violations;
   });
   const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-  assert.equal(found, [], what);
-  const tooWide = await page.evaluate(
+  assert.equal(found, [], pageName);
+  const excessWidth = await page.evaluate(
     () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
   );
-  assert.is(tooWide, 0, `${what} is ${tooWide} pixels too wide`);
+  assert.is(excessWidth, 0, `${pageName} is ${excessWidth} pixels too wide`);
 }
 interface Violation {
   id: string;

@@ -5,7 +5,7 @@ import { openListener } from '../../src/live/listener.ts';
 
 const test = suite('a listener');
 
-/** A response whose client reads only when it is told to. */
+/** A response whose unread bytes (`writableLength`) the test sets. */
 function fakeResponse() {
   const written: string[] = [];
   const response = {
@@ -16,34 +16,34 @@ function fakeResponse() {
   };
   return { response: response as unknown as ServerResponse & { writableLength: number }, written };
 }
-const whole = () => Buffer.from('whole');
+const snapshot = () => Buffer.from('later snapshot');
 
-test('the tick after the snapshot is left out, and what it would have told comes with the next', () => {
+test('the tick after the first snapshot sends nothing, and its changes come in a snapshot with the next tick', () => {
   const { response, written } = fakeResponse();
-  const listener = openListener(response, Buffer.from('snapshot'), () => true);
-  listener.send(Buffer.from('a'), whole);
-  listener.send(undefined, whole);
-  listener.send(Buffer.from('b'), whole);
-  assert.equal(written, ['snapshot', 'whole', 'b']);
+  const listener = openListener(response, Buffer.from('first snapshot'), () => true);
+  listener.send(Buffer.from('a'), snapshot);
+  listener.send(undefined, snapshot);
+  listener.send(Buffer.from('b'), snapshot);
+  assert.equal(written, ['first snapshot', 'later snapshot', 'b']);
 });
 
-test('while a client reads nothing, nothing more is written; then it gets the whole, once', () => {
+test('a client that has not read the last event gets no more events, then one snapshot', () => {
   const { response, written } = fakeResponse();
-  const listener = openListener(response, Buffer.from('snapshot'), () => true);
-  listener.send(undefined, whole);
+  const listener = openListener(response, Buffer.from('first snapshot'), () => true);
+  listener.send(undefined, snapshot);
   Object.assign(response, { writableLength: 9 });
-  for (const change of ['a', 'b', 'c']) listener.send(Buffer.from(change), whole);
+  for (const change of ['a', 'b', 'c']) listener.send(Buffer.from(change), snapshot);
   Object.assign(response, { writableLength: 0 });
-  listener.send(Buffer.from('d'), whole);
-  listener.send(Buffer.from('e'), whole);
-  assert.equal(written, ['snapshot', 'whole', 'e']);
+  listener.send(Buffer.from('d'), snapshot);
+  listener.send(Buffer.from('e'), snapshot);
+  assert.equal(written, ['first snapshot', 'later snapshot', 'e']);
 });
 
-test('who may listen no more is told nothing more', () => {
+test('a stream ends at the next tick once its client may not listen any more', () => {
   const { response, written } = fakeResponse();
-  const listener = openListener(response, Buffer.from('snapshot'), () => false);
-  listener.send(Buffer.from('a'), whole);
-  assert.equal(written, ['snapshot', 'END']);
+  const listener = openListener(response, Buffer.from('first snapshot'), () => false);
+  listener.send(Buffer.from('a'), snapshot);
+  assert.equal(written, ['first snapshot', 'END']);
 });
 
 test.run();

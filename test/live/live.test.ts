@@ -16,14 +16,14 @@ const other = await openServer(config, createLog('silent'));
 const test = suite('live figures');
 const ann = await client.enter('ann', 'seller');
 const customers = await Promise.all(
-  Array.from({ length: 12 }, (_, place) => client.enter(`customer-${place}`, 'customer')),
+  Array.from({ length: 12 }, (_, index) => client.enter(`customer-${index}`, 'customer')),
 );
 const [bob = ''] = customers;
-const put = (name: string, amount: number) => client.create(ann, 'ann', { name, amount, stock: 7 });
+const createCoupon = (name: string, amount: number) => client.create(ann, 'ann', { name, amount, stock: 7 });
 
-test('a stream begins with a snapshot of the newest coupons, newest first, as Redis has them', async () => {
-  await put('first', 3);
-  await put('second', 5);
+test('a stream begins with a snapshot of the newest coupons in Redis, newest first', async () => {
+  await createCoupon('first', 3);
+  await createCoupon('second', 5);
   await client.grab(bob, 'ann', 'first');
   const stream = await listen(url, bob, 'ann');
   await stream.waitFor(() => true);
@@ -43,12 +43,12 @@ test('a stream begins with a snapshot of the newest coupons, newest first, as Re
   assert.is(snapshot.mayRehearse, false);
 });
 
-test('whichever process grabs go through, the figures of both add up on both', async () => {
-  await put('shared', 8);
-  const streams = await Promise.all([url, other.url].map((at) => listen(at, ann, 'ann')));
+test('every process streams the sum of the figures of all processes', async () => {
+  await createCoupon('shared', 8);
+  const streams = await Promise.all([url, other.url].map((processUrl) => listen(processUrl, ann, 'ann')));
   await Promise.all(streams.map((stream) => stream.waitFor((_, event) => event === 'snapshot')));
   await Promise.all(
-    customers.map((token, place) => createClient(place % 2 === 0 ? url : other.url).grab(token, 'ann', 'shared')),
+    customers.map((token, index) => createClient(index % 2 === 0 ? url : other.url).grab(token, 'ann', 'shared')),
   );
   await client.grab(bob, 'ann', 'shared');
   for (const stream of streams) {
@@ -65,8 +65,8 @@ test('whichever process grabs go through, the figures of both add up on both', a
   }
 });
 
-test('what comes after the snapshot has the shape that is documented, and MySQL has all in the end', async () => {
-  await put('shape', 4);
+test('every event matches its documented schema, and at the end all grabs are durable', async () => {
+  await createCoupon('shape', 4);
   const stream = await listen(url, ann, 'ann');
   await client.grab(bob, 'ann', 'shape');
   await stream.waitFor((data) => couponIn(data, 'shape')?.tries.grabbed === 1);
@@ -76,37 +76,37 @@ test('what comes after the snapshot has the shape that is documented, and MySQL 
     (event === 'snapshot' ? liveSnapshotSchema : liveFiguresSchema).strict().parse(data);
 });
 
-test('what is no message of ours is passed over', async () => {
+test('malformed messages on the channel are ignored', async () => {
   const stream = await listen(url, ann, 'ann');
   await stream.waitFor(() => true);
   const { redis, close: closeRedis } = await openRedis(config.redisUrl, createLog('silent'));
   for (const text of ['no JSON', '{"coupons":7}']) await redis.publish(liveChannel(0), text);
   await closeRedis();
-  await put('after', 2);
+  await createCoupon('after', 2);
   await stream.waitFor((data) => couponIn(data, 'after') !== undefined);
   stream.stop();
 });
 
-test('a new coupon is told to who listens', async () => {
+test('listeners receive a new coupon that another process created', async () => {
   const stream = await listen(other.url, ann, 'ann');
   await stream.waitFor(() => true);
-  await put('fresh', 2);
+  await createCoupon('fresh', 2);
   const figures = await stream.waitFor((data) => couponIn(data, 'fresh') !== undefined);
   assert.is(couponIn(figures, 'fresh')?.left, 2);
   stream.stop();
 });
 
-test('nobody is told more than five times a second', async () => {
-  await put('busy', 1_000);
+test('a listener receives at most five events a second', async () => {
+  await createCoupon('busy', 1_000);
   const stream = await listen(url, ann, 'ann');
   const until = performance.now() + 2_000;
   while (performance.now() < until) await client.grab(bob, 'ann', 'busy');
   stream.stop();
-  const told = stream.events.length;
-  assert.ok(told >= 4 && told <= 11, `${told} events in two seconds`);
+  const received = stream.events.length;
+  assert.ok(received >= 4 && received <= 11, `${received} events in two seconds`);
 });
 
-test('who listens needs a token, and a seller to look at', async () => {
+test('listening needs a token and the name of a seller', async () => {
   const ask = (query: string, token?: string) =>
     client.send('GET', `/api/live${query}`, token === undefined ? {} : { token });
   assert.is((await ask('?seller=ann')).status, 401);
@@ -120,31 +120,31 @@ test('a stream ends when its token is revoked', async () => {
   const stream = await listen(url, token, 'ann');
   await stream.waitFor(() => true);
   await client.send('POST', '/api/auth/logout', { token });
-  await Promise.race([stream.ended, sleep(5_000).then(() => assert.unreachable('it goes on'))]);
+  await Promise.race([stream.ended, sleep(5_000).then(() => assert.unreachable('the stream is still open'))]);
 });
 
-test('who does not read is not waited for: the others are told as ever, and the server holds back what it has', async () => {
-  await Promise.all(Array.from({ length: 60 }, (_, place) => put(`${'long name '.repeat(8)}${place}`, 1)));
+test('a client that does not read its stream does not delay the events of other listeners', async () => {
+  await Promise.all(Array.from({ length: 60 }, (_, index) => createCoupon(`${'long name '.repeat(8)}${index}`, 1)));
   const { hostname, port } = new URL(url);
-  const deaf = connect(Number(port), hostname);
-  deaf.pause();
-  deaf.write(`GET /api/live?seller=ann HTTP/1.1\r\nHost: x\r\nAuthorization: ${bob}\r\n\r\n`);
-  await put('heard', 500);
+  const stalledClient = connect(Number(port), hostname);
+  stalledClient.pause();
+  stalledClient.write(`GET /api/live?seller=ann HTTP/1.1\r\nHost: x\r\nAuthorization: ${bob}\r\n\r\n`);
+  await createCoupon('popular', 500);
   const stream = await listen(url, ann, 'ann');
-  for (const token of customers) await client.grab(token, 'ann', 'heard');
-  await stream.waitFor((data) => couponIn(data, 'heard')?.left === 488);
+  for (const token of customers) await client.grab(token, 'ann', 'popular');
+  await stream.waitFor((data) => couponIn(data, 'popular')?.left === 488);
   stream.stop();
-  deaf.destroy();
+  stalledClient.destroy();
 });
 
-test('a server that stops ends its streams and is not held up by them', async () => {
+test('a stopping server ends its streams instead of waiting for them', async () => {
   const third = await openServer(config, createLog('silent'));
   const stream = await listen(third.url, ann, 'ann');
   await stream.waitFor(() => true);
   const since = performance.now();
   await third.close();
   await stream.ended;
-  // Streams that are waited for are cut after five seconds.
+  // A server that waits for its streams closes them after five seconds.
   assert.ok(performance.now() - since < 4_500);
 });
 

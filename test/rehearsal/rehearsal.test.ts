@@ -11,10 +11,10 @@ const ann = await client.enter('ann', 'seller');
 const eve = await client.enter('eve', 'seller');
 const bob = await client.enter('bob', 'customer');
 const rehearse = (token: string, json: object) => client.send('POST', '/api/rehearsals', { token, json });
-const isOver = (of: string) => (data: { rehearsal: { coupon: string; running: boolean } | null }) =>
-  data.rehearsal !== null && data.rehearsal.coupon === of && !data.rehearsal.running;
+const isFinished = (coupon: string) => (data: { rehearsal: { coupon: string; running: boolean } | null }) =>
+  data.rehearsal !== null && data.rehearsal.coupon === coupon && !data.rehearsal.running;
 
-test('each customer of the crowd tries once: the pieces are gone, all others heard so, and MySQL has it', async () => {
+test('each simulated customer makes one attempt: all pieces are taken, the others are refused, and MySQL has the grabs', async () => {
   await client.create(ann, 'ann', { name: 'sea', amount: 20, stock: 5 });
   const stream = await listen(url, ann, 'ann');
   assert.is((await stream.waitFor(() => true)).mayRehearse, true);
@@ -22,7 +22,7 @@ test('each customer of the crowd tries once: the pieces are gone, all others hea
   assert.equal((await rehearse(ann, { coupon: 'sea', customers: 1 })).body, {
     errMsg: 'A rehearsal is running already.',
   });
-  const { rehearsal } = await stream.waitFor(isOver('sea'));
+  const { rehearsal } = await stream.waitFor(isFinished('sea'));
   assert.equal(rehearsal, {
     seller: 'ann',
     coupon: 'sea',
@@ -41,55 +41,55 @@ test('each customer of the crowd tries once: the pieces are gone, all others hea
   assert.ok(customers.every((customer) => String(customer).startsWith('~rehearsal-')));
 });
 
-test('when one is over the next may begin', async () => {
+test('after a rehearsal has finished the next one can start', async () => {
   await client.create(ann, 'ann', { name: 'hill', amount: 1, stock: 5 });
   const stream = await listen(url, ann, 'ann');
   assert.is((await rehearse(ann, { coupon: 'hill', customers: 10, seconds: 0 })).status, 202);
-  await stream.waitFor(isOver('hill'));
+  await stream.waitFor(isFinished('hill'));
   stream.stop();
 });
 
-test('nobody can register under the name of a rehearsal customer', async () => {
+test('a user cannot register with the name of a simulated customer', async () => {
   const { status, body } = await client.register(rehearsalCustomer('1a2b3c4d', 7), 'customer');
   assert.is(status, 400);
   assert.equal(body, { errMsg: 'User name has unsupported characters.' });
 });
 
-test("only a seller rehearses, and only with coupons of their own: another's is none of theirs", async () => {
+test('only sellers can rehearse, and only with their own coupons', async () => {
   assert.equal((await rehearse(bob, { coupon: 'sea', customers: 5 })).body, { errMsg: 'Only sellers can rehearse.' });
   assert.equal((await rehearse(eve, { coupon: 'sea', customers: 5 })).body, { errMsg: 'No such coupon.' });
   assert.is((await client.send('POST', '/api/rehearsals', { json: { coupon: 'sea', customers: 5 } })).status, 401);
 });
 
-test('a crowd has bounds', async () => {
+test('the number of customers and the seconds are limited', async () => {
   for (const customers of [0, 10_001, 'many', undefined])
     assert.is((await rehearse(ann, { coupon: 'sea', customers })).status, 400, String(customers));
   assert.is((await rehearse(ann, { coupon: 'sea', customers: 5, seconds: 61 })).status, 400);
 });
 
-test('where rehearsals are not allowed there is no such path, and no page offers one', async () => {
-  const sober = await openTestServer();
-  const token = await sober.client.enter('ann', 'seller');
-  const { status, body } = await sober.client.send('POST', '/api/rehearsals', {
+test('where rehearsals are not allowed, the path is 404 and the live figures say so', async () => {
+  const restricted = await openTestServer();
+  const token = await restricted.client.enter('ann', 'seller');
+  const { status, body } = await restricted.client.send('POST', '/api/rehearsals', {
     token,
     json: { coupon: 'sea', customers: 5 },
   });
-  const stream = await listen(sober.url, token, 'ann');
+  const stream = await listen(restricted.url, token, 'ann');
   assert.is((await stream.waitFor(() => true)).mayRehearse, false);
   stream.stop();
-  await sober.close();
+  await restricted.close();
   assert.is(status, 404);
   assert.equal(body, { errMsg: 'Not Found.' });
 });
 
-test('a server that stops takes its crowd with it', async () => {
-  const short = await openTestServer({ ALLOW_REHEARSAL: '1' });
-  const token = await short.client.enter('ann', 'seller');
-  await short.client.create(token, 'ann', { name: 'sea', amount: 5, stock: 5 });
+test('a stopping server ends its running rehearsal', async () => {
+  const stopping = await openTestServer({ ALLOW_REHEARSAL: '1' });
+  const token = await stopping.client.enter('ann', 'seller');
+  await stopping.client.create(token, 'ann', { name: 'sea', amount: 5, stock: 5 });
   const json = { coupon: 'sea', customers: 10_000, seconds: 60 };
-  assert.is((await short.client.send('POST', '/api/rehearsals', { token, json })).status, 202);
+  assert.is((await stopping.client.send('POST', '/api/rehearsals', { token, json })).status, 202);
   const since = performance.now();
-  await short.close();
+  await stopping.close();
   assert.ok(performance.now() - since < 10_000);
 });
 

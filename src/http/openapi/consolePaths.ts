@@ -12,7 +12,7 @@ import {
 import { liveQuery, rehearsalBody } from '../requests.ts';
 import { eventStream, type Paths, plainSchema, problems, refusedBy, reply, requestBody } from './describe.ts';
 
-// What the console uses beside what customers and sellers do.
+// The paths that only the console needs.
 
 const rehearsal = { coupon: 'spring', customers: 2_000, seconds: 8 };
 
@@ -29,7 +29,7 @@ const snapshot: LiveSnapshot = { ...figures, seller: 'ann', countedSince: 1_795_
 const changes: LiveFigures = { ...figures, outbox: { entries: 0, oldestMs: 0 }, durable: true, coupons: [] };
 
 const badToken = [notAuthorized(), authorizationExpired()];
-const cannotSay = problemOf(new Error('a store is away'));
+const outcomeUnknown = problemOf(new Error('store unavailable'));
 
 export const consolePaths = (): Paths => ({
   '/api/live': {
@@ -38,8 +38,9 @@ export const consolePaths = (): Paths => ({
       tags: ['console'],
       summary: "Follow a seller's coupons as they sell",
       description:
-        'Server-sent events, five a second at most, of all server processes: a `snapshot` first and whenever something may have been ' +
-        'missed, else `figures`, whose coupons are those of which something has changed. Ends with the token.',
+        'Server-sent events, at most five a second, that cover all server processes. The first event is a `snapshot`. After it come ' +
+        '`figures` with the coupons that have changed, and another `snapshot` whenever the client may have missed an event. ' +
+        'The stream ends when the token expires or is revoked.',
       parameters: [
         { name: 'seller', in: 'query', required: true, schema: plainSchema(liveQuery.shape.seller), example: 'ann' },
       ],
@@ -54,7 +55,7 @@ export const consolePaths = (): Paths => ({
           refusals['no-such-user'],
           ...badToken,
           serviceUnavailable('too many listeners'),
-          cannotSay,
+          outcomeUnknown,
         ),
       },
     },
@@ -63,13 +64,13 @@ export const consolePaths = (): Paths => ({
     post: {
       operationId: 'rehearse',
       tags: ['console'],
-      summary: 'Send a crowd of simulated customers at a coupon',
+      summary: 'Let simulated customers grab a coupon',
       description:
-        'Each tries once. The pieces that they take are gone and their events are real. How it goes is in the live figures. ' +
-        'Only where the settings allow it.',
+        'Each customer makes one attempt. The grabs are real: pieces stay taken, and the events are in the log. The live figures show ' +
+        'the progress. 404 unless the settings allow rehearsals.',
       requestBody: requestBody('NewRehearsal', rehearsal),
       responses: {
-        202: reply('The crowd is on its way.', 'Done', { errMsg: '' }),
+        202: reply('The rehearsal has started.', 'Done', { errMsg: '' }),
         ...problems(
           notJson(),
           bodyTooLarge(),
@@ -84,7 +85,7 @@ export const consolePaths = (): Paths => ({
           refusals['not-a-sellers-rehearsal'],
           plainProblem(404),
           refusals['rehearsal-runs'],
-          cannotSay,
+          outcomeUnknown,
         ),
       },
     },
