@@ -7,8 +7,8 @@ import type { OutboxLimit } from '../outboxLimit.ts';
 import type { RedisSafety } from '../stores/redisSafety.ts';
 
 /**
- * How the system stands, read when somebody asks. What all processes share in Redis each of them reads for itself, so the
- * largest is the newest and none is a part of a sum; of the gate, the worst counts. Listeners are each process's own.
+ * Gauges of the state of the system, read at each scrape. Every process reads the shared state in Redis for itself, so the workers'
+ * values are aggregated by maximum and not added up; the gate counts as shut when one process has it shut. Listeners are added up.
  */
 export function registerStoreMetrics(
   register: Registry,
@@ -25,7 +25,7 @@ export function registerStoreMetrics(
         try {
           this.set(await read());
         } catch {
-          // Redis is away: the last value stays, and seckill_gate_open says so.
+          // While Redis is down, the last value stays, and seckill_gate_open is 0.
         }
       },
     });
