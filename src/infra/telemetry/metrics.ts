@@ -65,9 +65,13 @@ export function openMetrics({ workers }: { workers: number }): { metrics: Metric
   });
   const histogram = (name: string, help: string, buckets: number[]) =>
     new Histogram({ name, help, buckets, registers });
-  const grabBatchSize = histogram('seckill_grab_batch_size', 'Customers in a call of the grab script', SIZES);
-  const grabBatchSeconds = histogram('seckill_grab_batch_duration_seconds', 'Calls of the grab script', SECONDS);
-  const mysqlBatchSize = histogram('seckill_mysql_batch_size', 'Events in a transaction of the projection', [
+  const grabBatchSize = histogram('seckill_grab_batch_size', 'Customers in one call of the grab script', SIZES);
+  const grabBatchSeconds = histogram(
+    'seckill_grab_batch_duration_seconds',
+    'Duration of a call of the grab script',
+    SECONDS,
+  );
+  const mysqlBatchSize = histogram('seckill_mysql_batch_size', 'Events in one transaction of the MySQL projection', [
     ...SIZES,
     1_024,
     2_048,
@@ -75,7 +79,7 @@ export function openMetrics({ workers }: { workers: number }): { metrics: Metric
   ]);
   const mysqlBatchSeconds = histogram(
     'seckill_mysql_batch_duration_seconds',
-    'Transactions of the MySQL projection',
+    'Duration of a transaction of the MySQL projection',
     SECONDS,
   );
   const durable = histogram(
@@ -93,9 +97,9 @@ export function openMetrics({ workers }: { workers: number }): { metrics: Metric
     for (const kind of kinds) counter.inc({ kind }, 0);
     return counter;
   };
-  const redisErrors = errorsOf('seckill_redis_errors_total', 'Failures of Redis', REDIS_ERRORS);
-  const mysqlErrors = errorsOf('seckill_mysql_errors_total', 'Failures of MySQL', MYSQL_ERRORS);
-  new Gauge({ name: 'seckill_workers', help: 'Server processes that answered this scrape', registers }).set(1);
+  const redisErrors = errorsOf('seckill_redis_errors_total', 'Redis errors by kind', REDIS_ERRORS);
+  const mysqlErrors = errorsOf('seckill_mysql_errors_total', 'MySQL errors by kind', MYSQL_ERRORS);
+  new Gauge({ name: 'seckill_workers', help: 'Server processes that replied to this scrape', registers }).set(1);
   new Gauge({
     name: 'seckill_workers_wanted',
     help: 'Server processes that should run (WORKERS)',
@@ -112,7 +116,7 @@ export function openMetrics({ workers }: { workers: number }): { metrics: Metric
     requests: registerLatency(
       register,
       'seckill_http_request_duration_seconds',
-      'Requests, until the answer is passed to the connection',
+      'Duration of a request, until the answer is passed to the connection',
     ),
     grabBatch(size, seconds) {
       grabBatchSize.observe(size);
