@@ -46,7 +46,10 @@ export async function startLocalProcess({ program, args, logFile, ready }: Local
 export async function waitForEnd(pidFile: string): Promise<void> {
   const limit = Date.now() + STOP_LIMIT_MS;
   while (existsSync(pidFile)) {
-    if (Date.now() > limit) throw new Error(`the server of ${pidFile} did not end within ${STOP_LIMIT_MS / 1000} s`);
+    if (Date.now() > limit)
+      throw new OperatorError(
+        `the server of ${pidFile} did not stop within ${STOP_LIMIT_MS / 1_000} s; end it by that pid`,
+      );
     await sleep(20);
   }
 }
