@@ -1,11 +1,11 @@
 # syntax=docker/dockerfile:1
-# The server, and the commands that operators run beside it, as they run everywhere: TypeScript through tsx, in the one process
-# that was started. So signals reach it, and there is no second build that could differ from what the tests ran.
+# The server and the commands of operators. As in a clone, tsx runs the TypeScript in the process that is started: signals reach
+# the program, and there is no build output that could differ from the tested code.
 
 FROM node:20.20.2-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# The lock has the client's packages as well, and a start finds them missing otherwise.
+# The lock file lists the packages of this workspace too; without its package.json, npm ci skips them and the start finds them missing.
 COPY client/package.json client/
 RUN npm ci --omit=dev --no-audit --no-fund
 
@@ -14,7 +14,7 @@ LABEL org.opencontainers.image.title="seckill" \
       org.opencontainers.image.description="Coupon flash-sale backend" \
       org.opencontainers.image.licenses="MIT"
 WORKDIR /app
-# tsx keeps what it translates under /tmp unless it is told not to: the root filesystem may be read-only.
+# tsx caches transpiled files under /tmp by default, but the root filesystem may be read-only.
 ENV NODE_ENV=production \
     HOST=0.0.0.0 \
     PORT=20080 \
@@ -28,8 +28,8 @@ COPY web web
 USER node
 EXPOSE 20080
 STOPSIGNAL SIGTERM
-# Lives, and not ready: a container that can't take grabs because a store is away is not made better by a restart.
-# Reconcile comes before the port, and after the loss of a large Redis it takes minutes.
+# Checks liveness, not readiness: when a store is down, a restart of this container does not help.
+# The port opens after reconcile, which takes minutes after the loss of a large Redis: hence the long start period.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10m --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "--max-semi-space-size=32", "bin/run.mjs", "src/main.ts"]

@@ -89,7 +89,7 @@ async function runSale(url: string, tokens: string[], coupons: Coupon[], mysql: 
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
         if (outcome === 'grabbed') lastWin = performance.now();
         const note = `${outcomes.get('grabbed') ?? 0} won`;
-        progress.show({ what: 'grabbing', done: latencies.length, of: TRIES, note });
+        progress.show({ label: 'grabbing', done: latencies.length, of: TRIES, note });
       }
     }),
   );

@@ -38,7 +38,7 @@ export async function benchGrabs(options: GrabOptions): Promise<boolean> {
   const measure = async () => {
     let done = 0;
     for (const row of chosen) {
-      const show = () => progress.show({ what: 'measuring', done, of: chosen.length * (rounds + 1), note: row.title });
+      const show = () => progress.show({ label: 'measuring', done, of: chosen.length * (rounds + 1), note: row.title });
       show();
       results.push(
         await measureRow(stage, row, { seconds, rounds }, () => {

@@ -87,7 +87,7 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
     return sample(plan(path, freshly(window), window));
   };
 
-  progress.show({ what: 'grabbing', done: 0, of: grabs });
+  progress.show({ label: 'grabbing', done: 0, of: grabs });
   // Not counted: it warms up.
   await sampleFew('warm-up');
   const [one = ''] = await stage.createCoupons('grown', 1, MANY);
@@ -104,7 +104,7 @@ async function grow(stage: Stage, { grabs, window, json }: { grabs: number; wind
       taken += step;
       await stage.settled();
       if (taken % MEMORY_EVERY === 0) noteMemory();
-      progress.show({ what: 'grabbing', done: Math.min(taken, grabs), of: grabs });
+      progress.show({ label: 'grabbing', done: Math.min(taken, grabs), of: grabs });
     }
   };
   for (const checkpoint of new Set([...CHECKPOINTS.filter((count) => count < grabs), grabs])) {

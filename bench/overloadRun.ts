@@ -45,7 +45,7 @@ async function overload(stage: Stage, { seconds, json }: { seconds: number; json
   const paths = await stage.createCoupons('rush', 4, MANY);
   const wrong: string[] = [];
   const run = async (round: number, what: string, more: { rate?: number; connections?: number }): Promise<Window> => {
-    progress.show({ what, done: round, of: 4 });
+    progress.show({ label: what, done: round, of: 4 });
     const before = await ours(stage).countGrabs();
     const { load, ...probes } = await probing(stage, () =>
       stage.load({ plan: winPlan(stage, paths.slice(round, round + 1)), seconds: round === 0 ? 1 : seconds, ...more }),

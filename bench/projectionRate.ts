@@ -68,9 +68,9 @@ async function measureAll(
   const wrong: string[] = [];
   for (const sale of sales) {
     const what = `${sale.coupons.toLocaleString('en')} coupons, ${sale.perEntry} grabs an entry`;
-    progress.show({ what, done, of: steps, note: 'deciding' });
+    progress.show({ label: what, done, of: steps, note: 'deciding' });
     const { created, grabbed } = await decideSale(stores.redis, stores.log, sale, sale.name);
-    progress.show({ what, done: ++done, of: steps, note: 'applying' });
+    progress.show({ label: what, done: ++done, of: steps, note: 'applying' });
     const before = await countGrabs(stores);
     const apply = openProjection(stores);
     await apply.all(created);
@@ -85,14 +85,14 @@ async function measureAll(
     await apply.close();
     const applied = (await countGrabs(stores)) - before;
     if (applied !== sale.grabs) wrong.push(`${what}: ${sale.grabs} were decided, MySQL has ${applied} more`);
-    progress.show({ what, done: ++done, of: steps });
+    progress.show({ label: what, done: ++done, of: steps });
     const again = await readNewestGrabs(run, sale.grabs);
     rows.push(
       await measure(stores, 'ceiling: plain INSERTs of the same rows', sale.grabs, () =>
         insertAgain(run, again, 1_000),
       ),
     );
-    progress.show({ what, done: ++done, of: steps });
+    progress.show({ label: what, done: ++done, of: steps });
   }
   progress.stop();
   console.log(json ? JSON.stringify({ machine: machine(), rows }, undefined, 2) : tableOf(rows));

@@ -117,16 +117,16 @@ export async function benchReplay(history: History): Promise<void> {
   const progress = startProgress();
   try {
     console.log(`writing ${history.grabs} grabs of ${history.coupons} coupons into a fresh log`);
-    await writeHistory(run, history, (done) => progress.show({ what: 'writing', done, of: history.grabs }));
+    await writeHistory(run, history, (done) => progress.show({ label: 'writing', done, of: history.grabs }));
     const events = history.grabs + history.coupons;
     const rows: [string, Measured][] = [];
     const step = async (name: string, work: () => Promise<unknown>) => {
       stop.signal.throwIfAborted();
       rows.push([name, await measure(work, readCpu)]);
-      progress.say(`${name}: ${rows.at(-1)?.[1].seconds.toFixed(1)} s`);
+      progress.print(`${name}: ${rows.at(-1)?.[1].seconds.toFixed(1)} s`);
     };
-    const show = (what: string) => (done: number, of: number, events: number) =>
-      progress.show({ what, done, of, events });
+    const show = (label: string) => (done: number, of: number, events: number) =>
+      progress.show({ label, done, of, events });
     const onProgress: Replay['onProgress'] = ({ phase, position, of, events }) => show(phase)(position, of, events);
     const replay: Replay = { projections, signal: stop.signal, onProgress };
 

@@ -74,7 +74,7 @@ async function inTurns(stages: Stage[], { seconds, rounds }: { seconds: number; 
         speeds.push(wins / load.seconds);
       }
       if (round > 0) measured.push(speeds);
-      progress.show({ what: 'one against two', done: ++done, of });
+      progress.show({ label: 'one against two', done: ++done, of });
     }
     const ratio = medianOf(measured.map((speeds) => (speeds.at(-1) ?? 0) / (speeds[0] ?? 1)));
     rows.push({ coupons, perSecond: Object.values(medianOf(measured)), ratio });

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The front of every npm command: makes a bare clone runnable, then runs the TypeScript file it was given in this very process
-// (so that signals and exit statuses need no forwarding). Plain JavaScript on purpose: nothing is installed yet when it starts.
+// The entry of every npm command: installs missing packages, then runs the given TypeScript file in this process, so that signals
+// and exit statuses need no forwarding. Plain JavaScript, because no package is installed yet when it starts on a fresh clone.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -16,7 +16,7 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 12))
   stopWith(`seckill needs Node 20.12 or newer, this is ${process.version}`);
 
-// A signal that nobody handles ends a process, but not process 1 of a container. Until the program handles it, this does.
+// Linux ignores a signal without a handler when it is sent to process 1 of a container. This handler exits until the program has one.
 if (process.pid === 1) {
   for (const [signal, number] of [
     ['SIGINT', 2],
@@ -28,11 +28,11 @@ if (process.pid === 1) {
 const [script, ...args] = process.argv.slice(2);
 if (script === undefined) stopWith('usage: node bin/run.mjs FILE [ARGUMENTS]');
 const entry = resolve(root, script);
-// What runs in production does without the packages of tests and checks: the image has none of them.
+// Files under src run in production, where the development packages are not needed: the image does not contain them.
 const inProduction = entry.startsWith(resolve(root, 'src'));
 
-// npm keeps a copy of the lock it installed: a package that differs there is missing or stale. Packages for other platforms
-// are marked optional and are never in the copy.
+// npm stores a copy of the lock file that it installed: a package that differs in the copy is missing or outdated. Packages for
+// other platforms are marked optional and are never in the copy.
 function packagesAreCurrent() {
   const installed = resolve(root, 'node_modules/.package-lock.json');
   if (!existsSync(installed)) return false;
@@ -51,9 +51,9 @@ if (!packagesAreCurrent()) {
     encoding: 'utf8',
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  // What npm says first is the reason; its usage and the place of its log follow.
+  // The first error line of npm is the reason; usage and the path of its log follow.
   const reason = error?.message ?? stderr.split('\n').filter((line) => /^npm error [^c]/.test(line))[0];
-  if (status !== 0) stopWith(`npm ci failed: ${reason ?? stderr.trim()} (run \`npm ci\` to see it all)`);
+  if (status !== 0) stopWith(`npm ci failed: ${reason ?? stderr.trim()} (run \`npm ci\` for the full output)`);
 }
 
 process.argv = [process.argv[0], entry, ...args];

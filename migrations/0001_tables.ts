@@ -1,8 +1,8 @@
 import type { Knex } from 'knex';
 
-// Names and ids are VARBINARY / BINARY: the one type that MySQL 8 and MariaDB both compare byte by byte and without padding
-// (utf8mb4_bin pads with spaces in MariaDB). The limits are those of the contract at 4 bytes a character.
-// DDL commits by itself, so every statement can be run again after a migration that was cut off half-way.
+// Names and ids are VARBINARY / BINARY: the only types that both MySQL 8 and MariaDB compare byte by byte and without padding
+// (utf8mb4_bin pads with spaces in MariaDB). The lengths allow the contract's longest names at 4 bytes a character.
+// DDL commits implicitly, so every statement can be repeated after an interrupted migration.
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(`CREATE TABLE IF NOT EXISTS users (
     id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,

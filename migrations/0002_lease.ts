@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 
-// One row that nobody changes: who decides holds it shared, who reconciles holds it alone (see src/infra/lease.ts).
+// One row that is only locked and never changed: processes that decide share the lock, reconcile takes it alone (src/infra/lease.ts).
 export async function up(knex: Knex): Promise<void> {
   await knex.raw('CREATE TABLE IF NOT EXISTS lease (id TINYINT UNSIGNED NOT NULL PRIMARY KEY) ENGINE=InnoDB');
   const [row] = await knex('lease').where({ id: 1 });

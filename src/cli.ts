@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { OperatorError } from './operatorError.ts';
 
-// What the commands have in common: exit status 0 good, 1 a failed run, 2 wrong usage.
+// Shared by all commands. Exit status: 0 success, 1 a failed run, 2 wrong usage.
 
 export function createProgram(name: string, description: string): Command {
   return new Command(name)
@@ -10,7 +10,7 @@ export function createProgram(name: string, description: string): Command {
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 }
 
-/** Runs a command. What its user can mend is one line; anything else is a bug and shows its stack. */
+/** Runs a command. An OperatorError is printed as one line; any other error is a bug and is printed with its stack. */
 export async function runProgram(run: () => Promise<void>): Promise<void> {
   try {
     await run();
@@ -20,7 +20,7 @@ export async function runProgram(run: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Work that a stop ends with a rejection, so that what was opened for it is closed like after any failure. */
+/** Rejects as soon as `stopped` resolves, so that the resources of the work are closed as after any failure. */
 export function interruptible<T>(stopped: Promise<void>, work: Promise<T>): Promise<T> {
   const interrupted = stopped.then(() => {
     throw new OperatorError('interrupted');
@@ -30,7 +30,7 @@ export function interruptible<T>(stopped: Promise<void>, work: Promise<T>): Prom
 
 export const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Resolves when somebody wants this process to stop. Further signals change nothing: Ctrl-C often arrives twice, through npm. */
+/** Resolves at the first signal that stops the process. Later signals are ignored: through npm, Ctrl-C often arrives twice. */
 export function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of stopSignals) process.on(signal, () => resolve());

@@ -23,41 +23,81 @@ const urlOf = (...schemes: string[]) =>
     )
     .optional();
 
-/** Every environment variable that the system reads; .env.example lists the same ones, and a test holds the two together. */
+const flag = z.enum(['0', '1'], 'expected 0 or 1');
+
+/**
+ * Every environment variable that the system reads. The descriptions and defaults are the text of .env.example and of the README's
+ * table: after a change, run `npm run docs:config`.
+ */
 export const environmentSchema = z.object({
-  PORT: wholeNumber(0, 65_535, 20_080),
-  HOST: z.string().default('127.0.0.1'),
-  REDIS_URL: urlOf('redis:', 'rediss:', 'unix:'),
-  MYSQL_URL: urlOf('mysql:', 'mariadb:'),
-  DATA_DIR: z.string().default('.data'),
+  PORT: wholeNumber(0, 65_535, 20_080).describe('The port of the server; `0` takes any free port.'),
+  HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('The address on which the server listens; `0.0.0.0` is every IPv4 address.'),
+  REDIS_URL: urlOf('redis:', 'rediss:', 'unix:').describe(
+    'Redis: `redis://user:password@host:6379`, `rediss://...` or `unix:///path/of/socket`; when absent, a private Redis is started.',
+  ),
+  MYSQL_URL: urlOf('mysql:', 'mariadb:').describe(
+    'MySQL or MariaDB: `mysql://user:password@host:3306/database` or `mysql://user@localhost/database?socketPath=/path/of/socket`; ' +
+      'when absent, a private MariaDB is started.',
+  ),
+  DATA_DIR: z.string().default('.data').describe('The folder with the data of the private servers.'),
   JWT_SECRET: z
     .string()
     .refine((secret) => Buffer.byteLength(secret) >= SECRET_MIN_BYTES, 'expected at least 32 bytes')
-    .optional(),
-  TOKEN_TTL_SECONDS: wholeNumber(1, 31_536_000, 86_400),
-  WORKERS: wholeNumber(1, 64, 1),
+    .optional()
+    .describe(
+      'The secret that signs tokens, at least 32 bytes, the same for every process; it is required when a store is given, and otherwise ' +
+        'generated and kept in `DATA_DIR`.',
+    ),
+  TOKEN_TTL_SECONDS: wholeNumber(1, 31_536_000, 86_400).describe('The lifetime of a token, in seconds.'),
+  WORKERS: wholeNumber(1, 64, 1).describe('The number of server processes that share the port.'),
   LOG_LEVEL: z
     .enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
       'expected fatal, error, warn, info, debug, trace or silent',
     )
-    .default('info'),
-  LOG_FORMAT: z.enum(['auto', 'json', 'pretty'], 'expected auto, json or pretty').default('auto'),
-  OTEL_EXPORTER_OTLP_ENDPOINT: urlOf('http:', 'https:'),
-  OTEL_SERVICE_NAME: z.string().default('seckill'),
+    .default('info')
+    .describe(
+      'The least severe level that is logged: `fatal`, `error`, `warn` (faults and slow requests), `info` (also up to 100 other requests a second), `debug` (every request), ' +
+        '`trace` or `silent`.',
+    ),
+  LOG_FORMAT: z
+    .enum(['auto', 'json', 'pretty'], 'expected auto, json or pretty')
+    .default('auto')
+    .describe('`json`, `pretty`, or `auto`: `pretty` when standard error is a terminal, otherwise `json`.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: urlOf('http:', 'https:').describe(
+    'The collector that receives spans by OTLP over HTTP (`/v1/traces` is appended); when absent, no traces are made.',
+  ),
+  OTEL_SERVICE_NAME: z.string().default('seckill').describe('The name of the service in traces.'),
   OTEL_TRACES_SAMPLER_ARG: z
     .string()
     .regex(/^(0|1|0?\.\d+|1\.0+)$/, 'expected a share from 0 to 1')
     .default('1')
-    .transform(Number),
-  OUTBOX_LIMIT: wholeNumber(1, 1_000_000_000, 1_000_000),
-  ALLOW_UNSAFE_REDIS: z
-    .enum(['0', '1'], 'expected 0 or 1')
+    .transform(Number)
+    .describe(
+      'The share of requests that are traced, from 0 to 1, when the `traceparent` of the client does not decide.',
+    ),
+  OUTBOX_LIMIT: wholeNumber(1, 1_000_000_000, 1_000_000).describe(
+    'The number of outbox entries that may wait for MySQL; beyond it, grabs get 503 until MySQL catches up.',
+  ),
+  ALLOW_UNSAFE_REDIS: flag
     .default('0')
-    .transform((flag) => flag === '1'),
-  ALLOW_REHEARSAL: z.enum(['0', '1'], 'expected 0 or 1').optional(),
-  ARGON2_MEMORY_KIB: wholeNumber(8, 1_048_576, 19_456),
-  ARGON2_PASSES: wholeNumber(1, 100, 2),
+    .transform((value) => value === '1')
+    .describe('`1` starts the server even if Redis may lose or evict acknowledged grabs; then a 201 is no promise.'),
+  ALLOW_REHEARSAL: flag
+    .optional()
+    .describe(
+      '`1` lets sellers send simulated customers to their own coupons, which takes real pieces and leaves real events; when absent, ' +
+        '`1` if both stores are private, otherwise `0`.',
+    ),
+  ARGON2_MEMORY_KIB: wholeNumber(8, 1_048_576, 19_456).describe(
+    'The memory cost of a password hash (argon2id), in KiB.',
+  ),
+  ARGON2_PASSES: wholeNumber(1, 100, 2).describe(
+    'The time cost of a password hash (argon2id), in passes over its memory.',
+  ),
 });
 
 export interface Config {
@@ -72,23 +112,23 @@ export interface Config {
   workers: number;
   logLevel: string;
   logFormat: 'auto' | 'json' | 'pretty';
-  /** Where traces go; undefined: none are made. */
+  /** The collector of traces; undefined when no traces are made. */
   otel: { endpoint: string; service: string; share: number } | undefined;
-  /** Entries that may wait for MySQL before grabs are answered 503. */
+  /** The number of entries that may wait for MySQL before grabs get 503. */
   outboxLimit: number;
-  /** Start on a Redis that may lose or evict what it has acknowledged. */
+  /** Whether to start on a Redis that may lose or evict acknowledged writes. */
   allowUnsafeRedis: boolean;
-  /** Sellers may send a simulated crowd at their coupons. Where it isn't said, only with two private servers. */
+  /** Whether sellers may send simulated customers to their coupons. By default only when both stores are private. */
   allowRehearsal: boolean;
   argon2: { memoryCost: number; timeCost: number };
 }
 
-/** What one server process needs: a Config in which every store and secret is known. */
+/** The settings of a server process: both stores and the secret are known. */
 export type ServerConfig = Config & { redisUrl: string; mysqlUrl: string; jwtSecret: string };
 
 /**
- * Reads the settings. An empty value counts as absent, as in a `.env` file. Throws OperatorError for the first one that is wrong.
- * A command that makes no tokens needs no secret.
+ * Reads the settings. An empty value counts as absent, as in a `.env` file. Throws OperatorError for the first wrong setting.
+ * A command that issues no tokens needs no secret.
  */
 export function readConfig(environment: NodeJS.ProcessEnv, { needsSecret = true } = {}): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
@@ -96,7 +136,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, { needsSecret = true 
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const name = String(issue?.path[0]);
-    // A secret and a URL (which may hold a password) are never repeated on a terminal.
+    // The value of a secret, or of a URL, which may contain a password, is never printed.
     const shown = name === 'JWT_SECRET' || name.endsWith('_URL') ? '' : `, got "${given[name]}"`;
     throw new OperatorError(`${name}: ${issue?.message}${shown}`);
   }

@@ -1,31 +1,31 @@
 import { z } from 'zod';
 
-// The events are the truth: MySQL's tables and Redis can both be rebuilt from them. Names are in the past tense, fields are
-// added and never change their meaning.
+// The events are the source of truth: the MySQL tables and Redis can both be rebuilt from them. Event names are in the past tense.
+// Fields may be added; an existing field never changes its meaning.
 
 const wholeNumber = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const common = {
-  /** `<coupon id>:<version>`: an event is known by the two. */
+  /** `<coupon id>:<version>`, which identifies an event. */
   id: z.string(),
   coupon: z.object({ id: z.uuid(), seller: z.string().min(1), name: z.string().min(1) }),
-  /** 1, 2, 3 ... without a gap within a coupon, given inside the Lua script. */
+  /** 1, 2, 3 ... without a gap within a coupon, assigned by the Lua script. */
   version: wholeNumber.min(1),
   /** Microseconds since 1970 on the clock of Redis. */
   occurredAt: wholeNumber,
 };
 
-/** What each type of event holds beside what all have. */
+/** The `data` of each type of event. */
 export const eventDataSchemas = {
   CouponCreated: z.object({ amount: wholeNumber.min(1), stock: wholeNumber, description: z.string() }),
-  /** `left`: pieces left after this grab. `idempotencyKey`: the one that the winning request came with, if any. */
+  /** `left`: pieces left after this grab. `idempotencyKey`: the key of the winning request, if it had one. */
   CouponGrabbed: z.object({
     customer: z.string().min(1),
     left: wholeNumber,
     idempotencyKey: z.string().min(1).optional(),
   }),
   /**
-   * Nobody got a piece by this version; `left` is how many there are. Reconcile writes it where Redis lost what it had decided
-   * and told nobody (see src/projections/recovery/recountPieces.ts).
+   * No customer got a piece by this version; `left` is the number of pieces left. Reconcile writes this event when Redis lost a
+   * decision before its client was answered (src/projections/recovery/recountPieces.ts).
    */
   PiecesRecounted: z.object({ left: wholeNumber }),
 } as const;
@@ -38,9 +38,9 @@ const piecesRecounted = z.object({
   data: eventDataSchemas.PiecesRecounted,
 });
 
-/** What a script decides: such events are in the outbox and travel on the bus. */
+/** The events that scripts decide: they are stored in the outbox and published on the bus. */
 export const decidedEventSchema = z.discriminatedUnion('type', [couponCreated, couponGrabbed]);
-/** What the log holds. */
+/** The events of the event log. */
 export const couponEventSchema = z.discriminatedUnion('type', [couponCreated, couponGrabbed, piecesRecounted]);
 
 export type DecidedEvent = z.infer<typeof decidedEventSchema>;
@@ -55,7 +55,7 @@ export const eventId = (couponId: string, version: number) => `${couponId}:${ver
 /** Pieces left after this event. */
 export const leftAfter = (event: CouponEvent) => (event.type === 'CouponCreated' ? event.data.amount : event.data.left);
 
-/** For the `default` of a switch over a union: a new member that nobody handles is a type error here. */
+/** For the `default` of a switch over a union: a member without a case is a type error at the call. */
 export function unreachable(value: never): never {
   throw new Error(`unhandled: ${JSON.stringify(value)}`);
 }

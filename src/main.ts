@@ -4,11 +4,11 @@ import { type Config, readConfig, type ServerConfig } from './config.ts';
 import { openAll } from './infra/closers.ts';
 import { openLocalServers } from './infra/local/localServers.ts';
 import { createLog, type Log } from './infra/telemetry/log.ts';
-import { openWorkers, tellPrimary } from './infra/workers.ts';
+import { openAndReport, openWorkers } from './infra/workers.ts';
 import { openServer } from './server.ts';
 
-createProgram('npm start --', 'Sets up what is missing, then serves until Ctrl-C.')
-  .addHelpText('after', '\nSettings come from the environment or from a file .env; .env.example lists every one.')
+createProgram('npm start --', 'Installs and starts what is missing, then serves until Ctrl-C.')
+  .addHelpText('after', '\nSettings come from the environment or from a file .env; .env.example lists all of them.')
   .parse();
 
 await runProgram(async () => {
@@ -19,7 +19,7 @@ await runProgram(async () => {
   process.exit(0);
 });
 
-/** Private servers where they are needed, the server or its workers, and on a signal all of it closed in reverse. */
+/** Opens private stores where a URL is absent, then the server or its workers. A signal closes them in reverse order. */
 async function serve(given: Config, log: Log): Promise<void> {
   const stopped = stopSignal();
   const { url, close } = await openAll(async (remember) => {
@@ -36,7 +36,7 @@ async function serve(given: Config, log: Log): Promise<void> {
 
 async function runWorker(config: ServerConfig, log: Log): Promise<void> {
   const stopped = stopSignal();
-  const { close } = await tellPrimary(() => openServer(config, log));
+  const { close } = await openAndReport(() => openServer(config, log));
   await stopped;
   await close();
 }

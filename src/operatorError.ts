@@ -1,5 +1,5 @@
 /**
- * A failure that the person who runs the command can mend: a setting, a file, a server that is not there. Its message is one
- * line and stands alone on the terminal; where a setting is wrong, it begins with the setting's name.
+ * A failure that the operator can mend: a wrong setting, an unreadable file, a server that does not run. The message is one line,
+ * printed without a stack; when a setting is wrong, the message begins with the name of the setting.
  */
 export class OperatorError extends Error {}

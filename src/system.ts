@@ -30,7 +30,7 @@ import { startRelay } from './projections/relay.ts';
 import { type CouponTerms, createCouponTerms } from './queries/couponTerms.ts';
 import { openRehearsals, type Rehearsals } from './rehearsal/rehearsals.ts';
 
-/** What the routes work with. */
+/** The dependencies of the routes. */
 export interface System extends DecisionDeps {
   grabLine: GrabLine;
   couponTerms: CouponTerms;

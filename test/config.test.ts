@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { environmentSchema, readConfig } from '../src/config.ts';
+import { configDocs } from './support/configDocs.ts';
 
 const test = suite('the settings');
 const secret = 's'.repeat(32);
@@ -65,9 +67,22 @@ test('32 bytes are counted, not characters', () => {
   assert.is(readConfig({ JWT_SECRET: '密'.repeat(11) }).jwtSecret, '密'.repeat(11));
 });
 
-test('.env.example lists every variable that is read, and no other', () => {
-  const listed = readFileSync(new URL('../.env.example', import.meta.url), 'utf8').matchAll(/^#?([A-Z0-9_]+)=/gm);
-  assert.equal([...listed].map(([, name]) => name).sort(), Object.keys(environmentSchema.shape).sort());
+for (const [name, schema] of Object.entries(environmentSchema.shape)) {
+  test(`${name} is described in one sentence`, () => {
+    assert.match(schema.description ?? '', /^[^.\n]([^\n]*[^.\n])?\.$/);
+    assert.not.match(schema.description ?? '', /\. [A-Z]/);
+  });
+}
+
+for (const { path, text, rendered } of configDocs()) {
+  test(`${path} lists every setting with the default and the description of the schema (else: npm run docs:config)`, () => {
+    assert.fixture(text, rendered);
+  });
+}
+
+test('.env.example is a valid environment, and every default in it is the default of the program', () => {
+  const example = parseEnv(readFileSync(new URL('../.env.example', import.meta.url), 'utf8'));
+  assert.equal(readConfig(example), readConfig({}));
 });
 
 test.run();

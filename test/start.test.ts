@@ -106,8 +106,8 @@ test('its own servers, killed, are started again: 503 meanwhile, and nothing is 
   server.kill('SIGINT');
   const { status, stdout } = await server.ended;
   assert.is(status, 0);
-  assert.match(stdout, /Redis has died, starting it again/);
-  assert.match(stdout, /MariaDB has died, starting it again/);
+  assert.match(stdout, /Redis died; restarting it/);
+  assert.match(stdout, /MariaDB died; restarting it/);
   for (const socket of sockets(dataDir)) assert.not(await answers(socket));
 });
 

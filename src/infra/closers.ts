@@ -1,31 +1,31 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Closes something that was opened. Called at most once. */
+/** Closes a resource. Called at most once. */
 export type Closer = () => Promise<void> | void;
 
-/** Closes, but waits no longer than this for something that is stuck. False when it was. */
+/** Runs the closer, and waits for it no longer than `ms`. False when the closer did not finish in time. */
 export async function closeWithin(ms: number, close: Closer): Promise<boolean> {
   const limit = new AbortController();
-  const stuck = sleep(ms, false, { signal: limit.signal }).catch(() => false);
+  const timeout = sleep(ms, false, { signal: limit.signal }).catch(() => false);
   try {
-    return await Promise.race([Promise.resolve(close()).then(() => true), stuck]);
+    return await Promise.race([Promise.resolve(close()).then(() => true), timeout]);
   } finally {
     limit.abort();
   }
 }
 
-/** Remembers how to close what was just opened. */
+/** Takes the closer of the resource that was just opened. */
 type Remember = (close: Closer) => void;
 
 /**
- * Opens several things, one after the other; each is remembered as soon as it is open. When one fails to open, those before
- * it are closed. The result closes everything, the last opened first.
+ * Opens several resources in sequence; `open` passes each closer to `remember` as soon as its resource is open. When one fails to
+ * open, the resources before it are closed. The result closes all of them in reverse order.
  */
 export async function openAll<T extends object>(
   open: (remember: Remember) => Promise<T>,
 ): Promise<T & { close: Closer }> {
   const stack: Closer[] = [];
-  // One that fails doesn't keep the others open; the first failure is thrown at the end.
+  // A closer that fails does not keep the other resources open; the first failure is thrown at the end.
   const close = async () => {
     const failures: unknown[] = [];
     for (let closer = stack.pop(); closer; closer = stack.pop()) {

@@ -8,20 +8,20 @@ import type { Log } from './telemetry/log.ts';
 
 const NOT_RECONCILED = 'the write model is not reconciled with the event log';
 const RETRY_MS = 500;
-/** Also a process that decides nothing notices a flush within this time: others may wait for it to release the lease. */
+/** An idle process, too, notices a flush within this time: another process may wait for it to release the lease. */
 const WATCH_EVERY_MS = 500;
 
 export interface Fence {
-  /** For a script that found no fence in Redis: shuts the gate, starts reconcile, and throws Unavailable. */
+  /** Called when a script found no fence in Redis: shuts the gate, starts reconcile, and throws Unavailable (src/unavailable.ts). */
   reconcileAgain(): never;
-  /** For queries: does the same when Redis was emptied since it was reconciled. */
+  /** Called by queries: does the same when Redis was emptied after it was reconciled. */
   mustStand(): Promise<void>;
 }
 
 /**
- * Keeps the gate shut from the loss of a Redis connection until the new one is reconciled. No command is sent on a connection that
- * is not reconciled: ioredis emits `close` before it connects again, and that shuts the gate in the same tick.
- * `reconciled` resolves when the write model agrees with the log.
+ * Keeps the gate shut from the loss of a Redis connection until Redis is reconciled on the new connection. No command is sent on a
+ * connection that is not reconciled: ioredis emits `close` before it reconnects, and `close` shuts the gate in the same tick.
+ * `reconciled` resolves when the write model agrees with the event log.
  */
 export async function openFence(deps: { redis: Redis; gate: Gate; reconciled: () => Promise<void>; log: Log }) {
   const { redis, gate, reconciled, log } = deps;
@@ -32,7 +32,7 @@ export async function openFence(deps: { redis: Redis; gate: Gate; reconciled: ()
   const once = async () => {
     const current = connection;
     await reconciled();
-    // The reconciled connection may be lost by now; then the next attempt opens the gate.
+    // When the reconciled connection is already lost, the next attempt opens the gate.
     if (current === connection) gate.clear(NOT_RECONCILED);
   };
   const untilOpen = async () => {
@@ -63,7 +63,7 @@ export async function openFence(deps: { redis: Redis; gate: Gate; reconciled: ()
 
   const fence: Fence = {
     reconcileAgain() {
-      // While the gate is shut, reconcile is under way, and it checks the marker at its end.
+      // While the gate is shut, reconcile is running, and it checks the marker at its end.
       if (!gate.isShutFor(NOT_RECONCILED)) {
         shut();
         start();
@@ -75,10 +75,10 @@ export async function openFence(deps: { redis: Redis; gate: Gate; reconciled: ()
     },
   };
   const watch = setInterval(() => {
-    // The gate logs that it is shut, so the error has nothing to add.
+    // The gate logs that it was shut, so the error is not logged again.
     if (!gate.isShutFor(NOT_RECONCILED)) fence.mustStand().catch(() => {});
   }, WATCH_EVERY_MS);
-  // A reconcile under way is not waited for: it ends when the relay, which closes next, rejects its drain.
+  // Does not wait for a running reconcile: it ends when the relay, which closes next, rejects its drain.
   const close: Closer = () => {
     closed = true;
     clearInterval(watch);

@@ -1,18 +1,18 @@
 import { Unavailable } from '../unavailable.ts';
 import type { Log } from './telemetry/log.ts';
 
-/** Stands before every decision and every query of the Redis data: while it is shut, the answer is 503 and never a refusal. */
+/** Guards every decision and every query of the Redis data: while the gate is shut, the answer is 503 and never a refusal. */
 export interface Gate {
-  /** Shut for this reason; a gate may be shut for several. */
+  /** Shuts the gate for this reason. A gate may be shut for several reasons at once. */
   shut(reason: string): void;
-  /** This reason is gone. The gate is open when all are. */
+  /** Withdraws this reason. The gate opens when no reason is left. */
   clear(reason: string): void;
   isShutFor(reason: string): boolean;
-  /** Why it is shut; undefined when it is open. */
+  /** All reasons in one text; undefined while the gate is open. */
   reason(): string | undefined;
-  /** How often it was shut so far: as long as this stays, what was learnt through the open gate holds. */
+  /** The number of calls of `shut` so far. While the number stays the same, results cached while the gate was open stay valid. */
   shuts(): number;
-  /** Throws Unavailable while the gate is shut. */
+  /** Throws Unavailable (src/unavailable.ts) while the gate is shut. */
   mustBeOpen(): void;
 }
 
@@ -22,7 +22,7 @@ export function createGate(log: Log): Gate {
   const reason = () => (reasons.size === 0 ? undefined : [...reasons].join('; '));
   return {
     shut(why) {
-      if (!reasons.has(why)) log.info({ why }, 'gate shut');
+      if (!reasons.has(why)) log.info({ why }, 'gate shut; grabs and lists get 503');
       reasons.add(why);
       shuts++;
     },

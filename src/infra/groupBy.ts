@@ -1,4 +1,4 @@
-/** The items by the key of each, in the order of the items. (Map.groupBy comes with Node 21.) */
+/** Groups the items by key; groups and items keep their order. (Map.groupBy needs Node 21.) */
 export function groupBy<K, T>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>();
   for (const item of items) {

@@ -1,16 +1,16 @@
 import calculateSlot from 'cluster-key-slot';
 
-/** Fixed for a data set: it is stored in Redis and compared at every start, since another number would look for coupons elsewhere. */
+/** Fixed for a data set: the number decides where a coupon is stored. It is kept in Redis and compared at every start. */
 export const PARTITIONS = 16;
 export const allPartitions: readonly number[] = Array.from({ length: PARTITIONS }, (_, partition) => partition);
 
-/** What identifies a coupon for people: names are unique within a seller. */
+/** Identifies a coupon for clients: a name is unique within its seller. */
 export interface CouponName {
   seller: string;
   name: string;
 }
 
-/** The two names as one text, `seller/name`. Neither name holds a `/`, so the text always parts into the two again. */
+/** Both names as one text, `seller/name`. Neither name may contain a `/`, so the text can always be split again. */
 export const couponPath = ({ seller, name }: CouponName) => `${seller}/${name}`;
 
 export function splitCouponPath(path: string): CouponName {
@@ -20,7 +20,7 @@ export function splitCouponPath(path: string): CouponName {
 
 export const partitionOf = (coupon: CouponName) => calculateSlot(couponPath(coupon)) % PARTITIONS;
 
-// `{p}` is a Redis Cluster hash tag: all that one decision touches lives in one slot.
+// `{p}` is a Redis Cluster hash tag: all keys of one decision are in one slot.
 const inPartition = (partition: number, rest: string) => `seckill:{${partition}}:${rest}`;
 const ofCoupon = (kind: string, coupon: CouponName) => {
   const path = couponPath(coupon);
@@ -40,11 +40,11 @@ export const keys = {
   deadLetters: (partition: number) => inPartition(partition, 'dead-letters'),
   coupon: (coupon: CouponName) => ofCoupon('coupon', coupon),
   holders: (coupon: CouponName) => ofCoupon('holders', coupon),
-  /** Refusals that may cease to be true, kept for the idempotency keys that got them. */
+  /** Refusals that may become false later, kept for the idempotency keys that got them as an answer. */
   answers: (coupon: CouponName) => ofCoupon('answers', coupon),
   /** Where reconcile builds a coupon's holders before they replace the old ones. */
   holdersBuilt: (coupon: CouponName, builder: string) => ofCoupon(`built:${builder}`, coupon),
-  /** The coupon that a customer's idempotency key belongs to. No username holds a `:`, so the key always parts into the two. */
+  /** The coupon that a customer's idempotency key belongs to. No username contains a `:`, so no two pairs share a key. */
   idempotencyClaim: (customer: string, idempotencyKey: string) => `seckill:idempotency:${customer}:${idempotencyKey}`,
   userView: (username: string) => `seckill:view:user:${username}`,
   sellerView: (seller: string) => `seckill:view:seller:${seller}`,
@@ -55,7 +55,7 @@ export const keys = {
   revocationAcks: (announcement: string) => `seckill:revocation-acks:${announcement}`,
 } as const;
 
-/** For SCAN: the keys of every coupon, and of every list. What stands after the prefix is read back with the functions below. */
+/** For SCAN: the keys of every coupon and of every view. The functions below read the names back from a key. */
 export const keyPatterns = {
   coupons: 'seckill:{*}:coupon:*',
   sellerViews: keys.sellerView('*'),
@@ -65,8 +65,8 @@ export const couponOfKey = (key: string): CouponName => splitCouponPath(key.repl
 export const sellerOfView = (key: string) => key.slice(keys.sellerView('').length);
 export const customerOfView = (key: string) => key.slice(keys.customerView('').length);
 
-/** Channels are shared by all databases of a Redis; the data set is in one of them. */
+/** All databases of a Redis share one set of channels, so the name of a channel holds the number of the database. */
 export const revocationChannel = (database: number) => `seckill:revocations:${database}`;
 
-/** Where processes publish the outcomes of their grabs, for the live figures. */
+/** The channel on which processes publish the outcomes of their grabs, for the live figures. */
 export const liveChannel = (database: number) => `seckill:live:${database}`;

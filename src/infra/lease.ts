@@ -6,27 +6,27 @@ import { isLockConflict } from './stores/mysqlErrors.ts';
 import type { Log } from './telemetry/log.ts';
 
 const KEEP_EVERY_MS = 1_000;
-/** The server ends the lease of a process that was silent for so long: one that is frozen must not hold up the others for ever. */
+/** MySQL ends the lease of a process that was silent for this long: a frozen process must not block the others for ever. */
 const SILENCE_LIMIT_SECONDS = 15;
 const LOCK_WAIT_SECONDS = 1;
 
 export interface Lease {
   /**
-   * Holds the lease together with all who decide. Waits while somebody has it alone. When MySQL can't be reached it
-   * resolves without, and takes the lease up later: a sale does not end because MySQL is away.
+   * Takes the lease shared, together with every process that decides. Waits while a process holds it alone. When MySQL cannot be
+   * reached, this resolves without the lease and retries in the background: a sale does not end because MySQL is down.
    */
   share(): Promise<void>;
   /**
-   * Gives up the shared lease, waits until nobody else has it, and runs the work. Resolves without as soon as it is no longer
-   * needed: who has done it meanwhile shares the lease for as long as it sells. Rejects without MySQL.
+   * Releases the shared lease, takes the lease exclusively once no other process holds it, and runs the work. Resolves without
+   * running the work as soon as `isNeeded` says no: a process that did the work shares the lease for as long as it sells, so waiting
+   * longer would be in vain. Rejects when MySQL cannot be reached.
    */
   alone(work: () => Promise<void>, isNeeded: () => Promise<boolean>): Promise<void>;
 }
 
 /**
- * Readers and a writer over all processes: as long as a process may have grabs in memory that MySQL lacks, it shares the
- * lease; who compares Redis with MySQL takes it alone. It is a row lock, so the server itself lets go of it when a
- * process dies.
+ * A readers-writer lock over all processes. A process shares the lease while its memory may hold grabs that MySQL lacks; reconcile,
+ * which compares Redis with MySQL, takes the lease alone. It is a row lock in MySQL, so MySQL releases it when a process dies.
  */
 export function openLease(mysqlUrl: string, log: Log): { lease: Lease; close: Closer } {
   const { mysql, close: closeMysql } = connectMysql(mysqlUrl, 1);
@@ -34,19 +34,19 @@ export function openLease(mysqlUrl: string, log: Log): { lease: Lease; close: Cl
   let wanted = false;
   let closed = false;
 
-  /** Undefined: it was no longer needed. */
+  /** Undefined when the lock is no longer needed. */
   const lock = async (
-    how: 'LOCK IN SHARE MODE' | 'FOR UPDATE',
+    mode: 'LOCK IN SHARE MODE' | 'FOR UPDATE',
     isNeeded: () => boolean | Promise<boolean>,
   ): Promise<Knex.Transaction | undefined> => {
     while (await isNeeded()) {
-      if (closed) throw new Error('the lease closes');
+      if (closed) throw new Error('the lease is closed');
       const trx = await mysql.transaction({ isolationLevel: 'read committed' });
       try {
         await trx.raw(
           `SET SESSION wait_timeout = ${SILENCE_LIMIT_SECONDS}, innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}`,
         );
-        await trx.raw(`SELECT id FROM lease WHERE id = 1 ${how}`);
+        await trx.raw(`SELECT id FROM lease WHERE id = 1 ${mode}`);
         return trx;
       } catch (error) {
         await trx.rollback().catch(() => {});
@@ -75,7 +75,7 @@ export function openLease(mysqlUrl: string, log: Log): { lease: Lease; close: Cl
         if (held !== undefined) await held.raw('SELECT 1');
         else if (wanted) await takeUp();
       } catch (err) {
-        log.debug({ err }, 'the lease is lost or can not be had');
+        log.debug({ err }, 'holding or taking the shared lease failed; retrying');
         if (shared === held) shared = undefined;
         await held?.rollback().catch(() => {});
       }
@@ -87,13 +87,15 @@ export function openLease(mysqlUrl: string, log: Log): { lease: Lease; close: Cl
     async share() {
       wanted = true;
       if (shared !== undefined) return;
-      await takeUp().catch((err) => log.warn({ err }, 'no lease: MySQL can not be reached'));
+      await takeUp().catch((err) =>
+        log.warn({ err }, 'taking the shared lease failed; selling without it and retrying'),
+      );
     },
     async alone(work, isNeeded) {
       await release();
       const trx = await lock('FOR UPDATE', isNeeded);
       try {
-        // Whoever had it before may have done it. Without the lease it is not done, whatever has come to be needed since.
+        // The previous holder may have done the work. Without the lease the work never runs, even if it is needed again by now.
         if (trx !== undefined && (await isNeeded())) await work();
       } finally {
         await trx?.rollback().catch(() => {});

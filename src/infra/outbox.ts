@@ -5,7 +5,7 @@ import { allPartitions, keys } from './keys.ts';
 import { runScript } from './scripts.ts';
 import { readRedisTime } from './stores/redisClock.ts';
 
-/** The place of an entry: one entry holds the events of one script call, all of one coupon and one type. */
+/** Identifies an entry. One entry holds the events of one script call, all of one coupon and one type. */
 export interface EntryRef {
   partition: number;
   /** Stream id, `milliseconds-sequence` on the clock of Redis. */
@@ -24,7 +24,7 @@ export const entryKey = ({ partition, id }: EntryRef) => `${partition}/${id}`;
 const customersSchema = z.array(z.string().min(1)).min(1);
 const keysSchema = z.array(z.string());
 
-/** Decodes a stored entry. Throws on an entry that no script of ours could have written. */
+/** Decodes a stored entry. Throws on an entry that our scripts could not have written. */
 export function decodeEntry(partition: number, [id, fields]: RawEntry): Delivery {
   const field: Record<string, string | undefined> = {};
   for (let i = 0; i < fields.length; i += 2) field[String(fields[i])] = fields[i + 1];
@@ -51,7 +51,7 @@ export function decodeEntry(partition: number, [id, fields]: RawEntry): Delivery
           ...(idempotencyKey ? { idempotencyKey } : {}),
         });
       });
-      // Versions count up and pieces count down: when the first and the last event are valid, so are those between.
+      // Versions count up and pieces count down: when the first and the last event are valid, so are the events between them.
       for (const end of [events.at(0), events.at(-1)]) decidedEventSchema.parse(end);
       return { entry, events };
     }
@@ -66,7 +66,7 @@ export async function readOutbox(redis: Redis, partition: number, after: string,
   return (await redis.xrange(keys.outbox(partition), start, to, 'COUNT', count)) as RawEntry[];
 }
 
-/** Whether the creation of the delivery's coupon is in the outbox before it. */
+/** Whether the outbox holds the creation of the delivery's coupon, before the delivery. */
 export async function hasCreation(redis: Redis, { entry, events }: Delivery): Promise<boolean> {
   for (let after = '-'; ; ) {
     const page = await readOutbox(redis, entry.partition, after, entry.id, 1_000);
@@ -81,7 +81,7 @@ export async function hasCreation(redis: Redis, { entry, events }: Delivery): Pr
   }
 }
 
-/** Deletes exactly these entries. Only for entries that MySQL has committed. */
+/** Deletes exactly these entries. Call it only for entries that MySQL has committed. */
 export async function deleteEntries(redis: Redis, entries: readonly EntryRef[]): Promise<void> {
   await Promise.all(
     allPartitions.map(async (partition) => {
@@ -91,10 +91,10 @@ export async function deleteEntries(redis: Redis, entries: readonly EntryRef[]):
   );
 }
 
-/** Entries that MySQL does not have yet, over all partitions. */
+/** The number of entries that MySQL does not have yet, over all partitions. */
 export const outboxDepth = (redis: Redis) => entriesIn(redis, keys.outbox);
 
-/** Seconds, on the clock of Redis, that the oldest entry of all partitions has waited; 0 when there is none. */
+/** The age of the oldest entry of all partitions, in seconds on the clock of Redis; 0 when there is no entry. */
 export async function outboxAge(redis: Redis): Promise<number> {
   const oldest = await Promise.all(allPartitions.map((partition) => readOutbox(redis, partition, '-', '+', 1)));
   // Read after the entries, so that no entry is from the future.
@@ -102,7 +102,7 @@ export async function outboxAge(redis: Redis): Promise<number> {
   return oldest.flat().reduce((age, [id]) => Math.max(age, now - Number.parseInt(id, 10) / 1_000), 0);
 }
 
-/** Dead letters over all partitions. */
+/** The number of dead letters over all partitions. */
 export const deadLetterCount = (redis: Redis) => entriesIn(redis, keys.deadLetters);
 
 async function entriesIn(redis: Redis, streamOf: (partition: number) => string): Promise<number> {

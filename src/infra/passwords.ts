@@ -1,22 +1,22 @@
 import { type Algorithm, hash, type Options, verify } from '@node-rs/argon2';
 import { Unavailable } from '../unavailable.ts';
 
-// argon2 is slow and hungry on purpose: a crowd that logs in waits in line up to here, then hears 503.
+// argon2 needs much time and memory on purpose. When this many log-ins wait, new ones get 503 immediately.
 const MAX_WAITING = 256;
 
 export interface Passwords {
-  /** An argon2id hash in its own text format. */
+  /** An argon2id hash in its standard text format. */
   hash(password: string): Promise<string>;
-  /** Takes the same time when there is no hash: nobody learns from the clock which names exist. */
+  /** Takes the same time without a hash, so that the duration of a log-in does not show which usernames exist. */
   matches(passwordHash: string | undefined, password: string): Promise<boolean>;
 }
 
 /** `memoryCost` in KiB, `timeCost` in passes. */
 export async function createPasswords(cost: { memoryCost: number; timeCost: number }): Promise<Passwords> {
   const options: Options = { ...cost, parallelism: 1, algorithm: 2 satisfies Algorithm.Argon2id };
-  const hashOfNobody = await hash('nobody has this password', options);
+  const dummyHash = await hash('the password of no user', options);
   let waiting = 0;
-  const inLine = async <T>(work: () => Promise<T>): Promise<T> => {
+  const limited = async <T>(work: () => Promise<T>): Promise<T> => {
     if (waiting >= MAX_WAITING) throw new Unavailable('too many log-ins at once');
     waiting++;
     try {
@@ -26,8 +26,8 @@ export async function createPasswords(cost: { memoryCost: number; timeCost: numb
     }
   };
   return {
-    hash: (password) => inLine(() => hash(password, options)),
+    hash: (password) => limited(() => hash(password, options)),
     matches: (passwordHash, password) =>
-      inLine(async () => (await verify(passwordHash ?? hashOfNobody, password)) && passwordHash !== undefined),
+      limited(async () => (await verify(passwordHash ?? dummyHash, password)) && passwordHash !== undefined),
   };
 }

@@ -5,38 +5,38 @@ const LINE_EVERY_MS = 2_000;
 const REDRAW_EVERY_MS = 100;
 
 export interface Step {
-  /** Another word begins another clock. */
-  what: string;
-  /** Both of the same unit, whatever it is. */
+  /** Names the step. A change of the label starts the clock of a new step. */
+  label: string;
+  /** `done` and `of` have the same unit, such as events, positions or bytes. */
   done: number;
   of: number;
-  /** Where that unit says little to people: positions, bytes. They are told these, and their rate. */
+  /** Shown instead of `done` and `of`, with a rate, when their unit means little to an operator. */
   events?: number;
   note?: string;
 }
 
 export interface Progress {
   show(step: Step): void;
-  /** Prints lines on standard output without tearing the bar. */
-  say(lines: string): void;
+  /** Prints lines on standard output without damaging the bar. */
+  print(lines: string): void;
   stop(): void;
 }
 
 /**
- * How far long work is: on a terminal a bar on standard error, which is gone when the work is done, and elsewhere a plain line
- * now and then. A signal ends it before anybody else has something to print, whatever becomes of the work.
+ * Shows the progress of a long-running command on standard error: a bar on a terminal, which disappears at the end, and elsewhere a
+ * line every 2 s. A signal removes the bar first, so that later output does not run into it.
  */
 export function startProgress(printLine: (line: string) => void = console.error): Progress {
   const isTerminal = process.stderr.isTTY === true;
-  const bar = new SingleBar({ format: '{what} {bar} {percentage}%, {details}', barsize: 24, clearOnComplete: true });
+  const bar = new SingleBar({ format: '{label} {bar} {percentage}%, {details}', barsize: 24, clearOnComplete: true });
   let started = performance.now();
-  let heard = started;
+  let lastReport = started;
   let shown: Step | undefined;
   let nextShow = 0;
   let ended = false;
 
   const draw = (step: Step) => {
-    const payload = { what: step.what, details: detailsOf(step, started) };
+    const payload = { label: step.label, details: detailsOf(step, started) };
     if (!bar.isActive) bar.start(step.of, step.done, payload);
     bar.setTotal(step.of);
     bar.update(step.done, payload);
@@ -51,20 +51,20 @@ export function startProgress(printLine: (line: string) => void = console.error)
   return {
     show(step) {
       const now = performance.now();
-      const isAnother = shown !== undefined && step.what !== shown.what;
-      // What is heard of first has been under way since the last was heard of.
-      if (isAnother) started = heard;
-      heard = now;
-      if (ended || (now < nextShow && !isAnother && step.done < step.of)) return;
+      const isNewStep = shown !== undefined && step.label !== shown.label;
+      // A new step is assumed to have started when the previous one last reported.
+      if (isNewStep) started = lastReport;
+      lastReport = now;
+      if (ended || (now < nextShow && !isNewStep && step.done < step.of)) return;
       shown = step;
       nextShow = now + (isTerminal ? REDRAW_EVERY_MS : LINE_EVERY_MS);
       if (isTerminal) draw(step);
-      else printLine(`${step.what}: ${percentOf(step)} %, ${detailsOf(step, started)}`);
+      else printLine(`${step.label}: ${percentOf(step)} %, ${detailsOf(step, started)}`);
     },
-    say(lines) {
+    print(lines) {
       bar.stop();
       console.log(lines);
-      heard = performance.now();
+      lastReport = performance.now();
       if (isTerminal && shown !== undefined && shown.done < shown.of && !ended) draw(shown);
     },
     stop,

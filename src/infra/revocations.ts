@@ -11,17 +11,17 @@ import { connectRedis } from './stores/redis.ts';
 import type { Log } from './telemetry/log.ts';
 
 const ACK_LIMIT_MS = 1_000;
-const SHUT = 'revoked tokens are not known yet';
+const NOT_LOADED = 'the revoked tokens are not loaded yet';
 
 export interface Revocations {
   isRevoked(jti: string): boolean;
-  /** Resolves when the token is refused by every process that runs, and by every one that will. `exp` in seconds since 1970. */
+  /** Resolves when every running process refuses the token; a process that starts later will too. `exp` in seconds since 1970. */
   revoke(jti: string, exp: number): Promise<void>;
 }
 
 /**
- * Each process keeps the revoked tokens in memory, so that a request costs no round trip. MySQL has them for good; a message
- * tells the other processes, and each acknowledges. While a process can't hear messages, its gate is shut.
+ * Each process keeps the revoked tokens in memory, so that a request costs no round trip. MySQL stores them; a published message
+ * informs the other processes, and each acknowledges it. While a process is not subscribed to the messages, its gate is shut.
  */
 export async function openRevocations(deps: { redisUrl: string; redis: Redis; mysql: Mysql; gate: Gate; log: Log }) {
   const { redis, mysql, gate, log } = deps;
@@ -29,7 +29,7 @@ export async function openRevocations(deps: { redisUrl: string; redis: Redis; my
   const revoked = new Map<string, number>();
   const remember = (jti: string, exp: number) => {
     const now = Date.now() / 1_000;
-    // Insertion order is close to the order of expiry: the front is where the outdated ones are.
+    // Insertion order is close to the order of expiry, so the expired tokens are at the front.
     for (const [old, expiry] of revoked) {
       if (expiry > now) break;
       revoked.delete(old);
@@ -48,10 +48,10 @@ export async function openRevocations(deps: { redisUrl: string; redis: Redis; my
       .incr(acks)
       .expire(acks, 10)
       .exec()
-      .catch((err) => log.warn({ err }, 'a revocation was not acknowledged'));
+      .catch((err) => log.warn({ err }, 'acknowledging a revocation failed; the log-out gets 503'));
   });
 
-  // Subscribe first, load second: what is revoked in between comes by both roads and not by none.
+  // Subscribe first, then load: a token that is revoked in between arrives twice instead of never.
   let connection = 0;
   const catchUp = async () => {
     const caughtUp = connection;
@@ -60,24 +60,24 @@ export async function openRevocations(deps: { redisUrl: string; redis: Redis; my
       .where('expires_at', '>', Math.floor(Date.now() / 1_000))
       .orderBy('expires_at');
     for (const row of rows) remember(row.jti.toString(), Number(row.expires_at));
-    // The connection may be gone by now, and with it the messages; then the next one catches up.
-    if (caughtUp === connection) gate.clear(SHUT);
+    // When the connection is already lost, messages may be missing; the next connection catches up again.
+    if (caughtUp === connection) gate.clear(NOT_LOADED);
   };
   const catchUpAgain = async () => {
-    while (!closed && subscriber.redis.status === 'ready' && gate.isShutFor(SHUT)) {
+    while (!closed && subscriber.redis.status === 'ready' && gate.isShutFor(NOT_LOADED)) {
       try {
         await catchUp();
       } catch (err) {
-        log.warn({ err }, SHUT);
+        log.warn({ err }, 'loading the revoked tokens failed; retrying');
         await sleep(500);
       }
     }
   };
 
-  gate.shut(SHUT);
+  gate.shut(NOT_LOADED);
   subscriber.redis.on('close', () => {
     connection++;
-    gate.shut(SHUT);
+    gate.shut(NOT_LOADED);
   });
   await subscriber.redis.connect();
   await catchUp();
@@ -97,12 +97,13 @@ export async function openRevocations(deps: { redisUrl: string; redis: Redis; my
         .delete();
       remember(jti, exp);
       const announcement = randomUUID();
-      // Who subscribes after the count reads the table, which has the token; PUBLISH itself would also count who only watches.
+      // A process that subscribes after the count reads the table, which has the token. The reply of PUBLISH would also count
+      // monitoring tools that subscribe by a pattern and never acknowledge.
       const [, listeners] = (await redis.pubsub('NUMSUB', channel)) as [string, number];
       await redis.publish(channel, `${jti} ${exp} ${announcement}`);
       const limit = Date.now() + ACK_LIMIT_MS;
       while (Number(await redis.get(keys.revocationAcks(announcement))) < listeners) {
-        if (Date.now() > limit) throw new Unavailable('a process has not confirmed the log-out');
+        if (Date.now() > limit) throw new Unavailable('a process has not acknowledged the log-out');
         await sleep(2);
       }
     },

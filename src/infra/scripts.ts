@@ -6,14 +6,14 @@ const folder = new URL('../commands/lua/', import.meta.url);
 export type ScriptName = 'claimIdempotencyKey' | 'createCoupon' | 'grabCoupon' | 'deadLetter' | 'restoreCoupon';
 export interface Script {
   name: string;
-  /** The file as it stands, header and all. */
+  /** The content of the file, with its header and the unexpanded includes. */
   source: string;
-  /** What Redis runs: the source with its includes. */
+  /** The text that Redis runs: the source with its includes. */
   lua: string;
   numberOfKeys: number;
 }
 
-/** Reads every script beside the commands. The header is the interface: its KEYS lines say how many keys the script takes. */
+/** Reads every script. The header of a script is its interface: the number of its KEYS lines is the number of keys. */
 export function readScripts(): Script[] {
   const files = readdirSync(folder).filter((file) => file.endsWith('.lua') && !file.startsWith('include-'));
   return files.sort().map((file) => {
@@ -26,7 +26,7 @@ export function readScripts(): Script[] {
   });
 }
 
-/** Makes the scripts known to this connection, and has Redis compile each, so that a broken one stops the start and not a grab. */
+/** Defines the scripts on this connection and has Redis compile each, so that a broken script fails the start and not a grab. */
 export async function loadScripts(redis: Redis): Promise<void> {
   for (const { name, lua, numberOfKeys } of readScripts()) {
     await redis.script('LOAD', lua);
@@ -34,7 +34,7 @@ export async function loadScripts(redis: Redis): Promise<void> {
   }
 }
 
-/** Runs a loaded script (EVALSHA; EVAL only where Redis says that it has not run it). Rejects when the outcome is unknown. */
+/** Runs a loaded script by EVALSHA, and by EVAL only after NOSCRIPT, when Redis ran nothing. Rejects when the outcome is unknown. */
 export function runScript(redis: Redis, name: ScriptName, scriptKeys: string[], args: string[]): Promise<unknown> {
   const commands = redis as unknown as Record<ScriptName, (...args: string[]) => Promise<unknown>>;
   return commands[name](...scriptKeys, ...args);

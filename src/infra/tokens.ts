@@ -8,9 +8,9 @@ import { z } from 'zod';
 export const ALGORITHM = 'HS256';
 /** Both the issuer and the audience. */
 export const ISSUER = 'seckill';
-/** About 10 MB of memory. A customer who tries again while a sale runs is among them. */
+/** About 10 MB of memory: enough for the customers who send several requests during a sale. */
 const MAX_VERIFIED = 16_384;
-/** Longer than any header with a token of ours; a client may pad a header with spaces. */
+/** No header with one of our tokens is longer, unless the client pads it with spaces. */
 const MAX_HEADER = 1_024;
 
 export type Kind = 'customer' | 'seller';
@@ -27,7 +27,7 @@ export type Claims = z.infer<typeof claimsSchema>;
 export type User = Pick<Claims, 'sub' | 'kind'>;
 
 export type IssueToken = (username: string, kind: Kind) => string;
-/** `authorization`: the header as the client sent it, or an empty string. Undefined unless it holds a good token. */
+/** `authorization`: the header as the client sent it, or an empty string. Undefined unless it holds a valid token. */
 export type ReadHeader = (authorization: string) => Claims | undefined;
 
 export interface Tokens {
@@ -38,7 +38,7 @@ export interface Tokens {
   key: KeyObject;
 }
 
-/** `isRevoked` is asked each time that a token is read. */
+/** `isRevoked` is called each time that a token is read. */
 export function createTokens(secret: string, ttlSeconds: number, isRevoked: (jti: string) => boolean): Tokens {
   return {
     issue: createTokenIssuer(secret, ttlSeconds),
@@ -48,7 +48,7 @@ export function createTokens(secret: string, ttlSeconds: number, isRevoked: (jti
   };
 }
 
-/** A KeyObject and not a string: given a string, jsonwebtoken tries to read a public key out of it first, at every request. */
+/** A KeyObject instead of a string: jsonwebtoken would try to parse a string as a public key first, at every request. */
 const keyOf = (secret: string): KeyObject => createSecretKey(Buffer.from(secret));
 
 export function createTokenIssuer(secret: string, ttlSeconds: number): IssueToken {
@@ -65,8 +65,8 @@ export function createTokenIssuer(secret: string, ttlSeconds: number): IssueToke
 }
 
 /**
- * Reads a good token in half of the time that koa-jwt takes. Undefined for everything else: this reader only ever accepts, and
- * koa-jwt decides about the rest.
+ * Reads a valid token in half of the time that koa-jwt takes. Undefined for everything else: this reader only accepts tokens, and
+ * koa-jwt decides which refusal the rest gets.
  */
 export function createTokenReader(secret: string): (token: string) => Claims | undefined {
   const read = createVerifier({
@@ -75,7 +75,7 @@ export function createTokenReader(secret: string): (token: string) => Claims | u
     allowedIss: ISSUER,
     allowedAud: ISSUER,
     requiredClaims: ['iss', 'aud', 'exp'],
-    // `createHeaderReader` remembers results by the whole header.
+    // `createHeaderReader` has a cache of its own, by the whole header.
     cache: false,
   });
   return (token) => {
@@ -88,8 +88,8 @@ export function createTokenReader(secret: string): (token: string) => Claims | u
 }
 
 /**
- * Reads the header `Authorization` and remembers the good ones. The whole header is the key, so that no part of it can be taken
- * from another request. A token that was good once stays good until it expires or is revoked, which is checked each time.
+ * Reads the header `Authorization` and caches the claims of valid tokens. The cache key is the whole header, so that a header with
+ * any difference is verified anew. A verified token stays valid until it expires or is revoked, which is checked at each request.
  */
 function createHeaderReader(secret: string, isRevoked: (jti: string) => boolean): ReadHeader {
   const verified = createLRU<string, Claims>({ max: MAX_VERIFIED });

@@ -5,13 +5,13 @@ import type { ServerConfig } from '../config.ts';
 import { OperatorError } from '../operatorError.ts';
 import type { Closer } from './closers.ts';
 import type { Log } from './telemetry/log.ts';
-import { createMetricsOfWorkers } from './telemetry/workersMetrics.ts';
+import { createWorkersMetrics } from './telemetry/workersMetrics.ts';
 
 const RESTART_PAUSE_MS = 1_000;
 
 type Report = { url: string } | { failed: string };
 
-/** Runs WORKERS server processes on one port. One that dies is replaced. */
+/** Runs WORKERS server processes on one port, and replaces a worker that dies. */
 export async function openWorkers(config: ServerConfig, log: Log): Promise<{ url: string; close: Closer }> {
   cluster.setupPrimary({ exec: fileURLToPath(new URL('../../bin/run.mjs', import.meta.url)), args: ['src/main.ts'] });
   const settings = {
@@ -21,7 +21,7 @@ export async function openWorkers(config: ServerConfig, log: Log): Promise<{ url
     ALLOW_REHEARSAL: config.allowRehearsal ? '1' : '0',
   };
   const workers = new Set<Worker>();
-  const metrics = createMetricsOfWorkers();
+  const metrics = createWorkersMetrics();
   let closing = false;
 
   const open = async (): Promise<string> => {
@@ -30,19 +30,19 @@ export async function openWorkers(config: ServerConfig, log: Log): Promise<{ url
     worker.once('exit', async (code, signal) => {
       workers.delete(worker);
       if (closing) return;
-      log.error({ worker: worker.process.pid, code, signal }, 'a worker died');
+      log.error({ worker: worker.process.pid, code, signal }, 'worker died; starting another');
       await sleep(RESTART_PAUSE_MS);
-      if (!closing) open().catch((err) => log.error({ err }, 'a worker did not start'));
+      if (!closing) open().catch((err) => log.error({ err }, 'worker failed to start; retrying'));
     });
     return new Promise((resolve, reject) => {
       worker.once('exit', (code, signal) =>
-        reject(new OperatorError(`a worker ended at its start: ${signal ?? code}`)),
+        reject(new OperatorError(`a worker ended during its start: ${signal ?? code}`)),
       );
-      const serves = metrics.attend(worker);
+      const addToScrapes = metrics.register(worker);
       worker.on('message', (report: Report | object) => {
         if ('failed' in report) reject(new OperatorError(report.failed));
         if (!('url' in report)) return;
-        serves();
+        addToScrapes();
         resolve(report.url);
       });
     });
@@ -55,7 +55,7 @@ export async function openWorkers(config: ServerConfig, log: Log): Promise<{ url
   };
 
   try {
-    // The first one migrates and reconciles; the others find that done.
+    // The first worker migrates and reconciles, so that the others need not.
     const url = await open();
     await Promise.all(Array.from({ length: config.workers - 1 }, open));
     return { url, close };
@@ -65,15 +65,15 @@ export async function openWorkers(config: ServerConfig, log: Log): Promise<{ url
   }
 }
 
-/** In a worker: opens the server and reports to the primary how that went. */
-export async function tellPrimary<T extends { url: string }>(open: () => Promise<T>): Promise<T> {
+/** In a worker: opens the server and reports its URL, or the failure, to the primary. */
+export async function openAndReport<T extends { url: string }>(open: () => Promise<T>): Promise<T> {
   const report = (message: Report) => new Promise((sent) => process.send?.(message, sent));
   try {
     const opened = await open();
     await report({ url: opened.url });
     return opened;
   } catch (error) {
-    // The primary says it, once; this process has nothing to add.
+    // The primary prints the failure, so this process prints nothing.
     await report({ failed: (error as Error).message });
     process.exit(1);
   }

@@ -40,7 +40,7 @@ await runProgram(async () => {
       log,
       to,
       signal: stop.signal,
-      onProgress: (done, events) => progress.show({ what: 'exporting', done, of: to, events }),
+      onProgress: (done, events) => progress.show({ label: 'exporting', done, of: to, events }),
     });
     progress.stop();
     const resumed = resumedAt > 0 ? `, ${resumedAt} of them by an earlier run` : '';

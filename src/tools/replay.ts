@@ -63,7 +63,7 @@ await runProgram(async () => {
   const replay: Replay = {
     projections: chosen,
     signal: stop.signal,
-    onProgress: ({ phase, position, of, events }) => progress.show({ what: phase, done: position, of, events }),
+    onProgress: ({ phase, position, of, events }) => progress.show({ label: phase, done: position, of, events }),
   };
   let good = true;
   try {
@@ -73,9 +73,9 @@ await runProgram(async () => {
         writer: runOn(session.writer),
         holder: runOn(session.holder),
         signal: stop.signal,
-        onProgress: (what, done, of, events) => progress.show({ what, done, of, events }),
+        onProgress: (label, done, of, events) => progress.show({ label, done, of, events }),
       });
-      progress.say(`${imported} events imported from ${from}`);
+      progress.print(`${imported} events imported from ${from}`);
     }
     const started = performance.now();
     const { events, report } = await run(session, replay, progress.stop);

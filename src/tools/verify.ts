@@ -40,7 +40,7 @@ await runProgram(async () => {
   let good = false;
   try {
     const onProgress = (done: number, of: number, events: number) =>
-      progress.show({ what: 'verifying', done, of, events });
+      progress.show({ label: 'verifying', done, of, events });
     const verify = { redis, connection, signal: stop.signal, onProgress };
     const report = coupon === undefined ? await verifyAll(verify) : await verifyOne(verify, coupon);
     progress.stop();

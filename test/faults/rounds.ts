@@ -33,7 +33,7 @@ export async function runRounds(
   const progress = startProgress();
   const show = (note?: string) =>
     progress.show({
-      what: 'faults',
+      label: 'faults',
       done: results.length,
       of: planned.length,
       ...(note === undefined ? {} : { note }),
@@ -47,7 +47,7 @@ export async function runRounds(
       const kept = result.violations.length === 0 ? undefined : keep(stack.folder);
       rmSync(result.history);
       if (kept === undefined) continue;
-      progress.say(describeFailure(result, kept));
+      progress.print(describeFailure(result, kept));
       // Nothing of a failed round is held against the next one.
       await stack.begin(theProject);
     }

@@ -23,10 +23,10 @@ export async function runSabotage(stack: Stack, seed: number): Promise<{ passed:
   const progress = startProgress();
   let caught = 0;
   for (const [place, variant] of variants.entries()) {
-    progress.show({ what: 'sabotage', done: place, of: variants.length, note: variant.name });
+    progress.show({ label: 'sabotage', done: place, of: variants.length, note: variant.name });
     const result = await catchVariant(stack, variant, () => random.int(0, LARGEST_SEED));
     if (result.caught) caught++;
-    else progress.say(`FAILED ${variant.name}: ${result.by}`);
+    else progress.print(`FAILED ${variant.name}: ${result.by}`);
     table.push([variant.name, result.kind, result.by, result.rounds]);
   }
   progress.stop();

@@ -11,8 +11,8 @@ await runProgram(async () => {
   const progress = startProgress();
   const work = async () => {
     for (let done = 0; done <= STEPS; done++) {
-      progress.show({ what: 'working', done, of: STEPS, note: `step ${done}` });
-      if (done === 2) progress.say('something to say');
+      progress.show({ label: 'working', done, of: STEPS, note: `step ${done}` });
+      if (done === 2) progress.print('something to say');
       await sleep(150);
     }
   };

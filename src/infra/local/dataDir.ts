@@ -7,25 +7,25 @@ import { SECRET_MIN_BYTES } from '../../config.ts';
 import { OperatorError } from '../../operatorError.ts';
 import type { Closer } from '../closers.ts';
 
-// A socket's path may have 107 bytes, all told; the longest name we put behind it is 16 long.
+// The path of a socket may have 107 bytes; the longest name in the folder takes 16 of them.
 const LONGEST_SOCKET_FOLDER = 90;
 
 export interface DataDir {
   path: string;
-  /** Where the private servers put their sockets: the same one for the same data, so that servers left by a crash are found again. */
+  /** The folder of the private servers' sockets. The same data always has the same one, so that servers left by a crash are found. */
   socketDir: string;
 }
 
-/** Where the sockets of this data are. */
+/** The folder for the sockets of this data: the data folder itself, or a folder under /tmp when its path is too long. */
 export const socketDirOf = (path: string) =>
   Buffer.byteLength(path) <= LONGEST_SOCKET_FOLDER
     ? path
     : join(tmpdir(), `seckill-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`);
 
-/** Whether a process has taken the folder and lives. */
+/** Whether a living process has locked the folder. */
 export const isInUse = (path: string) => answers(join(socketDirOf(path), 'lock.sock'));
 
-/** Makes the folder, readable for its owner only, and takes it for this process alone until closed. */
+/** Creates the folder, readable for its owner only, and locks it for this process until closed. */
 export async function openDataDir(path: string): Promise<{ dataDir: DataDir; close: Closer }> {
   const socketDir = socketDirOf(path);
   try {
@@ -34,7 +34,7 @@ export async function openDataDir(path: string): Promise<{ dataDir: DataDir; clo
       chmodSync(folder, 0o700);
     }
   } catch (error) {
-    throw new OperatorError(`DATA_DIR: can't be used: ${(error as Error).message}`);
+    throw new OperatorError(`DATA_DIR: cannot be used: ${(error as Error).message}`);
   }
   const lock = await takeLock(join(socketDir, 'lock.sock'), path);
   const close = async () => {
@@ -44,7 +44,7 @@ export async function openDataDir(path: string): Promise<{ dataDir: DataDir; clo
   return { dataDir: { path, socketDir }, close };
 }
 
-// A listening socket as the lock: the kernel lets go of it however the process ends, where a file with a pid would stay.
+// The lock is a listening socket: the kernel releases it however the process ends, while a file with a pid would stay.
 async function takeLock(socket: string, path: string): Promise<Server> {
   for (const lastTry of [false, true]) {
     const server = createServer((client) => client.destroy());
@@ -55,8 +55,8 @@ async function takeLock(socket: string, path: string): Promise<Server> {
     });
     if (taken) return server;
     if (lastTry || (await answers(socket))) break;
-    // Moved away before it is removed: of two processes that find the same dead socket, the second must not remove the
-    // live one that the first has put there by then.
+    // The dead socket is renamed before it is removed: when two processes find the same dead socket, the second must not remove
+    // the live socket that the first has created in its place.
     const dead = `${socket}.${process.pid}`;
     try {
       renameSync(socket, dead);
@@ -72,7 +72,7 @@ async function takeLock(socket: string, path: string): Promise<Server> {
   throw new OperatorError(`DATA_DIR: ${path} is in use by another seckill process`);
 }
 
-/** Whether something listens on the socket. */
+/** Whether a process listens on the socket. */
 export function answers(socket: string): Promise<boolean> {
   return new Promise((done) => {
     const client = connect(socket);
@@ -83,16 +83,16 @@ export function answers(socket: string): Promise<boolean> {
   });
 }
 
-/** The secret that signs tokens, made at the first start and kept, so that tokens outlive a restart. */
+/** The secret that signs tokens. It is generated at the first start and stored, so that tokens stay valid after a restart. */
 export function keptSecret({ path }: DataDir): string {
   const file = join(path, 'jwt-secret');
   if (!existsSync(file)) {
-    // Renamed into its place when it is whole: half a secret would sign tokens that anyone can forge.
+    // Written to another name and then renamed: an incomplete secret would sign tokens that anyone can forge.
     writeFileSync(`${file}.new`, randomBytes(48).toString('base64url'), { mode: 0o600 });
     renameSync(`${file}.new`, file);
   }
   const secret = readFileSync(file, 'utf8').trim();
   if (Buffer.byteLength(secret) < SECRET_MIN_BYTES)
-    throw new OperatorError(`JWT_SECRET: ${file} is damaged; remove it`);
+    throw new OperatorError(`JWT_SECRET: ${file} is damaged; remove the file`);
   return secret;
 }

@@ -3,19 +3,19 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { OperatorError } from '../../operatorError.ts';
 
-// The -core packages hold the programs without a service: nothing is left running that we did not start.
+// The -core packages contain the programs without a service, so installing them starts no server.
 const packagesOf = {
   'redis-server': ['redis-server'],
   mariadbd: ['mariadb-server-core', 'mariadb-client-core'],
-  // For the tests of the console; the font is what its pictures are drawn with.
+  // For the tests of the console; the font is used in its screenshots.
   chromium: ['chromium', 'fonts-inter'],
 } as const;
 type Program = keyof typeof packagesOf;
 
-// Debian keeps servers outside an ordinary user's PATH.
+// Debian installs servers outside the PATH of an ordinary user.
 const folders = () => [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
 
-/** The program's full path; undefined when it isn't installed. */
+/** The full path of the program; undefined when it is not installed. */
 export function findProgram(program: string): string | undefined {
   return folders()
     .map((folder) => join(folder, program))
@@ -32,13 +32,13 @@ export function findProgram(program: string): string | undefined {
 const howToInstall = (missing: Program[]) =>
   `${missing.join(' and ')} not found. Install: ${
     missing.includes('chromium')
-      ? 'on Debian `sudo apt-get install chromium`, elsewhere Chromium with a program `chromium` on PATH'
+      ? 'on Debian `sudo apt-get install chromium`, elsewhere Chromium as a program `chromium` on PATH'
       : 'on Debian or Ubuntu `sudo apt-get install redis-server mariadb-server-core mariadb-client-core`, on macOS ' +
-        '`brew install redis mariadb`, on Fedora `sudo dnf install redis mariadb-server`; or give REDIS_URL, MYSQL_URL ' +
-        'and JWT_SECRET of servers that run elsewhere'
+        '`brew install redis mariadb`, on Fedora `sudo dnf install redis mariadb-server`; or set REDIS_URL, MYSQL_URL ' +
+        'and JWT_SECRET to use servers that run elsewhere'
   }`;
 
-/** Sees to it that these programs are there: with apt where that is possible, or else says exactly what to install. */
+/** Installs the missing programs with apt, as root. Where that is impossible, throws OperatorError with the commands to run. */
 export function ensurePrograms(needed: Program[], announce: (line: string) => void): void {
   const missing = needed.filter((program) => findProgram(program) === undefined);
   if (missing.length === 0) return;
@@ -54,7 +54,7 @@ export function ensurePrograms(needed: Program[], announce: (line: string) => vo
 
 function aptGet(...args: string[]): void {
   const { status, stderr, error } = spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], {
-    // RUNLEVEL=1: Debian's own service of that name must not come up beside ours.
+    // RUNLEVEL=1 keeps Debian from starting the service of the package.
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
     encoding: 'utf8',
     stdio: ['ignore', 'ignore', 'pipe'],

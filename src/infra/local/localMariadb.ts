@@ -20,14 +20,14 @@ async function run(socketPath: string, sql: string): Promise<void> {
   }
 }
 
-// A log that fits is read from memory when Redis is rebuilt; MariaDB takes the memory as it needs it.
+// An event log that fits into the buffer pool is read from memory when Redis is rebuilt. MariaDB allocates the memory on demand.
 const bufferPoolBytes = () => Math.min(2 ** 30, Math.max(2 ** 27, Math.floor(totalmem() / 8)));
 
-// Into a folder beside it first: a set-up that was cut off leaves nothing that looks like a database.
+// Initialises a temporary folder and renames it: an interrupted set-up must not leave a folder that looks like a database.
 function setUp(data: string, user: string): void {
   const program = findProgram('mariadb-install-db');
   if (program === undefined)
-    throw new OperatorError('mariadb-install-db not found: the MariaDB server is not completely installed');
+    throw new OperatorError('mariadb-install-db not found: the installation of the MariaDB server is incomplete');
   const fresh = `${data}.new`;
   rmSync(fresh, { recursive: true, force: true });
   const args = ['--no-defaults', `--datadir=${fresh}`, `--user=${user}`, '--skip-test-db', '--skip-name-resolve'];
@@ -42,7 +42,7 @@ const socketIn = (socketDir: string) => join(socketDir, 'mariadb.sock');
 export const localMariadbUrl = (socketDir: string) =>
   `mysql://root@localhost/${DATABASE}?socketPath=${encodeURIComponent(socketIn(socketDir))}`;
 
-/** Starts the private MariaDB of this data folder, or takes over the one that a killed process left running. */
+/** Starts the private MariaDB of this data folder, or takes over the server that a killed process left running. */
 export async function openLocalMariadb(dataDir: DataDir, program: string): Promise<LocalServer> {
   const folder = join(dataDir.path, 'mariadb');
   const data = join(folder, 'data');
@@ -57,12 +57,12 @@ export async function openLocalMariadb(dataDir: DataDir, program: string): Promi
     if (!existsSync(data)) setUp(data, user);
     const settings = {
       datadir: data,
-      // Of its own: a MariaDB that starts removes what it takes for the left-overs of another, in use or not.
+      // A separate folder: at its start MariaDB removes temporary files of other servers, even those in use.
       tmpdir: temporary,
       socket,
       'pid-file': pidFile,
       user,
-      // A commit is on the disk when it is answered.
+      // A COMMIT is acknowledged only when it is on the disk.
       'innodb-flush-log-at-trx-commit': 1,
       'innodb-buffer-pool-size': bufferPoolBytes(),
       'character-set-server': 'utf8mb4',
@@ -75,7 +75,7 @@ export async function openLocalMariadb(dataDir: DataDir, program: string): Promi
   await ((await answers(socket)) ? ready() : start());
   const close = async () => {
     if (!(await answers(socket))) return;
-    // The connection may go before the answer comes; whether it has worked shows in the pid file.
+    // MariaDB may close the connection before it replies, so success is read from the pid file.
     await run(socket, 'SHUTDOWN').catch(() => {});
     await waitForEnd(pidFile);
   };

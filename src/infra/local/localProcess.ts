@@ -9,16 +9,16 @@ const STOP_LIMIT_MS = 30_000;
 export interface LocalProcess {
   program: string;
   args: string[];
-  /** Gets what the server prints. */
+  /** The output of the server is appended to this file. */
   logFile: string;
-  /** Resolves once the server takes commands; rejects while it does not. */
+  /** Resolves when the server accepts commands; rejects while it does not. */
   ready: () => Promise<void>;
 }
 
-/** Starts a private server and waits until it takes commands. Fails with the last line of its log when it ends before that. */
+/** Starts a private server and waits until it accepts commands. When the server ends first, throws the last line of its log. */
 export async function startLocalProcess({ program, args, logFile, ready }: LocalProcess): Promise<void> {
   const log = openSync(logFile, 'a', 0o600);
-  // A session of its own: Ctrl-C goes to every process of the terminal's group, and the servers must outlive ours to be closed last.
+  // `detached` starts a new session: Ctrl-C reaches every process of the terminal's group, but the stores must outlive this process.
   const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
   let ended: string | undefined;
@@ -35,18 +35,21 @@ export async function startLocalProcess({ program, args, logFile, ready }: Local
         throw new OperatorError(`${program} did not start (${ended}): ${lastLine} (see ${logFile})`);
       if (Date.now() > limit) {
         child.kill('SIGKILL');
-        throw new OperatorError(`${program} does not answer: ${(error as Error).message} (see ${logFile})`);
+        throw new OperatorError(`${program} does not reply: ${(error as Error).message} (see ${logFile})`);
       }
     }
     await sleep(20);
   }
 }
 
-/** Waits until a server that was told to shut down has ended: it removes its pid file as its last act. */
+/** Waits until a server that was asked to shut down has ended: its last step is to remove its pid file. */
 export async function waitForEnd(pidFile: string): Promise<void> {
   const limit = Date.now() + STOP_LIMIT_MS;
   while (existsSync(pidFile)) {
-    if (Date.now() > limit) throw new Error(`the server of ${pidFile} did not end within ${STOP_LIMIT_MS / 1000} s`);
+    if (Date.now() > limit)
+      throw new OperatorError(
+        `the server of ${pidFile} did not stop within ${STOP_LIMIT_MS / 1_000} s; end it by that pid`,
+      );
     await sleep(20);
   }
 }

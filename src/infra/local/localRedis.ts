@@ -22,7 +22,7 @@ async function ping(socket: string): Promise<void> {
 async function shutDown(socket: string): Promise<void> {
   const redis = once(socket).on('error', () => {});
   await redis.connect();
-  // Redis answers a SHUTDOWN by closing the connection; whether it has worked shows in the pid file.
+  // Redis replies to a SHUTDOWN by closing the connection, so success is read from the pid file.
   await redis.shutdown('NOSAVE').catch(() => {});
   redis.disconnect();
 }
@@ -31,7 +31,7 @@ const socketIn = (socketDir: string) => join(socketDir, 'redis.sock');
 export const localRedisUrl = (socketDir: string) =>
   `unix://${socketIn(socketDir).split('/').map(encodeURIComponent).join('/')}`;
 
-/** Starts the private Redis of this data folder, or takes over the one that a killed process left running. */
+/** Starts the private Redis of this data folder, or takes over the server that a killed process left running. */
 export async function openLocalRedis(dataDir: DataDir, program: string): Promise<LocalServer> {
   const folder = join(dataDir.path, 'redis');
   const socket = socketIn(dataDir.socketDir);
@@ -45,7 +45,7 @@ export async function openLocalRedis(dataDir: DataDir, program: string): Promise
       unixsocketperm: 700,
       pidfile: pidFile,
       dir: folder,
-      // An acknowledged write is on the disk, and nothing is ever evicted to make room (invariant 2).
+      // An acknowledged write is on the disk, and Redis evicts nothing (invariant 2 in docs/ARCHITECTURE.md).
       appendonly: 'yes',
       appendfsync: 'always',
       'no-appendfsync-on-rewrite': 'no',

@@ -14,8 +14,8 @@ const programPath = (program: string) => {
 };
 
 /**
- * Completes the settings: a private server of the kind for each URL that is absent, a kept secret where there is none.
- * One that dies is started again. `announce` gets a line before anything is installed or started again.
+ * Completes the settings: starts a private server for each absent URL, and reads or generates the secret when none is given.
+ * A private server that dies is restarted. `announce` receives a line before an installation or a restart.
  */
 export const openLocalServers = (given: Config, announce: (line: string) => void) =>
   openAll(async (remember) => {

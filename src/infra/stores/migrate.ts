@@ -13,8 +13,8 @@ const migrationSource: Knex.MigrationSource<string> = {
 };
 
 /**
- * Opens a pool and brings the tables up to date; `migrated` names the migrations that this took. Throws OperatorError with the
- * setting's name when MySQL cannot be reached.
+ * Opens a pool and brings the tables up to date; `migrated` names the migrations that were applied. Throws OperatorError with the
+ * name of the setting when MySQL cannot be reached.
  */
 export async function openMysql(url: string): Promise<{ mysql: Mysql; migrated: string[]; close: Closer }> {
   const opened = connectMysql(url);
@@ -32,14 +32,15 @@ export async function openMysql(url: string): Promise<{ mysql: Mysql; migrated: 
     await opened.close();
     if (!isTriggerRefused(error)) throw error;
     throw new OperatorError(
-      'MYSQL_URL: its user may not create triggers: SET GLOBAL log_bin_trust_function_creators = 1',
+      'MYSQL_URL: the user may not create triggers; run SET GLOBAL log_bin_trust_function_creators = 1',
     );
   }
 }
 
 /**
- * Brings the tables up to date, one process at a time. knex keeps a lock of its own in a table, where the lock of a process that
- * died would stay for ever. A named lock of the server ends with its connection; the process that holds it frees knex's lock.
+ * Brings the tables up to date, one process at a time. The lock of knex is a row in a table, and the row of a process that died
+ * would stay for ever. So a named lock of MySQL, which ends with its connection, guards the migration, and its holder first frees
+ * the lock of knex.
  */
 async function migrate(mysql: Mysql): Promise<string[]> {
   return mysql.transaction(async (holder) => {

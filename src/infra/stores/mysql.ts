@@ -13,7 +13,9 @@ function connectionOf(url: string) {
   const { hostname, port, username, password, pathname, searchParams } = new URL(url);
   const database = decodeURIComponent(pathname.slice(1));
   if (database === '')
-    throw new OperatorError('MYSQL_URL: names no database (mysql://user:password@host:3306/DATABASE)');
+    throw new OperatorError(
+      'MYSQL_URL: the name of the database is missing (mysql://user:password@host:3306/DATABASE)',
+    );
   const socketPath = searchParams.get('socketPath');
   return {
     ...(socketPath === null ? { host: hostname, port: Number(port || 3306) } : { socketPath }),
@@ -26,8 +28,8 @@ function connectionOf(url: string) {
   };
 }
 
-// mysql2 waits for ever on a server that has stopped replying. A query over its time limit leaves its connection in an unknown
-// state, so the connection is destroyed.
+// mysql2 waits for ever on a server that has stopped replying. A query that exceeds its time limit leaves its connection in an
+// unknown state, so the connection is destroyed.
 function limitQueryTime(connection: Connection): void {
   const query = connection.query.bind(connection) as (options: object, values: unknown, done: QueryDone) => unknown;
   const limited = (options: object, values: unknown, done: QueryDone) =>
@@ -41,15 +43,15 @@ function limitQueryTime(connection: Connection): void {
 const isEmpty = (values: unknown) => Array.isArray(values) && values.length === 0;
 type QueryDone = (error: { code?: string } | null, ...result: unknown[]) => void;
 
-/** Opens a pool. No connection is made before the first query. */
+/** Opens a pool. The first query makes the first connection. */
 export function connectMysql(url: string, poolSize = 4): { mysql: Mysql; close: Closer } {
   const mysql = knex({
     client: 'mysql2',
     connection: connectionOf(url),
-    // The message of a failed query keeps its question marks: with the values it would repeat password hashes.
+    // Error messages keep the placeholders of the query: its values would include password hashes.
     compileSqlOnError: false,
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
-    // knex also throws whatever it would print, and the code that catches the error logs it.
+    // knex throws every error that it prints, and the code that catches the error logs it.
     log: { warn() {}, error() {}, debug() {}, deprecate() {} },
     pool: {
       min: 0,

@@ -3,14 +3,14 @@ import { OperatorError } from '../../operatorError.ts';
 import type { Closer } from '../closers.ts';
 import type { Log } from '../telemetry/log.ts';
 
-/** How long a command is waited for. A grab that Redis gets to later than this does nothing: its caller has heard 503 by then. */
+/** How long a command may take. A grab that Redis reaches later decides nothing, since its client has got 503 by then. */
 export const COMMAND_TIMEOUT_MS = 3_000;
-/** A connection that is silent for so long is dead, whatever TCP believes; it is replaced. */
+/** A connection that is silent for this long is taken for dead and replaced, even if TCP still considers it open. */
 const SOCKET_TIMEOUT_MS = 5_000;
 
-// A command is sent once. When its reply is lost, nobody knows whether it was carried out, and sending it again would tell a
-// winner "already grabbed"; so it fails at once instead, and the caller answers 503. The settings belong together: without
-// the resend alone, a command in flight would never settle.
+// A command is sent once. When its reply is lost, its outcome is unknown, and a second attempt would answer a winner
+// "already grabbed"; so the command fails immediately, and the client gets 503. The settings belong together: with the resend
+// alone switched off, a command in flight would never settle.
 const sendOnce = {
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
@@ -19,7 +19,7 @@ const sendOnce = {
   socketTimeout: SOCKET_TIMEOUT_MS,
 };
 
-/** Opens a connection that reconnects by itself for ever. `url` is redis://, rediss:// or unix:///path/of/socket. */
+/** Opens a connection that reconnects for ever. `url` is redis://, rediss:// or unix:///path/of/socket. */
 export function connectRedis(url: string, log: Log): { redis: Redis; close: Closer } {
   const { protocol, pathname } = new URL(url);
   const options = {
@@ -30,17 +30,17 @@ export function connectRedis(url: string, log: Log): { redis: Redis; close: Clos
   };
   const redis =
     protocol === 'unix:' ? new Redis({ ...options, path: decodeURIComponent(pathname) }) : new Redis(url, options);
-  redis.on('error', (error) => log.warn({ err: error }, 'redis connection'));
+  redis.on('error', (error) => log.warn({ err: error }, 'Redis connection failed; reconnecting'));
   writeTogether(redis);
   return { redis, close: () => redis.disconnect() };
 }
 
-/** What queries send: it can wait until all requests of this turn of the event loop have been read. */
+/** The commands of queries. They may wait until all requests of this turn of the event loop have been read. */
 const READS = new Set(['get', 'zrange', 'hmget']);
 
 /**
- * What is sent together goes out in one write: a system call each would cost more than the commands. Reads of many requests are
- * gathered in one turn of the event loop; anything else goes as soon as the callback that sends it has ended.
+ * Sends commands of one turn of the event loop in one write, since a system call for each would cost more than the commands. Reads
+ * are gathered until the end of the turn; any other command is written as soon as the callback that sends it has returned.
  */
 function writeTogether(redis: Redis): void {
   const send = redis.sendCommand.bind(redis);
@@ -60,7 +60,7 @@ function writeTogether(redis: Redis): void {
   };
 }
 
-/** The first connection: fails with the setting's name, where later ones are tried again for ever. */
+/** Opens the first connection. A failure throws OperatorError with the name of the setting; only later connections are retried. */
 export async function openRedis(url: string, log: Log): Promise<{ redis: Redis; close: Closer }> {
   const opened = connectRedis(url, log);
   try {
@@ -68,7 +68,7 @@ export async function openRedis(url: string, log: Log): Promise<{ redis: Redis; 
     await opened.redis.ping();
   } catch (error) {
     await opened.close();
-    throw new OperatorError(`REDIS_URL: can't reach Redis: ${(error as Error).message}`);
+    throw new OperatorError(`REDIS_URL: cannot reach Redis: ${(error as Error).message}`);
   }
   return opened;
 }

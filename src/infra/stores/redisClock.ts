@@ -5,9 +5,9 @@ import type { Log } from '../telemetry/log.ts';
 const MEASURE_EVERY_MS = 1_000;
 
 export interface RedisClock {
-  /** The moment so many milliseconds from now, in microseconds since 1970 on the clock of Redis; never later than that. */
+  /** The time `ms` milliseconds from now, in microseconds since 1970 on the clock of Redis. May be too early, never too late. */
   deadline(ms: number): string;
-  /** Measures the clock anew: after each connection, which may lead to another Redis, and when a command came out late. */
+  /** Measures the clock again: after each connection, which may lead to another Redis, and when a script replied `late`. */
   measure(): Promise<void>;
 }
 
@@ -18,8 +18,8 @@ export async function readRedisTime(redis: Redis): Promise<number> {
 }
 
 /**
- * Knows the time of Redis without asking for it each time. The process adds only the time since its last measurement, on its
- * monotonic clock, so the time of day of neither machine matters. Redis read its clock before the reply arrived: hence "never later".
+ * Computes the time of Redis without a round trip. It adds the time since the last measurement, on the monotonic clock of the
+ * process, so the time of day of the process does not matter. Redis reads its clock before the reply arrives: hence "never too late".
  */
 export async function openRedisClock(deps: { redis: Redis; log: Log }): Promise<{ clock: RedisClock; close: Closer }> {
   const { redis, log } = deps;
@@ -34,10 +34,10 @@ export async function openRedisClock(deps: { redis: Redis; log: Log }): Promise<
     },
   };
   await clock.measure();
-  // Clocks drift and are set: after one was set back, the old measurement would let late commands pass.
+  // Clocks drift and are adjusted: after the clock of Redis was set back, the old measurement would let late commands pass.
   const timer = setInterval(() => {
     if (redis.status === 'ready')
-      clock.measure().catch((err) => log.debug({ err }, 'reading the clock of Redis failed'));
+      clock.measure().catch((err) => log.debug({ err }, 'reading the clock of Redis failed; retrying'));
   }, MEASURE_EVERY_MS);
   return { clock, close: () => clearInterval(timer) };
 }

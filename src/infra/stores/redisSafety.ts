@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { OperatorError } from '../../operatorError.ts';
 import type { Log } from '../telemetry/log.ts';
 
-/** Settings under which Redis keeps what it has acknowledged, and forgets nothing to make room (invariant 2). */
+/** With these settings Redis keeps every write that it has acknowledged, and evicts nothing (invariant 2 in docs/ARCHITECTURE.md). */
 const required = {
   appendonly: 'yes',
   appendfsync: 'always',
@@ -11,9 +11,9 @@ const required = {
 } as const;
 
 export interface RedisSafety {
-  /** Rejects when this Redis might lose or evict acknowledged grabs. Asked on every new connection: it may be another Redis. */
+  /** Rejects when Redis might lose or evict acknowledged grabs. Called on every new connection, which may lead to another Redis. */
   mustBeSafe(): Promise<void>;
-  /** True when the last one asked was not safe, and ALLOW_UNSAFE_REDIS let it pass. */
+  /** True when the last check found Redis unsafe, and ALLOW_UNSAFE_REDIS accepted it. */
   isUnsafe(): boolean;
 }
 
@@ -27,25 +27,25 @@ export function createRedisSafety(deps: { redis: Redis; allowUnsafeRedis: boolea
       unsafe = risks.length > 0;
       if (!unsafe) return;
       const message = `REDIS_URL: this Redis may lose or evict acknowledged grabs: ${risks.join('; ')}`;
-      if (!allowUnsafeRedis) throw new OperatorError(`${message} (ALLOW_UNSAFE_REDIS=1 starts all the same)`);
-      log.warn(`${message}. ALLOW_UNSAFE_REDIS=1: a 201 is no promise`);
+      if (!allowUnsafeRedis) throw new OperatorError(`${message} (ALLOW_UNSAFE_REDIS=1 starts anyway)`);
+      log.warn(`${message}; going on because of ALLOW_UNSAFE_REDIS=1`);
     },
   };
 }
 
-/** A phrase for each reason; empty when Redis keeps what it acknowledges. */
+/** One phrase for each risk; empty when Redis keeps every acknowledged write. */
 async function findRisks(redis: Redis): Promise<string[]> {
   const risks: string[] = [];
   if (/^role:(?!master)/m.test(await redis.info('replication'))) risks.push('it is a replica');
   for (const [name, wanted] of Object.entries(required)) {
     const value = await readSetting(redis, name);
-    if (value === undefined) risks.push(`${name} can't be read (CONFIG GET is refused), must be ${wanted}`);
+    if (value === undefined) risks.push(`${name} cannot be read (CONFIG GET is refused), must be ${wanted}`);
     else if (value !== wanted) risks.push(`${name} is ${value}, must be ${wanted}`);
   }
   return risks;
 }
 
-/** Undefined where Redis does not tell: managed servers often refuse CONFIG, and what nobody can read, nobody can promise. */
+/** Undefined when Redis refuses CONFIG, as managed servers often do. An unknown setting counts as unsafe. */
 async function readSetting(redis: Redis, name: string): Promise<string | undefined> {
   try {
     const [, value] = (await redis.config('GET', name)) as [string?, string?];

@@ -4,21 +4,21 @@ import type { RedisClock } from '../stores/redisClock.ts';
 import type { Metrics } from './metrics.ts';
 import type { Grab, Tracing } from './tracing.ts';
 
-/** Looks on while many grabs are carried out together. What it wraps goes on as if nobody looked. */
+/** Measures and traces batches of grabs. It changes neither the result nor the failure of the work that it wraps. */
 export interface BatchWatch {
-  /** One call of the grab script, which is under way. */
+  /** One call of the grab script, which was already sent. */
   grabScript<T>(
     coupon: { seller: string; name: string },
-    asked: readonly { customer: string }[],
+    requests: readonly { customer: string }[],
     call: Promise<T>,
   ): Promise<T>;
-  /** One transaction of the MySQL projection, with the times that it had to go again. */
+  /** One transaction of the MySQL projection, including its retries. */
   mysqlBatch<T>(batch: readonly Delivery[], transaction: () => Promise<T>): Promise<T>;
 }
 
-/** For who decides without being watched: tests, mostly. */
+/** Measures nothing: for tests and benches. */
 export const unwatched: BatchWatch = {
-  grabScript: (_coupon, _asked, call) => call,
+  grabScript: (_coupon, _requests, call) => call,
   mysqlBatch: (_batch, transaction) => transaction(),
 };
 
@@ -26,13 +26,13 @@ export function createBatchWatch(deps: { metrics: Metrics; tracing: Tracing; clo
   const { metrics, tracing, clock } = deps;
   const secondsSince = (started: number) => (performance.now() - started) / 1_000;
   return {
-    async grabScript({ seller, name }, asked, call) {
+    async grabScript({ seller, name }, requests, call) {
       const started = performance.now();
-      const grabs = () => asked.map(({ customer }) => ({ customer, seller, name }));
+      const grabs = () => requests.map(({ customer }) => ({ customer, seller, name }));
       try {
-        return await tracing.batch('grabCoupon.lua', attributes('redis', asked.length), grabs, () => call);
+        return await tracing.batch('grabCoupon.lua', attributes('redis', requests.length), grabs, () => call);
       } finally {
-        metrics.grabBatch(asked.length, secondsSince(started));
+        metrics.grabBatch(requests.length, secondsSince(started));
       }
     },
     async mysqlBatch(batch, transaction) {
@@ -56,6 +56,6 @@ const attributes = (system: string, size: number) => ({ 'db.system.name': system
 const grabOf = ({ type, coupon: { seller, name }, data }: DecidedEvent): Grab[] =>
   type === 'CouponGrabbed' && 'customer' in data ? [{ customer: data.customer, seller, name }] : [];
 
-/** Seconds since the entry was written. Both moments are on the clock of Redis; the process only knows what it showed last. */
+/** Seconds since the entry was written, on the clock of Redis as the process last measured it. */
 const ageOf = ({ entry }: Delivery, clock: RedisClock) =>
   Math.max(0, Number(clock.deadline(0)) / 1_000_000 - Number.parseInt(entry.id, 10) / 1_000);

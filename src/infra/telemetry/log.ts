@@ -3,21 +3,21 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type Log = Logger;
 
-/** What may wait for a reader of standard error that is too slow. Beyond that lines are lost: a log must not hold up a sale. */
+/** The buffer for a slow reader of standard error. When it is full, lines are dropped: a log must not hold up a sale. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
-/** The second net. Nothing logs such a field; should anything ever do so by mistake, its value is not written. */
+/** Defence in depth: no code logs these fields on purpose, and a value that is logged by mistake is not written. */
 const secrets = ['authorization', 'cookie', '["set-cookie"]', 'password', 'token', 'jwtSecret'];
-// Where such an object would be. Named one by one: a wildcard makes every line cost ten times as much.
+// The objects that could hold such a field, named one by one: a wildcard would make every line ten times as expensive.
 const places = ['headers', 'req.headers', 'res.headers', 'body', 'config', 'err'];
 const within = (place: string) => secrets.map((name) => (name.startsWith('[') ? place + name : `${place}.${name}`));
-/** The driver of MySQL gives an error the whole statement, password hashes and all. */
+/** The errors of the MySQL driver contain the whole statement, including password hashes: hence `err.sql`. */
 const paths = ['err.sql', ...secrets, ...places.flatMap(within)];
 
 /**
- * Lines of JSON on standard error, or lines for people where that is a terminal: standard output belongs to what a command
- * prints. Written behind the work and not within it, since a write to a slow pipe holds up every request; what waits is
- * written at the exit of the process, a crash by an exception included. SIGKILL loses the last milliseconds of the log.
+ * Logs to standard error: JSON lines, or readable lines on a terminal. Standard output is left to the results of commands. JSON lines
+ * are written asynchronously, since a write to a slow pipe would hold up every request. At the exit of the process, also after an
+ * uncaught exception, the buffer is written; SIGKILL loses the last milliseconds of the log.
  */
 export function createLog(
   level: string,
@@ -30,7 +30,7 @@ export function createLog(
 function openDestination(format: 'auto' | 'json' | 'pretty'): DestinationStream {
   if (format === 'json' || (format === 'auto' && !process.stderr.isTTY))
     return pino.destination({ dest: 2, sync: false, maxLength: MAX_WAITING_BYTES });
-  // Only where somebody looks: loading it takes longer than the rest of the log.
+  // Loaded only on a terminal, since loading it takes longer than the rest of the log.
   const pretty: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
   return pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' });
 }

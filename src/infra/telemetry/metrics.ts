@@ -3,7 +3,7 @@ import type { Closer } from '../closers.ts';
 import { type Latency, registerLatency } from './requestDurations.ts';
 import { openScrape } from './workersMetrics.ts';
 
-/** Those that a grab can end with: each is there from the start, so that a rate sees the first of them. */
+/** All outcomes of a grab. Each has a series from the start, so that `rate` counts the first grab of each outcome too. */
 const GRAB_OUTCOMES = [
   'grabbed',
   'already-grabbed',
@@ -13,9 +13,9 @@ const GRAB_OUTCOMES = [
   'key-of-another-coupon',
   'unknown',
 ];
-/** Of Redis: the connection was lost or not to be had, a command got no answer in time, Redis refused one. */
+/** The connection was lost or failed, a command got no reply in time, Redis replied with an error. */
 const REDIS_ERRORS = ['connection', 'timeout', 'refused'] as const;
-/** Of MySQL: likewise; a transaction that goes again; a row that is there already, which is a refusal more often than a fault. */
+/** The same for MySQL, and: a transaction that is retried; a row that exists already, which is more often a refusal than a fault. */
 const MYSQL_ERRORS = ['connection', 'timeout', 'refused', 'lock-conflict', 'duplicate'] as const;
 export type RedisErrorKind = (typeof REDIS_ERRORS)[number];
 export type MysqlErrorKind = (typeof MYSQL_ERRORS)[number];
@@ -24,36 +24,36 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 const SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
 export interface Metrics {
-  /** For gauges that are read when somebody asks. */
+  /** For gauges that are read at each scrape. */
   register: Registry;
   contentType: string;
-  /** Prometheus text: all server processes together, and what they share in Redis. */
+  /** Prometheus text: the sum of all server processes, and the state that they share in Redis. */
   text(): Promise<string>;
-  /** `outcome`: what the grab was answered, `unknown` for a 503. */
+  /** `outcome`: the answer to the grab, or `unknown` for a 503. */
   countGrab(outcome: string): void;
   requests: Latency;
-  /** One call of the grab script for so many customers. */
+  /** One call of the grab script for `size` customers. */
   grabBatch(size: number, seconds: number): void;
   /** One transaction of the MySQL projection. */
   mysqlBatch(events: number, seconds: number): void;
-  /** How long an event that was just committed was in Redis alone. */
+  /** How long an event that was just committed existed only in Redis. */
   durable(seconds: number): void;
   reconciled(seconds: number): void;
   redisError(kind: RedisErrorKind): void;
   mysqlError(kind: MysqlErrorKind): void;
 }
 
-/** What this process counts. `workers`: how many processes there should be. */
+/** Opens the metrics of this process. `workers`: the configured number of processes. */
 export function openMetrics({ workers }: { workers: number }): { metrics: Metrics; close: Closer } {
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
 
-  // Counted as plain numbers and handed over when somebody asks: prom-client hashes the labels at every call.
+  // Counted as plain numbers and passed to prom-client at the scrape, because prom-client hashes the labels at every call.
   const grabs = new Map(GRAB_OUTCOMES.map((outcome) => [outcome, 0]));
   new Counter({
     name: 'seckill_grabs_total',
-    help: 'Grabs by what they were answered; unknown is a 503',
+    help: 'Grabs by outcome; unknown is a 503',
     labelNames: ['outcome'],
     registers,
     collect() {
@@ -65,9 +65,13 @@ export function openMetrics({ workers }: { workers: number }): { metrics: Metric
   });
   const histogram = (name: string, help: string, buckets: number[]) =>
     new Histogram({ name, help, buckets, registers });
-  const grabBatchSize = histogram('seckill_grab_batch_size', 'Customers in a call of the grab script', SIZES);
-  const grabBatchSeconds = histogram('seckill_grab_batch_duration_seconds', 'Calls of the grab script', SECONDS);
-  const mysqlBatchSize = histogram('seckill_mysql_batch_size', 'Events in a transaction of the projection', [
+  const grabBatchSize = histogram('seckill_grab_batch_size', 'Customers in one call of the grab script', SIZES);
+  const grabBatchSeconds = histogram(
+    'seckill_grab_batch_duration_seconds',
+    'Duration of a call of the grab script',
+    SECONDS,
+  );
+  const mysqlBatchSize = histogram('seckill_mysql_batch_size', 'Events in one transaction of the MySQL projection', [
     ...SIZES,
     1_024,
     2_048,
@@ -75,17 +79,17 @@ export function openMetrics({ workers }: { workers: number }): { metrics: Metric
   ]);
   const mysqlBatchSeconds = histogram(
     'seckill_mysql_batch_duration_seconds',
-    'Transactions of the MySQL projection',
+    'Duration of a transaction of the MySQL projection',
     SECONDS,
   );
   const durable = histogram(
     'seckill_durable_lag_seconds',
-    'From the decision to the COMMIT, of the first event of each transaction',
+    'Time from the decision to the COMMIT, for the first event of each transaction',
     [...SECONDS, 60, 600],
   );
   const reconciled = histogram(
     'seckill_reconcile_duration_seconds',
-    'From a new connection to a write model that agrees with the log',
+    'Time from a new connection to a write model that agrees with the log',
     [...SECONDS, 30, 60, 300],
   );
   const errorsOf = (name: string, help: string, kinds: readonly string[]) => {
@@ -93,9 +97,9 @@ export function openMetrics({ workers }: { workers: number }): { metrics: Metric
     for (const kind of kinds) counter.inc({ kind }, 0);
     return counter;
   };
-  const redisErrors = errorsOf('seckill_redis_errors_total', 'Failures of Redis', REDIS_ERRORS);
-  const mysqlErrors = errorsOf('seckill_mysql_errors_total', 'Failures of MySQL', MYSQL_ERRORS);
-  new Gauge({ name: 'seckill_workers', help: 'Server processes that answered this scrape', registers }).set(1);
+  const redisErrors = errorsOf('seckill_redis_errors_total', 'Redis errors by kind', REDIS_ERRORS);
+  const mysqlErrors = errorsOf('seckill_mysql_errors_total', 'MySQL errors by kind', MYSQL_ERRORS);
+  new Gauge({ name: 'seckill_workers', help: 'Server processes that replied to this scrape', registers }).set(1);
   new Gauge({
     name: 'seckill_workers_wanted',
     help: 'Server processes that should run (WORKERS)',
@@ -112,7 +116,7 @@ export function openMetrics({ workers }: { workers: number }): { metrics: Metric
     requests: registerLatency(
       register,
       'seckill_http_request_duration_seconds',
-      'Requests, until the answer is handed to the connection',
+      'Duration of a request, until the answer is passed to the connection',
     ),
     grabBatch(size, seconds) {
       grabBatchSize.observe(size);

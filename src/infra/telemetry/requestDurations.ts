@@ -1,10 +1,10 @@
 import type { Metric, Registry } from 'prom-client';
 
-/** Seconds. From a refusal that is repeated without Redis to the deadline of a call. */
+/** Seconds: from a refusal that is repeated without Redis to the timeout of a Redis command. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
-/** Of one route and method: how many requests of each class of status ended within each bucket, the last one without a bound. */
+/** For one route and method, by class of status: the number of requests in each bucket, the last of which has no upper bound. */
 type Series = { counts: number[]; sum: number }[];
 
 export interface Latency {
@@ -12,9 +12,8 @@ export interface Latency {
 }
 
 /**
- * A histogram that counts in plain arrays and becomes Prometheus values when somebody asks: prom-client's own `observe` costs
- * a microsecond, bound labels or not, and a refusal altogether costs some tens.
- * `route` and `method` must come from a bounded set.
+ * A histogram that counts in plain arrays and is converted to Prometheus values at the scrape: `observe` of prom-client costs a
+ * microsecond, with bound labels or without, while a whole refusal costs some tens. `route` and `method` must come from a bounded set.
  */
 export function registerLatency(register: Registry, name: string, help: string): Latency {
   const series = new Map<string, Map<string, Series>>();
@@ -59,7 +58,7 @@ export function registerLatency(register: Registry, name: string, help: string):
       ),
     }),
   };
-  // The registry asks nothing else of a metric; its types know prom-client's own classes alone.
+  // The registry uses nothing else of a metric, but its types accept only the classes of prom-client.
   register.registerMetric(metric as unknown as Metric);
 
   return {

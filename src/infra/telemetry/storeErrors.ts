@@ -3,9 +3,9 @@ import type { Mysql } from '../stores/mysql.ts';
 import { isDuplicate, isLockConflict } from '../stores/mysqlErrors.ts';
 import type { Metrics, MysqlErrorKind, RedisErrorKind } from './metrics.ts';
 
-// Counted at the clients, so that no failure is missed by who catches it, and none is counted twice.
+// Counted at the clients of the stores, so that every failure is counted once, wherever it is caught.
 
-/** Counts what goes wrong on this connection. A command costs one closure more, and no promise. */
+/** Counts the failures on this connection. It adds a closure to each command, and no promise. */
 export function countRedisErrors(redis: Redis, metrics: Pick<Metrics, 'redisError'>): void {
   redis.on('error', () => metrics.redisError('connection'));
   const send = redis.sendCommand.bind(redis);
@@ -20,13 +20,13 @@ export function countRedisErrors(redis: Redis, metrics: Pick<Metrics, 'redisErro
   };
 }
 
-/** Undefined: no failure. A script that a new Redis has not heard of yet is sent again in full. */
+/** Undefined when the error is no failure: after NOSCRIPT, which a new Redis replies, ioredis sends the script itself. */
 function redisErrorKind({ name, message }: Error): RedisErrorKind | undefined {
   if (name === 'ReplyError') return message.startsWith('NOSCRIPT') ? undefined : 'refused';
   return message === 'Command timed out' ? 'timeout' : 'connection';
 }
 
-/** Counts what goes wrong in queries of this pool, and where it gets no connection for one. */
+/** Counts the failed queries of this pool, and its failures to open a connection. */
 export function countMysqlErrors(mysql: Mysql, metrics: Pick<Metrics, 'mysqlError'>): void {
   mysql.on('query-error', (error: unknown) => metrics.mysqlError(mysqlErrorKind(error)));
   mysql.client.pool.on('acquireFail', () => metrics.mysqlError('connection'));

@@ -7,8 +7,8 @@ import type { OutboxLimit } from '../outboxLimit.ts';
 import type { RedisSafety } from '../stores/redisSafety.ts';
 
 /**
- * How the system stands, read when somebody asks. What all processes share in Redis each of them reads for itself, so the
- * largest is the newest and none is a part of a sum; of the gate, the worst counts. Listeners are each process's own.
+ * Gauges of the state of the system, read at each scrape. Every process reads the shared state in Redis for itself, so the workers'
+ * values are aggregated by maximum and not added up; the gate counts as shut when one process has it shut. Listeners are added up.
  */
 export function registerStoreMetrics(
   register: Registry,
@@ -25,24 +25,26 @@ export function registerStoreMetrics(
         try {
           this.set(await read());
         } catch {
-          // Redis is away: the last value stays, and seckill_gate_open says so.
+          // While Redis is down, the last value stays, and seckill_gate_open is 0.
         }
       },
     });
   gauge('seckill_gate_open', '1 while every process takes grabs', 'min', () => (gate.reason() === undefined ? 1 : 0));
   gauge('seckill_outbox_entries', 'Outbox entries that MySQL does not have yet', 'max', () => outboxDepth(redis));
-  gauge('seckill_outbox_age_seconds', 'Age of the oldest of them on the clock of Redis', 'max', () => outboxAge(redis));
-  gauge('seckill_outbox_limit', 'Outbox entries at which grabs are answered 503', 'max', () => outboxLimit.entries);
-  gauge('seckill_outbox_full', '1 while grabs are answered 503 because of it', 'max', () =>
+  gauge('seckill_outbox_age_seconds', 'Age of the oldest outbox entry on the clock of Redis', 'max', () =>
+    outboxAge(redis),
+  );
+  gauge('seckill_outbox_limit', 'Number of outbox entries at which grabs get 503', 'max', () => outboxLimit.entries);
+  gauge('seckill_outbox_full', '1 while grabs get 503 because the outbox is full', 'max', () =>
     outboxLimit.isFull() ? 1 : 0,
   );
-  gauge('seckill_dead_letters', 'Entries that could not be applied. Alarm above 0', 'max', () =>
+  gauge('seckill_dead_letters', 'Outbox entries that could not be applied. Alarm above 0', 'max', () =>
     deadLetterCount(redis),
   );
-  gauge('seckill_damaged_coupons', 'Coupons whose log has a gap. Alarm above 0', 'max', () =>
+  gauge('seckill_damaged_coupons', 'Coupons with a damaged event log. Alarm above 0', 'max', () =>
     redis.scard(keys.damagedCoupons),
   );
-  gauge('seckill_redis_unsafe', '1 when Redis may lose what it acknowledged. Alarm', 'max', () =>
+  gauge('seckill_redis_unsafe', '1 when Redis may lose acknowledged writes. Alarm above 0', 'max', () =>
     safety.isUnsafe() ? 1 : 0,
   );
   gauge('seckill_live_listeners', 'Open streams of live figures', 'sum', listeners);

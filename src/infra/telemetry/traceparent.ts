@@ -1,14 +1,14 @@
-/** What the W3C header `traceparent` says: the trace that a request belongs to, and the caller's span in it. */
+/** The content of the W3C header `traceparent`: the trace that a request belongs to, and the span of its caller. */
 export interface TraceParent {
   traceId: string;
   parentId: string;
   sampled: boolean;
 }
 
-// Version ff is none. After the flags, version 00 ends; a later one may say more, which need not be understood.
+// Version ff is invalid. Version 00 ends after the flags; later versions may append fields, which are ignored.
 const TRACEPARENT = /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})(-.*)?$/;
 
-/** Undefined where there is none, or one that the specification says to ignore. */
+/** Undefined when the header is absent, or when the specification says to ignore it. */
 export function readTraceparent(header: string | string[] | undefined): TraceParent | undefined {
   if (typeof header !== 'string') return undefined;
   const [, version, traceId, parentId, flags, more] = TRACEPARENT.exec(header) ?? [];

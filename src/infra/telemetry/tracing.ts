@@ -5,13 +5,13 @@ import type { Closer } from '../closers.ts';
 import type { Log } from './log.ts';
 import type { TraceParent } from './traceparent.ts';
 
-// A grab is one request, then one of many in a script call, then one of many in a transaction. What carries its trace from one
-// to the next is the grab itself, which happens once: who grabs which coupon. Nothing travels with the events, which are
-// kept for ever, and no AsyncLocalStorage, which every await of the hot path would pay for.
+// A grab is one request, then one of many in a script call, then one of many in a transaction. Its customer and coupon, which
+// identify the grab, connect the three spans. The trace is not stored in the events, which are kept for ever, and is not passed by
+// AsyncLocalStorage, which would slow down every await of the hot path.
 
-/** Requests whose script call and transaction are still to come; what is older is not linked any more. */
+/** The number of latest requests whose later script calls and transactions are linked to their trace. */
 const MAX_FOLLOWED = 16_384;
-/** At a stop. What the receiver has not taken by then is lost. */
+/** At a stop. Spans that the collector has not accepted by then are lost. */
 const FLUSH_LIMIT_MS = 2_000;
 
 export interface Grab {
@@ -27,11 +27,11 @@ export interface RequestSpan {
 }
 
 export interface Tracing {
-  /** The span of a request, which goes on with the trace of its caller. Undefined when nobody traces it. */
+  /** Starts the span of a request, in the trace of its caller if it has one. Undefined when the request is not sampled. */
   startRequest(method: string, parent?: TraceParent, traceState?: string): RequestSpan | undefined;
-  /** What this grab causes from now on belongs to the trace of this request. */
+  /** From now on, the script call and the transaction of this grab belong to the trace of this request. */
   follow(request: RequestSpan | undefined, customer: string, coupon: { seller: string; name: string }): void;
-  /** The span of work for many grabs: a child of the first request among them that is traced, linked to the others. */
+  /** Runs work for many grabs in one span: a child of the first traced request among them, linked to the others. */
   batch<T>(name: string, attributes: Attributes, grabs: () => Grab[], work: () => Promise<T>): Promise<T>;
 }
 
@@ -41,7 +41,7 @@ export const noTracing: Tracing = {
   batch: (_name, _attributes, _grabs, work) => work(),
 };
 
-/** Nothing of OpenTelemetry is loaded unless there is somewhere to send spans to. */
+/** OpenTelemetry is loaded only when an endpoint is configured. */
 export async function openTracing(otel: Config['otel'], log: Log): Promise<{ tracing: Tracing; close: Closer }> {
   if (otel === undefined) return { tracing: noTracing, close() {} };
   const [api, sdk, { OTLPTraceExporter }, { resourceFromAttributes }] = await Promise.all([
@@ -51,10 +51,10 @@ export async function openTracing(otel: Config['otel'], log: Log): Promise<{ tra
     import('@opentelemetry/resources'),
   ]);
   const { ROOT_CONTEXT, SpanStatusCode, TraceFlags, createTraceState, trace } = api;
-  // It retries by itself and drops what nobody takes; a word in the log is all that it needs.
+  // The exporter retries, and drops the spans that it cannot send.
   api.diag.setLogger({
-    error: (message) => log.warn({ reason: message }, 'spans can not be sent'),
-    warn: (message) => log.warn({ reason: message }, 'spans can not be sent'),
+    error: (message) => log.warn({ reason: message }, 'exporting spans failed; some spans are lost'),
+    warn: (message) => log.warn({ reason: message }, 'exporting spans failed; some spans are lost'),
     info() {},
     debug() {},
     verbose() {},
@@ -113,7 +113,7 @@ export async function openTracing(otel: Config['otel'], log: Log): Promise<{ tra
       try {
         return await work();
       } catch (error) {
-        // Its text may hold what people sent.
+        // The name only: the message may contain data of a request.
         span.setStatus({ code: SpanStatusCode.ERROR, message: (error as Error).name });
         throw error;
       } finally {

@@ -4,105 +4,115 @@ import { AggregatorRegistry, type Registry } from 'prom-client';
 import { Unavailable } from '../../unavailable.ts';
 import type { Closer } from '../closers.ts';
 
-// A scrape reaches one worker. It asks the primary, which asks them all, so that /metrics says the same whoever answers.
+// A scrape reaches one worker. The worker requests the aggregate from the primary, and the primary requests a snapshot from every
+// worker, so that /metrics shows the same figures whichever worker is scraped.
 
-/** How long a worker is waited for: longer than it waits for Redis, since a gauge that can't be read must not cost the others. */
-const WORKER_LIMIT_MS = 4_000;
-const ALL_LIMIT_MS = 6_000;
+/** Timeout for one snapshot: longer than the timeout of Redis, since a gauge that cannot be read must not cost the other metrics. */
+const SNAPSHOT_TIMEOUT_MS = 4_000;
+const AGGREGATE_TIMEOUT_MS = 6_000;
 
-type Told = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
-type FromWorker = { wanted: number } | { given: number; metrics: Told };
-type ToWorker = { give: number } | { answered: number; text: string };
+type Snapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+/** `id` connects a reply to its request. */
+type FromWorker =
+  | { type: 'aggregate-request'; id: number }
+  | { type: 'snapshot-reply'; id: number; snapshot: Snapshot };
+type FromPrimary = { type: 'snapshot-request'; id: number } | { type: 'aggregate-reply'; id: number; text: string };
 
-/** In a server process: gives the primary its own metrics, and gets those of all from it. */
+/** In a server process: sends snapshots of its metrics to the primary, and gets the aggregate of all workers from it. */
 export function openScrape(register: Registry): { text: () => Promise<string>; close: Closer } {
   if (!cluster.isWorker) return { text: () => register.metrics(), close() {} };
-  const waiting = new Map<number, (text: string) => void>();
-  let questions = 0;
-  const say = (message: FromWorker) => process.send?.(message);
-  const hear = async (message: ToWorker) => {
-    if ('give' in message) say({ given: message.give, metrics: await metricsOf(register) });
-    else if ('answered' in message) waiting.get(message.answered)?.(message.text);
+  const pending = new Map<number, (text: string) => void>();
+  let requests = 0;
+  const send = (message: FromWorker) => process.send?.(message);
+  const receive = async (message: FromPrimary) => {
+    if (message.type === 'snapshot-request')
+      send({ type: 'snapshot-reply', id: message.id, snapshot: await takeSnapshot(register) });
+    else if (message.type === 'aggregate-reply') pending.get(message.id)?.(message.text);
   };
-  process.on('message', hear);
+  process.on('message', receive);
   const text = async () => {
-    const question = questions++;
-    const answer = new Promise<string>((resolve) => waiting.set(question, resolve));
-    say({ wanted: question });
-    const late = new AbortController();
-    const limit = sleep(ALL_LIMIT_MS, undefined, { signal: late.signal, ref: false }).then(() => {
-      throw new Unavailable('the primary does not answer');
+    const id = requests++;
+    const reply = new Promise<string>((resolve) => pending.set(id, resolve));
+    send({ type: 'aggregate-request', id });
+    const replied = new AbortController();
+    const timeout = sleep(AGGREGATE_TIMEOUT_MS, undefined, { signal: replied.signal, ref: false }).then(() => {
+      throw new Unavailable('the primary process does not reply');
     });
     try {
-      return await Promise.race([answer, limit]);
+      return await Promise.race([reply, timeout]);
     } finally {
-      waiting.delete(question);
-      late.abort();
-      limit.catch(() => {});
+      pending.delete(id);
+      replied.abort();
+      timeout.catch(() => {});
     }
   };
-  return { text, close: () => void process.off('message', hear) };
+  return { text, close: () => void process.off('message', receive) };
 }
 
-async function metricsOf(register: Registry): Promise<Told> {
+async function takeSnapshot(register: Registry): Promise<Snapshot> {
   const metrics = await register.getMetricsAsJSON();
-  // One event loop that is held up must not look better because the others are not.
+  // The maximum: by default prom-client averages these metrics, which would hide one blocked event loop among idle ones.
   return metrics.map((metric) =>
     metric.name.startsWith('nodejs_eventloop_lag') ? { ...metric, aggregator: 'max' } : metric,
   );
 }
 
-/** In the primary: adds up what the workers tell. */
-export function createMetricsOfWorkers() {
-  const waiting = new Map<number, (metrics: Told) => void>();
-  // Counters must never go down, or Prometheus sees a restart and counts everything again: what a worker that died or does
-  // not answer has told last stays in the sum.
-  const told = new Map<Worker, Told>();
-  let departed: Told = [];
-  let leaving = Promise.resolve();
-  let questions = 0;
+/** In the primary: aggregates the snapshots of the workers. */
+export function createWorkersMetrics() {
+  const pending = new Map<number, (snapshot: Snapshot) => void>();
+  // A counter must never decrease, or Prometheus assumes a restart and counts everything again. So the last snapshot of a worker
+  // that died, or does not reply, stays in the sum.
+  const lastSnapshots = new Map<Worker, Snapshot>();
+  let departed: Snapshot = [];
+  let departures = Promise.resolve();
+  let requests = 0;
 
-  const ask = (worker: Worker) =>
-    new Promise<Told>((resolve) => {
-      const question = questions++;
-      const done = (metrics: Told) => {
-        clearTimeout(limit);
-        waiting.delete(question);
-        resolve(metrics);
+  const requestSnapshot = (worker: Worker) =>
+    new Promise<Snapshot>((resolve) => {
+      const id = requests++;
+      const settle = (snapshot: Snapshot) => {
+        clearTimeout(timeout);
+        pending.delete(id);
+        resolve(snapshot);
       };
-      const last = told.get(worker) ?? [];
-      const limit = setTimeout(() => done(onlySums(last)), WORKER_LIMIT_MS);
-      waiting.set(question, (metrics) => {
-        // One that has ended is counted among the departed by now.
-        if (told.has(worker)) told.set(worker, metrics);
-        done(metrics);
+      const last = lastSnapshots.get(worker) ?? [];
+      const timeout = setTimeout(() => settle(onlySums(last)), SNAPSHOT_TIMEOUT_MS);
+      pending.set(id, (snapshot) => {
+        // A worker that has exited is part of `departed` already.
+        if (lastSnapshots.has(worker)) lastSnapshots.set(worker, snapshot);
+        settle(snapshot);
       });
-      worker.send({ give: question } satisfies ToWorker, (error) => error && done(onlySums(last)));
+      const request: FromPrimary = { type: 'snapshot-request', id };
+      worker.send(request, (error) => error && settle(onlySums(last)));
     });
+  const aggregate = async (): Promise<string> => {
+    // Read before the requests: a worker that exits meanwhile is counted by its snapshot, and not by `departed` as well.
+    const before = departed;
+    const snapshots = await Promise.all([...lastSnapshots.keys()].map(requestSnapshot));
+    return AggregatorRegistry.aggregate([...snapshots, before]).metrics();
+  };
 
   return {
-    /** Answers this worker from now on. What it returns is called when the worker serves, and can be asked. */
-    attend(worker: Worker): () => void {
+    /** Serves the scrapes of this worker. Call the returned function when the worker is ready: from then on it is scraped too. */
+    register(worker: Worker): () => void {
       worker.on('message', async (message: FromWorker) => {
-        if ('given' in message) return waiting.get(message.given)?.(message.metrics);
-        if (!('wanted' in message)) return;
-        // Who dies meanwhile is among those asked, and not yet among the departed of this moment.
-        const before = departed;
-        const all = await Promise.all([...told.keys()].map(ask));
-        const text = await AggregatorRegistry.aggregate([...all, before]).metrics();
-        if (worker.isConnected()) worker.send({ answered: message.wanted, text } satisfies ToWorker, () => {});
+        if (message.type === 'snapshot-reply') pending.get(message.id)?.(message.snapshot);
+        if (message.type !== 'aggregate-request') return;
+        const reply: FromPrimary = { type: 'aggregate-reply', id: message.id, text: await aggregate() };
+        if (worker.isConnected()) worker.send(reply, () => {});
       });
       worker.once('exit', () => {
-        leaving = leaving.then(async () => {
-          const last = onlySums(told.get(worker) ?? []);
+        departures = departures.then(async () => {
+          const last = onlySums(lastSnapshots.get(worker) ?? []);
           departed = await AggregatorRegistry.aggregate([departed, last]).getMetricsAsJSON();
-          told.delete(worker);
+          lastSnapshots.delete(worker);
         });
       });
-      return () => told.set(worker, []);
+      return () => lastSnapshots.set(worker, []);
     },
   };
 }
 
-const onlySums = (metrics: Told) => metrics.filter(({ type }) => isSum(String(type)));
+/** Counters and histograms, which stay in the sum after the worker has gone; a gauge of a worker that is gone means nothing. */
+const onlySums = (snapshot: Snapshot) => snapshot.filter(({ type }) => isSum(String(type)));
 const isSum = (type: string) => type === 'counter' || type === 'histogram';

@@ -75,7 +75,8 @@ async function reconcile({ redis, mysql, relay, log }: ReconcileDeps): Promise<v
     redis,
     mysql,
     log,
-    onProgress: (done, of, events) => progress.show({ what: 'rehydrating Redis from the event log', done, of, events }),
+    onProgress: (done, of, events) =>
+      progress.show({ label: 'rehydrating Redis from the event log', done, of, events }),
   }).finally(progress.stop);
   await mustHaveWitness();
   const fenceKeys = allPartitions.map(keys.fence);

@@ -35,7 +35,7 @@ for (const [setting, unsafe, safe] of risks) {
 
 test('a Redis that does not tell its settings is refused', async () => {
   await redis.acl('SETUSER', 'default', '-config');
-  await rejects(() => openSystem(config, log), /appendfsync can't be read \(CONFIG GET is refused\)/);
+  await rejects(() => openSystem(config, log), /appendfsync cannot be read \(CONFIG GET is refused\)/);
   await redis.acl('SETUSER', 'default', '+config');
 });
 
