@@ -9,9 +9,10 @@ import { readConfig } from '../src/config.ts';
 import { answers } from '../src/infra/local/dataDir.ts';
 import { openLocalServers } from '../src/infra/local/localServers.ts';
 import { OperatorError } from '../src/operatorError.ts';
+import { needsStores } from './support/needsStores.ts';
 
-// Runs every test file in a process of its own against a real MariaDB, started here for all of them (each file has a database
-// of its own), and a real Redis, which each file starts for itself. The last line is `N passed, N failed`.
+// Runs every test file in a process of its own against a real MariaDB, which is started here for all of them (each file has a
+// database of its own), and a real Redis, which each file starts for itself. The last line is `N passed, N failed`.
 
 const FILE_LIMIT_MS = 240_000;
 const AT_ONCE = 2;
@@ -23,6 +24,7 @@ const running = new Set<ChildProcess>();
 const program = createProgram('npm test --', 'Runs the tests; the last line is `N passed, N failed`.')
   .argument('[names...]', 'only the test files whose name holds one of these')
   .option('--folder <folder>', 'where the test files are', 'test')
+  .option('--fast', 'only the files that need no store; none is started')
   .allowExcessArguments(true)
   .parse();
 
@@ -32,9 +34,11 @@ interface Result {
 }
 
 await runProgram(async () => {
-  const { folder } = program.opts<{ folder: string }>();
-  const files = readdirSync(resolve(root, folder), { recursive: true, encoding: 'utf8' })
+  const { folder, fast } = program.opts<{ folder: string; fast?: true }>();
+  const absolute = resolve(root, folder);
+  const files = readdirSync(absolute, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.test.ts') && !OWN_COMMAND.some((apart) => file.startsWith(apart)))
+    .filter((file) => !fast || !needsStores(absolute, join(absolute, file)))
     .filter((file) => program.args.length === 0 || program.args.some((name) => file.includes(name)))
     .sort()
     .map((file) => join(folder, file));
@@ -42,12 +46,15 @@ await runProgram(async () => {
 
   const stopped = stopSignal();
   const dataDir = mkdtempSync(join(tmpdir(), 'seckill-test-'));
-  const { config, close } = await openLocalServers(readConfig({ DATA_DIR: dataDir }), (line) => console.log(line));
+  // A file that needs a store after all fails without one: `TEST_MYSQL_URL` is missing then.
+  const { mysqlUrl, close } = fast ? { mysqlUrl: undefined, close() {} } : await openMysqlOf(dataDir);
   const results: Result[] = [];
   const runNext = async (): Promise<void> => {
     const file = files.shift();
     if (file === undefined) return;
-    results.push(await runFile(file, { TEST_MYSQL_URL: config.mysqlUrl, TEST_DATA_DIR: dataDir }));
+    results.push(
+      await runFile(file, { ...(mysqlUrl === undefined ? {} : { TEST_MYSQL_URL: mysqlUrl }), TEST_DATA_DIR: dataDir }),
+    );
     return runNext();
   };
   try {
@@ -65,6 +72,11 @@ await runProgram(async () => {
   console.log(`${sum(({ passed }) => passed)} passed, ${sum(({ failed }) => failed)} failed`);
   process.exit(sum(({ failed }) => failed) === 0 ? 0 : 1);
 });
+
+async function openMysqlOf(dataDir: string) {
+  const { config, close } = await openLocalServers(readConfig({ DATA_DIR: dataDir }), (line) => console.log(line));
+  return { mysqlUrl: config.mysqlUrl, close };
+}
 
 /** Stops the private servers of test files that were cut off: taking them over and closing them is what a next start would do. */
 async function closeLeftServers(dataDir: string): Promise<void> {

@@ -10,9 +10,10 @@ import { answers } from '../src/infra/local/dataDir.ts';
 import { connectMysql } from '../src/infra/stores/mysql.ts';
 import { openRedis } from '../src/infra/stores/redis.ts';
 import { createLog } from '../src/infra/telemetry/log.ts';
+import { createDataDir } from './support/dataDirs.ts';
 import { createClient } from './support/httpClient.ts';
 import { endPrograms, startProgram } from './support/program.ts';
-import { createDatabase, createDataDir, openTestStores } from './support/testStores.ts';
+import { createDatabase, openTestStores } from './support/testStores.ts';
 import { settled } from './support/testSystem.ts';
 
 const test = suite('npm start');

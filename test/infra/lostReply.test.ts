@@ -7,8 +7,9 @@ import { openAll } from '../../src/infra/closers.ts';
 import { keys, partitionOf } from '../../src/infra/keys.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openSystem } from '../../src/system.ts';
+import { createDataDir } from '../support/dataDirs.ts';
 import { openLossyProxy } from '../support/lossyProxy.ts';
-import { createDataDir, openTestStores } from '../support/testStores.ts';
+import { openTestStores } from '../support/testStores.ts';
 import { customer, givenCoupon, loggedEvents, settled } from '../support/testSystem.ts';
 
 const { system, proxy, mysqlProxy, close } = await openAll(async (remember) => {

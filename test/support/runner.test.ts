@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { createDataDir } from './dataDirs.ts';
 import { endPrograms, startProgram } from './program.ts';
-import { createDataDir } from './testStores.ts';
 
 // The runner itself: a file that proves nothing must not pass.
 
@@ -42,6 +42,25 @@ for (const [what, source, last] of files) {
     assert.is(status, last.endsWith(' 0 failed') ? 0 : 1);
   });
 }
+
+test('the fast run leaves out a file that uses stores, by itself or through a helper, and no other file', async () => {
+  const folder = join(createDataDir(), 'fast');
+  mkdirSync(folder);
+  const passing = `import { test } from '${uvu}'; test('x', () => {}); test.run();`;
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  writeFileSync(join(folder, 'helper.ts'), 'export const url = process.env.TEST_MYSQL_URL;');
+  writeFileSync(join(folder, 'direct.test.ts'), `console.log(process.env.TEST_MYSQL_URL); ${passing}`);
+  writeFileSync(
+    join(folder, 'indirect.test.ts'),
+    `import './helper.ts'; import { url } from './helper.ts'; url; ${passing}`,
+  );
+  writeFileSync(join(folder, 'without.test.ts'), passing);
+  const { status, stdout } = await startProgram('test/run.ts', {}, ['--fast', '--folder', folder]).ended;
+  assert.match(stdout, /without\.test\.ts/);
+  assert.not.match(stdout, /direct\.test\.ts/);
+  assert.is(stdout.trim().split('\n').at(-1), '1 passed, 0 failed');
+  assert.is(status, 0);
+});
 
 test.after(endPrograms);
 test.run();

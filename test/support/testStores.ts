@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
-import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { readConfig, type ServerConfig } from '../../src/config.ts';
 import { openAll } from '../../src/infra/closers.ts';
 import { openDataDir } from '../../src/infra/local/dataDir.ts';
 import { openLocalRedis } from '../../src/infra/local/localRedis.ts';
+import { createDataDir } from './dataDirs.ts';
 
 /** An empty database on the MariaDB of the test run. */
 export async function createDatabase(): Promise<string> {
@@ -17,8 +16,6 @@ export async function createDatabase(): Promise<string> {
   url.pathname = `/${database}`;
   return url.href;
 }
-
-export const createDataDir = () => mkdtempSync(join(process.env.TEST_DATA_DIR ?? '', 'd-'));
 
 /** An empty Redis of its own and an empty database, as settings of a server; `more` are added to them. */
 export const openTestStores = (more: NodeJS.ProcessEnv = {}) =>

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { answers } from '../../src/infra/local/dataDir.ts';
+import { createDataDir } from '../support/dataDirs.ts';
 import { createClient } from '../support/httpClient.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
-import { createDataDir } from '../support/testStores.ts';
 
 const test = suite('operator commands on private servers');
 

@@ -6,8 +6,9 @@ import { connectMysql } from '../../src/infra/stores/mysql.ts';
 import { openRedis } from '../../src/infra/stores/redis.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openSystem } from '../../src/system.ts';
+import { createDataDir } from '../support/dataDirs.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
-import { createDataDir, openTestStores } from '../support/testStores.ts';
+import { openTestStores } from '../support/testStores.ts';
 import { customer, givenCoupon, settled } from '../support/testSystem.ts';
 
 // MySQL is gone, and then Redis: what is left is an exported log.

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { keptSecret, openDataDir } from '../../../src/infra/local/dataDir.ts';
-import { createDataDir } from '../../support/testStores.ts';
+import { createDataDir } from '../../support/dataDirs.ts';
 
 const test = suite('the data folder');
 

@@ -12,9 +12,10 @@ import { runOn } from '../../../src/projections/log/readLog.ts';
 import { chainStart, eventLine, followChain, lastLine } from '../../../src/projections/logFile/format.ts';
 import { importLog } from '../../../src/projections/logFile/importEvents.ts';
 import { openReplaySession } from '../../../src/projections/replay/replayTables.ts';
+import { createDataDir } from '../../support/dataDirs.ts';
 import { endPrograms, startProgram } from '../../support/program.ts';
 import { couponRef, created, delivery, grabbed } from '../../support/sampleEvents.ts';
-import { createDatabase, createDataDir } from '../../support/testStores.ts';
+import { createDatabase } from '../../support/testStores.ts';
 
 const GRABS = 12_000;
 const url = await createDatabase();
