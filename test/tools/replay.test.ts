@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openMysql } from '../../src/infra/stores/migrate.ts';
 import { applyBatch } from '../../src/projections/applyBatch.ts';
-import { openReplaySession } from '../../src/projections/replay/replayTables.ts';
+import { openReplaySession } from '../../src/projections/replay/replaySession.ts';
 import { parseUntil } from '../../src/tools/untilOption.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
 import { couponRef, created, delivery, grabbed } from '../support/sampleEvents.ts';
@@ -27,14 +27,14 @@ test('it says what it did, with exit status 0', async () => {
   assert.match(stdout, /^31 events in /m);
   assert.match(
     stdout,
-    /^rebuilt and swapped in: coupons, coupon_grabs, sales_per_minute; the projection paused for \d+ ms$/m,
+    /^rebuilt and swapped in: coupons, coupon_grabs, sales_per_minute; the MySQL projection was paused for \d+ ms$/m,
   );
   assert.match(stderr, /^reading: 100 %, 31 events/m);
   assert.is((await mysql('coupon_grabs')).length, 30);
 });
 
 test('--verify names the first 20 differences and counts them all, with exit status 1', async () => {
-  assert.match((await replay('--verify').ended).stdout, /^the live tables are as the log says$/m);
+  assert.match((await replay('--verify').ended).stdout, /^the live tables match the log$/m);
   await mysql('coupon_grabs').where('version', '>', 6).delete();
   const { status, stdout } = await replay('--verify').ended;
   assert.is(status, 1);
@@ -55,7 +55,7 @@ test('--only fills one projection', async () => {
 test('--until leaves the tables as they were', async () => {
   const { status, stdout } = await replay('--until', '11').ended;
   assert.is(status, 0);
-  assert.match(stdout, /^as they were then: coupons_at, coupon_grabs_at, sales_per_minute_at$/m);
+  assert.match(stdout, /^rebuilt beside the live tables: coupons_at, coupon_grabs_at, sales_per_minute_at$/m);
   assert.is((await mysql('coupon_grabs_at')).length, 10);
 });
 
@@ -78,7 +78,7 @@ test('the second of two is told so in one line, exit status 1', async () => {
   const { status, stderr } = await replay().ended;
   await closeSession();
   assert.is(status, 1);
-  assert.is(stderr.trim(), 'another replay or import is at work on this database');
+  assert.is(stderr.trim(), 'another replay or import is running on this database');
 });
 
 test('Ctrl-C while it waits for the pause leaves everything as it was, exit status 1', async () => {
@@ -92,7 +92,7 @@ test('Ctrl-C while it waits for the pause leaves everything as it was, exit stat
   await batch.rollback();
   const { status, stderr } = await waiting.ended;
   assert.is(status, 1);
-  assert.match(stderr, /^interrupted: the live tables are as they were$/m);
+  assert.match(stderr, /^interrupted: the live tables are unchanged$/m);
   const [tables] = await mysql.raw("SHOW TABLES LIKE '%replay%'");
   assert.equal(tables, []);
 });

@@ -9,7 +9,8 @@ import { runOn } from '../../../src/projections/log/readLog.ts';
 import { createShapes } from '../../../src/projections/log/upcast.ts';
 import { importLog } from '../../../src/projections/logFile/importEvents.ts';
 import { projections } from '../../../src/projections/registry.ts';
-import { openReplaySession, replayAndSwap } from '../../../src/projections/replay/replayTables.ts';
+import { openReplaySession } from '../../../src/projections/replay/replaySession.ts';
+import { replayAndSwap } from '../../../src/projections/replay/replayTables.ts';
 import { createDatabase } from '../../support/testStores.ts';
 
 // test/fixtures/log holds exports as they were written once, and the tables that follow from them. They are never changed:

@@ -7,13 +7,9 @@ import { applyBatch } from '../../../src/projections/applyBatch.ts';
 import { idToBytes } from '../../../src/projections/log/eventRows.ts';
 import { projections } from '../../../src/projections/registry.ts';
 import type { Difference } from '../../../src/projections/replay/compareTables.ts';
-import {
-  openReplaySession,
-  type Replay,
-  replayAndCompare,
-  replayAndSwap,
-  replayUntil,
-} from '../../../src/projections/replay/replayTables.ts';
+import type { Replay } from '../../../src/projections/replay/rebuildShadows.ts';
+import { openReplaySession, type ReplaySession } from '../../../src/projections/replay/replaySession.ts';
+import { replayAndCompare, replayAndSwap, replayUntil } from '../../../src/projections/replay/replayTables.ts';
 import { couponRef, created, delivery, grabbed } from '../../support/sampleEvents.ts';
 import { createDatabase } from '../../support/testStores.ts';
 
@@ -29,7 +25,7 @@ const allRows = () => Promise.all(TABLES.map(rowsOf));
 const shapeOf = async (table: string) => (await mysql.raw(`SHOW CREATE TABLE ${table}`))[0][0]['Create Table'];
 const tableNames = async () => (await mysql.raw('SHOW TABLES'))[0].flatMap(Object.values).sort();
 
-async function inSession<T>(work: (session: Parameters<typeof replayAndSwap>[0]) => Promise<T>): Promise<T> {
+async function inSession<T>(work: (session: ReplaySession) => Promise<T>): Promise<T> {
   const { session, close: closeSession } = await openReplaySession(url);
   try {
     return await work(session);
@@ -153,7 +149,7 @@ test('the tables as they were at a position, and at a time', async () => {
 
 test('a second replay of the same database is told so', async () => {
   await inSession(async () => {
-    await rejects(() => openReplaySession(url), /another replay or import is at work/);
+    await rejects(() => openReplaySession(url), /another replay or import is running/);
   });
   const other = await openReplaySession(await createDatabase());
   await other.close();

@@ -46,7 +46,7 @@ test('--coupon looks at one, --json is for machines', async () => {
   assert.is(status, 0);
   assert.equal(JSON.parse(stdout).log, { coupons: 1, pieces: 5, left: 2, holders: 3, events: 4 });
   assert.is((await program('--coupon', 'sea')).status, 2);
-  assert.match((await program('--coupon', 'ann/none')).stderr, /neither MySQL nor Redis knows ann\/none/);
+  assert.match((await program('--coupon', 'ann/none')).stderr, /neither MySQL nor Redis has ann\/none/);
 });
 
 const sea = { key: keys.coupon({ seller: 'ann', name: 'sea' }), holders: keys.holders({ seller: 'ann', name: 'sea' }) };
