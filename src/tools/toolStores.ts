@@ -4,8 +4,8 @@ import { isInUse, socketDirOf } from '../infra/local/dataDir.ts';
 import { localMariadbUrl } from '../infra/local/localMariadb.ts';
 import { localRedisUrl } from '../infra/local/localRedis.ts';
 import { openLocalServers } from '../infra/local/localServers.ts';
-import { openMysql } from '../infra/stores/migrate.ts';
 import { createDatabase } from '../infra/stores/mysql.ts';
+import { openMysql } from '../infra/stores/openMysql.ts';
 
 export interface StoreNeeds {
   redis: boolean;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openMysql } from '../../src/infra/stores/migrate.ts';
+import { openMysql } from '../../src/infra/stores/openMysql.ts';
 import { applyBatch } from '../../src/projections/applyBatch.ts';
 import { openReplaySession } from '../../src/projections/replay/replaySession.ts';
 import { parseUntil } from '../../src/tools/untilOption.ts';

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { eventDataSchemas } from '../../../src/events.ts';
-import { openMysql } from '../../../src/infra/stores/migrate.ts';
+import { openMysql } from '../../../src/infra/stores/openMysql.ts';
 import { type EventRow, rowsToEvents, rowToEvent } from '../../../src/projections/log/eventRows.ts';
 import { runOn } from '../../../src/projections/log/readLog.ts';
 import { createShapes } from '../../../src/projections/log/upcast.ts';

@@ -1,8 +1,8 @@
 import { rejects } from 'node:assert/strict';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openMysql } from '../../../src/infra/stores/migrate.ts';
 import { connectMysql } from '../../../src/infra/stores/mysql.ts';
+import { openMysql } from '../../../src/infra/stores/openMysql.ts';
 import { applyBatch } from '../../../src/projections/applyBatch.ts';
 import { idToBytes } from '../../../src/projections/log/eventRows.ts';
 import { projections } from '../../../src/projections/registry.ts';
