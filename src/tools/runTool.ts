@@ -10,7 +10,7 @@ interface Tool<Opened> {
   open(stores: ToolStores): Promise<Opened & { close: Closer }>;
   /** Does the work and prints its result. Resolves to the exit status: 1 for a mismatch. */
   work(opened: Opened, context: { signal: AbortSignal; progress: Progress }): Promise<0 | 1>;
-  /** The line for a user who interrupts the work. */
+  /** The line that is printed after an interruption. */
   interrupted: string;
 }
 

@@ -22,7 +22,7 @@ const rowOf = (event: CouponEvent) => ({
 interface GivenStores {
   events?: CouponEvent[];
   inOutbox?: Versions[];
-  /** Fields that are not as the log says. */
+  /** Fields that differ from the log. */
   redis?: Partial<CouponInRedis>;
   tables?: Partial<CouponInTables>;
   loggedBefore?: number;
@@ -50,7 +50,7 @@ function compare(given: GivenStores) {
 }
 
 const comparisons: [behaviour: string, stores: GivenStores, mismatches: string[]][] = [
-  ['stores that say the same as the log have no mismatch', {}, []],
+  ['stores that agree with the log have no mismatch', {}, []],
   ['Redis without the coupon is a mismatch', { redis: lacking }, ['Redis lacks the coupon']],
   [
     'another coupon of the same name in Redis is a mismatch',

@@ -23,7 +23,7 @@ const rowOf = (event: CouponEvent): GrabColumns => ({
 
 interface GivenLog {
   events?: CouponEvent[];
-  /** Rows of coupon_grabs that are not as the log says, by version. */
+  /** Rows of coupon_grabs that differ from the log, by version. */
   rows?: Record<number, GrabColumns>;
   redisVersion?: number;
   inOutbox?: Versions[];
