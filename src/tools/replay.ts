@@ -83,7 +83,7 @@ interface Outcome {
 
 async function run(session: ReplaySession, replay: Replay): Promise<Outcome> {
   const tables = tablesOf(replay);
-  const say = (line: string) => () => {
+  const printLine = (line: string) => () => {
     console.log(line);
     return 0 as const;
   };
@@ -94,11 +94,11 @@ async function run(session: ReplaySession, replay: Replay): Promise<Outcome> {
   }
   if (until !== undefined) {
     const { events } = await replayUntil(session, replay, until);
-    return { events, report: say(`rebuilt beside the live tables: ${tables.map(asOfName).join(', ')}`) };
+    return { events, report: printLine(`rebuilt beside the live tables: ${tables.map(asOfName).join(', ')}`) };
   }
   const { events, pausedMs } = await replayAndSwap(session, replay);
   const paused = `the MySQL projection was paused for ${Math.round(pausedMs)} ms`;
-  return { events, report: say(`rebuilt and swapped in: ${tables.join(', ')}; ${paused}`) };
+  return { events, report: printLine(`rebuilt and swapped in: ${tables.join(', ')}; ${paused}`) };
 }
 
 function countDifferences() {
