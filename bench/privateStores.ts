@@ -5,8 +5,8 @@ import { readConfig } from '../src/config.ts';
 import { openAll } from '../src/infra/closers.ts';
 import { openLocalServers } from '../src/infra/local/localServers.ts';
 import { loadScripts } from '../src/infra/scripts.ts';
-import { openMysql } from '../src/infra/stores/migrate.ts';
 import { connectOnce } from '../src/infra/stores/mysql.ts';
+import { openMysql } from '../src/infra/stores/openMysql.ts';
 import { openRedis } from '../src/infra/stores/redis.ts';
 import { createLog } from '../src/infra/telemetry/log.ts';
 

@@ -10,12 +10,9 @@ import { hex, hexId, insertRows } from '../src/projections/log/sql.ts';
 import { byCouponAndVersion } from '../src/projections/projection.ts';
 import { rehydrate } from '../src/projections/recovery/rehydrate.ts';
 import { projections } from '../src/projections/registry.ts';
-import {
-  openReplaySession,
-  type Replay,
-  replayAndCompare,
-  replayAndSwap,
-} from '../src/projections/replay/replayTables.ts';
+import type { Replay } from '../src/projections/replay/rebuildShadows.ts';
+import { openReplaySession } from '../src/projections/replay/replaySession.ts';
+import { replayAndCompare, replayAndSwap } from '../src/projections/replay/replayTables.ts';
 import { verifyAll } from '../src/projections/verify/verifyStores.ts';
 import { cpuOf } from './cpu.ts';
 import { type History, writeHistory } from './history.ts';

@@ -1,14 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Knex } from 'knex';
 import type { CouponEvent } from '../events.ts';
 import type { Delivery } from '../infra/outbox.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
-import { bytesToId, type EventRow, eventColumns, rowsToEvents, toLogRows } from './log/eventRows.ts';
-import { waitForPause } from './log/pause.ts';
-import type { RunSql } from './log/sql.ts';
-import { hexId, insertRows } from './log/sql.ts';
-import { byCouponAndVersion, ownName } from './projection.ts';
-import { projections } from './registry.ts';
+import { insertEvents } from './insertEvents.ts';
+import { bytesToId, type EventRow, eventColumns, rowsToEvents } from './log/eventRows.ts';
+import { projectionTransaction } from './log/pause.ts';
+import { hexId, type RunSql } from './log/sql.ts';
+import { byCouponAndVersion } from './projection.ts';
 
 /** Keys in one look-up: for much longer lists MariaDB stops using an index. */
 const MAX_LOOKED_UP = 500;
@@ -27,7 +25,7 @@ export interface Applied {
  * the transaction and every other event is a plain INSERT, so that no fault can be swallowed (invariant 5 in docs/ARCHITECTURE.md).
  */
 export async function applyBatch(mysql: Mysql, batch: readonly Delivery[]): Promise<Applied> {
-  return writing(mysql, async (_trx, run) => {
+  return projectionTransaction(mysql, async (_trx, run) => {
     const couponIds = [...new Set(batch.flatMap(({ events }) => events.map(({ coupon }) => coupon.id)))].sort();
     const coupons = await lockCoupons(run, couponIds);
     const { fresh, ...applied } = sortOut(batch, coupons, await readKnown(run, batch));
@@ -45,18 +43,6 @@ async function lockCoupons(run: RunSql, sortedIds: readonly string[]): Promise<S
     for (const { id } of rows) found.add(bytesToId(id as Buffer));
   }
   return found;
-}
-
-/** A transaction that writes the log and its projections; a replay's pause holds it up. */
-export function writing<T>(mysql: Mysql, work: (trx: Knex.Transaction, run: RunSql) => Promise<T>): Promise<T> {
-  return mysql.transaction(
-    async (trx) => {
-      const run: RunSql = async (statement) => (await trx.raw(statement))[0];
-      await waitForPause(run);
-      return work(trx, run);
-    },
-    { isolationLevel: 'read committed' },
-  );
 }
 
 /** Sorts a batch by the coupons and events that MySQL has already. `fresh` are the events to insert. */
@@ -103,18 +89,4 @@ async function readKnown(run: RunSql, batch: readonly Delivery[]): Promise<Map<s
     known.push(...rowsToEvents(rows as unknown as EventRow[]));
   }
   return new Map(known.map((event) => [event.id, event]));
-}
-
-/** Events that the log does not have, sorted by coupon and version, into the log and its projections. */
-export async function insertEvents(run: RunSql, events: readonly CouponEvent[]): Promise<void> {
-  if (events.length === 0) return;
-  const logged = insertRows(run, 'event_log', eventColumns.join(','), toLogRows(events));
-  // The next statement is written while MySQL carries out this one, and sent when this one has gone well.
-  logged.catch(() => {});
-  const afterLogged: RunSql = async (statement) => {
-    await logged;
-    return run(statement);
-  };
-  for (const projection of projections) await projection.apply(afterLogged, ownName, events);
-  await logged;
 }

@@ -1,56 +1,43 @@
-import { createProgram, runProgram, stopSignal } from '../cli.ts';
+import { createProgram } from '../cli.ts';
 import { openAll } from '../infra/closers.ts';
-import { startProgress } from '../infra/progress.ts';
-import { openMysql } from '../infra/stores/migrate.ts';
 import { connectOnce } from '../infra/stores/mysql.ts';
-import { OperatorError } from '../operatorError.ts';
 import { withPause } from '../projections/log/pause.ts';
 import { lastPosition, runOn } from '../projections/log/readLog.ts';
 import { exportLog } from '../projections/logFile/exportEvents.ts';
-import { LogFileError } from '../projections/logFile/format.ts';
-import { openStores } from './toolStores.ts';
+import { runTool } from './runTool.ts';
 
 const program = createProgram(
   'npm run log:export --',
-  'Writes the event log into a file, one event a line, while the system sells. An export that was cut off goes on.',
+  'Writes the event log to a file, one event a line, while the system sells. Run again, it resumes an interrupted export.',
 )
-  .argument('<file>', 'zipped if its name ends in .gz')
+  .argument('<file>', 'compressed if its name ends in .gz')
   .parse();
 const [file = ''] = program.args;
 
-await runProgram(async () => {
-  const stop = new AbortController();
-  void stopSignal().then(() => stop.abort(new OperatorError('interrupted: run it again and it goes on from here')));
-  const { log, holder, close } = await openAll(async (remember) => {
-    const stores = await openStores({ redis: false });
-    remember(stores.close);
-    const { close: closeMysql } = await openMysql(stores.mysqlUrl);
-    await closeMysql();
-    const [reader, holder] = [await connectOnce(stores.mysqlUrl), await connectOnce(stores.mysqlUrl)];
-    remember(reader.close);
-    remember(holder.close);
-    return { log: runOn(reader.connection), holder: runOn(holder.connection) };
-  });
-  const progress = startProgress();
-  try {
-    // What is committed while this runs is for the next export; up to here nothing is still on its way.
+await runTool({
+  needs: { redis: false },
+  open: ({ mysqlUrl }) =>
+    openAll(async (remember) => {
+      const reader = await connectOnce(mysqlUrl);
+      remember(reader.close);
+      const holder = await connectOnce(mysqlUrl);
+      remember(holder.close);
+      return { log: runOn(reader.connection), holder: runOn(holder.connection) };
+    }),
+  interrupted: 'interrupted: run the command again to resume the export',
+  async work({ log, holder }, { signal, progress }) {
+    // Events that are committed after this are left to the next export. No event up to here can still appear.
     const to = await withPause(holder, () => lastPosition(log));
     const { events, resumedAt } = await exportLog({
       file,
       log,
       to,
-      signal: stop.signal,
+      signal,
       onProgress: (done, events) => progress.show({ label: 'exporting', done, of: to, events }),
     });
     progress.stop();
     const resumed = resumedAt > 0 ? `, ${resumedAt} of them by an earlier run` : '';
     console.log(`${events} events in ${file}${resumed}`);
-  } catch (error) {
-    if (error instanceof LogFileError) throw new OperatorError(error.message);
-    throw error;
-  } finally {
-    progress.stop();
-    await close();
-  }
-  process.exit(0);
+    return 0;
+  },
 });

@@ -1,8 +1,8 @@
 import { rejects } from 'node:assert/strict';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openMysql } from '../../src/infra/stores/migrate.ts';
 import { connectMysql } from '../../src/infra/stores/mysql.ts';
+import { openMysql } from '../../src/infra/stores/openMysql.ts';
 import { applyBatch } from '../../src/projections/applyBatch.ts';
 import { idToBytes, rowsToEvents } from '../../src/projections/log/eventRows.ts';
 import { couponRef, created, delivery, grabbed } from '../support/sampleEvents.ts';

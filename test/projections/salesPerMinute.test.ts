@@ -1,8 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { CouponRef } from '../../src/events.ts';
-import { openMysql } from '../../src/infra/stores/migrate.ts';
 import { connectMysql } from '../../src/infra/stores/mysql.ts';
+import { openMysql } from '../../src/infra/stores/openMysql.ts';
 import { applyBatch } from '../../src/projections/applyBatch.ts';
 import { idToBytes } from '../../src/projections/log/eventRows.ts';
 import { couponRef, created, delivery, grabbed } from '../support/sampleEvents.ts';

@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { CouponCreated, CouponGrabbed, CouponRef } from '../../src/events.ts';
+import type { CouponCreated, CouponGrabbed, CouponRef, PiecesRecounted } from '../../src/events.ts';
 import { eventId } from '../../src/events.ts';
 import type { Delivery } from '../../src/infra/outbox.ts';
 
@@ -23,6 +23,15 @@ export const grabbed = (coupon: CouponRef, version: number, customer: string, le
   version,
   occurredAt: 1_700_000_000_000_000 + version,
   data: { customer, left },
+});
+
+export const recounted = (coupon: CouponRef, version: number, left: number): PiecesRecounted => ({
+  id: eventId(coupon.id, version),
+  type: 'PiecesRecounted',
+  coupon,
+  version,
+  occurredAt: 1_700_000_000_000_000 + version,
+  data: { left },
 });
 
 let entries = 0;

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openMysql } from '../../src/infra/stores/migrate.ts';
+import { openMysql } from '../../src/infra/stores/openMysql.ts';
 import { applyBatch } from '../../src/projections/applyBatch.ts';
-import { openReplaySession } from '../../src/projections/replay/replayTables.ts';
+import { openReplaySession } from '../../src/projections/replay/replaySession.ts';
 import { parseUntil } from '../../src/tools/untilOption.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
 import { couponRef, created, delivery, grabbed } from '../support/sampleEvents.ts';
@@ -20,21 +20,21 @@ test.before(async () => {
   await applyBatch(mysql, [delivery(created(sea, 30)), delivery(...grabs)]);
 });
 
-test('it says what it did, with exit status 0', async () => {
+test('a replay restores lost rows, prints a summary, and ends with exit status 0', async () => {
   await mysql('coupon_grabs').delete();
   const { status, stdout, stderr } = await replay().ended;
   assert.is(status, 0, stderr);
   assert.match(stdout, /^31 events in /m);
   assert.match(
     stdout,
-    /^rebuilt and swapped in: coupons, coupon_grabs, sales_per_minute; the projection paused for \d+ ms$/m,
+    /^rebuilt and swapped in: coupons, coupon_grabs, sales_per_minute; the MySQL projection was paused for \d+ ms$/m,
   );
   assert.match(stderr, /^reading: 100 %, 31 events/m);
   assert.is((await mysql('coupon_grabs')).length, 30);
 });
 
-test('--verify names the first 20 differences and counts them all, with exit status 1', async () => {
-  assert.match((await replay('--verify').ended).stdout, /^the live tables are as the log says$/m);
+test('--verify prints the first 20 differences and the number of all, changes nothing, and ends with exit status 1', async () => {
+  assert.match((await replay('--verify').ended).stdout, /^the live tables match the log$/m);
   await mysql('coupon_grabs').where('version', '>', 6).delete();
   const { status, stdout } = await replay('--verify').ended;
   assert.is(status, 1);
@@ -44,7 +44,7 @@ test('--verify names the first 20 differences and counts them all, with exit sta
   assert.is((await replay().ended).status, 0);
 });
 
-test('--only fills one projection', async () => {
+test('--only rebuilds one projection', async () => {
   await mysql('sales_per_minute').delete();
   const { status, stdout } = await replay('--only', 'sales_per_minute').ended;
   assert.is(status, 0);
@@ -52,10 +52,10 @@ test('--only fills one projection', async () => {
   assert.is((await mysql('sales_per_minute')).length, 1);
 });
 
-test('--until leaves the tables as they were', async () => {
+test('--until leaves the tables as of a position beside the live ones', async () => {
   const { status, stdout } = await replay('--until', '11').ended;
   assert.is(status, 0);
-  assert.match(stdout, /^as they were then: coupons_at, coupon_grabs_at, sales_per_minute_at$/m);
+  assert.match(stdout, /^rebuilt beside the live tables: coupons_at, coupon_grabs_at, sales_per_minute_at$/m);
   assert.is((await mysql('coupon_grabs_at')).length, 10);
 });
 
@@ -66,23 +66,23 @@ for (const args of [
   ['--what'],
   ['--verify', '--until', '1'],
 ]) {
-  test(`${args.join(' ')} is wrong usage: one line, exit status 2`, async () => {
+  test(`${args.join(' ')} is wrong usage: one line on standard error and exit status 2`, async () => {
     const { status, stderr } = await replay(...args).ended;
     assert.is(status, 2);
     assert.is(stderr.trim().split('\n').length, 1);
   });
 }
 
-test('the second of two is told so in one line, exit status 1', async () => {
+test('a second replay of the same database fails with one line and exit status 1', async () => {
   const { close: closeSession } = await openReplaySession(url);
   const { status, stderr } = await replay().ended;
   await closeSession();
   assert.is(status, 1);
-  assert.is(stderr.trim(), 'another replay or import is at work on this database');
+  assert.is(stderr.trim(), 'another replay or import is running on this database');
 });
 
-test('Ctrl-C while it waits for the pause leaves everything as it was, exit status 1', async () => {
-  // Given a transaction of the projection that takes long.
+test('Ctrl-C while a replay waits for the pause leaves the live tables unchanged, with exit status 1', async () => {
+  // Given a transaction of the projection that stays open.
   const batch = await mysql.transaction();
   await batch.raw('SELECT id FROM projection_pause LOCK IN SHARE MODE');
   const waiting = replay();
@@ -92,12 +92,12 @@ test('Ctrl-C while it waits for the pause leaves everything as it was, exit stat
   await batch.rollback();
   const { status, stderr } = await waiting.ended;
   assert.is(status, 1);
-  assert.match(stderr, /^interrupted: the live tables are as they were$/m);
+  assert.match(stderr, /^interrupted: the live tables are unchanged$/m);
   const [tables] = await mysql.raw("SHOW TABLES LIKE '%replay%'");
   assert.equal(tables, []);
 });
 
-test('moments are read in ISO 8601 to the microsecond, in UTC unless they say otherwise', () => {
+test('--until takes a moment in ISO 8601 to the microsecond, in UTC if it has no zone', () => {
   const at = Date.UTC(2026, 10, 24, 6, 30) * 1_000;
   assert.equal(parseUntil('2026-11-24T06:30'), { occurredAt: at });
   assert.equal(parseUntil('2026-11-24T06:30:00.000007Z'), { occurredAt: at + 7 });

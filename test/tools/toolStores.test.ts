@@ -6,9 +6,9 @@ import { createDataDir } from '../support/dataDirs.ts';
 import { createClient } from '../support/httpClient.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
 
-const test = suite('operator commands on private servers');
+const test = suite('the tools on private servers');
 
-test('they find those of a running npm start, and start them when none runs', async () => {
+test('a tool uses the private servers of a running npm start, and starts and stops them itself when none runs', async () => {
   const dataDir = createDataDir();
   const run = (tool: string) => startProgram(`src/tools/${tool}.ts`, { DATA_DIR: dataDir }).ended;
   const server = startProgram('src/main.ts', { DATA_DIR: dataDir });

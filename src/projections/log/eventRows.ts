@@ -2,7 +2,7 @@ import { type CouponEvent, type CouponRef, couponEventSchema, eventDataSchemas, 
 import { hex, hexId, quoted } from './sql.ts';
 import { shapes } from './upcast.ts';
 
-// How an event stands in MySQL: ids as 16 bytes, names as bytes, the data as JSON.
+// How an event is stored in MySQL: ids as 16 bytes, names as bytes, the data as JSON.
 
 export const idToBytes = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex');
 
@@ -22,7 +22,7 @@ export interface EventRow {
 }
 export const eventColumns = ['coupon_id', 'version', 'type', 'seller', 'name', 'occurred_at', 'data'] as const;
 
-/** Rows of literals, the columns in the order of `eventColumns`; what neighbours of one coupon share is written once. */
+/** Rows of literals, the columns in the order of `eventColumns`. The literals of a coupon are built once for consecutive events. */
 export function toLogRows(events: readonly CouponEvent[]): string[] {
   let last: CouponRef | undefined;
   let [id, names] = ['', ''];
@@ -36,7 +36,7 @@ export function toLogRows(events: readonly CouponEvent[]): string[] {
   });
 }
 
-/** Throws on a row that is no event of ours. */
+/** Throws on a row that this program cannot have written. */
 export function rowToEvent(row: EventRow): CouponEvent {
   const id = bytesToId(row.coupon_id);
   return couponEventSchema.parse({
@@ -50,8 +50,8 @@ export function rowToEvent(row: EventRow): CouponEvent {
 }
 
 /**
- * The same for many rows, in a third of the time: what names a coupon is checked once and then shared by its events, and
- * where the columns can hold nothing else, nothing is checked.
+ * `rowToEvent` for many rows, in a third of the time: the coupon's id and names are checked once and then shared by its events,
+ * and a field is not checked where its column already guarantees the value.
  */
 export function rowsToEvents(rows: readonly EventRow[]): CouponEvent[] {
   const known = new Map<string, { row: EventRow; coupon: CouponRef }>();
@@ -78,5 +78,5 @@ export function rowsToEvents(rows: readonly EventRow[]): CouponEvent[] {
 }
 
 const isEventType = (type: string): type is CouponEvent['type'] => Object.hasOwn(eventDataSchemas, type);
-// The driver gives digits that a number can't hold as text.
+// The driver returns integers that a number cannot hold exactly as text.
 const isWhole = (value: unknown) => Number.isSafeInteger(value);

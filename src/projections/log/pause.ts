@@ -1,17 +1,32 @@
+import type { Knex } from 'knex';
+import type { Mysql } from '../../infra/stores/mysql.ts';
 import type { RunSql } from './sql.ts';
 
+// The pause is a lock on the one row of projection_pause: every transaction that writes the log takes it shared, a replay takes it
+// alone. Grabs do not wait for it: while a replay holds the pause, their events stay in the outbox.
+
 /**
- * The first statement of every transaction that writes the log and its projections: waits while a replay has the pause, and
- * makes a replay wait until the transaction has ended. Grabs don't come here: they go on into the outbox.
+ * A transaction that writes the log and its projections. It begins after a pause that is held now has ended, and a replay gets the
+ * pause only after the transaction has ended.
  */
-export async function waitForPause(run: RunSql): Promise<void> {
-  await run('SELECT id FROM projection_pause LOCK IN SHARE MODE');
+export function projectionTransaction<T>(
+  mysql: Mysql,
+  work: (trx: Knex.Transaction, run: RunSql) => Promise<T>,
+): Promise<T> {
+  return mysql.transaction(
+    async (trx) => {
+      const run: RunSql = async (statement) => (await trx.raw(statement))[0];
+      await run('SELECT id FROM projection_pause LOCK IN SHARE MODE');
+      return work(trx, run);
+    },
+    { isolationLevel: 'read committed' },
+  );
 }
 
 /**
- * Waits until every transaction of the projection has ended, in whatever process, and keeps new ones away during `work`.
- * The lock ends with its connection, which is used for nothing else meanwhile. What the log has then is all that it will ever
- * have up to its highest position: positions are given before the COMMIT, and nothing is before its COMMIT now.
+ * Waits until the projection transactions of all processes have ended, and keeps new ones waiting during `work`. The lock ends with
+ * its connection, so `holder` must run nothing else meanwhile. During `work` the log is complete up to its highest position:
+ * positions are assigned before the COMMIT, and no transaction that has one is still open.
  */
 export async function withPause<T>(holder: RunSql, work: () => Promise<T>): Promise<T> {
   await holder('START TRANSACTION');

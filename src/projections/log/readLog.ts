@@ -7,7 +7,7 @@ export type LoggedRow = EventRow & { position: number };
 export const runOn =
   (connection: Connection): RunSql =>
   async (statement) => {
-    // null: there is nothing to fill in. An absent list would have the driver look for placeholders in all of it.
+    // null means no values. With an absent list, the driver would search the whole statement for placeholders.
     const [rows] = await connection.promise().query(statement, null);
     return rows as Record<string, unknown>[];
   };
@@ -19,8 +19,8 @@ export async function lastPosition(run: RunSql): Promise<number> {
 }
 
 /**
- * The log in the order of its positions, `after` exclusive and `to` inclusive, in pages. The next page is on its way while
- * the one before is used, and never more than that.
+ * Reads the log in the order of its positions, `after` exclusive and `to` inclusive, in pages. The next page is fetched while the
+ * caller uses the current one, and no page beyond it.
  */
 export async function* readLog(run: RunSql, after: number, to: number, pageSize: number): AsyncGenerator<LoggedRow[]> {
   const readPage = (from: number) =>
@@ -31,7 +31,7 @@ export async function* readLog(run: RunSql, after: number, to: number, pageSize:
   for (let page = await readPage(after); page.length > 0; ) {
     const last = page.at(-1)?.position ?? to;
     const next = page.length < pageSize ? Promise.resolve([]) : readPage(last);
-    // Whoever uses this page may fail first; then nobody hears of the next one.
+    // If the caller fails on this page, `next` is never awaited, and its rejection would be unhandled.
     next.catch(() => {});
     yield page;
     page = await next;

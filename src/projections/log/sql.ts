@@ -1,32 +1,32 @@
-// Statements of many rows, written by hand: a query builder takes longer to write one than MySQL takes to carry it out.
+// Statements with many rows, written by hand: a query builder takes longer to build one than MySQL takes to execute it.
 
-/** Runs one statement, its values in it as literals; resolves to the rows of a SELECT. */
+/** Runs one statement that contains its values as literals. Resolves to the rows of a SELECT. */
 export type RunSql = (statement: string) => Promise<Record<string, unknown>[]>;
 
-/** The server takes 16 MiB at once, or more. */
+/** Well below max_allowed_packet, which is 16 MiB or more. */
 const MAX_STATEMENT_CHARS = 1_000_000;
 
-/** Bytes, or a text as UTF-8, as a literal that needs no escaping. */
+/** A literal for bytes, or for the UTF-8 bytes of a text, that needs no escaping. */
 export const hex = (bytes: Buffer | string) =>
   `X'${(typeof bytes === 'string' ? Buffer.from(bytes) : bytes).toString('hex')}'`;
 
-/** The same, shorter where the text has nothing that could be meant otherwise between quotes: most names. */
+/** A literal for a text: in quotes if the text needs no escaping, which is shorter and fits most names, else as bytes. */
 export const literal = (text: string) => (/^[\w.@-]*$/.test(text) ? `'${text}'` : hex(text));
 
-/** A text as a literal: between quotes where it is ASCII without a quote or a backslash, which JSON mostly is; as bytes elsewhere. */
+/** A literal for JSON: in quotes if the text is printable ASCII without `'` and `\`, as it mostly is, else as bytes. */
 export const quoted = (text: string) => (/^[ -&(-[\]-~]*$/.test(text) ? `'${text}'` : hex(text));
 
-/** An id that is written as a UUID, as 16 bytes. */
+/** A literal of 16 bytes for a UUID. */
 export const hexId = (id: string) => `X'${id.replaceAll('-', '')}'`;
 
-/** A plain INSERT of rows of literals, `(1,X'00')` each. */
+/** Inserts rows, each a text of literals such as `(1,X'00')`. */
 export async function insertRows(run: RunSql, table: string, columns: string, rows: readonly string[]): Promise<void> {
   for (const chunk of chunksOf(rows)) await run(`INSERT INTO ${table} (${columns}) VALUES ${chunk.join(',')}`);
 }
 
 /**
- * Updates many rows by their keys. `rows` are literals, one for each of `columns`; `set` names the table's row `t` and the
- * given one `given`.
+ * Updates many rows by their keys. Each of `rows` has a literal for each of `columns`. In `on` and `set`, the row of the table is
+ * `t` and the row of literals is `given`.
  */
 export async function updateRows(
   run: RunSql,
@@ -39,7 +39,7 @@ export async function updateRows(
   for (const chunk of chunksOf(rows.map((row) => `SELECT ${row.join(',')}`))) {
     const head = rows[done] ?? [];
     done += chunk.length;
-    // The first one names the columns.
+    // The first SELECT names the columns.
     const named = `SELECT ${head.map((value, i) => `${value} AS ${columns[i]}`).join(',')}`;
     const given = [named, ...chunk.slice(1)].join(' UNION ALL ');
     await run(`UPDATE ${table} t JOIN (${given}) given ON ${on} SET ${set}`);

@@ -1,20 +1,20 @@
 import type { CouponEvent } from '../../events.ts';
 
-// A stored event is never rewritten. When the data of a type gets another shape, a step is added to the end of its list that
-// takes the data of the shape before to the new one, and a sample of what was written until then to test/fixtures/log.
-// A field that is only added, and may be absent, needs no step.
+// A stored event is never rewritten. When the data of an event type changes its shape, a step that converts the previous shape to
+// the new one is added to the end of the type's list, and a sample of the previous shape to test/fixtures/log. A new field that
+// may be absent needs no step.
 
 type Data = Record<string, unknown>;
 type Step = (data: Data) => Data;
 type Steps = Readonly<Record<CouponEvent['type'], readonly Step[]>>;
 
-/** The first step of a list takes shape 1 to shape 2, and so on. */
+/** The first step of a list converts shape 1 to shape 2, and so on. */
 const steps: Steps = { CouponCreated: [], CouponGrabbed: [], PiecesRecounted: [] };
 
 export function createShapes(stepsOf: Steps) {
   const latest = (type: string) => (stepsOf[type as CouponEvent['type']]?.length ?? 0) + 1;
   return {
-    /** Stored data as it would be written today. Throws on a shape that only a newer program can have written. */
+    /** Converts stored data to the latest shape. Throws on a shape that only a newer program can have written. */
     upcast(type: string, stored: Data): Data {
       if (stored.shape === undefined && latest(type) === 1) return stored;
       const { shape = 1, ...data } = stored;
@@ -23,7 +23,7 @@ export function createShapes(stepsOf: Steps) {
       const missing = stepsOf[type as CouponEvent['type']]?.slice(Number(shape) - 1) ?? [];
       return missing.reduce((older, step) => step(older), data);
     },
-    /** Data as it is stored: it says its shape, but for the first one, which was written before there were others. */
+    /** Data to be stored, with the number of its shape. Data of shape 1 has no number. */
     stamp: (type: string, data: Data): Data => (latest(type) === 1 ? data : { ...data, shape: latest(type) }),
   };
 }

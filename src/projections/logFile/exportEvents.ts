@@ -18,22 +18,22 @@ import { readMembers, zipMember } from './gzipMembers.ts';
 const PAGE = 5_000;
 
 export interface ExportLog {
-  /** A name that ends in .gz is written zipped. */
+  /** The export is compressed if the name ends in .gz. */
   file: string;
   log: RunSql;
-  /** Up to which position; nothing before it may still be on its way. */
+  /** The last position to export. No event up to it may still be uncommitted. */
   to: number;
   signal: AbortSignal;
   onProgress: (position: number, events: number) => void;
 }
 
-/** Writes the log into a file; one that was cut off goes on behind its last whole line. Resolves to what the file has then. */
+/** Writes the log to a file. An interrupted export resumes after its last whole line. Resolves to the number of events in the file. */
 export async function exportLog({ file, log, to, signal, onProgress }: ExportLog) {
   const handle = await openFile(file);
   try {
     const { state, end } = await readWritten(handle, file);
     const resumedAt = state.events;
-    if (resumedAt > 0) await mustBeOfThisLog(log, state, file);
+    if (resumedAt > 0) await mustMatchLog(log, state, file);
     await handle.truncate(end);
     let offset = end;
     const write = async (lines: string) => {
@@ -46,7 +46,7 @@ export async function exportLog({ file, log, to, signal, onProgress }: ExportLog
       await write(page.map((row) => nextLine(state, row)).join(''));
       onProgress(state.position, state.events);
     }
-    // The events are on the disk before the line that says so.
+    // The events are on the disk before the line that declares the export complete.
     await handle.sync();
     await write(`${lastLine(state.events, state.hash).text}\n`);
     await handle.sync();
@@ -58,19 +58,19 @@ export async function exportLog({ file, log, to, signal, onProgress }: ExportLog
 
 async function openFile(file: string): Promise<FileHandle> {
   try {
-    // Opened as it is, or made; never emptied.
-    return await open(file, 'a+').then(async (made) => {
-      await made.close();
+    // 'a+' creates a missing file and does not truncate an existing one; 'r+' can write at an offset.
+    return await open(file, 'a+').then(async (created) => {
+      await created.close();
       return open(file, 'r+');
     });
   } catch (error) {
-    throw new OperatorError(`${file} can't be written: ${(error as Error).message}`);
+    throw new OperatorError(`${file} cannot be written: ${(error as Error).message}`);
   }
 }
 
 function nextLine(state: ChainState, row: LoggedRow): string {
   if (!isUtf8(row.seller) || !isUtf8(row.name))
-    throw new Error(`the event at ${row.position} has names that are no UTF-8`);
+    throw new Error(`the event at ${row.position} has names that are not UTF-8`);
   const { text, hash } = eventLine(row, state.hash);
   Object.assign(state, {
     hash,
@@ -82,7 +82,7 @@ function nextLine(state: ChainState, row: LoggedRow): string {
   return `${text}\n`;
 }
 
-/** Follows what is in the file already, and finds where its last whole line ends. */
+/** Checks the lines that are already in the file, and finds the end of the last whole line. */
 async function readWritten(handle: FileHandle, file: string): Promise<{ state: ChainState; end: number }> {
   const state = chainStart();
   let end = 0;
@@ -100,31 +100,33 @@ async function readWritten(handle: FileHandle, file: string): Promise<{ state: C
       }
     }
   } catch (error) {
-    if (error instanceof LogFileError) throw new LogFileError(`${file} can't be continued: ${error.message}`);
+    if (error instanceof LogFileError) throw new OperatorError(`${file} cannot be resumed: ${error.message}`);
     throw error;
   }
-  if (state.complete) throw new OperatorError(`${file} is a complete export already: give another name`);
+  if (state.complete) throw new OperatorError(`${file} is already a complete export: choose another file name`);
   const { size } = await handle.stat();
-  if (end === 0 && size > 0 && !(await beginsLikeOurs(handle, file)))
-    throw new OperatorError(`${file} is no export: give another name`);
+  if (end === 0 && size > 0 && !(await beginsLikeAnExport(handle, file)))
+    throw new OperatorError(`${file} is not an export: choose another file name`);
   return { state, end };
 }
 
-/** A file that was cut before its first line ended is begun again; another file is not touched. */
-async function beginsLikeOurs(handle: FileHandle, file: string): Promise<boolean> {
+/** A file without a whole line is overwritten only if it begins like an export. */
+async function beginsLikeAnExport(handle: FileHandle, file: string): Promise<boolean> {
   const head = Buffer.alloc(12);
   const { bytesRead } = await handle.read(head, 0, head.length, 0);
-  const ours = isZipped(file) ? zipMember(Buffer.from('')).subarray(0, 4) : Buffer.from('{"position":');
-  const length = Math.min(bytesRead, ours.length);
-  return head.subarray(0, length).equals(ours.subarray(0, length));
+  const expected = isZipped(file) ? zipMember(Buffer.from('')).subarray(0, 4) : Buffer.from('{"position":');
+  const length = Math.min(bytesRead, expected.length);
+  return head.subarray(0, length).equals(expected.subarray(0, length));
 }
 
-/** The last event that was written must be the one that the log has there. */
-async function mustBeOfThisLog(log: RunSql, state: ChainState, file: string): Promise<void> {
+/** Throws unless the last event in the file is the event that the log has at this position. */
+async function mustMatchLog(log: RunSql, state: ChainState, file: string): Promise<void> {
   for await (const [row] of readLog(log, state.position - 1, state.position, 1)) {
     if (row !== undefined && eventLine(row, state.previous).hash === state.hash) return;
   }
-  throw new OperatorError(`${file} is of another log: its last event is not the one at position ${state.position}`);
+  throw new OperatorError(
+    `${file} belongs to another log: its last event differs from the event at position ${state.position}`,
+  );
 }
 
 async function* once(content: Buffer): AsyncGenerator<Buffer> {

@@ -5,15 +5,15 @@ import { z } from 'zod';
 import { bytesToId, idToBytes } from '../log/eventRows.ts';
 import type { LoggedRow } from '../log/readLog.ts';
 
-// An exported log: one line of JSON an event, in the order of positions, and a last line that says it is complete. Every line
-// has the hash of the one before and its own, so that whatever is cut, changed, missing or doubled shows at its line.
-// The chain tells damage, not malice: whoever changes a line can write all hashes after it anew.
+// An exported log has one line of JSON an event, in the order of positions, and a last line that declares the export complete. Every
+// line has its own hash and the hash of the line before it, so that a cut, changed, missing or duplicated line is found at its number.
+// The chain shows damage, not malice: a person who can change a line can compute all later hashes anew.
 
-/** A file that is no whole export. The message names the first line that is wrong. */
+/** The file is not a complete export. The message names the first line that is wrong. */
 export class LogFileError extends Error {}
 
 const hashOf = (text: string) => hash('sha256', text, 'base64url');
-/** What the first line has for the hash of the one before: it names the format. */
+/** The first line has this in place of the hash of the line before it. It names the format. */
 export const CHAIN_START = hashOf('seckill event log, format 1');
 
 const LINE = /^(.*,"previous":"([\w-]{43})"),"hash":"([\w-]{43})"\}$/s;
@@ -55,12 +55,12 @@ export function eventLine(row: LoggedRow, previous: string): Line {
 
 export const lastLine = (events: number, previous: string) => close(`{"complete":true,"events":${events}`, previous);
 
-/** Where a reader is in the chain. */
+/** How far a reader has followed the chain. */
 export interface ChainState {
-  /** Number of the last line, from 1; 0 before the first. */
+  /** The number of the last line, counted from 1; 0 before the first line. */
   line: number;
   hash: string;
-  /** The hash of the line before it. */
+  /** The hash of the line before the last one. */
   previous: string;
   events: number;
   position: number;
@@ -75,29 +75,30 @@ export const chainStart = (): ChainState => ({
   complete: false,
 });
 
-/** Takes the next line of a file: its event, or undefined for the last line. Throws LogFileError for one that doesn't follow. */
+/** Takes the next line. Returns its event, or undefined for the line that ends the export. Throws LogFileError on a wrong line. */
 export function followChain(state: ChainState, text: string): LoggedRow | undefined {
   const number = state.line + 1;
-  const fail = (what: string) => new LogFileError(`line ${number} ${what}`);
-  if (state.complete) throw fail('comes after the line that says the export is complete');
+  const fail = (problem: string) => new LogFileError(`line ${number} ${problem}`);
+  if (state.complete) throw fail('comes after the line that ends the export');
   const [, body, previous, own] = LINE.exec(text) ?? [];
-  if (body === undefined || own === undefined) throw fail('is cut, or no line of an export');
+  if (body === undefined || own === undefined) throw fail('is cut, or is not a line of an export');
   if (hashOf(body) !== own) throw fail('was changed');
-  if (own === state.hash) throw fail('is doubled: it is the line before it once more');
-  if (previous !== state.hash) throw fail('does not follow the one before it: lines are missing here, or doubled');
+  if (own === state.hash) throw fail('duplicates the line before it');
+  if (previous !== state.hash) throw fail('does not follow the line before it: lines are missing or duplicated here');
   const parsed = lineSchema.safeParse(JSON.parse(text));
-  if (!parsed.success) throw fail('is no event');
+  if (!parsed.success) throw fail('is not an event');
   state.line = number;
   state.previous = previous;
   state.hash = own;
   if ('complete' in parsed.data) {
     if (parsed.data.events !== state.events)
-      throw fail(`counts ${parsed.data.events} events, there are ${state.events}`);
+      throw fail(`counts ${parsed.data.events} events, but there are ${state.events}`);
     state.complete = true;
     return undefined;
   }
   const { coupon, occurredAt, seller, name, data: _, ...rest } = parsed.data;
-  if (rest.position <= state.position) throw fail('has a position that is not after the one before it');
+  if (rest.position <= state.position)
+    throw fail('has a position that is not after the position of the line before it');
   state.position = rest.position;
   state.events++;
   return {
@@ -110,12 +111,12 @@ export function followChain(state: ChainState, text: string): LoggedRow | undefi
   };
 }
 
-/** As it stands, so that the log is the same to the letter. No name can hold a quote that is not escaped. */
+/** The data exactly as written, so that the imported log is identical. The markers are unique, since quotes in names are escaped. */
 const dataOf = (body: string) => body.slice(body.indexOf(',"data":') + 8, body.lastIndexOf(',"previous":'));
 
 export const isZipped = (file: string) => file.endsWith('.gz');
 
-/** The lines of a whole export. Throws LogFileError at the first that is wrong, and at the end if the last one is missing. */
+/** Reads the events of an export. Throws LogFileError at the first wrong line, or at the end of a file that is incomplete. */
 export async function* readLogFile(file: string, onBytes: (read: number) => void): AsyncGenerator<LoggedRow> {
   const state = chainStart();
   const source = createReadStream(file, { highWaterMark: 1 << 18 });
@@ -133,9 +134,9 @@ export async function* readLogFile(file: string, onBytes: (read: number) => void
       if (row !== undefined) yield row;
     }
   } catch (error) {
-    // What zlib says of a file that is cut or damaged; the lines before it have been checked.
+    // An error of zlib: the file is cut or damaged here. The lines before have been checked.
     if ((error as { errno?: unknown; code?: string }).code?.startsWith('Z_'))
-      throw new LogFileError(`line ${state.line + 1} can not be unzipped: ${(error as Error).message}`);
+      throw new LogFileError(`line ${state.line + 1} cannot be decompressed: ${(error as Error).message}`);
     throw error;
   } finally {
     source.destroy();
@@ -144,7 +145,7 @@ export async function* readLogFile(file: string, onBytes: (read: number) => void
   if (!state.complete) throw new LogFileError(`line ${state.line + 1} is missing: the export is not complete`);
 }
 
-/** Lines without their line feeds; what comes after the last line feed is not whole. */
+/** Splits text into lines. The text after the last line feed is not a whole line. */
 export async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<{ line: string; isWhole: boolean }> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {

@@ -1,16 +1,16 @@
 import type { FileHandle } from 'node:fs/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
 
-// A zipped export is many gzip members one after the other, which every gunzip reads as one file. Each says in its header how
-// long it is, so that after a cut the last whole one is found, and writing goes on behind it.
+// A compressed export is a sequence of gzip members, which every gunzip reads as one file. The header of each member holds the
+// member's length, so that after an interruption the end of the last whole member is found and writing resumes there.
 
 const HEADER_BYTES = 10;
 const HAS_EXTRA = 4;
-/** Two bytes of length, two that name the field, two of its length, four of content. */
+/** Two bytes for the length of all fields, two for the field's name, two for its length, four for its content. */
 const EXTRA_BYTES = 10;
 const FIELD_NAME = 'SK';
 
-/** One member with these bytes. */
+/** Compresses these bytes into one member. */
 export function zipMember(content: Buffer): Buffer {
   const zipped = gzipSync(content);
   const extra = Buffer.alloc(EXTRA_BYTES);
@@ -23,7 +23,7 @@ export function zipMember(content: Buffer): Buffer {
   return Buffer.concat([header, extra, zipped.subarray(HEADER_BYTES)]);
 }
 
-/** Unzips whole members up to the first that is cut; `end` is where the next one begins. */
+/** Decompresses members up to the first one that is cut or damaged. `end` is the offset at which the next member begins. */
 export async function* readMembers(handle: FileHandle): AsyncGenerator<{ content: Buffer; end: number }> {
   const head = Buffer.alloc(HEADER_BYTES + EXTRA_BYTES);
   for (let start = 0; ; ) {

@@ -2,31 +2,30 @@ import { stat } from 'node:fs/promises';
 import { OperatorError } from '../../operatorError.ts';
 import { withPause } from '../log/pause.ts';
 import type { LoggedRow } from '../log/readLog.ts';
-import type { RunSql } from '../log/sql.ts';
-import { hex, insertRows } from '../log/sql.ts';
-import { readLogFile } from './format.ts';
+import { hex, insertRows, type RunSql } from '../log/sql.ts';
+import { LogFileError, readLogFile } from './format.ts';
 
 const PAGE = 5_000;
 
 export interface ImportLog {
   file: string;
   writer: RunSql;
-  /** Holds the pause meanwhile. */
+  /** Holds the pause during the import. */
   holder: RunSql;
   signal: AbortSignal;
   onProgress: (phase: 'checking' | 'importing', bytes: number, ofBytes: number, events: number) => void;
 }
 
 /**
- * Fills an empty log from an export: the whole file is checked first, and then goes in with one transaction, so nothing is ever
- * half imported. Resolves to the number of events.
+ * Fills an empty log from an export. The whole file is checked first and then imported in one transaction, so an import is complete
+ * or changes nothing. Resolves to the number of events.
  */
 export async function importLog({ file, writer, holder, signal, onProgress }: ImportLog): Promise<number> {
   const { size } = await stat(file).catch((error) => {
-    throw new OperatorError(`${file} can't be read: ${error.message}`);
+    throw new OperatorError(`${file} cannot be read: ${error.message}`);
   });
   const pagesOf = (phase: 'checking' | 'importing') =>
-    pages(file, (bytes, events) => {
+    readPages(file, (bytes, events) => {
       signal.throwIfAborted();
       onProgress(phase, bytes, size, events);
     });
@@ -37,7 +36,7 @@ export async function importLog({ file, writer, holder, signal, onProgress }: Im
     let events = 0;
     await writer('START TRANSACTION');
     try {
-      // Checked once more: the file may have changed meanwhile.
+      // The file is checked again, because it may have changed since the first check.
       for await (const page of pagesOf('importing')) {
         await insertRows(
           writer,
@@ -59,10 +58,12 @@ export async function importLog({ file, writer, holder, signal, onProgress }: Im
 
 async function mustBeEmpty(run: RunSql): Promise<void> {
   const rows = await run('SELECT position FROM event_log LIMIT 1');
-  if (rows.length > 0) throw new OperatorError('event_log is not empty: a log is imported into an empty database only');
+  if (rows.length > 0)
+    throw new OperatorError('event_log is not empty: an export can only be imported into an empty database');
 }
 
-async function* pages(file: string, onPage: (bytes: number, events: number) => void): AsyncGenerator<LoggedRow[]> {
+/** Reads the events of the file in pages. Throws OperatorError on a damaged file. */
+async function* readPages(file: string, onPage: (bytes: number, events: number) => void): AsyncGenerator<LoggedRow[]> {
   let page: LoggedRow[] = [];
   let bytes = 0;
   let events = 0;
@@ -73,9 +74,14 @@ async function* pages(file: string, onPage: (bytes: number, events: number) => v
     page = [];
     return full;
   };
-  for await (const row of readLogFile(file, (read) => (bytes = read))) {
-    page.push(row);
-    if (page.length === PAGE) yield take();
+  try {
+    for await (const row of readLogFile(file, (read) => (bytes = read))) {
+      page.push(row);
+      if (page.length === PAGE) yield take();
+    }
+  } catch (error) {
+    if (!(error instanceof LogFileError)) throw error;
+    throw new OperatorError(`${file}: ${error.message}; nothing was imported`);
   }
   if (page.length > 0) yield take();
 }

@@ -2,8 +2,9 @@ import type { Knex } from 'knex';
 import { type CouponEvent, eventId, leftAfter, type PiecesRecounted } from '../../events.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 import type { Log } from '../../infra/telemetry/log.ts';
-import { insertEvents, writing } from '../applyBatch.ts';
+import { insertEvents } from '../insertEvents.ts';
 import { type EventRow, eventColumns, rowToEvent } from '../log/eventRows.ts';
+import { projectionTransaction } from '../log/pause.ts';
 import { DamageError } from './damage.ts';
 
 interface Gap {
@@ -21,7 +22,7 @@ interface Gap {
  */
 export async function recountPieces(deps: { mysql: Mysql; log: Log }, couponId: Buffer, at: number): Promise<number> {
   const { mysql, log } = deps;
-  return writing(mysql, async (trx, run) => {
+  return projectionTransaction(mysql, async (trx, run) => {
     await trx('coupons').select('id').where({ id: couponId }).forUpdate();
     // The pieces are counted from the creation; without it no gap can be closed.
     const created = await readEvent(trx, couponId, 1);

@@ -1,20 +1,19 @@
-import type { RunSql } from '../log/sql.ts';
-import { hex } from '../log/sql.ts';
+import { hex, type RunSql } from '../log/sql.ts';
 import { type Shadow, shadowName } from './shadows.ts';
 
 const PAGE = 5_000;
 
 export type DifferenceKind = 'missing' | 'unexpected' | 'different';
 export interface Difference {
-  /** missing: the log has it and the live table doesn't; unexpected: the other way round. */
+  /** missing: the row is rebuilt from the log, and the live table lacks it; unexpected: only the live table has the row. */
   kind: DifferenceKind;
   table: string;
-  /** Primary key, and the columns that differ as live and as rebuilt. */
+  /** The primary key, and the live and the rebuilt values of the columns that differ. */
   text: string;
 }
 type Row = Record<string, unknown>;
 
-/** Compares a live table with its shadow row by row, in the order of their primary key and with constant memory. */
+/** Compares a live table with its shadow row by row, in the order of the primary key and with constant memory. */
 export async function* compareTables(
   live: RunSql,
   rebuilt: RunSql,
@@ -22,9 +21,9 @@ export async function* compareTables(
   onPage: () => void,
 ): AsyncGenerator<Difference> {
   const { table, primaryKey, columns } = shadow;
-  const has = rowsOf(live, table, shadow, onPage);
-  const should = rowsOf(rebuilt, shadowName(table), shadow, onPage);
-  let [a, b] = [await has.next(), await should.next()];
+  const liveRows = rowsOf(live, table, shadow, onPage);
+  const rebuiltRows = rowsOf(rebuilt, shadowName(table), shadow, onPage);
+  let [a, b] = [await liveRows.next(), await rebuiltRows.next()];
   while (!a.done || !b.done) {
     const order = a.done ? 1 : b.done ? -1 : compareKeys(primaryKey, a.value, b.value);
     const key = (row: Row) => primaryKey.map((column) => `${column}=${show(row[column])}`).join(' ');
@@ -32,18 +31,18 @@ export async function* compareTables(
     else if (order > 0) yield { kind: 'missing', table, text: key(b.value) };
     else {
       const [row, right]: Row[] = [a.value, b.value];
-      const wrong = columns.filter((column) => show(row?.[column]) !== show(right?.[column]));
-      const text = wrong
+      const differing = columns.filter((column) => show(row?.[column]) !== show(right?.[column]));
+      const text = differing
         .map((column) => `${column}: ${show(row?.[column])}, rebuilt ${show(right?.[column])}`)
         .join('; ');
-      if (wrong.length > 0) yield { kind: 'different', table, text: `${key(a.value)} ${text}` };
+      if (differing.length > 0) yield { kind: 'different', table, text: `${key(a.value)} ${text}` };
     }
-    if (order <= 0) a = await has.next();
-    if (order >= 0) b = await should.next();
+    if (order <= 0) a = await liveRows.next();
+    if (order >= 0) b = await rebuiltRows.next();
   }
 }
 
-/** In pages, so that a stop between two of them leaves no half-read result on the connection. */
+/** Reads a table in pages, so that a stop between two pages leaves no half-read result on the connection. */
 async function* rowsOf(run: RunSql, table: string, { primaryKey }: Shadow, onPage: () => void): AsyncGenerator<Row> {
   const order = primaryKey.join(',');
   for (let last: Row | undefined; ; ) {
@@ -56,7 +55,7 @@ async function* rowsOf(run: RunSql, table: string, { primaryKey }: Shadow, onPag
   }
 }
 
-/** `(a, b) > (x, y)`, in the form that the server looks up in the key. */
+/** `(a, b) > (x, y)`, in a form for which the server uses the key. */
 function isAfter([column, ...more]: readonly string[], row: Row): string {
   const value = row[String(column)];
   const last = Buffer.isBuffer(value) ? hex(value) : String(value);
@@ -74,5 +73,5 @@ function compareKeys(key: readonly string[], a: Row, b: Row): number {
   return 0;
 }
 
-/** Bytes as hex, the rest as it is. */
+/** Bytes as hex, other values as text. */
 const show = (value: unknown) => (Buffer.isBuffer(value) ? value.toString('hex') : String(value));

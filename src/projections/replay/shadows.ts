@@ -1,32 +1,34 @@
 import type { RunSql } from '../log/sql.ts';
 import type { NameTable } from '../projection.ts';
 
-// A shadow has the shape of its live table, taken from the server itself: what replay swaps in is what migrations have made.
+// A shadow is an empty copy of a live table. Its shape is read from the server, so the tables that a replay swaps in have the shape
+// that the migrations gave them.
 
 export const shadowName: NameTable = (table) => `${table}_replay`;
-/** Where a live table goes in the swap, to be dropped right after it. */
+/** The name of a live table between the swap and its DROP. */
 const oldName: NameTable = (table) => `${table}_replay_old`;
-/** What `--until` leaves for a look. */
+/** The name under which `--until` leaves a table. */
 export const asOfName: NameTable = (table) => `${table}_at`;
 
 export interface Shadow {
   table: string;
   primaryKey: string[];
   columns: string[];
-  /** Definitions of the keys that it has not yet: a key over all rows is built in a fraction of the time that it takes row by row. */
+  /** Definitions of the keys to be added later: building a key over all rows takes a fraction of the time of adding row by row. */
   laterKeys: string[];
 }
 
-/** Drops what a replay that was cut off has left. Children first: `tables` has parents first. */
+/** Drops the tables that a replay made or that an interrupted replay left. */
 export async function dropShadows(run: RunSql, tables: readonly string[]): Promise<void> {
   await dropTables(run, [...tables.map(shadowName), ...tables.map(oldName)]);
 }
 
+/** `tables` has parents before their children, so the DROPs run backwards. */
 async function dropTables(run: RunSql, tables: readonly string[]): Promise<void> {
   for (const table of [...tables].reverse()) await run(`DROP TABLE IF EXISTS ${table}`);
 }
 
-/** Makes an empty shadow of each table, with its primary key alone. */
+/** Creates an empty shadow of each table, with only its primary key. */
 export async function createShadows(run: RunSql, tables: readonly string[]): Promise<Shadow[]> {
   await dropShadows(run, tables);
   const shadows: Shadow[] = [];
@@ -39,7 +41,7 @@ export async function createShadows(run: RunSql, tables: readonly string[]): Pro
   return shadows;
 }
 
-/** Adds the keys to tables that are full. Fails if a unique key or a parent is violated. */
+/** Adds the other keys to shadows that have their rows. Fails on rows that violate a unique key or a foreign key. */
 export async function completeShadows(run: RunSql, shadows: readonly Shadow[]): Promise<void> {
   for (const { table, laterKeys } of shadows) {
     const keys = laterKeys.filter((key) => !isForeign(key));
@@ -50,7 +52,7 @@ export async function completeShadows(run: RunSql, shadows: readonly Shadow[]): 
 
 const isForeign = (key: string) => key.startsWith('FOREIGN KEY');
 
-/** Checked by a query of our own: the server would copy the whole table to check it. */
+/** Checks the rows with a query of our own, because the server would copy the whole table to check them. */
 async function addForeignKey(run: RunSql, table: string, definition: string): Promise<void> {
   const [, column, parent, parentColumn] =
     /^FOREIGN KEY \((`\w+`)\) REFERENCES `(\w+)` \((`\w+`)\)/.exec(definition) ?? [];
@@ -65,7 +67,7 @@ async function addForeignKey(run: RunSql, table: string, definition: string): Pr
   await run('SET SESSION foreign_key_checks = 1');
 }
 
-/** Puts the shadows in the place of the live tables, all of them or none, and drops those. */
+/** Puts the shadows in the place of the live tables, all of them or none. */
 export async function swapShadows(run: RunSql, tables: readonly string[]): Promise<void> {
   const renames = tables.flatMap((table) => [`${table} TO ${oldName(table)}`, `${shadowName(table)} TO ${table}`]);
   await run(`RENAME TABLE ${renames.join(', ')}`);
@@ -73,13 +75,13 @@ export async function swapShadows(run: RunSql, tables: readonly string[]): Promi
 
 export const dropOld = (run: RunSql, tables: readonly string[]) => dropTables(run, tables.map(oldName));
 
-/** Puts the shadows beside the live tables, for a look. */
+/** Leaves the shadows beside the live tables, under the names of `asOfName`. */
 export async function keepShadows(run: RunSql, tables: readonly string[]): Promise<void> {
   await dropTables(run, tables.map(asOfName));
   await run(`RENAME TABLE ${tables.map((table) => `${shadowName(table)} TO ${asOfName(table)}`).join(', ')}`);
 }
 
-/** Takes apart what SHOW CREATE TABLE says, one column or key a line. References within `tables` become such to their shadows. */
+/** Parses SHOW CREATE TABLE, which has one column or key a line. References to one of `tables` become references to its shadow. */
 export function parseDefinition(sql: string, tables: readonly string[]) {
   const lines = sql.split('\n');
   const body = lines.slice(1, -1).map((line) => line.trim().replace(/,$/, ''));
@@ -88,7 +90,7 @@ export function parseDefinition(sql: string, tables: readonly string[]) {
   const isLater = (line: string) => /^(UNIQUE KEY|KEY|CONSTRAINT)/.test(line);
   const laterKeys = body.filter(isLater).map((line) =>
     line
-      // Without a name it gets one that follows when the table is renamed.
+      // Without a name, the server derives one from the table's name, and renames it with the table.
       .replace(/^CONSTRAINT `\w+` /, '')
       .replace(
         /REFERENCES `(\w+)`/,

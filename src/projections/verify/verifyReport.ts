@@ -1,4 +1,4 @@
-/** What is counted on each side, summed over coupons. Each coupon is taken as of one version: the one Redis had when it was read. */
+/** Sums over coupons, for one side. Each coupon counts as of the version that Redis had when its coupon was read. */
 export interface Totals {
   coupons: number;
   pieces: number;
@@ -6,54 +6,53 @@ export interface Totals {
   holders: number;
   events: number;
 }
-export const noTotals = (): Totals => ({ coupons: 0, pieces: 0, left: 0, holders: 0, events: 0 });
 
 export interface Report {
   log: Totals;
   mysql: Totals;
   redis: Totals;
-  /** Events that are in Redis and its outbox, and not in the log yet. */
+  /** Events that are in Redis and its outbox, but not in the log yet. */
   onTheirWay: number;
-  /** Events that are nowhere, though there are later ones. */
+  /** Versions that are neither in the log nor in the outbox, although Redis has decided them. */
   gaps: number;
   /** Grabs that sales_per_minute counts. */
   sales: number;
-  /** Entries of the lists of sellers and customers. */
+  /** Entries of the views of sellers and customers. */
   views: number;
   deadLetters: number;
-  /** How many things don't agree, and the first of them in words. */
+  /** The number of mismatches. */
   wrong: number;
+  /** The first mismatches, in words. */
   mismatches: string[];
 }
 
 const SHOWN_MISMATCHES = 20;
+const noTotals = (): Totals => ({ coupons: 0, pieces: 0, left: 0, holders: 0, events: 0 });
 
-export function startReport() {
-  const report: Report = {
-    log: noTotals(),
-    mysql: noTotals(),
-    redis: noTotals(),
-    onTheirWay: 0,
-    gaps: 0,
-    sales: 0,
-    views: 0,
-    deadLetters: 0,
-    wrong: 0,
-    mismatches: [],
-  };
-  const mismatch = (text: string) => {
-    report.wrong++;
-    if (report.mismatches.length < SHOWN_MISMATCHES) report.mismatches.push(text);
-  };
-  /** Takes over what was found of some coupons. */
-  const add = (part: Report) => {
-    for (const side of ['log', 'mysql', 'redis'] as const) {
-      for (const what of Object.keys(report[side]) as (keyof Totals)[]) report[side][what] += part[side][what];
-    }
-    for (const what of ['onTheirWay', 'gaps', 'sales', 'views', 'deadLetters', 'wrong'] as const)
-      report[what] += part[what];
-    report.mismatches.push(...part.mismatches.slice(0, SHOWN_MISMATCHES - report.mismatches.length));
-  };
-  return { report, mismatch, add };
+export const emptyReport = (): Report => ({
+  log: noTotals(),
+  mysql: noTotals(),
+  redis: noTotals(),
+  onTheirWay: 0,
+  gaps: 0,
+  sales: 0,
+  views: 0,
+  deadLetters: 0,
+  wrong: 0,
+  mismatches: [],
+});
+
+export function addMismatch(report: Report, text: string): void {
+  report.wrong++;
+  if (report.mismatches.length < SHOWN_MISMATCHES) report.mismatches.push(text);
 }
-export type OpenReport = ReturnType<typeof startReport>;
+
+/** Adds the report on some coupons to the report on all. */
+export function addReport(report: Report, part: Report): void {
+  for (const side of ['log', 'mysql', 'redis'] as const) {
+    for (const count of Object.keys(report[side]) as (keyof Totals)[]) report[side][count] += part[side][count];
+  }
+  for (const count of ['onTheirWay', 'gaps', 'sales', 'views', 'deadLetters', 'wrong'] as const)
+    report[count] += part[count];
+  report.mismatches.push(...part.mismatches.slice(0, SHOWN_MISMATCHES - report.mismatches.length));
+}

@@ -2,9 +2,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { updateRows } from '../../../src/projections/log/sql.ts';
 
-const test = suite('statements');
+const test = suite('statements with many rows');
 
-test('an update that is too long for one statement names each row in one of them', async () => {
+test('an update that is too long for one statement is split, and each row is in exactly one statement', async () => {
   const statements: string[] = [];
   const rows = Array.from({ length: 100_000 }, (_, i) => [`'key ${i}'`, i]);
   await updateRows(

@@ -3,24 +3,25 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { eventDataSchemas } from '../../../src/events.ts';
-import { openMysql } from '../../../src/infra/stores/migrate.ts';
+import { openMysql } from '../../../src/infra/stores/openMysql.ts';
 import { type EventRow, rowsToEvents, rowToEvent } from '../../../src/projections/log/eventRows.ts';
 import { runOn } from '../../../src/projections/log/readLog.ts';
 import { createShapes } from '../../../src/projections/log/upcast.ts';
 import { importLog } from '../../../src/projections/logFile/importEvents.ts';
 import { projections } from '../../../src/projections/registry.ts';
-import { openReplaySession, replayAndSwap } from '../../../src/projections/replay/replayTables.ts';
+import { openReplaySession } from '../../../src/projections/replay/replaySession.ts';
+import { replayAndSwap } from '../../../src/projections/replay/replayTables.ts';
 import { createDatabase } from '../../support/testStores.ts';
 
-// test/fixtures/log holds exports as they were written once, and the tables that follow from them. They are never changed:
-// a new shape of an event is a new file beside them.
+// test/fixtures/log holds exports of earlier versions of this program, and the tables that follow from them. These files are never
+// changed: a new shape of an event gets a new file.
 
-const test = suite('events that were stored long ago');
+const test = suite('events of older shapes');
 const folder = fileURLToPath(new URL('../../fixtures/log/', import.meta.url));
 const samples = readdirSync(folder).filter((file) => file.endsWith('.ndjson'));
 
 for (const sample of samples) {
-  test(`${sample} is replayed to the tables that it gave then`, async () => {
+  test(`${sample} is replayed to the tables that followed from it when it was written`, async () => {
     const url = await createDatabase();
     const { mysql, close } = await openMysql(url);
     const { session, close: closeSession } = await openReplaySession(url);
@@ -42,7 +43,7 @@ for (const sample of samples) {
   });
 }
 
-test('every type of event has a sample', () => {
+test('every event type has a sample', () => {
   const types = samples.flatMap((sample) => readFileSync(`${folder}${sample}`, 'utf8').match(/(?<="type":")\w+/g));
   assert.equal([...new Set(types)].sort(), Object.keys(eventDataSchemas).sort());
 });
@@ -56,18 +57,18 @@ const shapes = createShapes({
   ],
 });
 
-test('data of an older shape goes through every step since', () => {
+test('data of an older shape is converted by every later step', () => {
   assert.equal(shapes.upcast('CouponGrabbed', { buyer: 'bob', left: '3' }), { customer: 'bob', left: 3 });
   assert.equal(shapes.upcast('CouponGrabbed', { customer: 'bob', left: '3', shape: 2 }), { customer: 'bob', left: 3 });
   assert.equal(shapes.upcast('CouponGrabbed', { customer: 'bob', left: 3, shape: 3 }), { customer: 'bob', left: 3 });
 });
 
-test('what is stored says its shape as soon as there is more than one', () => {
+test('stored data has the number of its shape once its type has more than one shape', () => {
   assert.equal(shapes.stamp('CouponGrabbed', { customer: 'bob', left: 3 }), { customer: 'bob', left: 3, shape: 3 });
   assert.equal(shapes.stamp('CouponCreated', { amount: 3 }), { amount: 3 });
 });
 
-test('a shape of a newer program is refused, not guessed', () => {
+test('a shape that only a newer program knows is an error', () => {
   assert.throws(() => shapes.upcast('CouponGrabbed', { shape: 4 }), /of shape 4: this program knows shapes up to 3/);
 });
 

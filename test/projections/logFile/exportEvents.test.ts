@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openMysql } from '../../../src/infra/stores/migrate.ts';
 import { connectMysql } from '../../../src/infra/stores/mysql.ts';
+import { openMysql } from '../../../src/infra/stores/openMysql.ts';
 import { applyBatch } from '../../../src/projections/applyBatch.ts';
 import { runOn } from '../../../src/projections/log/readLog.ts';
 import { chainStart, eventLine, followChain, lastLine } from '../../../src/projections/logFile/format.ts';
 import { importLog } from '../../../src/projections/logFile/importEvents.ts';
-import { openReplaySession } from '../../../src/projections/replay/replayTables.ts';
+import { openReplaySession } from '../../../src/projections/replay/replaySession.ts';
 import { createDataDir } from '../../support/dataDirs.ts';
 import { endPrograms, startProgram } from '../../support/program.ts';
 import { couponRef, created, delivery, grabbed } from '../../support/sampleEvents.ts';
@@ -82,12 +82,12 @@ for (const name of ['cut.ndjson', 'cut.ndjson.gz']) {
 }
 
 test('a whole export, a file that is none, and one of another log are not touched', async () => {
-  assert.match((await exportTo(whole)).stderr, /is a complete export already/);
+  assert.match((await exportTo(whole)).stderr, /is already a complete export/);
   const other = path('letter.txt');
   writeFileSync(other, 'Dear all,\n');
-  assert.match((await exportTo(other)).stderr, /line 1 is cut, or no line of an export/);
+  assert.match((await exportTo(other)).stderr, /line 1 is cut, or is not a line of an export/);
   writeFileSync(other, 'Dear all');
-  assert.match((await exportTo(other)).stderr, /is no export/);
+  assert.match((await exportTo(other)).stderr, /is not an export/);
   assert.is(readFileSync(other, 'utf8'), 'Dear all');
   const foreign = path('foreign.ndjson');
   writeFileSync(foreign, `${linesOf(whole)[0]?.replace('bób', 'bob')}\n`);
@@ -95,7 +95,7 @@ test('a whole export, a file that is none, and one of another log are not touche
   const row = followChain(chainStart(), linesOf(whole)[0] ?? '');
   if (row === undefined) throw new Error('an event');
   writeFileSync(foreign, `${eventLine({ ...row, name: Buffer.from('other') }, chainStart().hash).text}\n`);
-  assert.match((await exportTo(foreign)).stderr, /is of another log/);
+  assert.match((await exportTo(foreign)).stderr, /belongs to another log/);
 });
 
 test('an import into a database that was dropped has the same log to the letter, and the tables that follow from it', async () => {
@@ -133,17 +133,21 @@ const damages: [what: string, damage: (lines: string[]) => string[] | string, sa
   [
     'a changed hash',
     (lines) => lines.map((line, i) => (i === 99 ? line.replace(/"hash":"./, '"hash":"*') : line)),
-    /line 100 is cut, or no line/,
+    /line 100 is cut, or is not a line/,
   ],
-  ['a missing line', (lines) => lines.filter((_, i) => i !== 99), /line 100 does not follow the one before it/],
+  ['a missing line', (lines) => lines.filter((_, i) => i !== 99), /line 100 does not follow the line before it/],
   ['a missing first line', (lines) => lines.slice(1), /line 1 does not follow/],
-  ['a doubled line', (lines) => lines.flatMap((line, i) => (i === 99 ? [line, line] : [line])), /line 101 is doubled/],
+  [
+    'a doubled line',
+    (lines) => lines.flatMap((line, i) => (i === 99 ? [line, line] : [line])),
+    /line 101 duplicates the line before it/,
+  ],
   ['swapped lines', (lines) => swapped(lines, 99, 100), /line 100 does not follow/],
-  ['lines after the end', (lines) => [...lines, String(lines.at(-2))], /comes after the line that says/],
+  ['lines after the end', (lines) => [...lines, String(lines.at(-2))], /comes after the line that ends the export/],
   [
     'an empty line',
     (lines) => lines.flatMap((line, i) => (i === 99 ? ['', line] : [line])),
-    /line 100 is cut, or no line/,
+    /line 100 is cut, or is not a line/,
   ],
   ['an empty file', () => '', /line 1 is missing/],
 ];
@@ -205,14 +209,14 @@ test('a zipped file that is cut or damaged is named by its line', async () => {
     const { message, events } = await tryImport(file);
     assert.is(events, 0);
     // Damaged bytes may still unzip, to something that is no line.
-    assert.match(message, /line \d+ (can not be unzipped|is cut|was changed)/);
+    assert.match(message, /line \d+ (cannot be decompressed|is cut|was changed)/);
   }
 });
 
 test('a last line that counts wrong is refused', () => {
   assert.throws(
     () => followChain(chainStart(), lastLine(3, chainStart().hash).text),
-    /line 1 counts 3 events, there are 0/,
+    /line 1 counts 3 events, but there are 0/,
   );
 });
 

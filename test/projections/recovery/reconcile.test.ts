@@ -7,8 +7,9 @@ import { registerUser } from '../../../src/commands/registerUser.ts';
 import { keys } from '../../../src/infra/keys.ts';
 import { connectOnce } from '../../../src/infra/stores/mysql.ts';
 import { createLog } from '../../../src/infra/telemetry/log.ts';
-import { insertEvents, writing } from '../../../src/projections/applyBatch.ts';
+import { insertEvents } from '../../../src/projections/insertEvents.ts';
 import { eventColumns, idToBytes, toLogRows } from '../../../src/projections/log/eventRows.ts';
+import { projectionTransaction } from '../../../src/projections/log/pause.ts';
 import { verifyOne } from '../../../src/projections/verify/verifyStores.ts';
 import { listCoupons } from '../../../src/queries/listCoupons.ts';
 import { openSystem } from '../../../src/system.ts';
@@ -171,7 +172,7 @@ async function givenGap(name: string): Promise<string> {
   await settled(system);
   const { id = '' } = await redis.hgetall(keys.coupon({ seller: 'ann', name }));
   const event = grabbed({ id, seller: 'ann', name }, 3, 'bob', 7);
-  await writing(system.mysql, (_trx, run) => insertEvents(run, [event]));
+  await projectionTransaction(system.mysql, (_trx, run) => insertEvents(run, [event]));
   return id;
 }
 async function reconcileAgain(): Promise<void> {

@@ -1,19 +1,15 @@
 import { rejects } from 'node:assert/strict';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openMysql } from '../../../src/infra/stores/migrate.ts';
 import { connectMysql } from '../../../src/infra/stores/mysql.ts';
+import { openMysql } from '../../../src/infra/stores/openMysql.ts';
 import { applyBatch } from '../../../src/projections/applyBatch.ts';
 import { idToBytes } from '../../../src/projections/log/eventRows.ts';
 import { projections } from '../../../src/projections/registry.ts';
 import type { Difference } from '../../../src/projections/replay/compareTables.ts';
-import {
-  openReplaySession,
-  type Replay,
-  replayAndCompare,
-  replayAndSwap,
-  replayUntil,
-} from '../../../src/projections/replay/replayTables.ts';
+import type { Replay } from '../../../src/projections/replay/rebuildShadows.ts';
+import { openReplaySession, type ReplaySession } from '../../../src/projections/replay/replaySession.ts';
+import { replayAndCompare, replayAndSwap, replayUntil } from '../../../src/projections/replay/replayTables.ts';
 import { couponRef, created, delivery, grabbed } from '../../support/sampleEvents.ts';
 import { createDatabase } from '../../support/testStores.ts';
 
@@ -29,7 +25,7 @@ const allRows = () => Promise.all(TABLES.map(rowsOf));
 const shapeOf = async (table: string) => (await mysql.raw(`SHOW CREATE TABLE ${table}`))[0][0]['Create Table'];
 const tableNames = async () => (await mysql.raw('SHOW TABLES'))[0].flatMap(Object.values).sort();
 
-async function inSession<T>(work: (session: Parameters<typeof replayAndSwap>[0]) => Promise<T>): Promise<T> {
+async function inSession<T>(work: (session: ReplaySession) => Promise<T>): Promise<T> {
   const { session, close: closeSession } = await openReplaySession(url);
   try {
     return await work(session);
@@ -47,12 +43,12 @@ const sea = couponRef('sea');
 const mountain = couponRef('mountain');
 test.before(async () => {
   await applyBatch(mysql, [delivery(created(sea, 5)), delivery(created(mountain, 3))]);
-  // Out of order, as two processes may commit.
+  // Two processes may commit versions out of order.
   await applyBatch(mysql, [delivery(grabbed(sea, 3, 'eve', 3)), delivery(grabbed(mountain, 2, 'bob', 2))]);
   await applyBatch(mysql, [delivery(grabbed(sea, 2, 'bob', 4)), delivery(grabbed(sea, 4, 'zoe 😀', 2))]);
 });
 
-test('what replay puts in place is what was there, row for row and key for key, again and again', async () => {
+test('a replay of undamaged tables changes no row and no key, however often it runs', async () => {
   const [rows, shapes] = [await allRows(), await Promise.all(TABLES.map(shapeOf))];
   for (let round = 0; round < 2; round++) {
     const { events } = await inSession((session) => replayAndSwap(session, replay));
@@ -62,7 +58,7 @@ test('what replay puts in place is what was there, row for row and key for key, 
   }
 });
 
-test('lost and damaged rows are back', async () => {
+test('a replay restores lost and damaged rows', async () => {
   const rows = await allRows();
   await mysql('coupon_grabs')
     .where({ customer: Buffer.from('bob') })
@@ -73,20 +69,20 @@ test('lost and damaged rows are back', async () => {
   assert.equal(await allRows(), rows);
 });
 
-test('batches go on after the swap', async () => {
+test('the projection applies batches to the tables that were swapped in', async () => {
   await applyBatch(mysql, [delivery(grabbed(mountain, 3, 'eve', 1))]);
   const [coupon] = await mysql('coupons').where({ id: idToBytes(mountain.id) });
   assert.is(coupon.pieces_left, 1);
 });
 
-test('nothing is left behind but the tables', async () => {
+test('a replay leaves no other tables behind', async () => {
   assert.equal(
     (await tableNames()).filter((name: string) => name.includes('replay')),
     [],
   );
 });
 
-test('one projection alone is filled', async () => {
+test('a replay of one projection does not change the tables of the others', async () => {
   const [, , sales] = await allRows();
   await mysql('sales_per_minute').delete();
   await mysql('coupons')
@@ -100,11 +96,11 @@ test('one projection alone is filled', async () => {
   await mysql('coupons').update({ stock: 5 });
 });
 
-test('a comparison finds nothing where nothing is wrong', async () => {
+test('a comparison of undamaged tables finds no difference', async () => {
   assert.equal(await compare(), []);
 });
 
-test('a comparison names what is missing, unexpected and different, and changes nothing', async () => {
+test('a comparison names missing, unexpected and different rows, and changes nothing', async () => {
   const gone = { coupon_id: idToBytes(sea.id), version: 2 };
   const [row] = await mysql('coupon_grabs').where(gone);
   await mysql('coupon_grabs').where(gone).delete();
@@ -134,7 +130,7 @@ test('a comparison names what is missing, unexpected and different, and changes 
     .update({ pieces_left: 2 });
 });
 
-test('the tables as they were at a position, and at a time', async () => {
+test('replayUntil leaves the tables as of a position or a time beside the live tables', async () => {
   const live = await allRows();
   const [first] = await mysql('event_log').where({ coupon_id: idToBytes(sea.id), version: 3 });
   await inSession((session) => replayUntil(session, replay, { position: first.position }));
@@ -151,15 +147,15 @@ test('the tables as they were at a position, and at a time', async () => {
   assert.equal(await allRows(), live);
 });
 
-test('a second replay of the same database is told so', async () => {
+test('a second replay of the same database is refused, a replay of another database is not', async () => {
   await inSession(async () => {
-    await rejects(() => openReplaySession(url), /another replay or import is at work/);
+    await rejects(() => openReplaySession(url), /another replay or import is running/);
   });
   const other = await openReplaySession(await createDatabase());
   await other.close();
 });
 
-test('a replay that is stopped at any moment leaves the live tables as they were', async () => {
+test('a replay that is stopped at any step before the swap leaves the live tables unchanged', async () => {
   const rows = await allRows();
   await mysql('coupons').update({ stock: 6 });
   for (let stopAt = 0; stopAt < 4; stopAt++) {
@@ -185,7 +181,7 @@ test('a replay that is stopped at any moment leaves the live tables as they were
   assert.equal(await allRows(), rows);
 });
 
-test('a comparison that is stopped ends at once and leaves nothing behind', async () => {
+test('a comparison that is stopped ends without comparing further, and leaves no tables behind', async () => {
   const stop = new AbortController();
   const onProgress = ({ phase }: { phase: string }) => {
     if (phase === 'comparing') stop.abort(new Error('stopped'));
@@ -198,7 +194,7 @@ test('a comparison that is stopped ends at once and leaves nothing behind', asyn
   );
 });
 
-test('events that are applied while a replay reads are in the tables after its swap', async () => {
+test('events that are applied during a replay are in the tables after its swap', async () => {
   const coupon = couponRef('busy');
   const customers = 300;
   const other = connectMysql(url);

@@ -46,7 +46,7 @@ test('--coupon looks at one, --json is for machines', async () => {
   assert.is(status, 0);
   assert.equal(JSON.parse(stdout).log, { coupons: 1, pieces: 5, left: 2, holders: 3, events: 4 });
   assert.is((await program('--coupon', 'sea')).status, 2);
-  assert.match((await program('--coupon', 'ann/none')).stderr, /neither MySQL nor Redis knows ann\/none/);
+  assert.match((await program('--coupon', 'ann/none')).stderr, /neither MySQL nor Redis has ann\/none/);
 });
 
 const sea = { key: keys.coupon({ seller: 'ann', name: 'sea' }), holders: keys.holders({ seller: 'ann', name: 'sea' }) };
@@ -68,7 +68,7 @@ const damages: [what: string, damage: () => Promise<unknown>, mend: () => Promis
     'a version that nobody has',
     () => redis.hset(sea.key, 'version', 6, 'left', 0),
     () => redis.hset(sea.key, 'version', 4, 'left', 2),
-    /versions 5 to 6: not in the log, not in the outbox/,
+    /versions 5 to 6 are neither in the log nor in the outbox/,
   ],
   [
     'a holder too many',
@@ -80,7 +80,7 @@ const damages: [what: string, damage: () => Promise<unknown>, mend: () => Promis
     'another holder',
     () => redis.rename(sea.holders, 'x').then(() => redis.hset(sea.holders, 'bob', 2, 'eve', 3, 'tom', 4)),
     () => redis.rename('x', sea.holders),
-    /does not know the holder zoe of version 4/,
+    /Redis lacks the holder zoe of version 4/,
   ],
   [
     'a holder with another version',
@@ -92,7 +92,7 @@ const damages: [what: string, damage: () => Promise<unknown>, mend: () => Promis
     'a coupon lost in Redis',
     () => redis.rename(keys.coupon({ seller: 'ann', name: 'unsold' }), 'x'),
     () => redis.rename('x', keys.coupon({ seller: 'ann', name: 'unsold' })),
-    /ann\/unsold: Redis lacks it/,
+    /ann\/unsold: Redis lacks the coupon/,
   ],
   [
     'a coupon that is in Redis alone',
@@ -105,13 +105,13 @@ const damages: [what: string, damage: () => Promise<unknown>, mend: () => Promis
         1,
       ),
     () => redis.del(keys.coupon({ seller: 'ann', name: 'ghost' })),
-    /ann\/ghost: Redis has it, the log does not/,
+    /ann\/ghost: Redis has the coupon, the log does not/,
   ],
   [
     'pieces_left in MySQL',
     () => mysql('coupons').where({ name: 'sea' }).update({ pieces_left: 0 }),
     () => mysql('coupons').where({ name: 'sea' }).update({ pieces_left: 2 }),
-    /coupons has 0 left at version 4, the log 2 at 4/,
+    /the table coupons has 0 left at version 4, the log 2 at 4/,
   ],
   [
     'a lost row',
@@ -126,7 +126,7 @@ const damages: [what: string, damage: () => Promise<unknown>, mend: () => Promis
     'a row too many',
     () => mysql.raw("INSERT INTO coupon_grabs SELECT id, 9, 'tom', 1 FROM coupons WHERE name = 'sea'"),
     () => mysql('coupon_grabs').where({ version: 9 }).delete(),
-    /coupon_grabs has 1 rows that the log does not know/,
+    /coupon_grabs has 1 rows that are not in the log/,
   ],
   [
     'sales',
@@ -149,13 +149,13 @@ const damages: [what: string, damage: () => Promise<unknown>, mend: () => Promis
     'an entry too many',
     () => redis.zadd(keys.customerView('zoe'), 1, 'ann/unsold'),
     () => redis.zrem(keys.customerView('zoe'), 'ann/unsold'),
-    /ann\/unsold: in the list of zoe, who holds none/,
+    /ann\/unsold: in the view of zoe, who holds no piece/,
   ],
   [
     'a list of another seller',
     () => redis.zadd(keys.sellerView('tom'), 1, 'sea'),
     () => redis.del(keys.sellerView('tom')),
-    /sea: in the list of tom, who offers none/,
+    /tom\/sea: in the view of tom, but Redis lacks the coupon/,
   ],
 ];
 for (const [what, damage, mend, says] of damages) {

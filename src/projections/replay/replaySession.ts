@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import type { Connection } from 'mysql2';
+import { openAll } from '../../infra/closers.ts';
+import { connectOnce } from '../../infra/stores/mysql.ts';
+import { OperatorError } from '../../operatorError.ts';
+import { withPause } from '../log/pause.ts';
+import { lastPosition, runOn } from '../log/readLog.ts';
+
+/** How long a statement of the writer waits for other connections that use the live tables. */
+export const TABLE_WAIT_SECONDS = 20;
+
+/** The connections of one replay. The lock that refuses a second replay belongs to the writer. */
+export interface ReplaySession {
+  /** Reads the log; for a comparison, also the snapshot of the live tables. */
+  reader: Connection;
+  /** Creates the shadows and swaps them in. */
+  writer: Connection;
+  /** Fill the shadows; the first one is the writer. */
+  writers: Connection[];
+  /** Holds the pause. */
+  holder: Connection;
+}
+
+/** Opens the connections and takes the lock. Throws OperatorError while another replay or import of this database runs. */
+export const openReplaySession = (mysqlUrl: string) =>
+  openAll(async (remember) => {
+    const open = async () => {
+      const { connection, close } = await connectOnce(mysqlUrl);
+      remember(close);
+      return connection;
+    };
+    const writer = await open();
+    const session: ReplaySession = {
+      reader: await open(),
+      writer,
+      writers: [writer, await open()],
+      holder: await open(),
+    };
+    const run = runOn(writer);
+    // Lock names are shared by all databases of the server and limited to 64 characters, so the database is named by a hash.
+    const database = createHash('sha1').update(new URL(mysqlUrl).pathname).digest('hex').slice(0, 16);
+    const [row] = await run(`SELECT GET_LOCK('seckill.replay.${database}', 0) AS locked`);
+    if (Number(row?.locked) !== 1) throw new OperatorError('another replay or import is running on this database');
+    await run(`SET SESSION lock_wait_timeout = ${TABLE_WAIT_SECONDS}`);
+    return { session };
+  });
+
+/** The last position of the log, read while no transaction that writes the log is open: no event before it can still appear. */
+export const settledPosition = ({ holder, reader }: ReplaySession) =>
+  withPause(runOn(holder), () => lastPosition(runOn(reader)));
+
+/** Runs statements of the writer that may take minutes; a stop kills the statement that is running. */
+export async function runOnWriter(
+  session: ReplaySession,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+): Promise<void> {
+  signal.throwIfAborted();
+  const kill = () => void runOn(session.holder)(`KILL QUERY ${session.writer.threadId}`).catch(() => {});
+  signal.addEventListener('abort', kill);
+  try {
+    await work();
+  } finally {
+    signal.removeEventListener('abort', kill);
+  }
+  signal.throwIfAborted();
+}

@@ -1,0 +1,115 @@
+import type { Connection } from 'mysql2';
+import { isTableChanged } from '../../infra/stores/mysqlErrors.ts';
+import { bytesToId, type EventRow, idToBytes } from '../log/eventRows.ts';
+import { runOn } from '../log/readLog.ts';
+import { hex } from '../log/sql.ts';
+import type { GrabColumns } from './couponWalk.ts';
+import type { NamedCoupon } from './readRedis.ts';
+
+const COUPONS = 200;
+const ROWS = 1_000;
+const SNAPSHOT_ATTEMPTS = 5;
+
+/** Reads the names of every coupon that the log or the table coupons has, in the order of ids. */
+export async function* readCouponNames(connection: Connection): AsyncGenerator<NamedCoupon[]> {
+  const run = runOn(connection);
+  for (let after: Buffer = Buffer.alloc(0); ; ) {
+    // The server answers this query from the index alone, without reading each event.
+    const logged = await run(
+      `SELECT coupon_id AS id, MAX(version) AS version FROM event_log WHERE coupon_id > ${hex(after)}
+       GROUP BY coupon_id ORDER BY coupon_id LIMIT ${COUPONS}`,
+    );
+    const listed = await run(`SELECT id FROM coupons WHERE id > ${hex(after)} ORDER BY id LIMIT ${COUPONS}`);
+    const versions = new Map(logged.map(({ id, version }) => [bytesToId(id as Buffer), Number(version)]));
+    const ids = [...new Set([...versions.keys(), ...listed.map(({ id }) => bytesToId(id as Buffer))])].sort();
+    // Beyond this many ids, one of the two queries may have stopped before the other.
+    const page = ids.slice(0, COUPONS);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    yield await nameCoupons(connection, page, versions);
+    after = idToBytes(last);
+  }
+}
+
+async function nameCoupons(connection: Connection, ids: readonly string[], versions: ReadonlyMap<string, number>) {
+  const list = ids.map((id) => hex(idToBytes(id))).join(',');
+  const rows = await runOn(connection)(
+    `SELECT id, seller, name FROM coupons WHERE id IN (${list})
+     UNION SELECT coupon_id, seller, name FROM event_log WHERE coupon_id IN (${list}) AND version = 1`,
+  );
+  const named = new Map(
+    rows.map(({ id, seller, name }) => [bytesToId(id as Buffer), { seller: String(seller), name: String(name) }]),
+  );
+  return ids.map((id) => ({
+    id: idToBytes(id),
+    loggedBefore: versions.get(id) ?? 0,
+    ...(named.get(id) ?? { seller: '', name: `(unknown coupon ${id})` }),
+  }));
+}
+
+/** What the tables have of one coupon. */
+export interface CouponInTables {
+  coupon: CouponColumns | undefined;
+  /** The number of rows in coupon_grabs. */
+  grabRows: number;
+  /** The number of grabs that sales_per_minute counts. */
+  sales: number;
+}
+interface CouponColumns {
+  amount: number;
+  stock: number;
+  description: string;
+  created_at: number;
+  version: number;
+  pieces_left: number;
+}
+
+/** Begins a transaction that sees one moment. Resolves to a function that returns what the tables have of a coupon, by its id. */
+export async function openSnapshot(connection: Connection, ids: string): Promise<(id: string) => CouponInTables> {
+  const run = runOn(connection);
+  const rowsById = async (statement: string) =>
+    new Map((await run(statement)).map((row) => [bytesToId(row.id as Buffer), row]));
+  await run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+  for (let attempt = 1; ; attempt++) {
+    await run('START TRANSACTION WITH CONSISTENT SNAPSHOT');
+    try {
+      const coupons = await rowsById(`SELECT * FROM coupons WHERE id IN (${ids})`);
+      const grabs = await rowsById(
+        `SELECT coupon_id AS id, COUNT(*) AS counted FROM coupon_grabs WHERE coupon_id IN (${ids}) GROUP BY coupon_id`,
+      );
+      const sales = await rowsById(
+        `SELECT coupon_id AS id, SUM(grabs) AS counted FROM sales_per_minute WHERE coupon_id IN (${ids}) GROUP BY coupon_id`,
+      );
+      return (id) => ({
+        coupon: coupons.get(id) as CouponColumns | undefined,
+        grabRows: Number(grabs.get(id)?.counted ?? 0),
+        sales: Number(sales.get(id)?.counted ?? 0),
+      });
+    } catch (error) {
+      await run('ROLLBACK');
+      // A replay swapped the tables after the snapshot began. Once this transaction has read the tables, a swap waits for its end.
+      if (!isTableChanged(error) || attempt === SNAPSHOT_ATTEMPTS) throw error;
+    }
+  }
+}
+
+export type JoinedRow = EventRow & GrabColumns;
+
+/** Reads the events of coupons, each with its row in coupon_grabs, in the order of coupons and versions. `ids`: literals. */
+export async function* readJoinedRows(connection: Connection, ids: string): AsyncGenerator<JoinedRow[]> {
+  const stream = connection
+    .query(
+      `SELECT e.coupon_id, e.version, e.type, e.seller, e.name, e.occurred_at, e.data, g.customer, g.grabbed_at
+       FROM event_log e LEFT JOIN coupon_grabs g ON g.coupon_id = e.coupon_id AND g.version = e.version
+       WHERE e.coupon_id IN (${ids}) ORDER BY e.coupon_id, e.version`,
+    )
+    .stream();
+  let rows: JoinedRow[] = [];
+  for await (const row of stream) {
+    rows.push(row);
+    if (rows.length < ROWS) continue;
+    yield rows;
+    rows = [];
+  }
+  yield rows;
+}

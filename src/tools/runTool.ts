@@ -1,0 +1,43 @@
+import { runProgram, stopSignal } from '../cli.ts';
+import { type Closer, openAll } from '../infra/closers.ts';
+import { type Progress, startProgress } from '../infra/progress.ts';
+import { OperatorError } from '../operatorError.ts';
+import { openToolStores, type StoreNeeds, type ToolStores } from './toolStores.ts';
+
+interface Tool<Opened> {
+  needs: StoreNeeds;
+  /** Opens the tool's own connections to the stores. */
+  open(stores: ToolStores): Promise<Opened & { close: Closer }>;
+  /** Does the work and prints its result. Resolves to the exit status: 1 for a mismatch. */
+  work(opened: Opened, context: { signal: AbortSignal; progress: Progress }): Promise<0 | 1>;
+  /** The line that is printed after an interruption. */
+  interrupted: string;
+}
+
+/** Runs a tool whose work takes long: with progress, and with everything closed after a stop as after any failure. */
+export const runTool = <Opened>({ needs, open, work, interrupted }: Tool<Opened>): Promise<void> =>
+  runProgram(async () => {
+    // Subscribed before anything is opened: a Ctrl-C during the opening takes effect when everything can be closed again.
+    const stop = new AbortController();
+    void stopSignal().then(() => stop.abort(new OperatorError(interrupted)));
+    const { opened, close } = await openAll(async (remember) => {
+      const stores = await openToolStores(needs);
+      remember(stores.close);
+      const opened = await open(stores);
+      remember(opened.close);
+      return { opened };
+    });
+    const progress = startProgress();
+    let status: 0 | 1;
+    try {
+      status = await work(opened, { signal: stop.signal, progress });
+    } catch (error) {
+      // A statement that the stop has killed fails with an error of its own.
+      stop.signal.throwIfAborted();
+      throw error;
+    } finally {
+      progress.stop();
+      await close();
+    }
+    process.exit(status);
+  });
