@@ -2,14 +2,14 @@
 # The server and the commands of operators. As in a clone, tsx runs the TypeScript in the process that is started: signals reach
 # the program, and there is no build output that could differ from the tested code.
 
-FROM node:20.20.2-bookworm-slim AS packages
+FROM node:26.12.1-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # The lock file lists the packages of this workspace too; without its package.json, npm ci skips them and the start finds them missing.
 COPY client/package.json client/
 RUN npm ci --omit=dev --no-audit --no-fund
 
-FROM node:20.20.2-bookworm-slim
+FROM node:26.12.1-bookworm-slim
 LABEL org.opencontainers.image.title="seckill" \
       org.opencontainers.image.description="Coupon flash-sale backend" \
       org.opencontainers.image.licenses="MIT"

@@ -39,6 +39,7 @@ import {
   readYaml,
   serviceOf,
 } from '../support/manifests.ts';
+import { currentLts, nodeReleases } from '../support/nodeReleases.ts';
 
 // No engine and no cluster runs here: what the files say is held against the program that they deploy.
 
@@ -183,6 +184,11 @@ test('the programs that are started exist', () => {
     for (const file of files.filter((argument) => !argument.startsWith('-')))
       assert.ok(existsSync(join(root, file)), file);
   }
+});
+
+test('the image and .nvmrc have the release that test:nodes takes for the current LTS, and engines allow it', () => {
+  for (const { from } of stages) assert.is(from, `node:${nodeReleases[currentLts]}-bookworm-slim`);
+  assert.is(readFileSync(join(root, '.nvmrc'), 'utf8'), `${currentLts}\n`);
 });
 
 test('every file that compose.yml and the kustomization name exists', () => {
