@@ -3,8 +3,8 @@ import Table from 'cli-table3';
 import { createProgram, interruptible, runProgram, stopSignal } from '../src/cli.ts';
 import { startProgress } from '../src/infra/progress.ts';
 import type { Mysql } from '../src/infra/stores/mysql.ts';
-import { openClient } from './client.ts';
-import { openStack } from './stack.ts';
+import { openClient } from './load/apiClient.ts';
+import { openStack } from './testbed/privateStack.ts';
 
 // A whole sale, small enough to watch: every customer tries every coupon once, over HTTP, all customers at once.
 

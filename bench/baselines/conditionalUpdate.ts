@@ -1,6 +1,6 @@
 import type { ResultSetHeader } from 'mysql2';
 import { isDuplicate } from '../../src/infra/stores/mysqlErrors.ts';
-import { createInMysql, serveBaseline } from './server.ts';
+import { createInMysql, serveBaseline } from './baselineServer.ts';
 
 // The holder first, so that the coupon's row is locked for as short as can be; then one UPDATE that takes a piece if there is one.
 

@@ -1,5 +1,5 @@
 import type { RowDataPacket } from 'mysql2';
-import { createInMysql, serveBaseline } from './server.ts';
+import { createInMysql, serveBaseline } from './baselineServer.ts';
 
 // One SQL transaction a grab, with the coupon's row locked first: what most people would write, and right.
 

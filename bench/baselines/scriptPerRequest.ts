@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { createInMysql, serveBaseline } from './server.ts';
+import { createInMysql, serveBaseline } from './baselineServer.ts';
 
 // One script call a grab, and a queue in memory that goes to MySQL in batches. Fast, and a process that dies takes with it what it
 // has answered 201 and not yet written.

@@ -1,0 +1,66 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Koa from 'koa';
+import { createPool, type Pool } from 'mysql2/promise';
+import { createAuth, requireClaims } from '../../src/http/auth.ts';
+import { createTokens } from '../../src/infra/tokens.ts';
+import { answerParent } from '../load/childProcess.ts';
+
+// What the baselines have in common: koa, the same tokens and answers, and tables as plain as can be.
+
+export interface Baseline {
+  /** Who the token names takes a piece of a coupon. */
+  grab(coupon: string, customer: string): Promise<'grabbed' | 'already-grabbed' | 'sold-out'>;
+  create(coupon: string, amount: number): Promise<void>;
+  /** Resolves when MySQL has all that was answered 201. */
+  settled(): Promise<void>;
+}
+
+export interface BaselineSettings {
+  secret: string;
+  mysql: { socketPath: string; user: string; database: string };
+  redisSocket: string;
+}
+
+const POOL_SIZE = 16;
+
+/** In a child process: serves a baseline until the parent ends it. */
+export function serveBaseline(open: (pool: Pool, settings: BaselineSettings) => Promise<Baseline>): void {
+  let baseline: Baseline | undefined;
+  const opened = () => {
+    if (baseline === undefined) throw new Error('the baseline has not been started');
+    return baseline;
+  };
+  const start = async (settings: BaselineSettings): Promise<string> => {
+    const pool = createPool({ ...settings.mysql, connectionLimit: POOL_SIZE });
+    await pool.query(`CREATE TABLE IF NOT EXISTS baseline_coupons (
+      coupon VARBINARY(700) NOT NULL PRIMARY KEY, pieces_left BIGINT NOT NULL) ENGINE=InnoDB`);
+    await pool.query(`CREATE TABLE IF NOT EXISTS baseline_grabs (
+      id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, coupon VARBINARY(700) NOT NULL, customer VARBINARY(256) NOT NULL,
+      UNIQUE KEY holder (coupon, customer)) ENGINE=InnoDB`);
+    baseline = await open(pool, settings);
+
+    const auth = createAuth(createTokens(settings.secret, 86_400, () => false));
+    const app = new Koa();
+    app.use(auth.required);
+    app.use(async (ctx) => {
+      const [, , , seller, , name] = ctx.path.split('/');
+      const outcome = await opened().grab(`${seller}/${name}`, requireClaims(ctx).sub);
+      ctx.set('Grab-Outcome', outcome);
+      ctx.status = outcome === 'grabbed' ? 201 : 204;
+      if (outcome === 'grabbed') ctx.body = { errMsg: '' };
+    });
+    const server = createServer(app.callback());
+    await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port: 0 }, resolve));
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+  answerParent({
+    start,
+    create: ({ coupon, amount }: { coupon: string; amount: number }) => opened().create(coupon, amount),
+    settled: () => opened().settled(),
+  });
+}
+
+export const createInMysql = (pool: Pool) => async (coupon: string, amount: number) => {
+  await pool.query('INSERT INTO baseline_coupons (coupon, pieces_left) VALUES (?, ?)', [Buffer.from(coupon), amount]);
+};
