@@ -1,4 +1,4 @@
-/** The median of each number, however deep it lies. */
+/** The median of each number in the values, at any depth. */
 export function medianOf<T>(values: T[]): T {
   const [first] = values;
   if (typeof first === 'number') {
@@ -8,6 +8,10 @@ export function medianOf<T>(values: T[]): T {
   }
   if (first === undefined || first === null || typeof first !== 'object') return first as T;
   return Object.fromEntries(
-    Object.keys(first).map((key) => [key, medianOf(values.map((one) => one[key as keyof T]))]),
+    Object.keys(first).map((key) => [key, medianOf(values.map((value) => value[key as keyof T]))]),
   ) as T;
 }
+
+/** The smallest of the sorted values that this share of the values does not exceed; 0 if there are none. */
+export const percentile = (sorted: ArrayLike<number>, share: number) =>
+  sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;

@@ -1,12 +1,13 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { createProgram, interruptible, runProgram, stopSignal } from '../../src/cli.ts';
-import { bigKinds, kinds } from './kinds/faultKinds.ts';
+import type { FaultKind } from './kinds/faultKind.ts';
+import { faultKinds, largeFaultKinds } from './kinds/faultKinds.ts';
 import { planRounds, runRounds } from './runRounds.ts';
-import { runSabotage } from './sabotage/runSabotage.ts';
+import { runSabotages } from './sabotage/runSabotages.ts';
 import { LARGEST_SEED } from './sale/random.ts';
-import { openStack } from './stack/faultStack.ts';
+import { openFaultStack } from './stack/faultStack.ts';
 
-// Sales with a fault in the middle of each: what clients were told must hold whatever dies (invariants 2 to 8 of the design).
+// Runs sales with a fault in the middle of each, and checks the answers that clients got against the stores (invariants 1 to 8).
 
 const wholeNumber = (min: number) => (text: string) => {
   const number = Number(text);
@@ -14,27 +15,30 @@ const wholeNumber = (min: number) => (text: string) => {
     throw new InvalidArgumentError(`Expected a whole number from ${min} to ${LARGEST_SEED}.`);
   return number;
 };
-const all = [...kinds, ...bigKinds];
-const kindOf = (name: string) => {
-  const kind = all.find((one) => one.name === name);
+const allKinds = [...faultKinds, ...largeFaultKinds];
+const kindNamed = (name: string) => {
+  const kind = allKinds.find((kind) => kind.name === name);
   if (kind === undefined) throw new InvalidArgumentError('No such kind of fault; see --list.');
   return kind;
 };
 
 const program = createProgram('npm run test:faults --', 'Sales with faults; the last line is `N passed, N failed`.')
-  .option('--rounds <n>', 'spread over the kinds of faults; one each if absent', wholeNumber(1))
-  .option('--seed <n>', 'plans the same rounds again', wholeNumber(0), Date.now() % LARGEST_SEED)
-  .option('--only <kind>', 'this kind of fault alone', kindOf)
+  .option('--rounds <n>', 'spread over the kinds of faults; without it, one round of each kind', wholeNumber(1))
+  .option('--seed <n>', 'the same seed plans the same rounds', wholeNumber(0), Date.now() % LARGEST_SEED)
+  .option('--only <kind>', 'run only this kind of fault', kindNamed)
   .addOption(
-    new Option('--sabotage', 'the project made worse on purpose: is it noticed?').conflicts(['rounds', 'only']),
+    new Option('--sabotage', 'break the project on purpose, to see that the harness notices').conflicts([
+      'rounds',
+      'only',
+    ]),
   )
-  .option('--list', 'the kinds of faults, and nothing else')
+  .option('--list', 'print the kinds of faults and exit')
   .parse();
 
 interface Options {
   rounds?: number;
   seed: number;
-  only?: (typeof all)[number];
+  only?: FaultKind;
   sabotage?: true;
   list?: true;
 }
@@ -42,19 +46,19 @@ interface Options {
 await runProgram(async () => {
   const { rounds, seed, only, sabotage, list } = program.opts<Options>();
   if (list) {
-    console.log(all.map(({ name }) => name).join('\n'));
+    console.log(allKinds.map(({ name }) => name).join('\n'));
     process.exit(0);
   }
-  // Asked for first: a Ctrl-C while the stack opens waits until it can be closed again.
+  // Before the stack opens: a signal that arrives meanwhile takes effect when the stack can be closed again.
   const stopped = stopSignal();
   console.log(`seed ${seed}`);
-  const { stack, close } = await openStack((line) => console.log(line));
+  const { stack, close } = await openFaultStack((line) => console.log(line));
   let result = { passed: 0, failed: 1 };
   try {
-    const chosen = only === undefined ? kinds : [only];
+    const kinds = only === undefined ? faultKinds : [only];
     const work = sabotage
-      ? runSabotage(stack, seed)
-      : runRounds(stack, planRounds(chosen, rounds ?? chosen.length, seed));
+      ? runSabotages(stack, seed)
+      : runRounds(stack, planRounds(kinds, rounds ?? kinds.length, seed));
     result = await interruptible(stopped, work);
   } finally {
     await close();

@@ -1,127 +1,100 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createTokenIssuer } from '../../src/infra/tokens.ts';
 import { countRecovered } from './checker/checkAnswers.ts';
-import { check } from './checker/checkSale.ts';
-import { readMysql, readOutbox, readRedis } from './checker/readRecords.ts';
-import { openHistory, type Request } from './checker/requestHistory.ts';
-import type { Records, Violation } from './checker/saleRecords.ts';
-import type { Kind, Scene } from './kinds/faultKind.ts';
+import { checkSale } from './checker/checkSale.ts';
+import { readRecords } from './checker/readRecords.ts';
+import { openHistory } from './checker/requestHistory.ts';
+import type { Violation } from './checker/saleRecords.ts';
+import type { FaultContext, FaultKind } from './kinds/faultKind.ts';
+import { createPace } from './sale/pace.ts';
 import { createRandom } from './sale/random.ts';
-import { createPace, runSale } from './sale/runSale.ts';
-import { type Client, createClient } from './sale/saleClient.ts';
-import { createPlan, type Plan } from './sale/salePlan.ts';
-import { becomesReady } from './stack/applications.ts';
-import type { Shape, Stack } from './stack/faultStack.ts';
+import { runSale } from './sale/runSale.ts';
+import { createSaleClient, type SaleClient } from './sale/saleClient.ts';
+import { createSalePlan, type SalePlan } from './sale/salePlan.ts';
+import type { FaultStack, Topology } from './stack/faultStack.ts';
 
-const DRAIN_LIMIT_MS = 30_000;
-const STRIKE_BETWEEN_MS = [250, 1_000] as const;
-const PLAIN: Shape = { apps: 1, redis: 'plain', environment: {} };
+const FAULT_BETWEEN_MS = [250, 1_000] as const;
+const DEFAULT_TOPOLOGY: Topology = { apps: 1, disk: 'normal', environment: {} };
+/** Requests at once while the holders of a large coupon are made. */
+const GRABS_AT_ONCE = 64;
 
 export interface RoundResult {
   kind: string;
   seed: number;
-  /** Answers of 201 to grabs, and answers that said nothing. */
+  /** Grabs that were answered 201. */
   won: number;
+  /** Grabs with an unknown outcome. */
   unknown: number;
   recovered: number;
   violations: Violation[];
-  /** From the fault's strike, and from its end, to the first 201 after its end; absent when none came. */
-  strikeToWinMs: number | undefined;
-  endToWinMs: number | undefined;
-  /** The history's file, in the stack's folder. */
-  history: string;
+  /** Up to the first 201 after the fault's end; absent if none came. */
+  faultStartToWinMs: number | undefined;
+  faultEndToWinMs: number | undefined;
+  /** Path of the history, in the stack's folder. */
+  historyFile: string;
 }
 
-/** One sale with one fault in it, judged when everything has come to rest. */
-export async function runRound(stack: Stack, kind: Kind, seed: number): Promise<RoundResult> {
+/** Runs one sale with one fault, and checks it after the outbox has drained. */
+export async function runRound(stack: FaultStack, kind: FaultKind, seed: number): Promise<RoundResult> {
   const random = createRandom(seed);
-  await stack.arrange({ ...PLAIN, ...kind.shape?.(random) });
-  const plan = createPlan(random, seed.toString(36));
-  const strikeAfterMs = random.int(...STRIKE_BETWEEN_MS);
+  await stack.arrange({ ...DEFAULT_TOPOLOGY, ...kind.topology?.(random) });
+  const plan = createSalePlan(random, seed.toString(36));
+  const faultAfterMs = random.int(...FAULT_BETWEEN_MS);
   const historyFile = join(stack.folder, `history-${kind.name}-${seed}.ndjson`);
   const history = openHistory(historyFile);
   const issueToken = createTokenIssuer(stack.jwtSecret, 3_600);
-  const client = createClient(plan.seller, history, issueToken);
+  const client = createSaleClient(plan.seller, history, issueToken);
   const violations: Violation[] = [];
-  // Not the plan's: how often it is asked hangs on how fast answers come.
-  const chance = createRandom(seed + 1);
-  const pace = createPace(chance);
-  const scene: Scene = { stack, random, pace, stops: [], found: (violation) => violations.push(violation) };
+  // A generator of its own: how often the sale draws from it depends on timing, and the plan and the fault must not.
+  const saleRandom = createRandom(seed + 1);
+  const pace = createPace(saleRandom);
+  const context: FaultContext = { stack, random, pace, stops: [], report: (violation) => violations.push(violation) };
 
-  await open(stack, client, plan, kind.holders ?? 0);
-  const sale = await runSale({
+  await createCoupons(stack, client, plan, kind.holders ?? 0);
+  const times = await runSale({
     plan,
     client,
     apps: () => stack.apps,
-    random: chance,
+    random: saleRandom,
     pace,
-    strikeAfterMs,
-    strike: () => kind.strike(scene),
+    faultAfterMs,
+    injectFault: () => kind.inject(context),
   });
-  if (sale.firstWinAt === undefined) violations.push({ name: 'no-recovery', sample: 'no 201 after the fault' });
+  if (times.firstWinAt === undefined) violations.push({ name: 'no-recovery', sample: 'no 201 after the fault' });
 
-  const records = await readRecords(stack, plan.seller, history.requests, scene);
-  violations.push(...check(history.requests, records, kind.excuses));
-  const count = (outcome: string) =>
-    history.requests.filter((request) => request.op === 'grab' && request.outcome === outcome).length;
-  const since = (moment: number) => (sale.firstWinAt === undefined ? undefined : sale.firstWinAt - moment);
+  const { requests } = history;
+  const records = { ...(await readRecords(stack, plan.seller, requests)), stops: context.stops };
+  violations.push(...checkSale(requests, records, kind.tolerance));
+  const countGrabs = (outcome: string) =>
+    requests.filter((request) => request.op === 'grab' && request.outcome === outcome).length;
+  const msToWin = (since: number) => (times.firstWinAt === undefined ? undefined : times.firstWinAt - since);
   history.close();
   return {
     kind: kind.name,
     seed,
-    won: count('ok'),
-    unknown: count('unknown'),
-    recovered: countRecovered(history.requests, records),
+    won: countGrabs('ok'),
+    unknown: countGrabs('unknown'),
+    recovered: countRecovered(requests, records),
     violations,
-    strikeToWinMs: since(sale.struckAt),
-    endToWinMs: since(sale.healedAt),
-    history: historyFile,
+    faultStartToWinMs: msToWin(times.faultStartedAt),
+    faultEndToWinMs: msToWin(times.faultEndedAt),
+    historyFile,
   };
 }
 
-/** Puts the coupons up; a big one gets its holders here, by the road that every grab takes. */
-async function open(stack: Stack, client: Client, plan: Plan, holders: number): Promise<void> {
+/** Creates the coupons, and the holders of the large coupon by real grabs. */
+async function createCoupons(stack: FaultStack, client: SaleClient, plan: SalePlan, holders: number): Promise<void> {
   const [app] = stack.apps;
   if (app === undefined) throw new Error('no application runs');
   for (const coupon of plan.coupons) {
     const outcome = await client.create(app, coupon);
-    if (outcome !== 'ok') throw new Error(`a coupon could not be put up: ${outcome}`);
+    if (outcome !== 'ok') throw new Error(`a coupon could not be created: ${outcome}`);
   }
-  const grabOn = async () => {
+  const grabInTurn = async () => {
     while (holders-- > 0) {
-      const visit = plan.spare();
-      await client.grab(app, visit, visit.key);
+      const intent = plan.extraIntent();
+      await client.grab(app, intent, intent.key);
     }
   };
-  await Promise.all(Array.from({ length: 64 }, grabOn));
-}
-
-async function readRecords(
-  stack: Stack,
-  seller: string,
-  requests: readonly Request[],
-  { stops }: Scene,
-): Promise<Records> {
-  const drained = await drain(stack);
-  return {
-    ...(await stack.withMysql((mysql) => readMysql(mysql, seller))),
-    redis: await stack.withRedis((redis) => readRedis(redis, seller, requests)),
-    drained,
-    stops,
-  };
-}
-
-/** Whether the outbox empties and every application that runs is ready, in time. */
-async function drain(stack: Stack): Promise<boolean> {
-  const limit = Date.now() + DRAIN_LIMIT_MS;
-  const up = stack.apps.filter(({ pool }) => pool !== undefined);
-  const ready = await Promise.all(up.map((app) => becomesReady(app, DRAIN_LIMIT_MS)));
-  return stack.withRedis(async (redis) => {
-    while ((await readOutbox(redis)).length > 0) {
-      if (Date.now() > limit) return false;
-      await sleep(50);
-    }
-    return !ready.includes(false);
-  });
+  await Promise.all(Array.from({ length: GRABS_AT_ONCE }, grabInTurn));
 }

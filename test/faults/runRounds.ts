@@ -3,31 +3,34 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startProgress } from '../../src/infra/progress.ts';
 import { describeFailure, roundsTable } from './faultReport.ts';
-import type { Kind } from './kinds/faultKind.ts';
+import type { FaultKind } from './kinds/faultKind.ts';
 import { type RoundResult, runRound } from './runRound.ts';
 import { createRandom, LARGEST_SEED } from './sale/random.ts';
-import { type Stack, theProject } from './stack/faultStack.ts';
+import { type FaultStack, originalProject } from './stack/faultStack.ts';
 
-interface Planned {
-  kind: Kind;
+interface PlannedRound {
+  kind: FaultKind;
   seed: number;
 }
 
-/** Spreads the rounds over the kinds, and runs those of a kind together. The first one's seed is the given one: so one round can be had again. */
-export function planRounds(kinds: readonly Kind[], count: number, seed: number): Planned[] {
+/**
+ * Spreads the rounds over the kinds of faults; rounds of one kind are neighbours. The first round has the given seed, so that
+ * one round can be repeated.
+ */
+export function planRounds(kinds: readonly FaultKind[], count: number, seed: number): PlannedRound[] {
   const random = createRandom(seed);
-  const turns = Array.from({ length: count }, (_, turn) => turn % kinds.length).sort((a, b) => a - b);
-  return turns.map((place, turn) => {
+  const places = Array.from({ length: count }, (_, turn) => turn % kinds.length).sort((a, b) => a - b);
+  return places.map((place, turn) => {
     const [kind] = kinds.slice(place);
     if (kind === undefined) throw new Error('no kind of fault');
     return { kind, seed: turn === 0 ? seed : random.int(0, LARGEST_SEED) };
   });
 }
 
-/** Runs them all and prints the table; resolves to how many passed and failed. */
+/** Runs the rounds and prints the table; resolves to how many passed and failed. */
 export async function runRounds(
-  stack: Stack,
-  planned: readonly Planned[],
+  stack: FaultStack,
+  rounds: readonly PlannedRound[],
 ): Promise<{ passed: number; failed: number }> {
   const results: RoundResult[] = [];
   const progress = startProgress();
@@ -35,21 +38,21 @@ export async function runRounds(
     progress.show({
       label: 'faults',
       done: results.length,
-      of: planned.length,
+      of: rounds.length,
       ...(note === undefined ? {} : { note }),
     });
   try {
-    await stack.begin(theProject);
-    for (const { kind, seed } of planned) {
+    await stack.reset(originalProject);
+    for (const { kind, seed } of rounds) {
       show(kind.name);
       const result = await runRound(stack, kind, seed);
       results.push(result);
-      const kept = result.violations.length === 0 ? undefined : keep(stack.folder);
-      rmSync(result.history);
+      const kept = result.violations.length === 0 ? undefined : keepEvidence(stack.folder);
+      rmSync(result.historyFile);
       if (kept === undefined) continue;
       progress.print(describeFailure(result, kept));
-      // Nothing of a failed round is held against the next one.
-      await stack.begin(theProject);
+      // The next round must not fail because of data that this one damaged.
+      await stack.reset(originalProject);
     }
     show();
   } finally {
@@ -60,8 +63,8 @@ export async function runRounds(
   return { passed, failed: results.length - passed };
 }
 
-/** Copies what tells how a round went to where it stays. */
-function keep(folder: string): string {
+/** Copies the history and the logs of a failed round to a folder that is not removed. */
+function keepEvidence(folder: string): string {
   const kept = mkdtempSync(join(tmpdir(), 'seckill-fault-'));
   for (const file of readdirSync(folder))
     if (/\.(ndjson|log)$/.test(file)) cpSync(join(folder, file), join(kept, file));

@@ -1,26 +1,26 @@
 import { isDeepStrictEqual } from 'node:util';
 import { groupBy } from '../../../src/infra/groupBy.ts';
 import type { Request } from './requestHistory.ts';
-import type { LoggedEvent, Records, RedisCoupon, Violation } from './saleRecords.ts';
+import type { LoggedEvent, RedisCoupon, SaleRecords, Violation } from './saleRecords.ts';
 
-// The stores against each other and against what no sale may break.
+// Compares the stores with each other and with the invariants of a sale.
 
 /**
- * `redisLosesData`: the fault took from Redis what MySQL may not have had. What nobody was told may be gone then, and only
- * then may a piece be for sale again.
+ * `redisLosesData`: the fault took data from Redis that MySQL may not have had. Then a win that no client got an answer for may
+ * be lost, and its piece may be for sale again.
  */
-export function checkStores(requests: readonly Request[], records: Records, redisLosesData: boolean): Violation[] {
+export function checkStores(requests: readonly Request[], records: SaleRecords, redisLosesData: boolean): Violation[] {
   const violations: Violation[] = [];
-  const found = (name: string, sample: string) => violations.push({ name, sample });
-  if (!records.drained) found('not-drained', 'the outbox does not empty, or an application is not ready');
-  for (const letter of records.redis.deadLetters) found('dead-letter', letter);
-  for (const coupon of records.damaged) found('damaged', coupon);
+  const report = (name: string, sample: string) => violations.push({ name, sample });
+  if (!records.drained) report('not-drained', 'the outbox does not empty, or an application is not ready');
+  for (const letter of records.redis.deadLetters) report('dead-letter', letter);
+  for (const coupon of records.damaged) report('damaged', coupon);
 
   const logs = groupBy(records.log, ({ coupon }) => coupon);
   const tables = new Map(records.coupons.map((row) => [row.name, row]));
   const tableGrabs = groupBy(records.grabs, ({ coupon }) => coupon);
   const inRedis = new Map(records.redis.coupons.map((coupon) => [coupon.name, coupon]));
-  const tries = groupBy(
+  const requestedGrabs = groupBy(
     requests.filter(({ op }) => op === 'grab'),
     ({ coupon }) => coupon,
   );
@@ -37,36 +37,36 @@ export function checkStores(requests: readonly Request[], records: Records, redi
       rows.length,
       Object.keys(holders).length,
     ];
-    if (Math.max(...counts) > amount) found('oversold', `${name}: ${counts} of ${amount}`);
+    if (Math.max(...counts) > amount) report('oversold', `${name}: ${counts} of ${amount}`);
 
     const versions = events.map(({ version }) => version).sort((a, b) => a - b);
     if (new Set(versions).size < versions.length || new Set(events.map(({ couponId }) => couponId)).size > 1)
-      found('duplicate', `${name}: a version twice in the log`);
-    if (Object.keys(inLog).length < (counts[0] ?? 0)) found('duplicate', `${name}: a customer twice in the log`);
+      report('duplicate', `${name}: a version twice in the log`);
+    if (Object.keys(inLog).length < (counts[0] ?? 0)) report('duplicate', `${name}: a customer twice in the log`);
     if (Object.keys(inTable).length < rows.length || new Set(rows.map(({ version }) => version)).size < rows.length)
-      found('duplicate', `${name}: a customer or a version twice in coupon_grabs`);
-    if (versions.some((version, place) => version !== place + 1)) found('gap', `${name}: ${firstGap(versions)}`);
+      report('duplicate', `${name}: a customer or a version twice in coupon_grabs`);
+    if (versions.some((version, place) => version !== place + 1)) report('gap', `${name}: ${firstGap(versions)}`);
 
-    if (!isDeepStrictEqual(inTable, inLog)) found('table-differs', `${name}: ${difference(inTable, inLog)}`);
-    if (!isDeepStrictEqual(holders, inLog)) found('redis-differs', `${name}: ${difference(holders, inLog)}`);
+    if (!isDeepStrictEqual(inTable, inLog)) report('table-differs', `${name}: ${difference(inTable, inLog)}`);
+    if (!isDeepStrictEqual(holders, inLog)) report('redis-differs', `${name}: ${difference(holders, inLog)}`);
     const states = [stateInLog(events), stateOf(table), stateOf(redis)];
     if (new Set(states).size > 1)
-      found('state-differs', `${name}: log ${states[0]}, table ${states[1]}, Redis ${states[2]}`);
+      report('state-differs', `${name}: log ${states[0]}, table ${states[1]}, Redis ${states[2]}`);
 
-    const asked = tries.get(name) ?? [];
-    const unheard = new Set(
-      asked
+    const grabs = requestedGrabs.get(name) ?? [];
+    const unknownWithoutRow = new Set(
+      grabs
         .filter(({ outcome, customer = '' }) => outcome === 'unknown' && !(customer in inTable))
         .map(({ customer }) => customer),
     );
-    const lost = redisLosesData ? unheard.size : 0;
-    if (asked.some(({ outcome }) => outcome === 'sold-out') && rows.length + lost < amount)
-      found('unsold', `${name}: ${rows.length} of ${amount} after sold-out`);
+    const possiblyLost = redisLosesData ? unknownWithoutRow.size : 0;
+    if (grabs.some(({ outcome }) => outcome === 'sold-out') && rows.length + possiblyLost < amount)
+      report('unsold', `${name}: ${rows.length} of ${amount} after sold-out`);
   }
   return [...violations, ...checkViews(records)];
 }
 
-function checkViews({ redis, coupons }: Records): Violation[] {
+function checkViews({ redis, coupons }: SaleRecords): Violation[] {
   const violations: Violation[] = [];
   const offered = coupons.map(({ name }) => name).sort();
   if (!isDeepStrictEqual([...redis.sellerView].sort(), offered))
@@ -85,7 +85,7 @@ function checkViews({ redis, coupons }: Records): Violation[] {
 
 const holdersInLog = (events: readonly LoggedEvent[]) =>
   Object.fromEntries(events.flatMap(({ customer, version }) => (customer === undefined ? [] : [[customer, version]])));
-const holdersInTable = (rows: Records['grabs']) =>
+const holdersInTable = (rows: SaleRecords['grabs']) =>
   Object.fromEntries(rows.map(({ customer, version }) => [customer, version]));
 
 const stateOf = (coupon: Pick<RedisCoupon, 'amount' | 'left' | 'version'> | undefined) =>
@@ -96,11 +96,13 @@ function stateInLog(events: readonly LoggedEvent[]): string {
   return last === undefined ? 'nothing' : `left ${last.left} at version ${last.version}`;
 }
 
-const firstGap = (versions: readonly number[]) =>
-  `version ${versions.find((version, place) => version !== place + 1)} follows ${versions.findIndex((version, place) => version !== place + 1)}`;
+function firstGap(versions: readonly number[]): string {
+  const place = versions.findIndex((version, i) => version !== i + 1);
+  return `version ${versions[place]} follows ${place}`;
+}
 
-/** The first holder that one has and the other has not, or has at another version. */
-function difference(a: Record<string, number>, b: Record<string, number>): string {
-  const customer = [...Object.keys(a), ...Object.keys(b)].find((name) => a[name] !== b[name]) ?? '';
-  return `${customer} at version ${a[customer]}, in the log ${b[customer]}`;
+/** The first customer who is missing on one side, or has another version there. */
+function difference(actual: Record<string, number>, inLog: Record<string, number>): string {
+  const customer = [...Object.keys(actual), ...Object.keys(inLog)].find((name) => actual[name] !== inLog[name]) ?? '';
+  return `${customer} at version ${actual[customer]}, in the log ${inLog[customer]}`;
 }

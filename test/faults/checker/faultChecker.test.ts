@@ -1,19 +1,19 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { countRecovered } from './checkAnswers.ts';
-import { check, type Excuses } from './checkSale.ts';
+import { checkSale, type Tolerance } from './checkSale.ts';
 import type { Request } from './requestHistory.ts';
-import type { Records } from './saleRecords.ts';
+import type { SaleRecords } from './saleRecords.ts';
 
-// The judge of the fault harness: in a tiny sale that went well it finds nothing, and it finds each thing that went wrong.
+// The checker of the fault harness finds nothing in a tiny sale that went well, and finds each promise that was broken.
 
 const test = suite("the fault harness's checker");
 
 const AT = 1_700_000_000_000;
 let requests: Request[];
-let records: Records;
+let records: SaleRecords;
 
-const ask = (more: Partial<Request>) => {
+const send = (more: Partial<Request>) => {
   const id = requests.length;
   const invokedAt = AT + id * 10;
   const request: Request = {
@@ -26,16 +26,16 @@ const ask = (more: Partial<Request>) => {
 const refused = { status: 204 };
 const unknown = { outcome: 'unknown', status: 503 } as const;
 
-// Given a coupon of two pieces: Bob and bob have won (bob heard so at his second try), eve came too late, and tom heard nothing.
+// Given a coupon of two pieces: Bob and bob have won (bob got the 201 with a retry), eve was refused, and tom got no answer.
 test.before.each(() => {
   requests = [];
-  ask({ op: 'create', amount: 2 });
-  ask({ customer: 'Bob', key: 'k1' });
-  ask({ customer: 'bob', key: 'k2', ...unknown });
-  ask({ customer: 'bob', key: 'k2' });
-  ask({ customer: 'Bob', outcome: 'already-grabbed', ...refused });
-  ask({ customer: 'eve', outcome: 'sold-out', ...refused });
-  ask({ customer: 'tom', ...unknown });
+  send({ op: 'create', amount: 2 });
+  send({ customer: 'Bob', key: 'k1' });
+  send({ customer: 'bob', key: 'k2', ...unknown });
+  send({ customer: 'bob', key: 'k2' });
+  send({ customer: 'Bob', outcome: 'already-grabbed', ...refused });
+  send({ customer: 'eve', outcome: 'sold-out', ...refused });
+  send({ customer: 'tom', ...unknown });
   const event = (version: number, left: number, customer?: string) => ({
     ...{ coupon: 'sea', couponId: 'A1', version, left, occurredAt: (AT + version * 10) * 1_000 },
     ...(customer === undefined ? { type: 'CouponCreated' } : { type: 'CouponGrabbed', customer }),
@@ -59,10 +59,11 @@ test.before.each(() => {
   };
 });
 
-/** The names of what is found, each once. */
-const names = (excuses?: Excuses) => [...new Set(check(requests, records, excuses).map(({ name }) => name))].sort();
+/** The names of the violations, each once. */
+const names = (tolerance?: Tolerance) =>
+  [...new Set(checkSale(requests, records, tolerance).map(({ name }) => name))].sort();
 
-/** Takes one grab out of every store, as if it had never been. */
+/** Removes one grab from every store. */
 function undo(customer: string): void {
   records.log = records.log.filter((event) => event.customer !== customer);
   records.grabs = records.grabs.filter((row) => row.customer !== customer);
@@ -74,51 +75,66 @@ function undo(customer: string): void {
   records.redis.customerViews[customer] = [];
 }
 
-/** The last one: bob's, or the only one. */
-function only<T>(list: readonly T[]): T {
+function last<T>(list: readonly T[]): T {
   const item = list.at(-1);
-  if (item === undefined) throw new Error('nothing there');
+  if (item === undefined) throw new Error('the list is empty');
   return item;
 }
-const bobEvent = () => only(records.log);
-const inRedis = () => only(records.redis.coupons);
-const inTable = () => only(records.coupons);
-const stop = () => only(records.stops);
+const bobEvent = () => last(records.log);
+const inRedis = () => last(records.redis.coupons);
+const inTable = () => last(records.coupons);
+const stop = () => last(records.stops);
 
 test('a sale that went well has no violation', () => {
   assert.equal(names(), []);
 });
 
-const broken: [what: string, found: string[], break_: () => void][] = [
+const broken: [name: string, violations: string[], breakIt: () => void][] = [
   ['a 201 without a row', ['unsold', 'win-lost'], () => undo('bob')],
-  ['a coupon that was put up and is gone', ['creation-lost'], () => ask({ op: 'create', coupon: 'sky' })],
-  ['a row of somebody who never asked', ['never-asked'], () => requests.splice(2, 2)],
-  ['two winning requests of one customer', ['won-twice'], () => ask({ customer: 'bob', key: 'k3' })],
-  ['a 201 without a key after a 201', ['won-twice'], () => ask({ customer: 'Bob' })],
-  ['sold-out told to a holder', ['holder-refused'], () => ask({ customer: 'bob', outcome: 'sold-out', ...refused })],
   [
-    'already-grabbed told to nobody',
+    'a coupon whose creation was answered 201 and that is missing',
+    ['creation-lost'],
+    () => send({ op: 'create', coupon: 'sky' }),
+  ],
+  ['a row of a customer who sent no grab', ['unrequested-grab'], () => requests.splice(2, 2)],
+  ['two wins of one customer with different keys', ['won-twice'], () => send({ customer: 'bob', key: 'k3' })],
+  ['a 201 without a key after a 201', ['won-twice'], () => send({ customer: 'Bob' })],
+  [
+    'sold-out answered to a holder',
+    ['holder-refused'],
+    () => send({ customer: 'bob', outcome: 'sold-out', ...refused }),
+  ],
+  [
+    'already-grabbed answered to a customer without a piece',
     ['untrue-already-grabbed'],
-    () => ask({ customer: 'tom', outcome: 'already-grabbed', ...refused }),
+    () => send({ customer: 'tom', outcome: 'already-grabbed', ...refused }),
   ],
   [
-    'a retry that is refused',
+    'already-grabbed answered to the retry of a win',
     ['winner-refused'],
-    () => ask({ customer: 'bob', key: 'k2', outcome: 'already-grabbed', ...refused }),
+    () => send({ customer: 'bob', key: 'k2', outcome: 'already-grabbed', ...refused }),
   ],
-  ['a coupon that is denied', ['coupon-denied'], () => ask({ customer: 'kim', outcome: 'no-such-coupon', ...refused })],
   [
-    'an answer that the contract has not',
-    ['strange-answer'],
-    () => ask({ customer: 'tom', outcome: 'unknown', status: 500 }),
+    'no-such-coupon after the coupon was created',
+    ['coupon-denied'],
+    () => send({ customer: 'kim', outcome: 'no-such-coupon', ...refused }),
   ],
-  ['a grab long after it was sent', ['late'], () => Object.assign(bobEvent(), { occurredAt: (AT + 9_000) * 1_000 })],
-  ['a stop with an error', ['bad-exit'], () => Object.assign(stop(), { exit: 'SIGKILL' })],
+  [
+    'a status that is not in the contract',
+    ['unexpected-status'],
+    () => send({ customer: 'tom', outcome: 'unknown', status: 500 }),
+  ],
+  [
+    'an event long after its grab was sent',
+    ['late'],
+    () => Object.assign(bobEvent(), { occurredAt: (AT + 9_000) * 1_000 }),
+  ],
+  ['a stop that ends with an error', ['bad-exit'], () => Object.assign(stop(), { exit: 'SIGKILL' })],
   ['a stop that takes long', ['slow-stop'], () => Object.assign(stop(), { ms: 10_001 })],
   [
-    'a request dropped by a stop',
+    'a request that a stop leaves unanswered',
     ['unanswered-at-stop'],
-    () => ask({ customer: 'tom', answeredAt: AT + 1_200, outcome: 'unknown', status: 0 }),
+    () => send({ customer: 'tom', answeredAt: AT + 1_200, outcome: 'unknown', status: 0 }),
   ],
   [
     'more holders than pieces',
@@ -145,52 +161,52 @@ const broken: [what: string, found: string[], break_: () => void][] = [
     ['gap', 'redis-differs', 'state-differs', 'table-differs'],
     () => Object.assign(bobEvent(), { version: 4 }),
   ],
-  ['a row of another version', ['table-differs'], () => Object.assign(only(records.grabs), { version: 9 })],
+  ['a row with the wrong version', ['table-differs'], () => Object.assign(last(records.grabs), { version: 9 })],
   [
-    'a holder whom MySQL has not',
+    'a holder in Redis who is missing in MySQL',
     ['oversold', 'redis-differs', 'view-differs'],
     () => Object.assign(inRedis().holders, { eve: 4 }),
   ],
-  ['a left that was counted wrong', ['state-differs'], () => Object.assign(inTable(), { left: 1 })],
+  ['a wrong number of pieces left', ['state-differs'], () => Object.assign(inTable(), { left: 1 })],
   ['a coupon missing in Redis', ['redis-differs', 'state-differs', 'view-differs'], () => records.redis.coupons.pop()],
   ["a customer's view without a grab", ['view-differs'], () => Object.assign(records.redis.customerViews, { bob: [] })],
   ["a seller's view without a coupon", ['view-differs'], () => records.redis.sellerView.pop()],
   ['a dead letter', ['dead-letter'], () => records.redis.deadLetters.push('x')],
   ['an outbox that does not empty', ['not-drained'], () => Object.assign(records, { drained: false })],
-  ['another coupon that was damaged', ['damaged'], () => records.damaged.push('ann/sky')],
+  ['a damaged coupon of another seller', ['damaged'], () => records.damaged.push('ann/sky')],
 ];
-for (const [what, found, breakIt] of broken) {
-  test(`${what}: ${found.join(', ')}`, () => {
+for (const [name, violations, breakIt] of broken) {
+  test(`${name}: ${violations.join(', ')}`, () => {
     breakIt();
-    assert.equal(names(), found);
+    assert.equal(names(), violations);
   });
 }
 
-test('a holder who asked again without a key may be told so, and who heard "unknown" before as well', () => {
-  ask({ customer: 'bob', outcome: 'already-grabbed', ...refused });
-  ask({ customer: 'Bob', key: 'another', outcome: 'already-grabbed', ...refused });
+test('already-grabbed is a correct answer to a holder without the key of the win, and after an unknown outcome', () => {
+  send({ customer: 'bob', outcome: 'already-grabbed', ...refused });
+  send({ customer: 'Bob', key: 'another', outcome: 'already-grabbed', ...refused });
   assert.equal(names(), []);
 });
 
-test('a late event is explained by a later try', () => {
-  ask({ customer: 'bob', key: 'k2', invokedAt: AT + 8_000 });
+test('an event is not late if a later retry explains it', () => {
+  send({ customer: 'bob', key: 'k2', invokedAt: AT + 8_000 });
   Object.assign(bobEvent(), { occurredAt: (AT + 9_000) * 1_000 });
   assert.equal(names(), []);
 });
 
-test('a freeze excuses lateness by its length', () => {
+test('a freeze makes an event late only after the length of the freeze', () => {
   Object.assign(bobEvent(), { occurredAt: (AT + 7_000) * 1_000 });
   assert.equal(names({ delayMs: 4_500 }), []);
 });
 
-test('where Redis lost what nobody was told, a piece may be for sale again', () => {
+test('a piece may be for sale again if Redis lost a win that was never answered', () => {
   requests = requests.filter(({ customer, outcome }) => customer !== 'bob' || outcome === 'unknown');
   undo('bob');
   assert.equal(names({ redisLosesData: true }), []);
   assert.equal(names(), ['unsold']);
 });
 
-test('who heard "unknown" and has a row all the same is recovered, unless a 201 came later', () => {
+test('an unknown outcome with a row counts as recovered, unless a retry got a 201', () => {
   assert.is(countRecovered(requests, records), 0);
   requests = requests.filter(({ customer, outcome }) => customer !== 'bob' || outcome === 'unknown');
   assert.is(countRecovered(requests, records), 1);

@@ -1,17 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { allPartitions, keys } from '../../../src/infra/keys.ts';
+import { becomesReady } from '../stack/applications.ts';
+import type { FaultStack } from '../stack/faultStack.ts';
 import type { Request } from './requestHistory.ts';
-import type { LoggedEvent, Records, RedisCoupon } from './saleRecords.ts';
+import type { LoggedEvent, RedisCoupon, SaleRecords } from './saleRecords.ts';
 
-// Read past the proxies, straight from the stores. Names come as bytes, or as text where somebody has changed the tables.
+// Reads the stores directly, not through the proxies. Names are bytes, or text if a sabotage has changed the tables.
 
-const AT_ONCE = 1_000;
+const VIEWS_AT_ONCE = 1_000;
+const DRAIN_LIMIT_MS = 30_000;
 
-export async function readMysql(
+/** Waits until the outbox is empty, then reads what the round left in both stores. */
+export async function readRecords(
+  stack: FaultStack,
+  seller: string,
+  requests: readonly Request[],
+): Promise<Omit<SaleRecords, 'stops'>> {
+  const drained = await waitUntilDrained(stack);
+  return {
+    ...(await stack.withMysql((mysql) => readMysql(mysql, seller))),
+    redis: await stack.withRedis((redis) => readRedis(redis, seller, requests)),
+    drained,
+  };
+}
+
+/** Resolves to true when the outbox is empty and every running application is ready, within the limit. */
+async function waitUntilDrained(stack: FaultStack): Promise<boolean> {
+  const limit = Date.now() + DRAIN_LIMIT_MS;
+  const running = stack.apps.filter(({ pool }) => pool !== undefined);
+  const ready = await Promise.all(running.map((app) => becomesReady(app, DRAIN_LIMIT_MS)));
+  return stack.withRedis(async (redis) => {
+    while ((await readOutbox(redis)).length > 0) {
+      if (Date.now() > limit) return false;
+      await sleep(50);
+    }
+    return !ready.includes(false);
+  });
+}
+
+async function readMysql(
   mysql: Connection,
   seller: string,
-): Promise<Pick<Records, 'log' | 'coupons' | 'grabs' | 'damaged'>> {
+): Promise<Pick<SaleRecords, 'log' | 'coupons' | 'grabs' | 'damaged'>> {
   const select = async (sql: string, values: unknown[] = [seller]) =>
     (await mysql.query<RowDataPacket[]>(sql, values))[0];
   const log = await select(
@@ -21,7 +53,7 @@ export async function readMysql(
   const grabs = await select(
     `SELECT c.name, g.version, g.customer FROM coupon_grabs g JOIN coupons c ON c.id = g.coupon_id WHERE c.seller = ?`,
   );
-  // Of everybody's coupons: n events are versions 1..n, and the tables stand where the log ends.
+  // Coupons of all sellers: n events must be versions 1..n, and the tables must match the end of the log.
   const damaged = await select(
     `SELECT l.seller, l.name FROM event_log l LEFT JOIN coupons c ON c.id = l.coupon_id
      GROUP BY l.coupon_id, l.seller, l.name, c.version, c.amount, c.pieces_left
@@ -59,16 +91,16 @@ function toEvent(row: RowDataPacket): LoggedEvent {
   };
 }
 
-export async function readRedis(redis: Redis, seller: string, requests: readonly Request[]): Promise<Records['redis']> {
+async function readRedis(redis: Redis, seller: string, requests: readonly Request[]): Promise<SaleRecords['redis']> {
   const names = [...new Set(requests.map(({ coupon }) => coupon))];
   const coupons = await Promise.all(names.map((name) => readCoupon(redis, seller, name)));
   const customers = [...new Set(requests.flatMap(({ customer }) => customer ?? []))];
   const customerViews: Record<string, string[]> = {};
-  for (let from = 0; from < customers.length; from += AT_ONCE) {
+  for (let from = 0; from < customers.length; from += VIEWS_AT_ONCE) {
     const read = async (customer: string) => {
       customerViews[customer] = await redis.zrange(keys.customerView(customer), 0, '-1');
     };
-    await Promise.all(customers.slice(from, from + AT_ONCE).map(read));
+    await Promise.all(customers.slice(from, from + VIEWS_AT_ONCE).map(read));
   }
   const letters = await Promise.all(
     allPartitions.map((partition) => redis.xrange(keys.deadLetters(partition), '-', '+')),
@@ -90,14 +122,14 @@ async function readCoupon(redis: Redis, seller: string, name: string): Promise<R
     amount: Number(amount),
     left: Number(left ?? Number.NaN),
     version: Number(version ?? Number.NaN),
-    // What follows the digits is none of the version.
+    // A value is the version, and the idempotency key after it if the grab had one.
     holders: Object.fromEntries(
       Object.entries(holders).map(([customer, value]) => [customer, Number.parseInt(value, 10)]),
     ),
   };
 }
 
-/** Entries in the outbox, over all partitions, as `partition/id`. */
+/** Entries in the outbox of all partitions, as `partition/id`. */
 export async function readOutbox(redis: Redis): Promise<string[]> {
   const entries = await Promise.all(allPartitions.map((partition) => redis.xrange(keys.outbox(partition), '-', '+')));
   return entries.flatMap((list, partition) => list.map(([id]) => `${partition}/${id}`));

@@ -1,10 +1,10 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 
-// What was asked and what was answered, kept outside the system: the one witness that no fault reaches.
+// The requests of a sale and their answers, recorded outside the system, where no fault reaches them.
 
 export type Refusal = 'sold-out' | 'already-grabbed' | 'no-such-coupon';
 
-/** What the client knows. `unsent`: nobody listened, so nothing was asked. `unknown`: anything that is no answer of the script. */
+/** What the client knows. `unsent`: no process listened, so nothing was sent. `unknown`: no answer of the script arrived. */
 export type Outcome = 'ok' | 'unknown' | 'unsent' | Refusal;
 
 export interface Request {
@@ -19,35 +19,35 @@ export interface Request {
   key?: string;
   /** Number of the application process. */
   app: number;
-  /** Milliseconds since 1970, before anything was sent. */
+  /** Milliseconds since 1970, before the request was sent. */
   invokedAt: number;
-  /** Absent while nothing came back. */
+  /** Absent until the request has ended. */
   answeredAt?: number;
   outcome: Outcome;
   /** HTTP status; 0 when the connection broke or the client gave up. */
   status: number;
 }
-export type Asked = Omit<Request, 'id' | 'invokedAt' | 'outcome' | 'status' | 'answeredAt'>;
+type Invocation = Omit<Request, 'id' | 'invokedAt' | 'outcome' | 'status' | 'answeredAt'>;
 
-export interface History {
+export interface RequestHistory {
   requests: readonly Request[];
-  /** On the disk before it returns; until it is answered the outcome is unknown. */
-  invoked(asked: Asked): Request;
+  /** Writes the request to the file before it returns. Until `answered`, the outcome is unknown. */
+  invoked(invocation: Invocation): Request;
   answered(request: Request, outcome: Outcome, status: number): void;
   close(): void;
 }
 
-/** An append-only file of JSON lines: one for each invocation, one for each answer. */
-export function openHistory(file: string): History {
+/** An append-only file of JSON lines: one for each request, one for each answer. */
+export function openHistory(file: string): RequestHistory {
   const descriptor = openSync(file, 'ax', 0o600);
   const append = (line: object) => writeSync(descriptor, `${JSON.stringify(line)}\n`);
   const requests: Request[] = [];
   return {
     requests,
-    invoked(asked) {
+    invoked(invocation) {
       const request: Request = {
         id: requests.length,
-        ...asked,
+        ...invocation,
         invokedAt: Date.now(),
         outcome: 'unknown',
         status: 0,

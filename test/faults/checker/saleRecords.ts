@@ -1,4 +1,4 @@
-// What a round leaves behind, as plain data: all that the checker judges by, beside the history. Of one seller's coupons, by name.
+// What a round leaves in the stores, as plain data. The checker judges by it and by the request history, and by nothing else.
 
 export interface LoggedEvent {
   coupon: string;
@@ -7,7 +7,7 @@ export interface LoggedEvent {
   type: string;
   /** Microseconds since 1970 on the clock of Redis. */
   occurredAt: number;
-  /** Of a CouponGrabbed. */
+  /** Present in a CouponGrabbed. */
   customer?: string;
   left?: number;
 }
@@ -35,17 +35,17 @@ export interface RedisCoupon {
   holders: Record<string, number>;
 }
 
-/** How a graceful stop went. */
-export interface Stop {
+export interface GracefulStop {
   app: number;
-  /** Milliseconds since 1970: when it was told to. */
+  /** When SIGTERM was sent, in milliseconds since 1970. */
   at: number;
-  /** Exit status, or the signal that ended it. */
+  /** Exit status, or the signal that ended the process. */
   exit: number | string;
   ms: number;
 }
 
-export interface Records {
+/** Unless stated otherwise, of the coupons of the round's seller. */
+export interface SaleRecords {
   log: LoggedEvent[];
   coupons: CouponRow[];
   grabs: GrabRow[];
@@ -53,15 +53,15 @@ export interface Records {
     coupons: RedisCoupon[];
     /** Names of the coupons in the seller's view. */
     sellerView: string[];
-    /** Customer -> paths (`seller/name`) in their view. */
+    /** Customer -> paths (`seller/name`) in the customer's view. */
     customerViews: Record<string, string[]>;
     deadLetters: string[];
   };
-  /** Whether the outbox emptied and every application was ready within the limit. */
+  /** Whether the outbox emptied and every application became ready within the limit. */
   drained: boolean;
   /** Coupons of any seller whose log is not versions 1..n, or whose tables disagree with it. */
   damaged: string[];
-  stops: Stop[];
+  stops: GracefulStop[];
 }
 
 export interface Violation {

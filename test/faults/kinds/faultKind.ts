@@ -1,28 +1,35 @@
-import type { Excuses } from '../checker/checkSale.ts';
-import type { Stop, Violation } from '../checker/saleRecords.ts';
+import type { Tolerance } from '../checker/checkSale.ts';
+import type { GracefulStop, Violation } from '../checker/saleRecords.ts';
+import type { Pace } from '../sale/pace.ts';
 import type { Random } from '../sale/random.ts';
-import type { Pace } from '../sale/runSale.ts';
-import type { Shape, Stack } from '../stack/faultStack.ts';
+import type { App } from '../stack/applications.ts';
+import type { FaultStack, Topology } from '../stack/faultStack.ts';
 
-/** What a fault has in its hands. */
-export interface Scene {
-  stack: Stack;
+/** What a fault can use and change. */
+export interface FaultContext {
+  stack: FaultStack;
   random: Random;
-  /** Every fault strikes in the middle of a rush; one that strikes twice asks for another. */
+  /** A fault begins in the middle of a rush; a fault with a second step may start another rush. */
   pace: Pace;
-  /** Where graceful stops are written down, for the checker. */
-  stops: Stop[];
-  /** What only the fault itself can see. */
-  found(violation: Violation): void;
+  /** The fault adds its graceful stops here, for the checker. */
+  stops: GracefulStop[];
+  /** Reports a violation that only the fault itself can see. */
+  report(violation: Violation): void;
 }
 
-export interface Kind {
+export interface FaultKind {
   name: string;
-  /** One application on a plain Redis, unless this says otherwise. */
-  shape?: (random: Random) => Partial<Shape>;
-  excuses?: Excuses;
+  /** What differs from one application and a Redis on a normal disk. */
+  topology?: (random: Random) => Partial<Topology>;
+  tolerance?: Tolerance;
   /** Grabs of one coupon before the sale begins. */
   holders?: number;
-  /** Strikes, and resolves when the fault is over. */
-  strike(scene: Scene): Promise<void>;
+  /** Resolves when the fault has ended. */
+  inject(context: FaultContext): Promise<void>;
 }
+
+export const pickApp = ({ stack, random }: FaultContext): App => random.pick(stack.apps);
+
+/** Half of the freezes are short, which keeps rounds short; the others are long enough for deadlines and timeouts. */
+export const drawFreezeMs = ({ random }: FaultContext, longest: number) =>
+  random.percent(50) ? random.int(3_900, longest) : random.int(300, 1_500);

@@ -1,23 +1,23 @@
 import { appFaults } from './appFaults.ts';
-import type { Kind } from './faultKind.ts';
+import type { FaultKind } from './faultKind.ts';
 import { mysqlFaults } from './mysqlFaults.ts';
 import { redisFaults } from './redisFaults.ts';
 
-const none: Kind = { name: 'none', strike: async () => {} };
+const none: FaultKind = { name: 'none', inject: async () => {} };
 
-/** Neighbours share what they run on as far as possible: the next round then begins at once. */
-export const kinds: readonly Kind[] = [none, ...appFaults, ...redisFaults, ...mysqlFaults];
+/** Neighbours need similar topologies, so that the next round can begin at once. */
+export const faultKinds: readonly FaultKind[] = [none, ...appFaults, ...redisFaults, ...mysqlFaults];
 
 const HOLDERS = 100_000;
-const find = (name: string) => kinds.filter((kind) => kind.name === name);
+const kindsNamed = (name: string) => faultKinds.filter((kind) => kind.name === name);
 
-/** Run by name only. */
-export const bigKinds: readonly Kind[] = [
-  ...find('redis-kill').map((kind) => ({ ...kind, name: 'redis-restart-100k', holders: HOLDERS })),
-  ...find('redis-empty').map((kind) => ({
+/** These take long and run only when they are named. */
+export const largeFaultKinds: readonly FaultKind[] = [
+  ...kindsNamed('redis-kill').map((kind) => ({ ...kind, name: 'redis-restart-100k', holders: HOLDERS })),
+  ...kindsNamed('redis-empty').map((kind) => ({
     ...kind,
     name: 'redis-rebuild-100k',
     holders: HOLDERS,
-    shape: () => ({}),
+    topology: () => ({}),
   })),
 ];

@@ -1,56 +1,55 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../sale/random.ts';
 import { copyData, emptyData } from '../stack/storeServers.ts';
-import { anApp, freezeMs } from './appFaults.ts';
-import type { Kind, Scene } from './faultKind.ts';
+import { drawFreezeMs, type FaultContext, type FaultKind, pickApp } from './faultKind.ts';
 
 const LONGEST_FREEZE_MS = 5_000;
-const oneOrTwo = (random: Random) => ({ apps: random.int(1, 2) });
-/** The living applications hold what MySQL lacks, so every 201 survives; what nobody was told may be gone. */
-const excuses = { redisLosesData: true };
+const oneOrTwoApps = (random: Random) => ({ apps: random.int(1, 2) });
+/** The running applications hold the events that MySQL lacks, so every 201 survives; a win without an answer may be lost. */
+const tolerance = { redisLosesData: true };
 
 /**
- * Before Redis loses its data: in most rounds MySQL is held up for a moment, so that the applications alone know of the latest
- * grabs. What this resolves to lets it go on.
+ * Runs before Redis loses its data. In most rounds it freezes MySQL for a moment, so that the latest grabs are in the memory of
+ * the applications alone. Resolves to the function that thaws MySQL.
  */
-async function holdMysqlUp({ stack: { mariadb }, random, pace }: Scene): Promise<() => void> {
-  const [held, ms] = [random.percent(70), random.int(50, 300)];
-  if (held) mariadb.freeze();
+async function maybeFreezeMysql({ stack: { mariadb }, random, pace }: FaultContext): Promise<() => void> {
+  const [frozen, ms] = [random.percent(70), random.int(50, 300)];
+  if (frozen) mariadb.freeze();
   await Promise.all([sleep(ms), pace.rush()]);
   return mariadb.thaw;
 }
 
-async function killBoth(scene: Scene): Promise<void> {
-  const { stack } = scene;
-  const app = anApp(scene);
+async function restartAppAndRedis(context: FaultContext): Promise<void> {
+  const { stack } = context;
+  const app = pickApp(context);
   await Promise.all([app.kill(), stack.redis.kill()]);
   await stack.redis.start();
   await stack.restartApp(app);
 }
 
-export const redisFaults: readonly Kind[] = [
+export const redisFaults: readonly FaultKind[] = [
   {
     name: 'redis-kill',
-    async strike({ stack: { redis } }) {
+    async inject({ stack: { redis } }) {
       await redis.kill();
       await redis.start();
     },
   },
   {
     name: 'redis-freeze',
-    async strike(scene) {
-      const { redis } = scene.stack;
+    async inject(context) {
+      const { redis } = context.stack;
       redis.freeze();
-      await sleep(freezeMs(scene, LONGEST_FREEZE_MS));
+      await sleep(drawFreezeMs(context, LONGEST_FREEZE_MS));
       redis.thaw();
     },
   },
-  { name: 'both-kill', strike: killBoth },
+  { name: 'both-kill', inject: restartAppAndRedis },
   {
     name: 'lost-replies',
-    async strike({ stack: { redisProxy }, random }) {
+    async inject({ stack: { redisProxy }, random }) {
       for (let times = random.int(3, 8); times > 0; times--) {
-        // Only a grab names holders. When none comes through there is nothing to lose.
+        // Only the command of a grab contains this text. If no grab arrives, no reply is lost.
         await redisProxy.loseReplyTo(':holders:', 2_000);
         await sleep(random.int(10, 150));
       }
@@ -58,72 +57,72 @@ export const redisFaults: readonly Kind[] = [
   },
   {
     name: 'swallowed-replies',
-    async strike(scene) {
-      const release = scene.stack.redisProxy.swallow();
-      await sleep(freezeMs(scene, LONGEST_FREEZE_MS));
-      release(scene.random.pick(['deliver', 'cut']));
+    async inject(context) {
+      const endWithholding = context.stack.redisProxy.withholdReplies();
+      await sleep(drawFreezeMs(context, LONGEST_FREEZE_MS));
+      endWithholding(context.random.pick(['deliver', 'cut']));
     },
   },
   {
     name: 'redis-flush',
-    shape: oneOrTwo,
-    excuses,
-    async strike(scene) {
-      const { stack, random, pace } = scene;
+    topology: oneOrTwoApps,
+    tolerance,
+    async inject(context) {
+      const { stack, random, pace } = context;
       const flush = () => stack.withRedis((redis) => redis.flushall());
       if (stack.apps.length === 1 || random.percent(40)) {
-        const goOn = await holdMysqlUp(scene);
+        const thawMysql = await maybeFreezeMysql(context);
         await flush();
-        return goOn();
+        return thawMysql();
       }
-      // One of two applications sleeps through it, and wakes up with grabs that MySQL lacks. Its connection must live: where
-      // that ends, what was decided for it and never read would be gone.
-      const asleep = random.pick(stack.apps);
+      // One of two applications is frozen during the flush, and thaws with grabs that MySQL lacks. Its connection must survive:
+      // a decision whose reply it never reads would be lost.
+      const frozenApp = random.pick(stack.apps);
       await pace.rush();
-      asleep.signal('SIGSTOP');
+      frozenApp.signal('SIGSTOP');
       await flush();
       await sleep(random.int(300, 1_200));
-      asleep.signal('SIGCONT');
+      frozenApp.signal('SIGCONT');
     },
   },
   {
     name: 'redis-empty',
-    shape: oneOrTwo,
-    excuses,
-    async strike(scene) {
-      const { redis } = scene.stack;
-      const goOn = await holdMysqlUp(scene);
+    topology: oneOrTwoApps,
+    tolerance,
+    async inject(context) {
+      const { redis } = context.stack;
+      const thawMysql = await maybeFreezeMysql(context);
       await redis.kill();
       emptyData(redis);
       await redis.start();
-      goOn();
+      thawMysql();
     },
   },
   {
     name: 'redis-older',
-    shape: oneOrTwo,
-    excuses,
-    async strike(scene) {
-      const { redis } = scene.stack;
-      const putBack = copyData(redis);
-      await sleep(scene.random.int(100, 600));
-      const goOn = await holdMysqlUp(scene);
+    topology: oneOrTwoApps,
+    tolerance,
+    async inject(context) {
+      const { redis } = context.stack;
+      const restoreCopy = copyData(redis);
+      await sleep(context.random.int(100, 600));
+      const thawMysql = await maybeFreezeMysql(context);
       await redis.kill();
-      putBack();
+      restoreCopy();
       await redis.start();
-      goOn();
+      thawMysql();
     },
   },
-  { name: 'slow-fsync', shape: () => ({ redis: 'slow' }), strike: killBoth },
+  { name: 'slow-fsync', topology: () => ({ disk: 'slow' }), inject: restartAppAndRedis },
   {
     name: 'disk-full',
-    shape: () => ({ redis: 'small-disk' }),
-    async strike({ stack: { redis, disk }, random }) {
-      disk?.fill();
+    topology: () => ({ disk: 'small' }),
+    async inject({ stack: { redis, smallDisk }, random }) {
+      smallDisk?.fill();
       await sleep(random.int(200, 800));
-      // A Redis that must not lose what it acknowledges ends when it can't write; one that got through by luck is ended here.
+      // With appendfsync always, Redis ends when it cannot write. A Redis that had nothing to write is killed here.
       await redis.kill();
-      disk?.free();
+      smallDisk?.free();
       await redis.start();
     },
   },

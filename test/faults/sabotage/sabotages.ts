@@ -1,34 +1,34 @@
 import type { RedisProgram } from '../stack/redisProgram.ts';
 
-// The project made worse on purpose, each time in the one way that a rule of the design forbids. The harness must notice.
+// Ways to break the project on purpose: each breaks one rule of the design, and the harness must notice it.
 
 export interface Patch {
   file: string;
-  /** Found exactly once, or the sabotage fails: it would prove nothing. An expression is global, so that it can be counted. */
+  /** Must match exactly once, or the sabotage fails: without its patch it proves nothing. A RegExp is global, to count matches. */
   find: string | RegExp;
-  /** `$1` stands for the expression's first group. */
+  /** `$1` stands for the first group of the RegExp. */
   replace: string;
 }
 
-export interface Variant {
+export interface Sabotage {
   name: string;
-  /** Kinds of faults that show it, one round of each in turn. */
+  /** Kinds of faults that reveal the sabotage, one round of each in turn. */
   kinds: string[];
-  /** Violations that this may lead to. Any other one doesn't count: it would be another fault. */
-  caughtBy: string[];
+  /** Violations that the sabotage may cause. Others do not count, since they would have another cause. */
+  noticedAs: string[];
   patches?: Patch[];
-  /** Weaker servers and settings. */
+  /** A weaker Redis. */
   redis?: RedisProgram;
   environment?: Record<string, string>;
 }
 
-const grabGone = ['win-lost', 'unsold', 'redis-differs', 'untrue-already-grabbed'];
+const grabLost = ['win-lost', 'unsold', 'redis-differs', 'untrue-already-grabbed'];
 
-export const variants: readonly Variant[] = [
+export const sabotages: readonly Sabotage[] = [
   {
     name: 'commands are sent again',
     kinds: ['lost-replies'],
-    caughtBy: ['winner-refused'],
+    noticedAs: ['winner-refused'],
     patches: [
       {
         file: 'src/infra/stores/redis.ts',
@@ -40,15 +40,15 @@ export const variants: readonly Variant[] = [
   {
     name: 'appendfsync everysec',
     kinds: ['slow-fsync'],
-    caughtBy: grabGone,
-    // While an fsync is under way such a Redis keeps what it acknowledges in its memory.
+    noticedAs: grabLost,
+    // While an fsync is under way, this Redis keeps acknowledged writes in its memory.
     redis: { settings: ['--appendfsync everysec'], fsyncMs: 900 },
     environment: { ALLOW_UNSAFE_REDIS: '1' },
   },
   {
     name: 'no reconcile behind the fence',
     kinds: ['redis-flush', 'redis-older', 'redis-empty'],
-    caughtBy: ['coupon-denied', 'win-lost', 'won-twice', 'redis-differs'],
+    noticedAs: ['coupon-denied', 'win-lost', 'won-twice', 'redis-differs'],
     patches: [
       {
         file: 'src/projections/recovery/reconcile.ts',
@@ -62,7 +62,7 @@ export const variants: readonly Variant[] = [
   {
     name: 'MAXLEN on the outbox',
     kinds: ['mysql-away-app-kill'],
-    caughtBy: grabGone,
+    noticedAs: grabLost,
     patches: [
       {
         file: 'src/commands/lua/include-append-event.lua',
@@ -74,7 +74,7 @@ export const variants: readonly Variant[] = [
   {
     name: 'INSERT IGNORE without the filters',
     kinds: ['app-kill-of-two'],
-    caughtBy: ['table-differs', 'win-lost'],
+    noticedAs: ['table-differs', 'win-lost'],
     patches: [
       {
         file: 'src/projections/applyBatch.ts',
@@ -88,7 +88,7 @@ export const variants: readonly Variant[] = [
   {
     name: 'outbox deleted before the COMMIT',
     kinds: ['mysql-away-app-kill'],
-    caughtBy: grabGone,
+    noticedAs: grabLost,
     patches: [
       {
         file: 'src/projections/mysqlWriter.ts',
@@ -100,7 +100,7 @@ export const variants: readonly Variant[] = [
   {
     name: 'outbox trimmed up to the highest id',
     kinds: ['app-kill-of-two'],
-    caughtBy: [...grabGone, 'gap', 'damaged'],
+    noticedAs: [...grabLost, 'gap', 'damaged'],
     patches: [
       {
         file: 'src/infra/outbox.ts',
@@ -116,7 +116,7 @@ export const variants: readonly Variant[] = [
   {
     name: 'pieces counted down',
     kinds: ['lost-commit'],
-    caughtBy: ['state-differs', 'damaged', 'not-drained'],
+    noticedAs: ['state-differs', 'damaged', 'not-drained'],
     patches: [
       {
         file: 'src/projections/applyBatch.ts',
@@ -132,7 +132,7 @@ export const variants: readonly Variant[] = [
   {
     name: 'names without case and accents',
     kinds: ['none'],
-    caughtBy: ['dead-letter', 'not-drained', 'win-lost'],
+    noticedAs: ['dead-letter', 'not-drained', 'win-lost'],
     patches: [
       {
         file: 'migrations/0001_tables.ts',
@@ -144,7 +144,7 @@ export const variants: readonly Variant[] = [
   {
     name: 'XADD before the decision',
     kinds: ['none'],
-    caughtBy: ['oversold', 'holder-refused', 'redis-differs'],
+    noticedAs: ['oversold', 'holder-refused', 'redis-differs'],
     patches: [
       {
         file: 'src/commands/lua/grabCoupon.lua',
@@ -158,9 +158,9 @@ export const variants: readonly Variant[] = [
     ],
   },
   {
-    name: 'a timeout told as sold-out',
+    name: 'a timeout answered as sold-out',
     kinds: ['swallowed-replies', 'redis-freeze'],
-    caughtBy: ['holder-refused', 'unsold'],
+    noticedAs: ['holder-refused', 'unsold'],
     patches: [
       {
         file: 'src/commands/grabCoupon.ts',
@@ -172,7 +172,7 @@ export const variants: readonly Variant[] = [
   {
     name: 'a stop that cuts connections',
     kinds: ['app-stop'],
-    caughtBy: ['unanswered-at-stop'],
+    noticedAs: ['unanswered-at-stop'],
     patches: [
       {
         file: 'src/server.ts',
@@ -185,7 +185,7 @@ export const variants: readonly Variant[] = [
   {
     name: 'no deadline',
     kinds: ['redis-freeze'],
-    caughtBy: ['late'],
+    noticedAs: ['late'],
     patches: [
       {
         file: 'src/commands/lua/include-obstacle.lua',

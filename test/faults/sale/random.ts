@@ -1,12 +1,12 @@
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
-/** The one source of chance in a round: the same seed plans the same round. */
+/** Random choices from a seed: the same seed makes the same choices. */
 export interface Random {
   /** A whole number from `min` to `max`, both inclusive. */
   int(min: number, max: number): number;
-  /** True in so many of 100 cases. */
-  percent(share: number): boolean;
+  /** True with this probability in percent. */
+  percent(probability: number): boolean;
   pick<T>(list: readonly T[]): T;
   shuffled<T>(list: readonly T[]): T[];
 }
@@ -23,7 +23,7 @@ export function createRandom(seed: number): Random {
   };
   return {
     int,
-    percent: (share) => int(1, 100) <= share,
+    percent: (probability) => int(1, 100) <= probability,
     pick,
     shuffled(list) {
       const places = list.map((item) => ({ item, place: int(0, LARGEST_SEED) }));

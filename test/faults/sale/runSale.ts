@@ -1,117 +1,112 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '../checker/requestHistory.ts';
 import type { App } from '../stack/applications.ts';
+import type { Pace } from './pace.ts';
 import type { Random } from './random.ts';
-import type { Client } from './saleClient.ts';
-import type { Plan, Visit } from './salePlan.ts';
+import type { SaleClient } from './saleClient.ts';
+import type { GrabIntent, SalePlan } from './salePlan.ts';
 
-const SLOTS = 56;
-/** Longer than the longest pause, so that everybody has come out of theirs. */
-const RUSH_MS = 120;
-const FLASH_EVERY_MS = 350;
-/** Answers after the first 201 that follows the fault, before the sale may end. */
-const ANSWERS_AFTERWARDS = 100;
-/** A system that sells nothing for so long after the fault has ended does not recover. */
+/** Clients at once, each with one request at a time. */
+const CLIENTS = 56;
+const FLASH_COUPON_EVERY_MS = 350;
+/** The sale goes on for this many answers after the first 201 that follows the fault. */
+const ANSWERS_AFTER_RECOVERY = 100;
+/** Without a 201 for this long after the fault has ended, the system has not recovered. */
 const RECOVERY_LIMIT_MS = 20_000;
 
-/** How hard the crowd presses. */
-export interface Pace {
-  /** Nobody pauses for a moment; resolves in the middle of it, with requests under way on every connection. */
-  rush(): Promise<void>;
-  pauseMs(): number;
-}
-
-export function createPace(random: Random): Pace {
-  let rushUntil = 0;
-  return {
-    async rush() {
-      rushUntil = performance.now() + RUSH_MS + 50;
-      await sleep(RUSH_MS);
-    },
-    pauseMs: () => (performance.now() < rushUntil ? 0 : random.int(20, 90)),
-  };
-}
-
-export interface Sale {
-  /** Milliseconds since 1970. */
-  struckAt: number;
-  healedAt: number;
-  /** The first 201 after the fault has ended; absent when none came. */
+/** The times are milliseconds since 1970. */
+export interface SaleTimes {
+  faultStartedAt: number;
+  faultEndedAt: number;
+  /** The first 201 after the fault has ended; absent if none came. */
   firstWinAt: number | undefined;
 }
 
 interface SaleDeps {
-  plan: Plan;
-  client: Client;
-  /** The applications as they are at this moment. */
+  plan: SalePlan;
+  client: SaleClient;
+  /** The applications at this moment. */
   apps: () => readonly App[];
   random: Random;
   pace: Pace;
-  strikeAfterMs: number;
-  /** Resolves when the fault has come and gone. */
-  strike: () => Promise<void>;
+  faultAfterMs: number;
+  /** Resolves when the fault has ended. */
+  injectFault: () => Promise<void>;
 }
 
-/** The whole sale: a crowd on `SLOTS` connections, the fault in the middle of it, and no end before it sells again. */
-export async function runSale({ plan, client, apps, random, pace, strikeAfterMs, strike }: SaleDeps): Promise<Sale> {
-  const visits = [...plan.visits];
-  const sale: Sale = { struckAt: Number.POSITIVE_INFINITY, healedAt: Number.POSITIVE_INFINITY, firstWinAt: undefined };
-  let answers = 0;
-  let failed = false;
-  const recovered = () => sale.firstWinAt !== undefined && answers >= ANSWERS_AFTERWARDS;
-  const over = () => failed || (visits.length === 0 && recovered()) || Date.now() > sale.healedAt + RECOVERY_LIMIT_MS;
+const isUnanswered = (outcome: Outcome) => outcome === 'unknown' || outcome === 'unsent';
 
-  const listening = () => apps().filter(({ pool }) => pool !== undefined);
-  const tryOnce = async (visit: Visit, key: string | undefined, app?: App): Promise<Outcome> => {
-    const up = listening();
-    if (up.length === 0) return 'unsent';
+/** Runs a whole sale with the fault in the middle. The sale ends after the system has recovered. */
+export async function runSale(deps: SaleDeps): Promise<SaleTimes> {
+  const { plan, client, apps, random, pace, faultAfterMs, injectFault } = deps;
+  const intents = [...plan.intents];
+  const times: SaleTimes = {
+    faultStartedAt: Number.POSITIVE_INFINITY,
+    faultEndedAt: Number.POSITIVE_INFINITY,
+    firstWinAt: undefined,
+  };
+  let answersAfterRecovery = 0;
+  let failed = false;
+  const recovered = () => times.firstWinAt !== undefined && answersAfterRecovery >= ANSWERS_AFTER_RECOVERY;
+  const isOver = () =>
+    failed || (intents.length === 0 && recovered()) || Date.now() > times.faultEndedAt + RECOVERY_LIMIT_MS;
+
+  const listeningApps = () => apps().filter(({ pool }) => pool !== undefined);
+  const sendGrab = async (intent: GrabIntent, key: string | undefined, app?: App): Promise<Outcome> => {
+    const listening = listeningApps();
+    if (listening.length === 0) return 'unsent';
     const invokedAt = Date.now();
-    const outcome = await client.grab(app ?? random.pick(up), visit, key);
-    if (outcome === 'ok' && invokedAt >= sale.healedAt) sale.firstWinAt ??= Date.now();
-    if (sale.firstWinAt !== undefined) answers++;
+    const outcome = await client.grab(app ?? random.pick(listening), intent, key);
+    if (outcome === 'ok' && invokedAt >= times.faultEndedAt) times.firstWinAt ??= Date.now();
+    if (times.firstWinAt !== undefined) answersAfterRecovery++;
     return outcome;
   };
-  const carryOut = async (visit: Visit, first?: App) => {
-    let outcome = await tryOnce(visit, visit.key, first);
-    for (let retry = 0; retry < visit.retries && (outcome === 'unknown' || outcome === 'unsent') && !over(); retry++) {
+  const carryOut = async (intent: GrabIntent, firstApp?: App) => {
+    let outcome = await sendGrab(intent, intent.key, firstApp);
+    for (let retry = 0; retry < intent.retries && isUnanswered(outcome) && !isOver(); retry++) {
       await sleep(random.int(100, 600));
-      outcome = await tryOnce(visit, visit.key);
+      outcome = await sendGrab(intent, intent.key);
     }
-    if (outcome === 'unknown' || outcome === 'unsent') await sleep(random.int(50, 250));
-    if (outcome === 'ok' && visit.again !== 'no') await tryOnce(visit, visit.again === 'same' ? visit.key : undefined);
+    if (isUnanswered(outcome)) await sleep(random.int(50, 250));
+    if (outcome === 'ok' && intent.repeatAfterWin !== 'no')
+      await sendGrab(intent, intent.repeatAfterWin === 'same' ? intent.key : undefined);
   };
-  const slot = async () => {
-    while (!over()) {
-      // Whatever else is sold out by then: after the fault there is something to win.
-      const waiting = sale.healedAt <= Date.now() && sale.firstWinAt === undefined;
-      const visit = waiting ? undefined : visits.shift();
-      await carryOut(visit ?? plan.spare());
-      // A long fault is waited for at leisure: what matters is that somebody keeps coming.
-      await sleep(pace.pauseMs() * (visit === undefined && !waiting ? 3 : 1));
+  const runClient = async () => {
+    while (!isOver()) {
+      // After the fault, clients grab the coupon that cannot be sold out: a 201 must be possible.
+      const awaitsRecovery = times.faultEndedAt <= Date.now() && times.firstWinAt === undefined;
+      const intent = awaitsRecovery ? undefined : intents.shift();
+      await carryOut(intent ?? plan.extraIntent());
+      // When all intents are carried out and the fault lasts, a slower crowd is enough.
+      await sleep(pace.pauseMs() * (intent === undefined && !awaitsRecovery ? 3 : 1));
     }
   };
-  // Put up through one application and grabbed at once through another: MySQL may hear of the grab first.
-  const flash = async () => {
-    while (!over()) {
-      const { coupon, visits: waiting } = plan.flash();
-      const [creator, ...others] = random.shuffled(listening());
+  // Created through one application and grabbed at once through another: the grab may reach MySQL before the coupon.
+  const sellFlashCoupons = async () => {
+    while (!isOver()) {
+      const { coupon, intents: waiting } = plan.flashCoupon();
+      const [creator, ...others] = random.shuffled(listeningApps());
       if (creator !== undefined && (await client.create(creator, coupon)) === 'ok')
-        await Promise.all(waiting.map((visit) => carryOut(visit, others[0] ?? creator)));
-      await sleep(FLASH_EVERY_MS);
+        await Promise.all(waiting.map((intent) => carryOut(intent, others[0] ?? creator)));
+      await sleep(FLASH_COUPON_EVERY_MS);
     }
   };
-  const fault = async () => {
-    await sleep(strikeAfterMs);
+  const runFault = async () => {
+    await sleep(faultAfterMs);
     await pace.rush();
-    sale.struckAt = Date.now();
-    await strike();
-    sale.healedAt = Date.now();
+    times.faultStartedAt = Date.now();
+    await injectFault();
+    times.faultEndedAt = Date.now();
   };
-  const guarded = (work: Promise<void>) =>
+  const endingSaleOnFailure = (work: Promise<void>) =>
     work.catch((error) => {
       failed = true;
       throw error;
     });
-  await Promise.all([guarded(fault()), flash(), ...Array.from({ length: SLOTS }, slot)]);
-  return sale;
+  await Promise.all([
+    endingSaleOnFailure(runFault()),
+    sellFlashCoupons(),
+    ...Array.from({ length: CLIENTS }, runClient),
+  ]);
+  return times;
 }

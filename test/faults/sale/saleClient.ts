@@ -1,22 +1,22 @@
-import type { History, Outcome, Refusal } from '../checker/requestHistory.ts';
+import type { Outcome, Refusal, RequestHistory } from '../checker/requestHistory.ts';
 import type { App } from '../stack/applications.ts';
-import type { Coupon, Visit } from './salePlan.ts';
+import type { Coupon, GrabIntent } from './salePlan.ts';
 
 const CLIENT_TIMEOUT_MS = 6_000;
 
-/** What a client of the sale does. Everything it asks and hears goes into the history. */
-export interface Client {
+/** Sends requests to an application and records each request and its answer in the history. */
+export interface SaleClient {
   create(app: App, coupon: Coupon): Promise<Outcome>;
-  /** `key` is what is sent with this try, whatever the visit's own is. */
-  grab(app: App, visit: Visit, key: string | undefined): Promise<Outcome>;
+  /** `key` is sent as the Idempotency-Key, whether or not it is the key of the intent. */
+  grab(app: App, intent: GrabIntent, key: string | undefined): Promise<Outcome>;
 }
 
-export function createClient(
+export function createSaleClient(
   seller: string,
-  history: History,
+  history: RequestHistory,
   tokenOf: (name: string, kind: 'customer' | 'seller') => string,
-): Client {
-  const coupons = `/api/users/${encodeURIComponent(seller)}/coupons`;
+): SaleClient {
+  const couponsPath = `/api/users/${encodeURIComponent(seller)}/coupons`;
 
   const send = async (
     { pool }: App,
@@ -32,8 +32,8 @@ export function createClient(
       const outcome = statusCode === 201 ? 'ok' : statusCode === 204 ? headers['grab-outcome'] : 'unknown';
       return { outcome: String(outcome) as 'ok' | 'unknown' | Refusal, status: statusCode };
     } catch (error) {
-      const refused = (error as { code?: string }).code === 'ECONNREFUSED';
-      return { outcome: refused ? 'unsent' : 'unknown', status: 0 };
+      const connectionRefused = (error as { code?: string }).code === 'ECONNREFUSED';
+      return { outcome: connectionRefused ? 'unsent' : 'unknown', status: 0 };
     }
   };
 
@@ -42,7 +42,7 @@ export function createClient(
       const request = history.invoked({ op: 'create', coupon: coupon.name, amount: coupon.amount, app: app.number });
       const { outcome, status } = await send(app, {
         method: 'POST',
-        path: coupons,
+        path: couponsPath,
         headers: { authorization: tokenOf(seller, 'seller'), 'content-type': 'application/json' },
         body: JSON.stringify({ ...coupon, stock: 5, description: '"5" off' }),
       });
@@ -54,7 +54,7 @@ export function createClient(
       const request = history.invoked({ op: 'grab', customer, coupon, ...keyed, app: app.number });
       const { outcome, status } = await send(app, {
         method: 'PATCH',
-        path: `${coupons}/${encodeURIComponent(coupon)}`,
+        path: `${couponsPath}/${encodeURIComponent(coupon)}`,
         headers: {
           authorization: tokenOf(customer, 'customer'),
           ...(key === undefined ? {} : { 'idempotency-key': key }),

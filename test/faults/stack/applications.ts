@@ -6,26 +6,25 @@ import { Pool } from 'undici';
 import { OperatorError } from '../../../src/operatorError.ts';
 
 const CONNECTIONS = 64;
+/** A start waits for MySQL, for Redis, and for the other applications. */
+const START_LIMIT_MS = 60_000;
 
 /** One application process and the client's connections to it. */
 export interface App {
   number: number;
-  /** Absent while it doesn't listen: before it does, and from the moment it is killed or told to stop. */
+  /** Absent before the process listens, and from the moment when it is killed. */
   pool: Pool | undefined;
   listening: Promise<void>;
-  /** Exit status, or the signal that ended it. */
+  /** Resolves to the exit status, or to the signal that ended the process. */
   ended: Promise<number | string>;
   signal(signal: NodeJS.Signals): void;
   kill(): Promise<void>;
 }
 
-/** A start waits for MySQL, for Redis, and for the other applications. */
-const START_LIMIT_MS = 60_000;
-
 export interface AppSettings {
   /** Folder of the project, or of a copy of it. */
   root: string;
-  /** Where the process runs: a folder without a `.env`. */
+  /** Working directory of the process: a folder without a `.env`. */
   folder: string;
   environment: Record<string, string>;
 }
@@ -38,7 +37,7 @@ export function startApp(number: number, { root, folder, environment }: AppSetti
   const child = spawn(process.execPath, [join(root, 'bin/run.mjs'), 'src/main.ts'], {
     cwd: folder,
     env: { PATH, HOME, PORT: '0', LOG_LEVEL: 'warn', ...environment },
-    // A Ctrl-C is for the harness alone: it ends what it has started.
+    // Ctrl-C reaches the harness alone, which then ends the processes that it started.
     detached: true,
     stdio: ['ignore', 'pipe', log],
   });
@@ -55,14 +54,14 @@ export function startApp(number: number, { root, folder, environment }: AppSetti
       app.pool = new Pool(url, { connections: CONNECTIONS });
       resolve();
     });
-    const tooLate = () => reject(new OperatorError(`the application does not listen after ${START_LIMIT_MS} ms`));
-    setTimeout(tooLate, START_LIMIT_MS).unref();
+    const timeout = () => reject(new OperatorError(`the application does not listen after ${START_LIMIT_MS} ms`));
+    setTimeout(timeout, START_LIMIT_MS).unref();
     ended.then((status) => {
-      const end = readFileSync(logFile, 'utf8').trim().split('\n').slice(-20).join('\n');
-      reject(new OperatorError(`the application ended at its start (${status}): ${end}`));
+      const lastLines = readFileSync(logFile, 'utf8').trim().split('\n').slice(-20).join('\n');
+      reject(new OperatorError(`the application ended at its start (${status}): ${lastLines}`));
     });
   });
-  // Whoever kills it before it listens doesn't want to hear that it ended.
+  // An application that is killed before it listens is no unhandled rejection.
   listening.catch(() => {});
   const app: App = {
     number,
@@ -81,7 +80,7 @@ export function startApp(number: number, { root, folder, environment }: AppSetti
   return app;
 }
 
-/** Resolves to whether /readyz has said 200 within the limit. */
+/** Resolves to true when /readyz has answered 200 within the limit. */
 export async function becomesReady(app: App, limitMs: number): Promise<boolean> {
   for (const limit = performance.now() + limitMs; performance.now() < limit; await sleep(20)) {
     const answer = app.pool?.request({ method: 'GET', path: '/readyz', signal: AbortSignal.timeout(3_000) });

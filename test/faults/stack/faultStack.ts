@@ -11,54 +11,61 @@ import { openDataDir } from '../../../src/infra/local/dataDir.ts';
 import { ensurePrograms, findProgram } from '../../../src/infra/local/install.ts';
 import { OperatorError } from '../../../src/operatorError.ts';
 import { type App, type AppSettings, becomesReady, startApp } from './applications.ts';
-import { type Flavour, mountSmallDisk, type RedisProgram, writeRedisProgram } from './redisProgram.ts';
-import { openProxy, type StoreProxy } from './storeProxy.ts';
+import {
+  mountSmallDisk,
+  type RedisDisk,
+  type RedisProgram,
+  type SmallDisk,
+  writeRedisProgram,
+} from './redisProgram.ts';
+import { openStoreProxy, type StoreProxy } from './storeProxy.ts';
 import { createMariadbServer, createRedisServer, type StoreServer } from './storeServers.ts';
 
 const READY_LIMIT_MS = 30_000;
 
-/** What a round runs on. */
-export interface Shape {
+/** The processes that a round needs. */
+export interface Topology {
+  /** Number of application processes. */
   apps: number;
-  redis: Flavour;
-  /** Settings of the applications beside those that every one of them gets. */
+  disk: RedisDisk;
+  /** Settings of the applications, in addition to those that every application gets. */
   environment: Record<string, string>;
 }
 
-/** What is tested: the project as it is, or a sabotaged copy of it on weaker servers. */
-export interface Subject {
+/** The code under test and its servers: the project as it is, or a sabotaged copy, perhaps on weaker servers. */
+export interface Project {
   root: string;
   environment: Record<string, string>;
   redis: RedisProgram;
 }
 
-export const theProject: Subject = {
+export const originalProject: Project = {
   root: fileURLToPath(new URL('../../..', import.meta.url)),
   environment: {},
   redis: { settings: [], fsyncMs: 25 },
 };
 
-/** Private servers, applications in front of them, and a proxy on every way between. */
-export interface Stack {
+/** Private servers, applications, and a proxy between the applications and each store. */
+export interface FaultStack {
   folder: string;
   jwtSecret: string;
   mariadb: StoreServer;
   redis: StoreServer;
-  disk: ReturnType<typeof mountSmallDisk> | undefined;
+  smallDisk: SmallDisk | undefined;
   redisProxy: StoreProxy;
   mysqlProxy: StoreProxy;
   apps: App[];
-  /** Begins anew: a fresh database, an empty Redis, no application. */
-  begin(subject: Subject): Promise<void>;
-  /** Starts and stops what is needed for this shape; resolves when every application is ready. */
-  arrange(shape: Shape): Promise<void>;
+  /** Starts afresh with this project: a new database, an empty Redis, no application. */
+  reset(project: Project): Promise<void>;
+  /** Starts and stops processes until they match the topology; resolves when every application is ready. */
+  arrange(topology: Topology): Promise<void>;
   /** Starts an application in the place of one that has ended; resolves when it listens. */
   restartApp(app: App): Promise<void>;
   withMysql<T>(work: (mysql: Connection) => Promise<T>): Promise<T>;
   withRedis<T>(work: (redis: Redis) => Promise<T>): Promise<T>;
 }
 
-export const openStack = (announce: (line: string) => void) =>
+export const openFaultStack = (announce: (line: string) => void) =>
   openAll(async (remember) => {
     ensurePrograms(['redis-server', 'mariadbd'], announce);
     const folder = mkdtempSync(join(tmpdir(), 'seckill-faults-'));
@@ -68,83 +75,82 @@ export const openStack = (announce: (line: string) => void) =>
     const mariadb = createMariadbServer(dataDir, findProgram('mariadbd') ?? '');
     remember(mariadb.close);
     await mariadb.start();
-    const redisProxy = await openProxy(join(folder, 'to-redis.sock'), () => stack.redis.socket);
+    const redisProxy = await openStoreProxy(join(folder, 'to-redis.sock'), () => stack.redis.socket);
     remember(redisProxy.close);
-    const mysqlProxy = await openProxy(join(folder, 'to-mysql.sock'), () => mariadb.socket);
+    const mysqlProxy = await openStoreProxy(join(folder, 'to-mysql.sock'), () => mariadb.socket);
     remember(mysqlProxy.close);
 
-    let subject = theProject;
-    let shape: Shape = { apps: 0, redis: 'plain', environment: {} };
+    let project = originalProject;
+    let topology: Topology = { apps: 0, disk: 'normal', environment: {} };
     let database = '';
-    let redises = 0;
+    let redisCount = 0;
     let closed = false;
     let closeRedis: Closer = () => {};
 
     const killApps = () => Promise.all(stack.apps.splice(0).map((app) => app.kill()));
-    // Each in a folder of its own, so that nothing of an older one is ever found.
-    const replaceRedis = async (flavour: Flavour) => {
+    // Every Redis has a folder of its own, so it never finds data of an older one.
+    const replaceRedis = async (disk: RedisDisk) => {
       await closeRedis();
       if (closed) throw new Error('the stack is closed');
-      const path = join(folder, `redis-${++redises}`);
+      const path = join(folder, `redis-${++redisCount}`);
       mkdirSync(path);
-      stack.disk = flavour === 'small-disk' ? mountSmallDisk(join(path, 'redis')) : undefined;
-      const program = writeRedisProgram(path, flavour, subject.redis, announce);
+      stack.smallDisk = disk === 'small' ? mountSmallDisk(join(path, 'redis')) : undefined;
+      const program = writeRedisProgram(path, disk, project.redis, announce);
       const redis = createRedisServer({ path, socketDir: folder }, program);
-      const { disk } = stack;
+      const { smallDisk } = stack;
       closeRedis = async () => {
         await redis.close();
-        disk?.close();
+        smallDisk?.close();
       };
       stack.redis = redis;
       await redis.start();
     };
-    // Nothing is left of what was: a fresh database, an empty Redis, no application.
-    const renew = async (flavour: Flavour) => {
+    const startAfresh = async (disk: RedisDisk) => {
       await killApps();
       mariadb.thaw();
       await mariadb.start();
-      const fresh = `faults_${randomBytes(6).toString('hex')}`;
-      await stack.withMysql((mysql) => mysql.query(`CREATE DATABASE ${fresh}`));
-      database = fresh;
-      await replaceRedis(flavour);
-      shape = { apps: 0, redis: flavour, environment: {} };
+      const newDatabase = `faults_${randomBytes(6).toString('hex')}`;
+      await stack.withMysql((mysql) => mysql.query(`CREATE DATABASE ${newDatabase}`));
+      database = newDatabase;
+      await replaceRedis(disk);
+      topology = { apps: 0, disk, environment: {} };
     };
     const launch = async (number: number) => {
       if (closed) throw new Error('the stack is closed');
       const settings: AppSettings = {
-        root: subject.root,
+        root: project.root,
         folder,
         environment: {
           REDIS_URL: `unix://${redisProxy.path}`,
           MYSQL_URL: `mysql://root@localhost/${database}?socketPath=${encodeURIComponent(mysqlProxy.path)}`,
           JWT_SECRET: stack.jwtSecret,
-          ...shape.environment,
-          ...subject.environment,
+          ...topology.environment,
+          ...project.environment,
         },
       };
       stack.apps[number] = startApp(number, settings);
       await stack.apps[number]?.listening;
     };
 
-    const stack: Stack = {
+    const stack: FaultStack = {
       folder,
       jwtSecret: randomBytes(32).toString('hex'),
       mariadb,
       redis: createRedisServer(dataDir, ''),
-      disk: undefined,
+      smallDisk: undefined,
       redisProxy,
       mysqlProxy,
       apps: [],
-      begin(next) {
-        subject = next;
-        return renew('plain');
+      reset(next) {
+        project = next;
+        return startAfresh('normal');
       },
       async arrange(next) {
-        const { apps: wanted, redis, environment } = next;
-        // What older rounds have left would have to be rebuilt first, which takes its time where every fsync does.
-        if (redis !== shape.redis) await renew(redis);
-        if (!isDeepStrictEqual(environment, shape.environment)) await killApps();
-        shape = next;
+        const { apps: wanted, disk, environment } = next;
+        // Without this, the new Redis would first rebuild the coupons of older rounds, which takes long on a slow disk.
+        if (disk !== topology.disk) await startAfresh(disk);
+        if (!isDeepStrictEqual(environment, topology.environment)) await killApps();
+        topology = next;
         const ended = stack.apps.map((app, number) => (app.pool === undefined || number >= wanted ? app : undefined));
         await Promise.all(ended.map((app) => app?.kill()));
         stack.apps.length = Math.min(stack.apps.length, wanted);

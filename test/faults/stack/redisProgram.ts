@@ -4,16 +4,17 @@ import { join } from 'node:path';
 import { findProgram } from '../../../src/infra/local/install.ts';
 import { OperatorError } from '../../../src/operatorError.ts';
 
-// What Redis can stand on. The settings are always those of src/infra/local/localRedis.ts; a wrapper around the program changes the rest.
+// The disks that Redis can run on. The settings of Redis are those of src/infra/local/localRedis.ts; the rest is changed by a
+// wrapper around its program.
 
-/** `plain`; `slow`: every fsync takes its time; `small-disk`: its data is on a tmpfs that can be filled. */
-export type Flavour = 'plain' | 'slow' | 'small-disk';
+/** `slow`: every fsync is delayed. `small`: a tmpfs that can be filled. */
+export type RedisDisk = 'normal' | 'slow' | 'small';
 
-const SMALL_DISK = '24m';
+const SMALL_DISK_SIZE = '24m';
 const STRACE_MISSING = 'strace not found: it makes fsync slow. Install: `sudo apt-get install strace`';
 
-/** Sees to it that strace is there, as src/infra/local/install.ts does for the servers. */
-export function ensureStrace(announce: (line: string) => void): string {
+/** Installs strace if it is missing, as src/infra/local/install.ts does for the servers. */
+function ensureStrace(announce: (line: string) => void): string {
   const found = findProgram('strace');
   if (found !== undefined) return found;
   if (findProgram('apt-get') === undefined || process.getuid?.() !== 0) throw new OperatorError(STRACE_MISSING);
@@ -30,16 +31,16 @@ export function ensureStrace(announce: (line: string) => void): string {
 }
 
 export interface RedisProgram {
-  /** Redis settings that go last and therefore win; none for the production settings. */
+  /** Redis settings that go last and therefore win; empty for the production settings. */
   settings: string[];
-  /** How long each fsync takes in the `slow` flavour. */
+  /** How long each fsync takes on the slow disk. */
   fsyncMs: number;
 }
 
-/** Writes the program that starts this flavour of Redis, to be handed to openLocalRedis. */
+/** Writes the program that starts Redis on this disk, for openLocalRedis. */
 export function writeRedisProgram(
   folder: string,
-  flavour: Flavour,
+  disk: RedisDisk,
   { settings, fsyncMs }: RedisProgram,
   announce: (line: string) => void,
 ): string {
@@ -49,28 +50,33 @@ export function writeRedisProgram(
   const slow = () =>
     `${ensureStrace(announce)} -f --seccomp-bpf -e trace=${calls} -e inject=${calls}:delay_enter=${fsyncMs * 1_000} -o /dev/null `;
   const file = join(folder, 'redis-program');
-  writeFileSync(file, `#!/bin/sh\nexec ${flavour === 'slow' ? slow() : ''}${redis} "$@" ${settings.join(' ')}\n`);
+  writeFileSync(file, `#!/bin/sh\nexec ${disk === 'slow' ? slow() : ''}${redis} "$@" ${settings.join(' ')}\n`);
   chmodSync(file, 0o700);
   return file;
 }
 
-/** A small disk of its own at this folder. Throws where this user may not mount. */
-export function mountSmallDisk(folder: string): { fill(): void; free(): void; close(): void } {
+export interface SmallDisk {
+  /** Fills the disk, so that the next append of Redis fails with ENOSPC. */
+  fill(): void;
+  free(): void;
+  close(): void;
+}
+
+/** Mounts a small disk at this folder. Throws if the user may not mount. */
+export function mountSmallDisk(folder: string): SmallDisk {
   mkdirSync(folder, { recursive: true });
-  const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${SMALL_DISK}`, 'tmpfs', folder], {
-    encoding: 'utf8',
-  });
+  const options = ['-t', 'tmpfs', '-o', `size=${SMALL_DISK_SIZE}`, 'tmpfs', folder];
+  const { status, stderr, error } = spawnSync('mount', options, { encoding: 'utf8' });
   if (status !== 0)
     throw new OperatorError(
       `a full disk needs a tmpfs, and mount is refused here: ${(error?.message ?? stderr).trim()}`,
     );
   const filler = join(folder, 'filler');
   return {
-    /** Writes until there is no room; what Redis appends next meets ENOSPC. */
     fill() {
       const file = openSync(filler, 'w');
       try {
-        for (const piece of [Buffer.alloc(65_536), Buffer.alloc(1)]) writeUntilFull(file, piece);
+        for (const chunk of [Buffer.alloc(65_536), Buffer.alloc(1)]) writeUntilFull(file, chunk);
       } finally {
         closeSync(file);
       }
@@ -80,10 +86,10 @@ export function mountSmallDisk(folder: string): { fill(): void; free(): void; cl
   };
 }
 
-function writeUntilFull(file: number, piece: Buffer): void {
+function writeUntilFull(file: number, chunk: Buffer): void {
   for (;;) {
     try {
-      writeSync(file, piece);
+      writeSync(file, chunk);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return;
       throw error;

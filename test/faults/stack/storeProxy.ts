@@ -1,18 +1,16 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The way from the applications to one store. It can fail like a network does, and never leaves a hole in a stream. */
+/** A proxy between the applications and one store. It fails as networks do, and never leaves a hole in a stream. */
 export interface StoreProxy {
   path: string;
-  /** Ends every connection at once. */
-  cut(): void;
   /**
-   * The next command that holds this text reaches the store, its reply is lost and the connection goes. Resolves when it
-   * has happened, or when no such command comes within the limit; then none is lost later either.
+   * The next command with this text reaches the store, then its reply is lost and the connection ends. Resolves when that has
+   * happened, or when the limit has passed without such a command; after the limit no reply is lost.
    */
   loseReplyTo(text: string, limitMs: number): Promise<void>;
-  /** From now on no reply arrives, until it is called with how that ends: late, or with the connections. */
-  swallow(): (end: 'deliver' | 'cut') => void;
+  /** Withholds all replies until the returned function is called: `deliver` sends them late, `cut` ends the connections. */
+  withholdReplies(): (end: 'deliver' | 'cut') => void;
   close(): Promise<void>;
 }
 
@@ -22,11 +20,11 @@ interface Link {
   losing: boolean;
 }
 
-/** Listens on a socket of its own and passes everything to `target()`, asked at each connection. */
-export async function openProxy(path: string, target: () => string): Promise<StoreProxy> {
+/** Listens on a socket of its own. Each connection goes to the address that `target` returns at that moment. */
+export async function openStoreProxy(path: string, target: () => string): Promise<StoreProxy> {
   const links = new Set<Link>();
-  let swallowing = false;
-  let wanted: { text: string; happened: () => void } | undefined;
+  let withholding = false;
+  let replyToLose: { text: string; onLost: () => void } | undefined;
   const end = (link: Link) => {
     link.client.destroy();
     link.store.destroy();
@@ -37,18 +35,18 @@ export async function openProxy(path: string, target: () => string): Promise<Sto
     const link: Link = { client, store: connect(target()), losing: false };
     links.add(link);
     const { store } = link;
-    if (swallowing) store.pause();
+    if (withholding) store.pause();
     client.on('data', (command) => {
-      link.losing ||= wanted !== undefined && command.includes(wanted.text);
+      link.losing ||= replyToLose !== undefined && command.includes(replyToLose.text);
       store.write(command);
     });
     store.on('data', (reply) => {
       if (!link.losing) return void client.write(reply);
-      wanted?.happened();
-      wanted = undefined;
+      replyToLose?.onLost();
+      replyToLose = undefined;
       end(link);
     });
-    // What the store said before it died was said: it is passed on before the connection ends.
+    // Replies that the store sent before it died are passed on before the connection ends.
     store.on('end', () => client.end());
     for (const socket of [client, store]) socket.on('error', () => {}).on('close', () => setImmediate(end, link));
   });
@@ -56,19 +54,18 @@ export async function openProxy(path: string, target: () => string): Promise<Sto
   const cut = () => [...links].forEach(end);
   return {
     path,
-    cut,
     async loseReplyTo(text, limitMs) {
-      const happened = new Promise<void>((resolve) => {
-        wanted = { text, happened: resolve };
+      const lost = new Promise<void>((resolve) => {
+        replyToLose = { text, onLost: resolve };
       });
-      await Promise.race([happened, sleep(limitMs)]);
-      wanted = undefined;
+      await Promise.race([lost, sleep(limitMs)]);
+      replyToLose = undefined;
     },
-    swallow() {
-      swallowing = true;
+    withholdReplies() {
+      withholding = true;
       for (const { store } of links) store.pause();
       return (how) => {
-        swallowing = false;
+        withholding = false;
         if (how === 'cut') cut();
         for (const { store } of links) store.resume();
       };

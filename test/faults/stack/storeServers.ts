@@ -5,17 +5,17 @@ import type { DataDir } from '../../../src/infra/local/dataDir.ts';
 import { openLocalMariadb } from '../../../src/infra/local/localMariadb.ts';
 import { openLocalRedis } from '../../../src/infra/local/localRedis.ts';
 
-/** A store that can be hurt. It is started just as `npm start` starts it. */
+/** A store that can be killed and frozen. It is started as `npm start` starts it. */
 export interface StoreServer {
   socket: string;
   folder: string;
-  /** Starts it, or starts it again on the same data; resolves when it takes commands. */
+  /** Starts the server, or starts it again on the same data; resolves when it takes commands. */
   start(): Promise<void>;
-  /** SIGKILL; resolves when the process is gone. Nothing happens when it is dead already. */
+  /** Sends SIGKILL; resolves when the process is gone. Does nothing if the server is dead already. */
   kill(): Promise<void>;
   freeze(): void;
   thaw(): void;
-  /** Kills it for good: whoever wants to start it afterwards gets an error. */
+  /** Kills the server for good: a later start throws. */
   close(): Promise<void>;
 }
 
@@ -23,9 +23,9 @@ function createServer(name: 'redis' | 'mariadb', { path, socketDir }: DataDir, o
   const folder = join(path, name);
   const pidFile = join(folder, `${name}.pid`);
   const pid = () => (existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0);
-  const signal = (what: NodeJS.Signals) => {
+  const send = (signal: NodeJS.Signals) => {
     const target = pid();
-    if (target > 0) process.kill(target, what);
+    if (target > 0) process.kill(target, signal);
   };
   let starting: Promise<unknown> = Promise.resolve();
   let closed = false;
@@ -43,11 +43,11 @@ function createServer(name: 'redis' | 'mariadb', { path, socketDir }: DataDir, o
         process.kill(target, 'SIGKILL');
         while (isAlive(target)) await sleep(5);
       }
-      // The pid may mean another process by the next time.
+      // The operating system may give this pid to another process.
       rmSync(pidFile, { force: true });
     },
-    freeze: () => signal('SIGSTOP'),
-    thaw: () => signal('SIGCONT'),
+    freeze: () => send('SIGSTOP'),
+    thaw: () => send('SIGCONT'),
     async close() {
       closed = true;
       await starting.catch(() => {});
@@ -73,7 +73,7 @@ export const createMariadbServer = (dataDir: DataDir, program: string) =>
 export const createRedisServer = (dataDir: DataDir, program: string) =>
   createServer('redis', dataDir, () => openLocalRedis(dataDir, program));
 
-/** A Redis's data as it is at this moment, copied beside it, and how to put it back while the Redis is dead. */
+/** Copies the data of a Redis as it is now. The result restores that copy; call it while the Redis is dead. */
 export function copyData({ folder }: StoreServer): () => void {
   const [data, copy] = [join(folder, 'appendonlydir'), `${folder}-copy`];
   rmSync(copy, { recursive: true, force: true });
@@ -84,7 +84,7 @@ export function copyData({ folder }: StoreServer): () => void {
   };
 }
 
-/** Empties the data folder of a dead server. */
+/** Empties the data folder of a dead Redis. */
 export function emptyData({ folder }: StoreServer): void {
   rmSync(join(folder, 'appendonlydir'), { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
