@@ -1,19 +1,20 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import Koa from 'koa';
-import { createPool, type Pool } from 'mysql2/promise';
+import { createPool, type Pool, type PoolConnection } from 'mysql2/promise';
 import { createAuth, requireClaims } from '../../src/http/auth.ts';
 import { createTokens } from '../../src/infra/tokens.ts';
-import { answerParent } from '../load/childProcess.ts';
+import { serveParent } from '../load/childProcess.ts';
+import { listenLocally } from '../load/listenLocally.ts';
 
-// What the baselines have in common: koa, the same tokens and answers, and tables as plain as can be.
+// The common part of the baselines: koa, the same tokens and answers as seckill, and the simplest tables.
+
+type GrabOutcome = 'grabbed' | 'already-grabbed' | 'sold-out';
 
 export interface Baseline {
-  /** Who the token names takes a piece of a coupon. */
-  grab(coupon: string, customer: string): Promise<'grabbed' | 'already-grabbed' | 'sold-out'>;
+  grab(coupon: string, customer: string): Promise<GrabOutcome>;
   create(coupon: string, amount: number): Promise<void>;
-  /** Resolves when MySQL has all that was answered 201. */
-  settled(): Promise<void>;
+  /** Resolves when MySQL has every win that was answered 201. */
+  drained(): Promise<void>;
 }
 
 export interface BaselineSettings {
@@ -50,17 +51,34 @@ export function serveBaseline(open: (pool: Pool, settings: BaselineSettings) => 
       ctx.status = outcome === 'grabbed' ? 201 : 204;
       if (outcome === 'grabbed') ctx.body = { errMsg: '' };
     });
-    const server = createServer(app.callback());
-    await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port: 0 }, resolve));
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return listenLocally(createServer(app.callback()));
   };
-  answerParent({
+  serveParent({
     start,
     create: ({ coupon, amount }: { coupon: string; amount: number }) => opened().create(coupon, amount),
-    settled: () => opened().settled(),
+    drained: () => opened().drained(),
   });
 }
 
 export const createInMysql = (pool: Pool) => async (coupon: string, amount: number) => {
   await pool.query('INSERT INTO baseline_coupons (coupon, pieces_left) VALUES (?, ?)', [Buffer.from(coupon), amount]);
 };
+
+/** Runs a grab in a transaction, which is committed when the customer gets a piece and rolled back otherwise. */
+export async function inTransaction(
+  pool: Pool,
+  grab: (connection: PoolConnection) => Promise<GrabOutcome>,
+): Promise<GrabOutcome> {
+  const connection = await pool.getConnection();
+  try {
+    await connection.beginTransaction();
+    const outcome = await grab(connection);
+    await (outcome === 'grabbed' ? connection.commit() : connection.rollback());
+    return outcome;
+  } catch (error) {
+    await connection.rollback().catch(() => {});
+    throw error;
+  } finally {
+    connection.release();
+  }
+}

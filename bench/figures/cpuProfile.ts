@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { join } from 'node:path';
 
-/** Runs the work and leaves a CPU profile of this process in the folder, of nothing but the work; without a folder, only runs it. */
+/** Runs the work. With a folder, writes a CPU profile of this process during the work there. */
 export async function profiled<T>(folder: string | undefined, name: string, work: () => Promise<T>): Promise<T> {
   if (folder === undefined) return work();
   const session = new Session();

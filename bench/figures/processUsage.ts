@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** CPU time of a process and its threads so far, in microseconds; undefined where /proc does not tell. Exact to 10 ms. */
+/** CPU time of a process and its threads so far, in microseconds, exact to 10 ms; undefined without /proc. */
 export function cpuOf(pid: number): number | undefined {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
@@ -10,7 +10,7 @@ export function cpuOf(pid: number): number | undefined {
   }
 }
 
-/** Resident memory of a process in bytes; undefined where /proc does not tell. */
+/** Resident memory of a process in bytes; undefined without /proc. */
 export function memoryOf(pid: number): number | undefined {
   try {
     const [, kib] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];

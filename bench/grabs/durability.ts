@@ -1,24 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Mysql } from '../../src/infra/stores/mysql.ts';
 import type { Child } from '../load/childProcess.ts';
-import { now, type Win } from '../load/loadPlan.ts';
+import { nowMs, type WinSample } from '../load/loadPlan.ts';
 
-/** Each look takes CPU from what is measured, so only the oldest win is looked for: the others come after it or with it. */
-const LOOK_EVERY_MS = 5;
+/** Every query uses CPU that is measured, so only the oldest win is queried: the others are committed with it or after it. */
+const QUERY_EVERY_MS = 5;
 const LIMIT_MS = 30_000;
 
 /**
- * Looks for wins that the crowd names in MySQL until they are there: milliseconds from the 201 to the first look that saw
- * the COMMIT.
+ * Queries MySQL for the sampled wins of the load process until their rows are there, and measures the milliseconds from the 201
+ * to the first query that found the row.
  */
-export function watchDurability(crowd: Child, mysql: Mysql) {
+export function watchDurability(loadProcess: Child, mysql: Mysql) {
   const ids = new Map<string, Buffer>();
-  const waiting = new Map<string, Win>();
+  const pending = new Map<string, WinSample>();
   const times: number[] = [];
-  let stopped = false;
-  crowd.onNote((note) => {
-    const win = note as Win;
-    waiting.set(`${win.path} ${win.customer}`, win);
+  let ending = false;
+  loadProcess.onNotification((notification) => {
+    const win = notification as WinSample;
+    pending.set(`${win.path} ${win.customer}`, win);
   });
 
   const idOf = async (path: string): Promise<Buffer | undefined> => {
@@ -32,8 +32,8 @@ export function watchDurability(crowd: Child, mysql: Mysql) {
     if (row !== undefined) ids.set(path, row.id);
     return row?.id;
   };
-  /** True when the win is in MySQL. */
-  const look = async ([key, win]: [string, Win]): Promise<boolean> => {
+  /** Resolves to true when the win is in MySQL. */
+  const query = async ([key, win]: [string, WinSample]): Promise<boolean> => {
     const id = await idOf(win.path);
     if (id === undefined) return false;
     const [rows] = await mysql.raw('SELECT 1 FROM coupon_grabs WHERE coupon_id = ? AND customer = ?', [
@@ -41,27 +41,27 @@ export function watchDurability(crowd: Child, mysql: Mysql) {
       Buffer.from(win.customer),
     ]);
     if (rows.length === 0) return false;
-    waiting.delete(key);
-    times.push(now() - win.answeredAt);
+    pending.delete(key);
+    times.push(nowMs() - win.answeredAt);
     return true;
   };
   const watch = async () => {
     let limit = Number.POSITIVE_INFINITY;
-    while (!(stopped && waiting.size === 0)) {
-      if (stopped && limit === Number.POSITIVE_INFINITY) limit = performance.now() + LIMIT_MS;
-      if (performance.now() > limit) throw new Error(`${waiting.size} wins never came to MySQL`);
-      const [oldest] = waiting;
-      const found = oldest !== undefined && (await look(oldest));
-      if (!found) await sleep(LOOK_EVERY_MS);
+    while (!(ending && pending.size === 0)) {
+      if (ending && limit === Number.POSITIVE_INFINITY) limit = performance.now() + LIMIT_MS;
+      if (performance.now() > limit) throw new Error(`${pending.size} wins never reached MySQL`);
+      const [oldest] = pending;
+      const found = oldest !== undefined && (await query(oldest));
+      if (!found) await sleep(QUERY_EVERY_MS);
     }
   };
   const watching = watch();
-  // Waited for at the end; a row that fails before comes never there.
+  // `end` awaits this promise. If the measurement fails before `end`, a rejection must not end the process.
   watching.catch(() => {});
   return {
-    /** Resolves, when all that were named have been seen, to their times in order. */
+    /** Resolves to the sorted times when every sampled win has been found. */
     async end(): Promise<number[]> {
-      stopped = true;
+      ending = true;
       await watching;
       return times.sort((a, b) => a - b);
     },

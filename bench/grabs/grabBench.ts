@@ -1,47 +1,50 @@
 import { writeFileSync } from 'node:fs';
 import { interruptible, stopSignal } from '../../src/cli.ts';
 import { startProgress } from '../../src/infra/progress.ts';
-import { openStage } from '../testbed/testbed.ts';
-import { chartOf } from './grabChart.ts';
-import { machine, type Report, tableOf } from './grabReport.ts';
-import { measureRow, type Result } from './measureScenario.ts';
-import { type Row, rows } from './scenarios.ts';
+import { machine } from '../figures/figureTable.ts';
+import { openTestbed } from '../testbed/testbed.ts';
+import { grabChart } from './grabChart.ts';
+import { type GrabReport, grabTable } from './grabReport.ts';
+import { measureScenario, type ScenarioResult } from './measureScenario.ts';
+import { type Scenario, scenarios } from './scenarios.ts';
 
-export interface GrabOptions {
+export interface GrabBenchOptions {
+  /** Names of scenarios, separated by commas; undefined for all of them. */
   only: string | undefined;
   json: boolean;
-  /** Of one measurement; each row takes (1 + rounds) times two of them. */
+  /** Length of one measurement. A scenario takes 2 * (1 + rounds) measurements. */
   seconds: number;
   rounds: number;
   connections: number;
-  /** A folder that gets a CPU profile of the server. */
+  /** A folder for a CPU profile of the server. */
   profile: string | undefined;
-  /** A file that gets the picture. */
+  /** A file for the chart. */
   chart: string | undefined;
 }
 
-/** As many customers as may win in one measurement: a crowd that runs out of them ends its round early. */
+/** Enough customers for all wins of one measurement: a crowd without further customers would end its round early. */
 const customersFor = (seconds: number) => Math.ceil(Math.max(10_000, 30_000 * seconds));
 
-export const rowsNamed = (only: string | undefined): Row[] =>
-  rows.filter(({ name }) => only === undefined || only.split(',').includes(name));
+export const scenariosNamed = (only: string | undefined): Scenario[] =>
+  scenarios.filter(({ name }) => only === undefined || only.split(',').includes(name));
 
-/** Measures the rows and prints them. False when an answer or a count was wrong. */
-export async function benchGrabs(options: GrabOptions): Promise<boolean> {
+/** Measures the scenarios and prints the report. Resolves to false when an answer or a count was wrong. */
+export async function benchGrabs(options: GrabBenchOptions): Promise<boolean> {
   const stopped = stopSignal();
   const { only, json, seconds, rounds, connections, profile, chart } = options;
-  const chosen = rowsNamed(only);
+  const chosen = scenariosNamed(only);
   const nodeArgs = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
-  const { stage, close } = await openStage({ connections, customers: customersFor(seconds), nodeArgs });
-  const results: Result[] = [];
+  const { testbed, close } = await openTestbed({ connections, customers: customersFor(seconds), nodeArgs });
+  const results: ScenarioResult[] = [];
   const progress = startProgress();
-  const measure = async () => {
+  const measureAll = async () => {
     let done = 0;
-    for (const row of chosen) {
-      const show = () => progress.show({ label: 'measuring', done, of: chosen.length * (rounds + 1), note: row.title });
+    for (const scenario of chosen) {
+      const show = () =>
+        progress.show({ label: 'measuring', done, of: chosen.length * (rounds + 1), note: scenario.title });
       show();
       results.push(
-        await measureRow(stage, row, { seconds, rounds }, () => {
+        await measureScenario(testbed, scenario, { seconds, rounds }, () => {
           done++;
           show();
         }),
@@ -49,18 +52,18 @@ export async function benchGrabs(options: GrabOptions): Promise<boolean> {
     }
   };
   try {
-    await interruptible(stopped, measure());
+    await interruptible(stopped, measureAll());
   } finally {
     progress.stop();
     await close();
   }
   const command = `npm run bench -- --seconds ${seconds} --rounds ${rounds} --connections ${connections}`;
-  const report: Report = { machine: machine(), node: process.version, command, seconds, connections, results };
+  const report: GrabReport = { machine: machine(), node: process.version, command, seconds, connections, results };
   console.log(
-    json ? JSON.stringify(report, undefined, 2) : `${tableOf(report)}\n${report.machine}, Node ${report.node}`,
+    json ? JSON.stringify(report, undefined, 2) : `${grabTable(report)}\n${report.machine}, Node ${report.node}`,
   );
-  if (chart !== undefined) writeFileSync(chart, chartOf(report));
+  if (chart !== undefined) writeFileSync(chart, grabChart(report));
   const wrong = results.flatMap((result) => result.wrong);
-  for (const what of wrong) console.error(`WRONG: ${what}`);
+  for (const line of wrong) console.error(`WRONG: ${line}`);
   return wrong.length === 0;
 }

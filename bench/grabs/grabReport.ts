@@ -1,59 +1,45 @@
-import { cpus } from 'node:os';
-import Table from 'cli-table3';
-import type { Result } from './measureScenario.ts';
+import { figureTable, whole, withGoal } from '../figures/figureTable.ts';
+import type { ScenarioResult } from './measureScenario.ts';
 
-export interface Report {
+export interface GrabReport {
   machine: string;
   node: string;
   command: string;
   seconds: number;
   connections: number;
-  results: Result[];
+  results: ScenarioResult[];
 }
-
-export const machine = () => `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`;
 
 const us = (value: number | undefined) => (value === undefined ? '-' : value.toFixed(1));
 const ms = (value: number) => (value < 10 ? value.toFixed(1) : value.toFixed(0));
 
-/** A figure with the goal that it has, and whether it is met. */
-export function against(figure: string, goal: number | undefined, sign: '>=' | '<=', value: number): string {
-  if (goal === undefined) return figure;
-  const met = sign === '>=' ? value >= goal : value <= goal;
-  return `${figure} (${sign} ${goal}${met ? '' : ', NOT MET'})`;
-}
-
-/** The table, with the goals beside the figures. */
-export function tableOf({ results }: Report): string {
-  const table = new Table({
-    head: [
-      '',
-      'of bare',
-      'req/s',
-      'bare',
-      'p50 p99 p99.9, ms',
-      'p99 of bare',
-      'CPU us: Node (bare)  Redis  MySQL',
-      '201 to COMMIT p50 p99, ms',
-      'errors',
-    ],
-    style: { head: [], border: [], compact: true },
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
-  });
+/** One line for each scenario, with the goals beside the figures. */
+export function grabTable({ results }: GrabReport): string {
+  const table = figureTable([
+    '',
+    'of bare',
+    'req/s',
+    'bare',
+    'p50 p99 p99.9, ms',
+    'p99 of bare',
+    'CPU us: Node (bare)  Redis  MySQL',
+    '201 to COMMIT p50 p99, ms',
+    'errors',
+  ]);
   for (const { title, goals, median } of results) {
     const { ratio, perSecond, barePerSecond, latency, bareP99, cpuUs, durable, errors } = median;
-    const redis = against(us(cpuUs?.redis), goals.redisUs, '<=', cpuUs?.redis ?? 0);
+    const redis = withGoal(us(cpuUs?.redis), goals.redisUs, '<=', cpuUs?.redis ?? 0);
     table.push([
       title,
-      against(ratio.toFixed(2), goals.ratio, '>=', ratio),
-      Math.round(perSecond).toLocaleString('en'),
-      Math.round(barePerSecond).toLocaleString('en'),
+      withGoal(ratio.toFixed(2), goals.ratio, '>=', ratio),
+      whole(perSecond),
+      whole(barePerSecond),
       [latency.p50, latency.p99, latency.p999].map(ms).join('  '),
-      against(`${(latency.p99 / bareP99).toFixed(1)}x`, goals.ratio && 4, '<=', latency.p99 / bareP99),
+      withGoal(`${(latency.p99 / bareP99).toFixed(1)}x`, goals.ratio && 4, '<=', latency.p99 / bareP99),
       `${us(cpuUs?.node)} (${us(cpuUs?.bare)})  ${redis}  ${us(cpuUs?.mysql)}`,
       durable === undefined
         ? ''
-        : `${ms(durable.p50)}  ${against(ms(durable.p99), goals.durableP99Ms, '<=', durable.p99)}`,
+        : `${ms(durable.p50)}  ${withGoal(ms(durable.p99), goals.durableP99Ms, '<=', durable.p99)}`,
       errors,
     ]);
   }

@@ -1,53 +1,53 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-// The load and the servers that ours is compared with are processes of their own, told what to do over IPC.
+// The load and the compared servers run in processes of their own. The benchmark calls them over IPC.
 
 type Handlers = Record<string, (argument: never) => unknown>;
-interface Question {
+interface Call {
   id: number;
-  ask: string;
+  name: string;
   argument: unknown;
 }
-type Answer = { id: number; value: unknown } | { id: number; failed: string } | { note: unknown };
+type Message = { id: number; value: unknown } | { id: number; failure: string } | { notification: unknown };
 
 export interface Child {
   pid: number;
-  /** Rejects with what the child threw, or when it has ended. */
-  ask<T>(ask: string, argument: unknown): Promise<T>;
-  /** What the child tells without being asked. One listener at a time. */
-  onNote(listen: (note: unknown) => void): void;
+  /** Calls a handler of the child. Rejects with the error of the handler, or when the child has ended. */
+  call<T>(name: string, argument: unknown): Promise<T>;
+  /** Registers the one listener for the child's notifications. */
+  onNotification(listener: (notification: unknown) => void): void;
   close(): Promise<void>;
 }
 
-/** Runs a file of this folder, given relative to the project, that calls `answerParent`. */
+/** Runs a file that calls `serveParent`; its path is relative to the project. */
 export function startChild(file: string, environment: NodeJS.ProcessEnv = {}): Child {
   const run = fileURLToPath(new URL('../../bin/run.mjs', import.meta.url));
   const child = fork(run, [file], { env: { ...process.env, ...environment }, serialization: 'advanced' });
-  const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
+  const pending = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  let asked = 0;
-  let hear: (note: unknown) => void = () => {};
-  child.on('message', (answer: Answer) => {
-    if ('note' in answer) return hear(answer.note);
-    const { resolve, reject } = waiting.get(answer.id) ?? {};
-    waiting.delete(answer.id);
-    if ('failed' in answer) reject?.(new Error(`${file}: ${answer.failed}`));
-    else resolve?.(answer.value as never);
+  let calls = 0;
+  let notify: (notification: unknown) => void = () => {};
+  child.on('message', (message: Message) => {
+    if ('notification' in message) return notify(message.notification);
+    const { resolve, reject } = pending.get(message.id) ?? {};
+    pending.delete(message.id);
+    if ('failure' in message) reject?.(new Error(`${file}: ${message.failure}`));
+    else resolve?.(message.value as never);
   });
   child.once('exit', () => {
-    for (const { reject } of waiting.values()) reject(new Error(`${file} has ended`));
+    for (const { reject } of pending.values()) reject(new Error(`${file} has ended`));
   });
   return {
     pid: child.pid ?? 0,
-    ask: (ask, argument) =>
+    call: (name, argument) =>
       new Promise((resolve, reject) => {
-        const id = ++asked;
-        waiting.set(id, { resolve, reject });
-        child.send({ id, ask, argument } satisfies Question);
+        const id = ++calls;
+        pending.set(id, { resolve, reject });
+        child.send({ id, name, argument } satisfies Call);
       }),
-    onNote(listen) {
-      hear = listen;
+    onNotification(listener) {
+      notify = listener;
     },
     close() {
       child.kill('SIGTERM');
@@ -56,23 +56,23 @@ export function startChild(file: string, environment: NodeJS.ProcessEnv = {}): C
   };
 }
 
-/** In a child: answers what the parent asks, one handler a name, and ends with the parent. */
-export function answerParent(handlers: Handlers): void {
-  process.on('message', async ({ id, ask, argument }: Question) => {
+/** In a child: serves the calls of the parent with the handler of that name, and ends with the parent. */
+export function serveParent(handlers: Handlers): void {
+  process.on('message', async ({ id, name, argument }: Call) => {
     try {
-      const handler = handlers[ask];
-      if (handler === undefined) throw new Error(`nothing answers ${ask}`);
-      tell({ id, value: await handler(argument as never) });
+      const handler = handlers[name];
+      if (handler === undefined) throw new Error(`no handler for ${name}`);
+      send({ id, value: await handler(argument as never) });
     } catch (error) {
-      tell({ id, failed: String((error as Error).stack) });
+      send({ id, failure: String((error as Error).stack) });
     }
   });
-  // A Ctrl-C goes to every process of the terminal's group; the parent ends its children when it has what it needs of them.
+  // Ctrl-C reaches every process of the terminal. The parent ends its children when it has their last results.
   process.on('SIGINT', () => {});
   process.once('disconnect', () => process.exit(0));
 }
 
-/** In a child: something that nobody asked for. */
-export const tellParent = (note: unknown) => tell({ note });
+/** In a child: sends the parent a notification. */
+export const notifyParent = (notification: unknown) => send({ notification });
 
-const tell = (answer: Answer) => process.connected && process.send?.(answer);
+const send = (message: Message) => process.connected && process.send?.(message);

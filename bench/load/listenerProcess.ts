@@ -1,14 +1,22 @@
 import { connect, type Socket } from 'node:net';
 import { createTokenIssuer } from '../../src/infra/tokens.ts';
-import { answerParent } from './childProcess.ts';
+import { serveParent } from './childProcess.ts';
 
-// An audience: a process of its own that opens streams and reads them, so that what it costs is not counted as the server's.
+// Opens streams of live figures and reads them, in a process of its own, so that its CPU time is not counted as the server's.
 
 let sockets: Socket[] = [];
 let bytes = 0;
 let events = 0;
 
-async function listen({ url, seller, secret, count }: { url: string; seller: string; secret: string; count: number }) {
+export interface ListenerOptions {
+  url: string;
+  seller: string;
+  secret: string;
+  /** Number of streams. */
+  count: number;
+}
+
+async function openStreams({ url, seller, secret, count }: ListenerOptions): Promise<void> {
   const { hostname, port } = new URL(url);
   const issueToken = createTokenIssuer(secret, 86_400);
   for (let place = 0; place < count; place++) {
@@ -31,11 +39,11 @@ async function listen({ url, seller, secret, count }: { url: string; seller: str
   events = 0;
 }
 
-/** Ends the streams; resolves to what was read since all of them were open. */
-function leave() {
+/** Ends the streams; returns what they have received since all of them were open. */
+function closeStreams(): { bytes: number; events: number } {
   for (const socket of sockets) socket.destroy();
   sockets = [];
   return { bytes, events };
 }
 
-answerParent({ listen, leave });
+serveParent({ openStreams, closeStreams });

@@ -1,60 +1,57 @@
-/** What a crowd asks for. Customers are numbered; the load process has a token for each. */
-export interface Plan {
+/** The requests of a load. Customers are numbered; the load process has a token for each of them. */
+export interface LoadPlan {
   method: 'GET' | 'PATCH' | 'POST';
   /**
-   * Request i is for path (i + i div customers + offset) mod n, so that each customer goes through all of them, and no
-   * (customer, path) comes twice before all have come. `{customer}` and `{i}` are replaced.
+   * Request i has the path (i + i div customers + offset) mod n. So each customer goes through all paths, and no (customer,
+   * path) repeats before all have come. `{customer}` and `{i}` are replaced.
    */
   paths: string[];
   firstCustomer: number;
   customers: number;
   offset: number;
-  /** Stop after so many requests, however much time there is. */
+  /** Stop after this many requests, even if time is left. */
   requests?: number;
   /** A JSON body; `{i}` is replaced. */
   json?: string;
-  /** Of all requests; the customers' own where absent. */
+  /** The token of all requests; without it, each request has the token of its customer. */
   token?: string;
 }
 
-export interface Run {
+export interface LoadRun {
   url: string;
   connections: number;
   seconds: number;
-  plan: Plan;
-  /** Requests a second, sent when they are due whatever has been answered; as fast as the answers come where absent. */
+  plan: LoadPlan;
+  /** Requests a second, each sent when it is due. Without it, each connection sends its next request after the answer. */
   rate?: number;
-  /** Tell the parent of one win in so many milliseconds. */
+  /** Notify the parent of one win in this many milliseconds. */
   sampleEveryMs?: number;
 }
 
 /** A win as the load process saw it. */
-export interface Win {
+export interface WinSample {
   customer: string;
   path: string;
-  /** Milliseconds since 1970, on the monotonic clock that processes of one machine share. */
+  /** Milliseconds of `nowMs`. */
   answeredAt: number;
 }
 
-export interface Load {
+export interface LoadResult {
   answered: number;
   seconds: number;
-  /** By `status` or `status outcome`; `error` when there was no answer. */
+  /** Counts by `status` or `status outcome`; `error` when the connection ended without an answer. */
   outcomes: Record<string, number>;
   /** Milliseconds from when a request was sent, or due, to its answer. */
   latency: { p50: number; p99: number; p999: number };
-  /** The same of each outcome. */
-  latencyOf: Record<string, Load['latency']>;
-  /** The first answer, to be repeated by a server that does nothing. */
+  /** The latency by outcome. */
+  latencyOf: Record<string, LoadResult['latency']>;
+  /** The first answer, which the bare server then repeats. */
   sample: { status: number; headers: Record<string, string>; body: string };
 }
 
-/** The outcome of who was turned away at once and told when to come again. */
+/** The outcome of a request that was refused because of overload: 503 with `Retry-After`. */
 export const SHED = '503 retry-after';
 
 export const customerName = (place: number) => `customer-${place}`;
-export const now = () => performance.timeOrigin + performance.now();
-
-/** The value below which this share of the sorted values lies; 0 of none. */
-export const percentile = (sorted: ArrayLike<number>, share: number) =>
-  sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
+/** Milliseconds since 1970, on the monotonic clock that the processes of one machine share. */
+export const nowMs = () => performance.timeOrigin + performance.now();

@@ -1,22 +1,23 @@
 import { createTokenIssuer } from '../../src/infra/tokens.ts';
-import { answerParent, tellParent } from './childProcess.ts';
-import { customerName, type Load, now, type Plan, percentile, type Run, SHED } from './loadPlan.ts';
+import { percentile } from '../figures/statistics.ts';
+import { notifyParent, serveParent } from './childProcess.ts';
+import { customerName, type LoadPlan, type LoadResult, type LoadRun, nowMs, SHED, type WinSample } from './loadPlan.ts';
 import { headersOf, openRawConnection, type RawAnswer } from './rawConnection.ts';
 
-// The crowd: a process of its own, so that what it costs is not counted as the server's.
+// The crowd, in a process of its own, so that its CPU time is not counted as the server's.
 
-/** Fewer than a server keeps waiting to be accepted. */
+/** Below the backlog of connections that a listening server accepts. */
 const CONNECTS_AT_ONCE = 256;
 
 const tokens: string[] = [];
 
-/** Tokens for customers 0 to count - 1: what a log-in would have given them, without the log-in. */
-function mint({ secret, count }: { secret: string; count: number }): void {
+/** Issues tokens for the customers 0 to count - 1, as log-ins would. */
+function issueTokens({ secret, count }: { secret: string; count: number }): void {
   const issueToken = createTokenIssuer(secret, 86_400);
   while (tokens.length < count) tokens.push(issueToken(customerName(tokens.length), 'customer'));
 }
 
-function requestOf(plan: Plan, i: number) {
+function requestOf(plan: LoadPlan, i: number) {
   const place = plan.firstCustomer + (i % plan.customers);
   const template = plan.paths[(i + Math.floor(i / plan.customers) + plan.offset) % plan.paths.length] ?? '';
   const customer = customerName(place);
@@ -40,19 +41,19 @@ const outcomeOf = ({ status, head }: RawAnswer) => {
   return outcome === undefined ? String(status) : `${status} ${outcome}`;
 };
 
-const latencyOf = (values: readonly number[]): Load['latency'] => {
+const latencyOf = (values: readonly number[]): LoadResult['latency'] => {
   const sorted = Float64Array.from(values).sort();
   return { p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), p999: percentile(sorted, 0.999) };
 };
 
-async function run({ url, connections, seconds, plan, rate, sampleEveryMs }: Run): Promise<Load> {
+async function run({ url, connections, seconds, plan, rate, sampleEveryMs }: LoadRun): Promise<LoadResult> {
   const latencies = new Map<string, number[]>();
   const outcomes: Record<string, number> = {};
   const limit = plan.requests ?? Number.POSITIVE_INFINITY;
   let started = Number.POSITIVE_INFINITY;
   const until = () => started + seconds * 1_000;
   const isOver = () => sent >= limit || performance.now() >= until();
-  let sample: Load['sample'] | undefined;
+  let sample: LoadResult['sample'] | undefined;
   let nextSample = 0;
   let sent = 0;
   let open = 0;
@@ -60,7 +61,7 @@ async function run({ url, connections, seconds, plan, rate, sampleEveryMs }: Run
   const finished = new Promise<void>((resolve) => (finish = resolve));
   const count = (outcome: string) => (outcomes[outcome] = (outcomes[outcome] ?? 0) + 1);
 
-  // With a rate, connections that have nothing to do wait here for the moment when the next request is due.
+  // With a rate, a connection without a request waits here until the next request is due.
   const idle: { send(since: number): void; close(): void }[] = [];
   const dispatch = (perSecond: number) => {
     if (isOver()) for (const { close } of idle.splice(0)) close();
@@ -74,14 +75,14 @@ async function run({ url, connections, seconds, plan, rate, sampleEveryMs }: Run
   };
   const ticking = rate === undefined ? undefined : setInterval(dispatch, 1, rate);
 
-  /** Resolves when it is connected, or could not be. */
+  /** Resolves when the connection is open, or has failed to open. */
   const openOne = () =>
     new Promise<void>((connected) => {
-      let under: { customer: string; path: string; since: number } | undefined;
+      let underWay: { customer: string; path: string; since: number } | undefined;
       open++;
       const send = (since: number) => {
         const { customer, path, text } = requestOf(plan, sent++);
-        under = { customer, path, since };
+        underWay = { customer, path, since };
         connection.send(text);
       };
       const next = () => {
@@ -95,8 +96,8 @@ async function run({ url, connections, seconds, plan, rate, sampleEveryMs }: Run
           connected();
         },
         onAnswer(answer) {
-          const { customer = '', path = '', since = 0 } = under ?? {};
-          under = undefined;
+          const { customer = '', path = '', since = 0 } = underWay ?? {};
+          underWay = undefined;
           const at = performance.now();
           const outcome = outcomeOf(answer);
           const times = latencies.get(outcome);
@@ -106,16 +107,16 @@ async function run({ url, connections, seconds, plan, rate, sampleEveryMs }: Run
           sample ??= { status: answer.status, headers: headersOf(answer.head), body: answer.body };
           if (sampleEveryMs !== undefined && answer.status === 201 && at >= nextSample) {
             nextSample = at + sampleEveryMs;
-            tellParent({ customer, path, answeredAt: now() });
+            notifyParent({ customer, path, answeredAt: nowMs() } satisfies WinSample);
           }
           next();
         },
         onClose() {
           connected();
-          if (under !== undefined) count('error');
+          if (underWay !== undefined) count('error');
           open--;
-          // A connection that was cut off is replaced, as a client would.
-          if (under !== undefined && !isOver()) void openOne().then(start);
+          // A client would replace a connection that the server has cut.
+          if (underWay !== undefined && !isOver()) void openOne().then(start);
           else if (open === 0) finish();
         },
       });
@@ -124,7 +125,7 @@ async function run({ url, connections, seconds, plan, rate, sampleEveryMs }: Run
   const start = () => {
     for (const next of ready.splice(0)) next();
   };
-  // All are there before the clock starts: who waits to be accepted says nothing about the server.
+  // All connections are open before the clock starts, so that the time to accept them is not measured.
   for (let i = 0; i < connections; i += CONNECTS_AT_ONCE)
     await Promise.all(Array.from({ length: Math.min(CONNECTS_AT_ONCE, connections - i) }, openOne));
   started = performance.now();
@@ -143,4 +144,4 @@ async function run({ url, connections, seconds, plan, rate, sampleEveryMs }: Run
   };
 }
 
-answerParent({ mint, run });
+serveParent({ issueTokens, run });

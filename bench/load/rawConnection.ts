@@ -8,8 +8,8 @@ export interface RawAnswer {
 }
 
 /**
- * One HTTP/1.1 connection that is kept alive, one request at a time. A full client would take more of the two cores than the
- * server that it measures; this one knows Content-Length and nothing else, which is all that our servers send.
+ * One HTTP/1.1 connection that is kept alive, one request at a time. A complete client would use more CPU than the measured
+ * server. This client supports Content-Length only, which is all that the servers here send.
  */
 export function openRawConnection(
   url: string,
@@ -36,7 +36,7 @@ export function openRawConnection(
   return { send: (request: string) => socket.write(request), close: () => socket.destroy() };
 }
 
-/** The headers by their lower-case names, but for those that belong to the connection and not to the answer. */
+/** The headers by their lower-case names, without those of the connection. */
 export function headersOf(head: string): Record<string, string> {
   const lines = head.split('\r\n').slice(1);
   const pairs = lines.map((line): [string, string] => {

@@ -11,41 +11,39 @@ import { openOutboxLimit } from '../../src/infra/outboxLimit.ts';
 import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import type { Log } from '../../src/infra/telemetry/log.ts';
+import { PLENTY, SELLER } from '../testbed/testbed.ts';
 
-const SELLER = 'bench-seller';
-const MANY = 1_000_000_000;
-/** Script calls under way at once. */
-const AT_ONCE = 64;
+const CALLS_AT_ONCE = 64;
 
-/** A sale that was decided: `perEntry` grabs a script call, the calls in turns over the coupons. */
-export interface DecidedSale {
+/** Script calls of `grabsPerEntry` grabs each, which go to the coupons in turn. */
+export interface SaleSize {
   grabs: number;
   coupons: number;
-  perEntry: number;
+  grabsPerEntry: number;
 }
 
 /**
- * Decides grabs by the real scripts on a Redis that nobody else uses, with no projection running: the outbox is full of them
- * afterwards. Resolves to what was decided as the bus would have told it.
+ * Decides the grabs of a sale by the real scripts, without a projection, so the outbox keeps every entry. Nothing else may use
+ * this Redis. Resolves to the deliveries that the bus published.
  */
-export async function decideSale(redis: Redis, log: Log, sale: DecidedSale, name: string) {
+export async function decideSale(redis: Redis, log: Log, sale: SaleSize, name: string) {
   const { deps, close } = await openDecisions(redis, log);
   const created: Delivery[] = [];
   const grabbed: Delivery[] = [];
   deps.bus.on('CouponCreated', (delivery) => created.push(delivery));
   deps.bus.on('CouponGrabbed', (delivery) => grabbed.push(delivery));
   try {
-    await inTurns(sale.coupons, async (i) => {
-      const coupon = { seller: SELLER, name: `${name}-${i}`, amount: MANY, stock: 5, description: 'of the benchmark' };
-      await createCoupon(deps, { sub: SELLER, kind: 'seller' }, coupon);
+    await concurrently(sale.coupons, async (i) => {
+      const terms = { amount: PLENTY, stock: 5, description: 'of the benchmark' };
+      await createCoupon(deps, { sub: SELLER, kind: 'seller' }, { seller: SELLER, name: `${name}-${i}`, ...terms });
     });
-    await inTurns(Math.ceil(sale.grabs / sale.perEntry), async (call) => {
-      const first = call * sale.perEntry;
-      const customers = Array.from({ length: Math.min(sale.perEntry, sale.grabs - first) }, (_, i) => ({
+    await concurrently(Math.ceil(sale.grabs / sale.grabsPerEntry), async (call) => {
+      const first = call * sale.grabsPerEntry;
+      const requests = Array.from({ length: Math.min(sale.grabsPerEntry, sale.grabs - first) }, (_, i) => ({
         customer: `customer-${first + i}`,
         idempotencyKey: '',
       }));
-      await decideGrabs(deps, { seller: SELLER, name: `${name}-${call % sale.coupons}` }, customers);
+      await decideGrabs(deps, { seller: SELLER, name: `${name}-${call % sale.coupons}` }, requests);
     });
   } finally {
     await close();
@@ -53,16 +51,16 @@ export async function decideSale(redis: Redis, log: Log, sale: DecidedSale, name
   return { created, grabbed };
 }
 
-/** What the scripts need to decide, without the rest of the system. */
+/** Opens what the scripts need to decide, without the rest of the system. */
 const openDecisions = (redis: Redis, log: Log) =>
   openAll(async (remember) => {
     const { clock, close: closeClock } = await openRedisClock({ redis, log });
     remember(closeClock);
-    const { outboxLimit, close: closeLimit } = openOutboxLimit({ redis, entries: MANY, log });
+    const { outboxLimit, close: closeLimit } = openOutboxLimit({ redis, entries: PLENTY, log });
     remember(closeLimit);
     await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), 'the benchmark')));
     const fail = (): never => {
-      throw new Error('the fence fell');
+      throw new Error('the fence is missing');
     };
     const fence = { reconcileAgain: fail, mustStand: fail };
     const [bus, gate] = [createBus(), createGate(log)];
@@ -70,10 +68,11 @@ const openDecisions = (redis: Redis, log: Log) =>
     return { deps };
   });
 
-async function inTurns(count: number, work: (i: number) => Promise<void>): Promise<void> {
+/** Runs the work for 0 to count - 1, several at once. */
+async function concurrently(count: number, work: (i: number) => Promise<void>): Promise<void> {
   let next = 0;
-  const one = async () => {
+  const runNext = async () => {
     while (next < count) await work(next++);
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, one));
+  await Promise.all(Array.from({ length: CALLS_AT_ONCE }, runNext));
 }

@@ -4,7 +4,7 @@ import { insertRows } from '../../src/projections/log/sql.ts';
 /** Rows as literals, ready to be inserted. */
 type Tables = Record<'event_log' | 'coupon_grabs', { columns: string; rows: string[] }>;
 
-/** The newest grabs of the log, with the rows that the projection has made of them. */
+/** Reads the newest grabs of the log, and the rows that the projection has made of them. */
 export async function readNewestGrabs(run: RunSql, count: number): Promise<Tables> {
   const logColumns = ['coupon_id', 'version', 'type', 'seller', 'name', 'occurred_at', 'data'];
   const logged = await run(
@@ -24,26 +24,30 @@ export async function readNewestGrabs(run: RunSql, count: number): Promise<Table
   };
 }
 
-const NUMBERS = ['version', 'occurred_at', 'grabbed_at'];
-const PLAIN = ['type', 'data'];
+const NUMBER_COLUMNS = ['version', 'occurred_at', 'grabbed_at'];
+const TEXT_COLUMNS = ['type', 'data'];
 const asLiterals = (columns: string[]) =>
   columns
     .map((name) =>
-      NUMBERS.includes(name) ? name : PLAIN.includes(name) ? `QUOTE(${name})` : `CONCAT('0x', HEX(${name}))`,
+      NUMBER_COLUMNS.includes(name)
+        ? name
+        : TEXT_COLUMNS.includes(name)
+          ? `QUOTE(${name})`
+          : `CONCAT('0x', HEX(${name}))`,
     )
     .join(',');
 
 /**
- * The ceiling of a projection: the same rows by plain INSERTs of many rows, into tables of the same shape, so many a
- * transaction. Resolves to the seconds that it took.
+ * The ceiling of the projection: inserts the same rows by plain multi-row INSERTs into tables of the same shape. Resolves to the
+ * seconds of the transactions.
  */
-export async function insertAgain(run: RunSql, tables: Tables, perTransaction: number): Promise<number> {
+export async function insertPlainly(run: RunSql, tables: Tables, rowsPerTransaction: number): Promise<number> {
   for (const table of Object.keys(tables)) await run(`CREATE TABLE bench_${table} LIKE ${table}`);
   const started = performance.now();
-  for (let done = 0; done < tables.event_log.rows.length; done += perTransaction) {
+  for (let done = 0; done < tables.event_log.rows.length; done += rowsPerTransaction) {
     await run('START TRANSACTION');
     for (const [table, { columns, rows }] of Object.entries(tables))
-      await insertRows(run, `bench_${table}`, columns, rows.slice(done, done + perTransaction));
+      await insertRows(run, `bench_${table}`, columns, rows.slice(done, done + rowsPerTransaction));
     await run('COMMIT');
   }
   const seconds = (performance.now() - started) / 1_000;

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import Table from 'cli-table3';
 import { interruptible, stopSignal } from '../../src/cli.ts';
 import { createBus } from '../../src/infra/bus.ts';
 import { type Delivery, outboxDepth } from '../../src/infra/outbox.ts';
@@ -8,94 +7,95 @@ import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import { runOn } from '../../src/projections/log/readLog.ts';
 import { startMysqlWriter } from '../../src/projections/mysqlWriter.ts';
 import { profiled } from '../figures/cpuProfile.ts';
-import { cpuOf } from '../figures/processUsage.ts';
-import { against, machine } from '../grabs/grabReport.ts';
-import { openStores } from '../testbed/privateStores.ts';
-import { type DecidedSale, decideSale } from './decideSale.ts';
-import { insertAgain, readNewestGrabs } from './plainInserts.ts';
+import { figureTable, machine, whole, withGoal } from '../figures/figureTable.ts';
+import { measureWork } from '../figures/measureWork.ts';
+import { openPrivateStores } from '../testbed/privateStores.ts';
+import { decideSale, type SaleSize } from './decideSale.ts';
+import { insertPlainly, readNewestGrabs } from './plainInserts.ts';
 
-// The MySQL projection alone: the outbox is full of grabs that were decided before, and nothing else is running.
+// The MySQL projection alone: the outbox is full of grabs that were decided before, and no other work runs.
 
 const GOAL = 60_000;
 
-interface Row {
-  what: string;
+interface ProjectionRow {
+  label: string;
   perSecond: number;
-  /** CPU time an event, in microseconds; undefined where /proc does not tell. */
-  nodeUs: number | undefined;
+  /** CPU time of an event, in microseconds; undefined without /proc. */
+  nodeUs: number;
   redisUs: number | undefined;
   mysqlUs: number | undefined;
   goal?: number;
 }
 
-export interface ProjectionOptions {
+export interface ProjectionBenchOptions {
   grabs: number;
   json: boolean;
   profile: string | undefined;
 }
 
-/** What a busy system decides: a round holds 512 grabs at most, and its grabs of one coupon are one entry. */
-const shapes = (grabs: number): (DecidedSale & { name: string })[] => [
-  { name: 'one', grabs, coupons: 1, perEntry: 512 },
-  { name: 'hundred', grabs, coupons: 100, perEntry: 5 },
-  { name: 'many', grabs: Math.ceil(grabs / 4), coupons: 10_000, perEntry: 1 },
+type NamedSale = SaleSize & { name: string };
+
+/** As in a busy system: a round has 512 grabs at most, and its grabs of one coupon are one entry. */
+const salesOf = (grabs: number): NamedSale[] => [
+  { name: 'one', grabs, coupons: 1, grabsPerEntry: 512 },
+  { name: 'hundred', grabs, coupons: 100, grabsPerEntry: 5 },
+  { name: 'many', grabs: Math.ceil(grabs / 4), coupons: 10_000, grabsPerEntry: 1 },
 ];
 
-/** False when a count was wrong. */
-export async function benchProjection({ grabs, json, profile }: ProjectionOptions): Promise<boolean> {
+/** Resolves to false when a count was wrong. */
+export async function benchProjection({ grabs, json, profile }: ProjectionBenchOptions): Promise<boolean> {
   const stopped = stopSignal();
-  const stores = await openStores();
+  const stores = await openPrivateStores();
   try {
-    return await interruptible(stopped, measureAll(stores, shapes(grabs), { json, profile }));
+    return await interruptible(stopped, measureAll(stores, salesOf(grabs), { json, profile }));
   } finally {
     await stores.close();
   }
 }
 
-type Stores = Awaited<ReturnType<typeof openStores>>;
-type Usage = { node: number; redis: number | undefined; mysql: number | undefined };
+type Stores = Awaited<ReturnType<typeof openPrivateStores>>;
 
 async function measureAll(
   stores: Stores,
-  sales: (DecidedSale & { name: string })[],
-  { json, profile }: Omit<ProjectionOptions, 'grabs'>,
+  sales: NamedSale[],
+  { json, profile }: Omit<ProjectionBenchOptions, 'grabs'>,
 ): Promise<boolean> {
   const progress = startProgress();
   const steps = sales.length * 3;
   let done = 0;
   const run = runOn(stores.connection);
-  const rows: Row[] = [];
+  const rows: ProjectionRow[] = [];
   const wrong: string[] = [];
   for (const sale of sales) {
-    const what = `${sale.coupons.toLocaleString('en')} coupons, ${sale.perEntry} grabs an entry`;
-    progress.show({ label: what, done, of: steps, note: 'deciding' });
+    const label = `${sale.coupons.toLocaleString('en')} coupons, ${sale.grabsPerEntry} grabs an entry`;
+    progress.show({ label, done, of: steps, note: 'deciding' });
     const { created, grabbed } = await decideSale(stores.redis, stores.log, sale, sale.name);
-    progress.show({ label: what, done: ++done, of: steps, note: 'applying' });
+    progress.show({ label, done: ++done, of: steps, note: 'applying' });
     const before = await countGrabs(stores);
-    const apply = openProjection(stores);
-    await apply.all(created);
-    const row = await measure(stores, what, sale.grabs, () =>
+    const projection = openProjection(stores);
+    await projection.apply(created);
+    const row = await measureRow(stores, label, sale.grabs, () =>
       profiled(profile, `projection-${sale.name}`, async () => {
-        await apply.all(grabbed);
-        // What is committed is deleted after that, and belongs to it.
+        await projection.apply(grabbed);
+        // Committed entries are deleted from the outbox, which is part of the work.
         while ((await outboxDepth(stores.redis)) > 0) await sleep(1);
       }),
     );
     rows.push({ ...row, goal: GOAL });
-    await apply.close();
+    await projection.close();
     const applied = (await countGrabs(stores)) - before;
-    if (applied !== sale.grabs) wrong.push(`${what}: ${sale.grabs} were decided, MySQL has ${applied} more`);
-    progress.show({ label: what, done: ++done, of: steps });
-    const again = await readNewestGrabs(run, sale.grabs);
+    if (applied !== sale.grabs) wrong.push(`${label}: ${sale.grabs} grabs were decided, MySQL has ${applied} new rows`);
+    progress.show({ label, done: ++done, of: steps });
+    const sameRows = await readNewestGrabs(run, sale.grabs);
     rows.push(
-      await measure(stores, 'ceiling: plain INSERTs of the same rows', sale.grabs, () =>
-        insertAgain(run, again, 1_000),
+      await measureRow(stores, 'ceiling: plain INSERTs of the same rows', sale.grabs, () =>
+        insertPlainly(run, sameRows, 1_000),
       ),
     );
-    progress.show({ label: what, done: ++done, of: steps });
+    progress.show({ label, done: ++done, of: steps });
   }
   progress.stop();
-  console.log(json ? JSON.stringify({ machine: machine(), rows }, undefined, 2) : tableOf(rows));
+  console.log(json ? JSON.stringify({ machine: machine(), rows }, undefined, 2) : projectionTable(rows));
   for (const line of wrong) console.error(`WRONG: ${line}`);
   return wrong.length === 0;
 }
@@ -108,8 +108,8 @@ function openProjection({ mysql, redis, log }: Stores) {
   bus.on('CouponGrabbed', writer.enqueue);
   return {
     close,
-    /** Resolves when MySQL has them. */
-    async all(deliveries: readonly Delivery[]): Promise<void> {
+    /** Resolves when MySQL has the events. */
+    async apply(deliveries: readonly Delivery[]): Promise<void> {
       for (const delivery of deliveries) {
         while (!writer.hasRoom()) await sleep(5);
         await bus.publish(delivery);
@@ -119,20 +119,22 @@ function openProjection({ mysql, redis, log }: Stores) {
   };
 }
 
-async function measure({ pids }: Stores, what: string, grabs: number, work: () => Promise<unknown>): Promise<Row> {
-  const usage = (): Usage => {
-    const { user, system } = process.cpuUsage();
-    return { node: user + system, redis: cpuOf(pids.redis), mysql: cpuOf(pids.mysql) };
+async function measureRow(
+  { pids }: Stores,
+  label: string,
+  grabs: number,
+  work: () => Promise<unknown>,
+): Promise<ProjectionRow> {
+  const { seconds, cpu } = await measureWork(pids, work);
+  const usPerGrab = (cpuSeconds: number | undefined) =>
+    cpuSeconds === undefined ? undefined : (cpuSeconds * 1e6) / grabs;
+  return {
+    label,
+    perSecond: grabs / seconds,
+    nodeUs: (cpu.node * 1e6) / grabs,
+    redisUs: usPerGrab(cpu.redis),
+    mysqlUs: usPerGrab(cpu.mysql),
   };
-  const [before, started] = [usage(), performance.now()];
-  const timed = await work();
-  const seconds = typeof timed === 'number' ? timed : (performance.now() - started) / 1_000;
-  const after = usage();
-  const each = (server: keyof Usage) => {
-    const [from, to] = [before[server], after[server]];
-    return from === undefined || to === undefined ? undefined : (to - from) / grabs;
-  };
-  return { what, perSecond: grabs / seconds, nodeUs: each('node'), redisUs: each('redis'), mysqlUs: each('mysql') };
 }
 
 async function countGrabs({ mysql }: Stores): Promise<number> {
@@ -140,20 +142,10 @@ async function countGrabs({ mysql }: Stores): Promise<number> {
   return Number(row?.grabs);
 }
 
-function tableOf(rows: Row[]): string {
-  const table = new Table({
-    head: ['', 'events/s', 'CPU us an event: Node', 'Redis', 'MySQL'],
-    style: { head: [], border: [], compact: true },
-    colAligns: ['left', 'right', 'right', 'right', 'right'],
-  });
+function projectionTable(rows: ProjectionRow[]): string {
+  const table = figureTable(['', 'events/s', 'CPU us an event: Node', 'Redis', 'MySQL']);
   const us = (value: number | undefined) => value?.toFixed(1) ?? '-';
-  for (const { what, perSecond, nodeUs, redisUs, mysqlUs, goal } of rows)
-    table.push([
-      what,
-      against(Math.round(perSecond).toLocaleString('en'), goal, '>=', perSecond),
-      us(nodeUs),
-      us(redisUs),
-      us(mysqlUs),
-    ]);
+  for (const { label, perSecond, nodeUs, redisUs, mysqlUs, goal } of rows)
+    table.push([label, withGoal(whole(perSecond), goal, '>=', perSecond), us(nodeUs), us(redisUs), us(mysqlUs)]);
   return table.toString();
 }

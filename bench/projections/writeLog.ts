@@ -2,8 +2,8 @@ import { v7 as uuidv7 } from 'uuid';
 import type { RunSql } from '../../src/projections/log/sql.ts';
 import { hex, hexId, insertRows } from '../../src/projections/log/sql.ts';
 
-/** What a sale leaves in the log: so many grabs spread over so many coupons, in the order in which a crowd brings them. */
-export interface History {
+/** The size of a log that looks like the log of a sale. */
+export interface LogSize {
   grabs: number;
   coupons: number;
 }
@@ -12,10 +12,10 @@ const BATCH = 5_000;
 const STARTED = 1_700_000_000_000_000;
 const MICROSECONDS_BETWEEN = 200;
 
-/** Writes the events into an empty log as the projection would have, and only them. */
-export async function writeHistory(
+/** Writes events into an empty log as the projection would, and no other rows. The grabs alternate between the coupons. */
+export async function writeLog(
   run: RunSql,
-  { grabs, coupons }: History,
+  { grabs, coupons }: LogSize,
   onProgress: (grabs: number) => void,
 ): Promise<void> {
   const offers = Array.from({ length: coupons }, (_, i) => ({
@@ -37,7 +37,7 @@ export async function writeHistory(
   );
   for (let done = 0; done < grabs; done += BATCH) {
     const rows = Array.from({ length: Math.min(BATCH, grabs - done) }, (_, i) => {
-      // Every coupon is busy all the time; a step that has no factor in common with most numbers of coupons mixes them.
+      // A prime step visits all coupons in turn, and mixes them.
       const offer = offers[((done + i) * 7_919) % coupons];
       if (offer === undefined) throw new Error('no such offer');
       const grab = offer.grabs++;

@@ -1,19 +1,20 @@
 import type { Child } from '../load/childProcess.ts';
-import type { Stage } from './testbed.ts';
+import type { Testbed } from './testbed.ts';
 
-/** The server that a row measures: ours, or a baseline on the same stores. */
-export interface Target {
+/** The server that a scenario measures: seckill, or a baseline on the same stores. */
+export interface MeasuredServer {
   url: string;
   nodePid: number;
-  settled(): Promise<void>;
-  /** Grabs that MySQL has. Throws when the tables contradict each other. */
+  /** Resolves when MySQL has every win that was answered 201. */
+  drained(): Promise<void>;
+  /** Counts the grabs in MySQL. Throws if the tables contradict each other. */
   countGrabs(): Promise<number>;
 }
 
-export const ours = ({ url, pids, settled, mysql }: Stage): Target => ({
+export const seckillServer = ({ url, pids, drained, mysql }: Testbed): MeasuredServer => ({
   url,
   nodePid: pids.node,
-  settled,
+  drained,
   async countGrabs() {
     const [[row]] = await mysql.raw(
       `SELECT COUNT(*) AS grabs, (SELECT COALESCE(SUM(version - 1), 0) FROM coupons) AS versions,
@@ -21,15 +22,15 @@ export const ours = ({ url, pids, settled, mysql }: Stage): Target => ({
     );
     const [grabs = 0, versions, taken] = [row.grabs, row.versions, row.taken].map(Number);
     if (grabs !== versions || grabs !== taken)
-      throw new Error(`coupon_grabs has ${grabs} rows, versions say ${versions}, pieces ${taken}`);
+      throw new Error(`coupon_grabs has ${grabs} rows, but versions say ${versions} and pieces ${taken}`);
     return grabs;
   },
 });
 
-export const baseline = ({ mysql }: Stage, child: Child, url: string): Target => ({
+export const measuredBaseline = ({ mysql }: Testbed, child: Child, url: string): MeasuredServer => ({
   url,
   nodePid: child.pid,
-  settled: () => child.ask<void>('settled', undefined),
+  drained: () => child.call<void>('drained', undefined),
   async countGrabs() {
     const [row] = await mysql('baseline_grabs').count({ grabs: '*' });
     return Number(row?.grabs);

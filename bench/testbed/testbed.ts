@@ -6,97 +6,99 @@ import { connectRedis } from '../../src/infra/stores/redis.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { createTokenIssuer, type IssueToken } from '../../src/infra/tokens.ts';
 import type { BaselineSettings } from '../baselines/baselineServer.ts';
-import { openClient } from '../load/apiClient.ts';
+import { openApiClient } from '../load/apiClient.ts';
 import { type Child, startChild } from '../load/childProcess.ts';
-import type { Load, Plan, Run } from '../load/loadPlan.ts';
-import { openStack } from './privateStack.ts';
+import type { LoadPlan, LoadResult, LoadRun } from '../load/loadPlan.ts';
+import { openPrivateStack } from './privateStack.ts';
 
 export const SELLER = 'bench-seller';
 export const USER = { username: 'bench-user', password: 'a password', kind: 'customer' };
-const SETTLE_LIMIT_MS = 120_000;
+/** More pieces than any benchmark can sell. */
+export const PLENTY = 1_000_000_000;
+const DRAIN_LIMIT_MS = 120_000;
 
-/** Where rows are measured: our stack, a bare server, and a crowd that has tokens. */
-export interface Stage {
+/** A private stack, a bare server, and a load process that has tokens. */
+export interface Testbed {
   url: string;
   bareUrl: string;
   bare: Child;
-  crowd: Child;
+  loadProcess: Child;
   mysql: Mysql;
   redis: ReturnType<typeof connectRedis>['redis'];
   pids: { node: number; redis: number; mysql: number };
   connections: number;
-  /** Tokens that the crowd has, so also the most customers of a plan. */
+  /** Customers with a token: the most that a plan may have. */
   customers: number;
-  load(run: Omit<Run, 'connections' | 'url'> & { connections?: number; url?: string }): Promise<Load>;
-  /** What a log-in would have given. */
+  runLoad(run: Omit<LoadRun, 'connections' | 'url'> & { connections?: number; url?: string }): Promise<LoadResult>;
+  /** Issues a token as a log-in would. */
   issueToken: IssueToken;
-  /** Runs a plan to its last request, unmeasured; throws unless all answers have this outcome. */
-  mustAnswer(outcome: string, plan: Plan): Promise<void>;
-  /** Puts up coupons of so many pieces: `<prefix>-0` and on. Resolves to their paths. */
+  /** Runs a plan to its last request, without measuring. Throws unless every answer has this outcome. */
+  expectOutcome(outcome: string, plan: LoadPlan): Promise<void>;
+  /** Creates the coupons `<prefix>-0`, `<prefix>-1` and so on; resolves to their paths. */
   createCoupons(prefix: string, count: number, amount: number, seller?: string): Promise<string[]>;
-  /** Runs a server of bench/baselines on the same stores. */
+  /** Starts a server of bench/baselines on the same stores. */
   startBaseline(file: string): Promise<{ child: Child; url: string }>;
-  /** Resolves when MySQL has everything. */
-  settled(): Promise<void>;
+  /** Resolves when the outbox is empty: MySQL has every event. */
+  drained(): Promise<void>;
 }
 
-/** The paths of coupons that `createCoupons` has put up. */
+/** The paths of the coupons that `createCoupons` creates. */
 export const couponPaths = (prefix: string, count: number, seller = SELLER) =>
   Array.from({ length: count }, (_, i) => `/api/users/${seller}/coupons/${prefix}-${i}`);
 
-export interface StageOptions {
+export interface TestbedOptions {
   connections: number;
   customers: number;
   /** Settings of the server. */
   environment?: NodeJS.ProcessEnv;
-  /** For its Node. */
+  /** Arguments of the server's Node. */
   nodeArgs?: string[];
 }
 
-export const openStage = (options: StageOptions) =>
-  openAll(async (remember): Promise<{ stage: Stage; secret: string }> => {
+export const openTestbed = (options: TestbedOptions) =>
+  openAll(async (remember): Promise<{ testbed: Testbed; secret: string }> => {
     const { connections, customers, environment = {}, nodeArgs = [] } = options;
-    // Log-ins are measured as well, at the cost that a server has by default.
-    const stack = await openStack({ ARGON2_MEMORY_KIB: '', ARGON2_PASSES: '', ...environment }, nodeArgs);
+    // Log-ins are measured too, so password hashes cost what they cost by default.
+    const stack = await openPrivateStack({ ARGON2_MEMORY_KIB: '', ARGON2_PASSES: '', ...environment }, nodeArgs);
     remember(stack.close);
     const { url, mysql, config, pids } = stack;
     const { redis, close: closeRedis } = connectRedis(config.redisUrl, createLog('warn'));
     remember(closeRedis);
     await redis.connect();
-    const crowd = startChild('bench/load/loadProcess.ts');
-    remember(crowd.close);
+    const loadProcess = startChild('bench/load/loadProcess.ts');
+    remember(loadProcess.close);
     const bare = startChild('bench/load/bareServer.ts');
     remember(bare.close);
-    const bareUrl = await bare.ask<string>('listen', undefined);
+    const bareUrl = await bare.call<string>('listen', undefined);
 
-    const client = openClient(url, 1);
-    await client.enter(SELLER, 'seller');
-    await client.enter(USER.username, 'customer');
+    const client = openApiClient(url, 1);
+    await client.registerAndLogIn(SELLER, 'seller');
+    await client.registerAndLogIn(USER.username, 'customer');
     await client.close();
-    await crowd.ask('mint', { secret: config.jwtSecret, count: customers });
+    await loadProcess.call('issueTokens', { secret: config.jwtSecret, count: customers });
     const issueToken = createTokenIssuer(config.jwtSecret, 86_400);
 
-    const load: Stage['load'] = (run) => crowd.ask<Load>('run', { connections, url, ...run });
-    const mustAnswer: Stage['mustAnswer'] = async (outcome, plan) => {
-      const { answered, outcomes } = await load({ plan, seconds: 600 });
+    const runLoad: Testbed['runLoad'] = (run) => loadProcess.call<LoadResult>('run', { connections, url, ...run });
+    const expectOutcome: Testbed['expectOutcome'] = async (outcome, plan) => {
+      const { answered, outcomes } = await runLoad({ plan, seconds: 600 });
       if (outcomes[outcome] !== answered || answered !== plan.requests)
         throw new Error(`expected ${plan.requests} times ${outcome}, got ${JSON.stringify(outcomes)}`);
     };
-    const stage: Stage = {
+    const testbed: Testbed = {
       url,
       bareUrl,
       bare,
-      crowd,
+      loadProcess,
       mysql,
       redis,
       pids,
       connections,
       customers,
-      load,
+      runLoad,
       issueToken,
-      mustAnswer,
+      expectOutcome,
       async createCoupons(prefix, count, amount, seller = SELLER) {
-        await mustAnswer('201', {
+        await expectOutcome('201', {
           method: 'POST',
           paths: [`/api/users/${seller}/coupons`],
           token: issueToken(seller, 'seller'),
@@ -117,15 +119,15 @@ export const openStage = (options: StageOptions) =>
           mysql: { socketPath: searchParams.get('socketPath') ?? '', user: username, database: pathname.slice(1) },
           redisSocket: decodeURIComponent(new URL(config.redisUrl).pathname),
         };
-        return { child, url: await child.ask<string>('start', settings) };
+        return { child, url: await child.call<string>('start', settings) };
       },
-      async settled() {
-        const limit = performance.now() + SETTLE_LIMIT_MS;
+      async drained() {
+        const limit = performance.now() + DRAIN_LIMIT_MS;
         while ((await outboxDepth(redis)) > 0) {
           if (performance.now() > limit) throw new Error('the outbox does not empty');
           await sleep(10);
         }
       },
     };
-    return { stage, secret: config.jwtSecret };
+    return { testbed, secret: config.jwtSecret };
   });
