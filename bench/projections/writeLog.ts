@@ -37,7 +37,7 @@ export async function writeLog(
   );
   for (let done = 0; done < grabs; done += BATCH) {
     const rows = Array.from({ length: Math.min(BATCH, grabs - done) }, (_, i) => {
-      // A prime step visits all coupons in turn, and mixes them.
+      // A large prime step mixes the coupons, so that each of them has grabs all the time.
       const offer = offers[((done + i) * 7_919) % coupons];
       if (offer === undefined) throw new Error('no such offer');
       const grab = offer.grabs++;

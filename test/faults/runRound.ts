@@ -27,8 +27,9 @@ export interface RoundResult {
   unknown: number;
   recovered: number;
   violations: Violation[];
-  /** Up to the first 201 after the fault's end; absent if none came. */
+  /** Time from the fault's start to the first 201 after its end; undefined if none came. */
   faultStartToWinMs: number | undefined;
+  /** Time from the fault's end to the same 201. */
   faultEndToWinMs: number | undefined;
   /** Path of the history, in the stack's folder. */
   historyFile: string;

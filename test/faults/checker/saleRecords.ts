@@ -44,7 +44,7 @@ export interface GracefulStop {
   ms: number;
 }
 
-/** Unless stated otherwise, of the coupons of the round's seller. */
+/** The coupons are those of the round's seller, unless a field says otherwise. */
 export interface SaleRecords {
   log: LoggedEvent[];
   coupons: CouponRow[];

@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tolerance } from '../checker/checkSale.ts';
 import type { GracefulStop, Violation } from '../checker/saleRecords.ts';
 import type { Pace } from '../sale/pace.ts';
 import type { Random } from '../sale/random.ts';
 import type { App } from '../stack/applications.ts';
 import type { FaultStack, Topology } from '../stack/faultStack.ts';
+import type { StoreServer } from '../stack/storeServers.ts';
 
 /** What a fault can use and change. */
 export interface FaultContext {
@@ -33,3 +35,9 @@ export const pickApp = ({ stack, random }: FaultContext): App => random.pick(sta
 /** Half of the freezes are short, which keeps rounds short; the others are long enough for deadlines and timeouts. */
 export const drawFreezeMs = ({ random }: FaultContext, longest: number) =>
   random.percent(50) ? random.int(3_900, longest) : random.int(300, 1_500);
+
+export async function freezeStore(context: FaultContext, store: StoreServer, longest: number): Promise<void> {
+  store.freeze();
+  await sleep(drawFreezeMs(context, longest));
+  store.thaw();
+}

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readOutbox } from '../checker/readRecords.ts';
-import { drawFreezeMs, type FaultContext, type FaultKind, pickApp } from './faultKind.ts';
+import { type FaultContext, type FaultKind, freezeStore, pickApp } from './faultKind.ts';
 
 const LONGEST_FREEZE_MS = 6_000;
 const OUTBOX_LIMIT = 100;
@@ -16,12 +16,7 @@ export const mysqlFaults: readonly FaultKind[] = [
   { name: 'mysql-kill', inject: restartMysql },
   {
     name: 'mysql-freeze',
-    async inject(context) {
-      const { mariadb } = context.stack;
-      mariadb.freeze();
-      await sleep(drawFreezeMs(context, LONGEST_FREEZE_MS));
-      mariadb.thaw();
-    },
+    inject: (context) => freezeStore(context, context.stack.mariadb, LONGEST_FREEZE_MS),
   },
   {
     name: 'lost-commit',

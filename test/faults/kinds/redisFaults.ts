@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../sale/random.ts';
 import { copyData, emptyData } from '../stack/storeServers.ts';
-import { drawFreezeMs, type FaultContext, type FaultKind, pickApp } from './faultKind.ts';
+import { drawFreezeMs, type FaultContext, type FaultKind, freezeStore, pickApp } from './faultKind.ts';
 
 const LONGEST_FREEZE_MS = 5_000;
 const oneOrTwoApps = (random: Random) => ({ apps: random.int(1, 2) });
@@ -37,12 +37,7 @@ export const redisFaults: readonly FaultKind[] = [
   },
   {
     name: 'redis-freeze',
-    async inject(context) {
-      const { redis } = context.stack;
-      redis.freeze();
-      await sleep(drawFreezeMs(context, LONGEST_FREEZE_MS));
-      redis.thaw();
-    },
+    inject: (context) => freezeStore(context, context.stack.redis, LONGEST_FREEZE_MS),
   },
   { name: 'both-kill', inject: restartAppAndRedis },
   {

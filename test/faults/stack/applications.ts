@@ -61,7 +61,7 @@ export function startApp(number: number, { root, folder, environment }: AppSetti
       reject(new OperatorError(`the application ended at its start (${status}): ${lastLines}`));
     });
   });
-  // An application that is killed before it listens is no unhandled rejection.
+  // When the application is killed before it listens, the rejection must not end the harness.
   listening.catch(() => {});
   const app: App = {
     number,
