@@ -11,8 +11,8 @@ import { nodeReleases } from './support/nodeReleases.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const suites = [
-  ['test/run.ts', 'start.test', 'contract.'],
-  ['test/faults/run.ts', '--only', 'app-kill', '--rounds', '1'],
+  ['test/runTests.ts', 'start.test', 'contract.'],
+  ['test/faults/runFaults.ts', '--only', 'app-kill', '--rounds', '1'],
 ];
 
 const program = createProgram(

@@ -266,7 +266,7 @@ for (const workers of ['1', '2']) {
   });
 }
 
-for (const file of ['src/main.ts', 'test/run.ts', 'bench/demo.ts']) {
+for (const file of ['src/main.ts', 'test/runTests.ts', 'bench/demo.ts']) {
   test(`${file} --help says what it does, exit 0; an unknown option is wrong usage, exit 2`, async () => {
     const help = await startProgram(file, {}, ['--help']).ended;
     assert.is(help.status, 0);

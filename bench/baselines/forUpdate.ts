@@ -1,42 +1,28 @@
 import type { RowDataPacket } from 'mysql2';
-import { createInMysql, serveBaseline } from './server.ts';
+import { createInMysql, inTransaction, serveBaseline } from './baselineServer.ts';
 
-// One SQL transaction a grab, with the coupon's row locked first: what most people would write, and right.
+// One transaction for each grab, which locks the coupon's row first: the most common design, and correct.
 
 serveBaseline(async (pool) => ({
   create: createInMysql(pool),
-  settled: async () => {},
-  async grab(coupon, customer) {
-    const connection = await pool.getConnection();
-    const key = Buffer.from(coupon);
-    try {
-      await connection.beginTransaction();
+  drained: async () => {},
+  grab(coupon, customer) {
+    const holder = [Buffer.from(coupon), Buffer.from(customer)];
+    const [key] = holder;
+    return inTransaction(pool, async (connection) => {
       const [rows] = await connection.query<RowDataPacket[]>(
         'SELECT pieces_left FROM baseline_coupons WHERE coupon = ? FOR UPDATE',
         [key],
       );
       const [held] = await connection.query<RowDataPacket[]>(
         'SELECT 1 FROM baseline_grabs WHERE coupon = ? AND customer = ?',
-        [key, Buffer.from(customer)],
+        holder,
       );
-      const refusal =
-        held.length > 0 ? 'already-grabbed' : Number(rows[0]?.pieces_left ?? 0) <= 0 ? 'sold-out' : undefined;
-      if (refusal !== undefined) {
-        await connection.rollback();
-        return refusal;
-      }
-      await connection.query('INSERT INTO baseline_grabs (coupon, customer) VALUES (?, ?)', [
-        key,
-        Buffer.from(customer),
-      ]);
+      if (held.length > 0) return 'already-grabbed';
+      if (Number(rows[0]?.pieces_left ?? 0) <= 0) return 'sold-out';
+      await connection.query('INSERT INTO baseline_grabs (coupon, customer) VALUES (?, ?)', holder);
       await connection.query('UPDATE baseline_coupons SET pieces_left = pieces_left - 1 WHERE coupon = ?', [key]);
-      await connection.commit();
       return 'grabbed';
-    } catch (error) {
-      await connection.rollback().catch(() => {});
-      throw error;
-    } finally {
-      connection.release();
-    }
+    });
   },
 }));

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { createInMysql, serveBaseline } from './server.ts';
+import { createInMysql, serveBaseline } from './baselineServer.ts';
 
-// One script call a grab, and a queue in memory that goes to MySQL in batches. Fast, and a process that dies takes with it what it
-// has answered 201 and not yet written.
+// One script call for each grab, and a queue in memory that is written to MySQL in batches. Fast, but a process that dies loses the
+// wins that it has answered 201 and not yet written.
 
 const SCRIPT = `
 if redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 1 then return 'already-grabbed' end
@@ -36,7 +36,7 @@ serveBaseline(async (pool, { redisSocket }) => {
       await createInMysql(pool)(coupon, amount);
       await redis.set(`baseline:left:${coupon}`, amount);
     },
-    async settled() {
+    async drained() {
       while (queue.length > 0) await sleep(5);
     },
     async grab(coupon, customer) {

@@ -37,7 +37,7 @@ for (const [what, source, last] of files) {
     mkdirSync(folder);
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
     writeFileSync(join(folder, 'one.test.ts'), source);
-    const { status, stdout } = await startProgram('test/run.ts', {}, ['--folder', folder]).ended;
+    const { status, stdout } = await startProgram('test/runTests.ts', {}, ['--folder', folder]).ended;
     assert.is(stdout.trim().split('\n').at(-1), last);
     assert.is(status, last.endsWith(' 0 failed') ? 0 : 1);
   });
@@ -55,7 +55,7 @@ test('the fast run leaves out a file that uses stores, by itself or through a he
     `import './helper.ts'; import { url } from './helper.ts'; url; ${passing}`,
   );
   writeFileSync(join(folder, 'without.test.ts'), passing);
-  const { status, stdout } = await startProgram('test/run.ts', {}, ['--fast', '--folder', folder]).ended;
+  const { status, stdout } = await startProgram('test/runTests.ts', {}, ['--fast', '--folder', folder]).ended;
   assert.match(stdout, /without\.test\.ts/);
   assert.not.match(stdout, /direct\.test\.ts/);
   assert.is(stdout.trim().split('\n').at(-1), '1 passed, 0 failed');

@@ -1,0 +1,164 @@
+import type { LoadPlan, LoadResult } from '../load/loadPlan.ts';
+import { type MeasuredServer, measuredBaseline } from '../testbed/measuredServer.ts';
+import { couponPaths, PLENTY, SELLER, type Testbed, USER } from '../testbed/testbed.ts';
+
+/** What is measured, and one line of the report. It prepares the testbed once, then gives a plan for each of its rounds. */
+export interface Scenario {
+  name: string;
+  title: string;
+  goals: { ratio?: number; redisUs?: number; durableP99Ms?: number };
+  /** Its grabs win, so the time until each win is in MySQL is measured too. */
+  wins?: boolean;
+  /** Requests a second; without it, as fast as the answers come. */
+  rate?: number;
+  /** Starts another server than seckill. */
+  startServer?(testbed: Testbed): Promise<MeasuredServer>;
+  /** Round 0 is the warm-up, which is not counted. */
+  setUp(testbed: Testbed, rounds: number): Promise<(round: number) => LoadPlan>;
+  /** Describes wrong answers; undefined if there are none. */
+  check(load: LoadResult): string | undefined;
+}
+
+/** Customers of a crowd that sends many requests each: after the warm-up, the server has seen their tokens. */
+const REGULARS = 2_000;
+
+const planFor = (testbed: Testbed, given: Partial<LoadPlan>): LoadPlan => ({
+  method: 'PATCH',
+  paths: [],
+  firstCustomer: 0,
+  customers: Math.min(REGULARS, testbed.customers),
+  offset: 0,
+  ...given,
+});
+
+/** Every customer sends one grab and wins: the server has seen neither the token nor the holder before. */
+export const winPlan = (testbed: Testbed, paths: string[], offset = 0) =>
+  planFor(testbed, { paths, offset, customers: testbed.customers, requests: testbed.customers });
+
+const expectOnly =
+  (...expected: string[]) =>
+  ({ answered, outcomes }: LoadResult): string | undefined => {
+    const good = expected.reduce((sum, outcome) => sum + (outcomes[outcome] ?? 0), 0);
+    return good === answered && good > 0 ? undefined : `must be ${expected.join(' or ')}: ${JSON.stringify(outcomes)}`;
+  };
+
+const winning = (name: string, coupons: number): Scenario => ({
+  name,
+  title: `winning grabs, ${coupons.toLocaleString('en')} coupon${coupons === 1 ? '' : 's'}`,
+  goals: { ratio: 0.7, redisUs: 6, durableP99Ms: 500 },
+  wins: true,
+  async setUp(testbed, rounds) {
+    // With one coupon, each round has a new one. With many, each customer takes another one in each round.
+    const paths = await testbed.createCoupons(name, coupons === 1 ? rounds + 1 : coupons, PLENTY);
+    return (round) =>
+      coupons === 1 ? winPlan(testbed, paths.slice(round, round + 1)) : winPlan(testbed, paths, round);
+  },
+  check: expectOnly('201 grabbed'),
+});
+
+/** Winning grabs of one coupon on a simpler design. */
+function baselineScenario(name: string, title: string, file: string): Scenario {
+  let create: (coupon: string) => Promise<void> = async () => {};
+  return {
+    name,
+    title: `instead: ${title}`,
+    goals: {},
+    async startServer(testbed) {
+      const { child, url } = await testbed.startBaseline(`bench/baselines/${file}`);
+      create = (coupon) => child.call('create', { coupon, amount: PLENTY });
+      return measuredBaseline(testbed, child, url);
+    },
+    async setUp(testbed, rounds) {
+      const paths = couponPaths(name, rounds + 1);
+      for (const [i] of paths.entries()) await create(`${SELLER}/${name}-${i}`);
+      return (round) => winPlan(testbed, paths.slice(round, round + 1));
+    },
+    check: expectOnly('201 grabbed'),
+  };
+}
+
+export const scenarios: Scenario[] = [
+  winning('win-1', 1),
+  winning('win-100', 100),
+  winning('win-10000', 10_000),
+  {
+    ...winning('win-paced', 100),
+    title: 'winning grabs, 1,000 a second',
+    goals: { durableP99Ms: 50 },
+    rate: 1_000,
+  },
+  {
+    name: 'sold-out',
+    title: 'sold-out flood',
+    goals: { ratio: 0.75 },
+    async setUp(testbed) {
+      const paths = await testbed.createCoupons('sold-out', 1, 1);
+      await testbed.expectOutcome('201 grabbed', planFor(testbed, { paths, customers: 1, requests: 1 }));
+      return () => planFor(testbed, { paths, firstCustomer: 1, customers: Math.min(REGULARS, testbed.customers - 1) });
+    },
+    check: expectOnly('204 sold-out'),
+  },
+  {
+    name: 'already-grabbed',
+    title: 'already-grabbed flood',
+    goals: {},
+    async setUp(testbed) {
+      const paths = await testbed.createCoupons('held', 1, PLENTY);
+      const plan = planFor(testbed, { paths });
+      await testbed.expectOutcome('201 grabbed', { ...plan, requests: plan.customers });
+      return () => plan;
+    },
+    check: expectOnly('204 already-grabbed'),
+  },
+  {
+    name: 'mixed',
+    title: 'mixed sale, 1 % win',
+    goals: {},
+    wins: true,
+    async setUp(testbed, rounds) {
+      const [soldOut = ''] = await testbed.createCoupons('gone', 1, 1);
+      await testbed.expectOutcome('201 grabbed', planFor(testbed, { paths: [soldOut], customers: 1, requests: 1 }));
+      const open = await testbed.createCoupons('open', rounds + 1, PLENTY);
+      const paths = (round: number) => [open[round] ?? '', ...Array.from({ length: 99 }, () => soldOut)];
+      return (round) => planFor(testbed, { paths: paths(round), firstCustomer: 1, customers: testbed.customers - 1 });
+    },
+    check: expectOnly('204 sold-out', '201 grabbed'),
+  },
+  {
+    name: 'own-list',
+    title: "a customer's own list of 5",
+    goals: { ratio: 0.45 },
+    async setUp(testbed) {
+      const paths = await testbed.createCoupons('listed', 5, PLENTY);
+      const grabs = planFor(testbed, { paths });
+      await testbed.expectOutcome('201 grabbed', { ...grabs, requests: 5 * grabs.customers });
+      return () => planFor(testbed, { method: 'GET', paths: ['/api/users/{customer}/coupons'] });
+    },
+    check: expectOnly('200'),
+  },
+  {
+    name: 'seller-list',
+    title: "a seller's list of 20",
+    goals: {},
+    async setUp(testbed) {
+      // Enough coupons for a full first page, even if no other scenario has created any.
+      await testbed.createCoupons('offered', 20, PLENTY);
+      return () => planFor(testbed, { method: 'GET', paths: [`/api/users/${SELLER}/coupons`] });
+    },
+    check: expectOnly('200'),
+  },
+  {
+    name: 'login',
+    title: 'log-in',
+    goals: {},
+    async setUp(testbed) {
+      const { username, password } = USER;
+      const json = JSON.stringify({ username, password });
+      return () => planFor(testbed, { method: 'POST', paths: ['/api/auth'], token: 'none', json });
+    },
+    check: expectOnly('200'),
+  },
+  baselineScenario('for-update', 'SELECT ... FOR UPDATE, one transaction a grab', 'forUpdate.ts'),
+  baselineScenario('conditional-update', 'one conditional UPDATE, one transaction a grab', 'conditionalUpdate.ts'),
+  baselineScenario('script-per-request', 'one script call a grab, queue in memory', 'scriptPerRequest.ts'),
+];

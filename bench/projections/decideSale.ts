@@ -1,0 +1,78 @@
+import type { Redis } from 'ioredis';
+import { createCoupon } from '../../src/commands/createCoupon.ts';
+import { decideGrabs } from '../../src/commands/decideGrabs.ts';
+import type { DecisionDeps } from '../../src/commands/decision.ts';
+import { createBus } from '../../src/infra/bus.ts';
+import { openAll } from '../../src/infra/closers.ts';
+import { createGate } from '../../src/infra/gate.ts';
+import { allPartitions, keys } from '../../src/infra/keys.ts';
+import type { Delivery } from '../../src/infra/outbox.ts';
+import { openOutboxLimit } from '../../src/infra/outboxLimit.ts';
+import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
+import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
+import type { Log } from '../../src/infra/telemetry/log.ts';
+import { PLENTY, SELLER } from '../testbed/testbed.ts';
+
+const CALLS_AT_ONCE = 64;
+
+/** Script calls of `grabsPerEntry` grabs each, which go to the coupons in turn. */
+export interface SaleSize {
+  grabs: number;
+  coupons: number;
+  grabsPerEntry: number;
+}
+
+/**
+ * Decides the grabs of a sale by the real scripts, without a projection, so the outbox keeps every entry. Nothing else may use
+ * this Redis. Resolves to the deliveries that the bus published.
+ */
+export async function decideSale(redis: Redis, log: Log, sale: SaleSize, name: string) {
+  const { deps, close } = await openDecisions(redis, log);
+  const created: Delivery[] = [];
+  const grabbed: Delivery[] = [];
+  deps.bus.on('CouponCreated', (delivery) => created.push(delivery));
+  deps.bus.on('CouponGrabbed', (delivery) => grabbed.push(delivery));
+  try {
+    await concurrently(sale.coupons, async (i) => {
+      const terms = { amount: PLENTY, stock: 5, description: 'of the benchmark' };
+      await createCoupon(deps, { sub: SELLER, kind: 'seller' }, { seller: SELLER, name: `${name}-${i}`, ...terms });
+    });
+    await concurrently(Math.ceil(sale.grabs / sale.grabsPerEntry), async (call) => {
+      const first = call * sale.grabsPerEntry;
+      const requests = Array.from({ length: Math.min(sale.grabsPerEntry, sale.grabs - first) }, (_, i) => ({
+        customer: `customer-${first + i}`,
+        idempotencyKey: '',
+      }));
+      await decideGrabs(deps, { seller: SELLER, name: `${name}-${call % sale.coupons}` }, requests);
+    });
+  } finally {
+    await close();
+  }
+  return { created, grabbed };
+}
+
+/** Opens what the scripts need to decide, without the rest of the system. */
+const openDecisions = (redis: Redis, log: Log) =>
+  openAll(async (remember) => {
+    const { clock, close: closeClock } = await openRedisClock({ redis, log });
+    remember(closeClock);
+    const { outboxLimit, close: closeLimit } = openOutboxLimit({ redis, entries: PLENTY, log });
+    remember(closeLimit);
+    await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), 'the benchmark')));
+    const fail = (): never => {
+      throw new Error('the fence is missing');
+    };
+    const fence = { reconcileAgain: fail, mustStand: fail };
+    const [bus, gate] = [createBus(), createGate(log)];
+    const deps: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch: unwatched, log };
+    return { deps };
+  });
+
+/** Runs the work for 0 to count - 1, several at once. */
+async function concurrently(count: number, work: (i: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const runNext = async () => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: CALLS_AT_ONCE }, runNext));
+}

@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openAll } from '../../src/infra/closers.ts';
+import { outboxDepth } from '../../src/infra/outbox.ts';
+import type { Mysql } from '../../src/infra/stores/mysql.ts';
+import { connectRedis } from '../../src/infra/stores/redis.ts';
+import { createLog } from '../../src/infra/telemetry/log.ts';
+import { createTokenIssuer, type IssueToken } from '../../src/infra/tokens.ts';
+import type { BaselineSettings } from '../baselines/baselineServer.ts';
+import { openApiClient } from '../load/apiClient.ts';
+import { type Child, startChild } from '../load/childProcess.ts';
+import type { LoadPlan, LoadResult, LoadRun } from '../load/loadPlan.ts';
+import { openPrivateStack } from './privateStack.ts';
+
+export const SELLER = 'bench-seller';
+export const USER = { username: 'bench-user', password: 'a password', kind: 'customer' };
+/** More pieces than any benchmark can sell. */
+export const PLENTY = 1_000_000_000;
+const DRAIN_LIMIT_MS = 120_000;
+
+/** A private stack, a bare server, and a load process that has tokens. */
+export interface Testbed {
+  url: string;
+  bareUrl: string;
+  bare: Child;
+  loadProcess: Child;
+  mysql: Mysql;
+  redis: ReturnType<typeof connectRedis>['redis'];
+  pids: { node: number; redis: number; mysql: number };
+  connections: number;
+  /** Customers with a token: the most that a plan may have. */
+  customers: number;
+  runLoad(run: Omit<LoadRun, 'connections' | 'url'> & { connections?: number; url?: string }): Promise<LoadResult>;
+  /** Issues a token as a log-in would. */
+  issueToken: IssueToken;
+  /** Runs a plan to its last request, without measuring. Throws unless every answer has this outcome. */
+  expectOutcome(outcome: string, plan: LoadPlan): Promise<void>;
+  /** Creates the coupons `<prefix>-0`, `<prefix>-1` and so on; resolves to their paths. */
+  createCoupons(prefix: string, count: number, amount: number, seller?: string): Promise<string[]>;
+  /** Starts a server of bench/baselines on the same stores. */
+  startBaseline(file: string): Promise<{ child: Child; url: string }>;
+  /** Resolves when the outbox is empty: MySQL has every event. */
+  drained(): Promise<void>;
+}
+
+/** The paths of the coupons that `createCoupons` creates. */
+export const couponPaths = (prefix: string, count: number, seller = SELLER) =>
+  Array.from({ length: count }, (_, i) => `/api/users/${seller}/coupons/${prefix}-${i}`);
+
+export interface TestbedOptions {
+  connections: number;
+  customers: number;
+  /** Settings of the server. */
+  environment?: NodeJS.ProcessEnv;
+  /** Arguments of the server's Node. */
+  nodeArgs?: string[];
+}
+
+export const openTestbed = (options: TestbedOptions) =>
+  openAll(async (remember): Promise<{ testbed: Testbed; secret: string }> => {
+    const { connections, customers, environment = {}, nodeArgs = [] } = options;
+    // Log-ins are measured too, so password hashes cost what they cost by default.
+    const stack = await openPrivateStack({ ARGON2_MEMORY_KIB: '', ARGON2_PASSES: '', ...environment }, nodeArgs);
+    remember(stack.close);
+    const { url, mysql, config, pids } = stack;
+    const { redis, close: closeRedis } = connectRedis(config.redisUrl, createLog('warn'));
+    remember(closeRedis);
+    await redis.connect();
+    const loadProcess = startChild('bench/load/loadProcess.ts');
+    remember(loadProcess.close);
+    const bare = startChild('bench/load/bareServer.ts');
+    remember(bare.close);
+    const bareUrl = await bare.call<string>('listen', undefined);
+
+    const client = openApiClient(url, 1);
+    await client.registerAndLogIn(SELLER, 'seller');
+    await client.registerAndLogIn(USER.username, 'customer');
+    await client.close();
+    await loadProcess.call('issueTokens', { secret: config.jwtSecret, count: customers });
+    const issueToken = createTokenIssuer(config.jwtSecret, 86_400);
+
+    const runLoad: Testbed['runLoad'] = (run) => loadProcess.call<LoadResult>('run', { connections, url, ...run });
+    const expectOutcome: Testbed['expectOutcome'] = async (outcome, plan) => {
+      const { answered, outcomes } = await runLoad({ plan, seconds: 600 });
+      if (outcomes[outcome] !== answered || answered !== plan.requests)
+        throw new Error(`expected ${plan.requests} times ${outcome}, got ${JSON.stringify(outcomes)}`);
+    };
+    const testbed: Testbed = {
+      url,
+      bareUrl,
+      bare,
+      loadProcess,
+      mysql,
+      redis,
+      pids,
+      connections,
+      customers,
+      runLoad,
+      issueToken,
+      expectOutcome,
+      async createCoupons(prefix, count, amount, seller = SELLER) {
+        await expectOutcome('201', {
+          method: 'POST',
+          paths: [`/api/users/${seller}/coupons`],
+          token: issueToken(seller, 'seller'),
+          json: JSON.stringify({ name: `${prefix}-{i}`, amount, stock: 5, description: 'of the benchmark' }),
+          firstCustomer: 0,
+          customers: 1,
+          offset: 0,
+          requests: count,
+        });
+        return couponPaths(prefix, count, seller);
+      },
+      async startBaseline(file) {
+        const child = startChild(file);
+        remember(child.close);
+        const { searchParams, username, pathname } = new URL(config.mysqlUrl);
+        const settings: BaselineSettings = {
+          secret: config.jwtSecret,
+          mysql: { socketPath: searchParams.get('socketPath') ?? '', user: username, database: pathname.slice(1) },
+          redisSocket: decodeURIComponent(new URL(config.redisUrl).pathname),
+        };
+        return { child, url: await child.call<string>('start', settings) };
+      },
+      async drained() {
+        const limit = performance.now() + DRAIN_LIMIT_MS;
+        while ((await outboxDepth(redis)) > 0) {
+          if (performance.now() > limit) throw new Error('the outbox does not empty');
+          await sleep(10);
+        }
+      },
+    };
+    return { testbed, secret: config.jwtSecret };
+  });

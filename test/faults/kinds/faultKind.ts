@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Tolerance } from '../checker/checkSale.ts';
+import type { GracefulStop, Violation } from '../checker/saleRecords.ts';
+import type { Pace } from '../sale/pace.ts';
+import type { Random } from '../sale/random.ts';
+import type { App } from '../stack/applications.ts';
+import type { FaultStack, Topology } from '../stack/faultStack.ts';
+import type { StoreServer } from '../stack/storeServers.ts';
+
+/** What a fault can use and change. */
+export interface FaultContext {
+  stack: FaultStack;
+  random: Random;
+  /** A fault begins in the middle of a rush; a fault with a second step may start another rush. */
+  pace: Pace;
+  /** The fault adds its graceful stops here, for the checker. */
+  stops: GracefulStop[];
+  /** Reports a violation that only the fault itself can see. */
+  report(violation: Violation): void;
+}
+
+export interface FaultKind {
+  name: string;
+  /** What differs from one application and a Redis on a normal disk. */
+  topology?: (random: Random) => Partial<Topology>;
+  tolerance?: Tolerance;
+  /** Grabs of one coupon before the sale begins. */
+  holders?: number;
+  /** Resolves when the fault has ended. */
+  inject(context: FaultContext): Promise<void>;
+}
+
+export const pickApp = ({ stack, random }: FaultContext): App => random.pick(stack.apps);
+
+/** Half of the freezes are short, which keeps rounds short; the others are long enough for deadlines and timeouts. */
+export const drawFreezeMs = ({ random }: FaultContext, longest: number) =>
+  random.percent(50) ? random.int(3_900, longest) : random.int(300, 1_500);
+
+export async function freezeStore(context: FaultContext, store: StoreServer, longest: number): Promise<void> {
+  store.freeze();
+  await sleep(drawFreezeMs(context, longest));
+  store.thaw();
+}

@@ -1,0 +1,23 @@
+import { appFaults } from './appFaults.ts';
+import type { FaultKind } from './faultKind.ts';
+import { mysqlFaults } from './mysqlFaults.ts';
+import { redisFaults } from './redisFaults.ts';
+
+const none: FaultKind = { name: 'none', inject: async () => {} };
+
+/** Neighbours need similar topologies, so that the next round can begin at once. */
+export const faultKinds: readonly FaultKind[] = [none, ...appFaults, ...redisFaults, ...mysqlFaults];
+
+const HOLDERS = 100_000;
+const kindsNamed = (name: string) => faultKinds.filter((kind) => kind.name === name);
+
+/** These take long and run only when they are named. */
+export const largeFaultKinds: readonly FaultKind[] = [
+  ...kindsNamed('redis-kill').map((kind) => ({ ...kind, name: 'redis-restart-100k', holders: HOLDERS })),
+  ...kindsNamed('redis-empty').map((kind) => ({
+    ...kind,
+    name: 'redis-rebuild-100k',
+    holders: HOLDERS,
+    topology: () => ({}),
+  })),
+];

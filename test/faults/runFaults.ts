@@ -1,0 +1,68 @@
+import { InvalidArgumentError, Option } from 'commander';
+import { createProgram, interruptible, runProgram, stopSignal } from '../../src/cli.ts';
+import type { FaultKind } from './kinds/faultKind.ts';
+import { faultKinds, largeFaultKinds } from './kinds/faultKinds.ts';
+import { planRounds, runRounds } from './runRounds.ts';
+import { runSabotages } from './sabotage/runSabotages.ts';
+import { LARGEST_SEED } from './sale/random.ts';
+import { openFaultStack } from './stack/faultStack.ts';
+
+// Runs sales with a fault in the middle of each, and checks the answers that clients got against the stores (invariants 1 to 8).
+
+const wholeNumber = (min: number) => (text: string) => {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < min || number > LARGEST_SEED)
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${LARGEST_SEED}.`);
+  return number;
+};
+const allKinds = [...faultKinds, ...largeFaultKinds];
+const kindNamed = (name: string) => {
+  const kind = allKinds.find((kind) => kind.name === name);
+  if (kind === undefined) throw new InvalidArgumentError('No such kind of fault; see --list.');
+  return kind;
+};
+
+const program = createProgram('npm run test:faults --', 'Sales with faults; the last line is `N passed, N failed`.')
+  .option('--rounds <n>', 'spread over the kinds of faults; without it, one round of each kind', wholeNumber(1))
+  .option('--seed <n>', 'the same seed plans the same rounds', wholeNumber(0), Date.now() % LARGEST_SEED)
+  .option('--only <kind>', 'run only this kind of fault', kindNamed)
+  .addOption(
+    new Option('--sabotage', 'break the project on purpose, to see that the harness notices').conflicts([
+      'rounds',
+      'only',
+    ]),
+  )
+  .option('--list', 'print the kinds of faults and exit')
+  .parse();
+
+interface Options {
+  rounds?: number;
+  seed: number;
+  only?: FaultKind;
+  sabotage?: true;
+  list?: true;
+}
+
+await runProgram(async () => {
+  const { rounds, seed, only, sabotage, list } = program.opts<Options>();
+  if (list) {
+    console.log(allKinds.map(({ name }) => name).join('\n'));
+    process.exit(0);
+  }
+  // Before the stack opens: a signal that arrives meanwhile takes effect when the stack can be closed again.
+  const stopped = stopSignal();
+  console.log(`seed ${seed}`);
+  const { stack, close } = await openFaultStack((line) => console.log(line));
+  let result = { passed: 0, failed: 1 };
+  try {
+    const kinds = only === undefined ? faultKinds : [only];
+    const work = sabotage
+      ? runSabotages(stack, seed)
+      : runRounds(stack, planRounds(kinds, rounds ?? kinds.length, seed));
+    result = await interruptible(stopped, work);
+  } finally {
+    await close();
+  }
+  console.log(`${result.passed} passed, ${result.failed} failed`);
+  process.exit(result.failed === 0 ? 0 : 1);
+});

@@ -1,0 +1,86 @@
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { figureTable } from '../../../bench/figures/figureTable.ts';
+import { startProgress } from '../../../src/infra/progress.ts';
+import { OperatorError } from '../../../src/operatorError.ts';
+import { faultKinds } from '../kinds/faultKinds.ts';
+import { runRound } from '../runRound.ts';
+import { createRandom, LARGEST_SEED } from '../sale/random.ts';
+import { type FaultStack, originalProject } from '../stack/faultStack.ts';
+import { type Patch, type Sabotage, sabotages } from './sabotages.ts';
+
+/** A sabotage that is not noticed in this many rounds counts as not noticed. */
+const ROUNDS_LIMIT = 12;
+const COPIED = ['src', 'bin', 'migrations', 'web', 'package.json', 'package-lock.json'];
+
+/** Runs every sabotage until the harness notices it, and prints the table; resolves to how many were noticed and how many not. */
+export async function runSabotages(stack: FaultStack, seed: number): Promise<{ passed: number; failed: number }> {
+  const random = createRandom(seed);
+  const table = figureTable(['sabotage', 'fault', 'noticed as', 'rounds'], 3);
+  const progress = startProgress();
+  let noticed = 0;
+  for (const [place, sabotage] of sabotages.entries()) {
+    progress.show({ label: 'sabotage', done: place, of: sabotages.length, note: sabotage.name });
+    const result = await runSabotage(stack, sabotage, () => random.int(0, LARGEST_SEED));
+    if (result.noticed) noticed++;
+    else progress.print(`FAILED ${sabotage.name}: ${result.reason}`);
+    table.push([sabotage.name, result.kind, result.reason, result.rounds]);
+  }
+  progress.stop();
+  console.log(table.toString());
+  return { passed: noticed, failed: sabotages.length - noticed };
+}
+
+interface SabotageResult {
+  noticed: boolean;
+  kind: string;
+  /** The violations that gave the sabotage away, or why it was not noticed. */
+  reason: string;
+  rounds: number;
+}
+
+async function runSabotage(stack: FaultStack, sabotage: Sabotage, nextSeed: () => number): Promise<SabotageResult> {
+  const { kinds, noticedAs, patches = [], redis = originalProject.redis, environment = {} } = sabotage;
+  const root = mkdtempSync(join(stack.folder, 'sabotage-'));
+  const otherViolations = new Set<string>();
+  try {
+    copyProject(root, patches);
+    for (let round = 0; round < ROUNDS_LIMIT; round++) {
+      const name = kinds[round % kinds.length];
+      const kind = faultKinds.find((kind) => kind.name === name);
+      if (kind === undefined) throw new Error(`no such kind of fault: ${name}`);
+      // The next round must not fail because of data that an earlier one damaged.
+      if (round === 0 || otherViolations.size > 0) await stack.reset({ root, environment, redis });
+      const { violations, historyFile } = await runRound(stack, kind, nextSeed());
+      rmSync(historyFile);
+      const found = [...new Set(violations.map((violation) => violation.name))];
+      const expected = found.filter((violation) => noticedAs.includes(violation)).join(', ');
+      if (expected !== '') return { noticed: true, kind: kind.name, reason: expected, rounds: round + 1 };
+      for (const violation of found) otherViolations.add(violation);
+    }
+    const reason = `not noticed; violations: ${[...otherViolations]}`;
+    return { noticed: false, kind: kinds.join(', '), reason, rounds: ROUNDS_LIMIT };
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    return { noticed: false, kind: '', reason: error.message, rounds: 0 };
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
+function copyProject(to: string, patches: readonly Patch[]): void {
+  const from = originalProject.root;
+  for (const part of COPIED) cpSync(join(from, part), join(to, part), { recursive: true });
+  symlinkSync(join(from, 'node_modules'), join(to, 'node_modules'));
+  for (const { file, find, replace } of patches) {
+    const path = join(to, file);
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    let times = 0;
+    const patched = text.replaceAll(find, (...match) => {
+      times++;
+      return replace.replace('$1', String(match[1]));
+    });
+    if (times !== 1) throw new OperatorError(`${file} has ${find} ${times} times, not once`);
+    writeFileSync(path, patched);
+  }
+}

@@ -1,0 +1,186 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
+import { Redis } from 'ioredis';
+import { type Connection, createConnection } from 'mysql2/promise';
+import { type Closer, openAll } from '../../../src/infra/closers.ts';
+import { openDataDir } from '../../../src/infra/local/dataDir.ts';
+import { ensurePrograms, findProgram } from '../../../src/infra/local/install.ts';
+import { OperatorError } from '../../../src/operatorError.ts';
+import { type App, type AppSettings, becomesReady, startApp } from './applications.ts';
+import {
+  mountSmallDisk,
+  type RedisDisk,
+  type RedisProgram,
+  type SmallDisk,
+  writeRedisProgram,
+} from './redisProgram.ts';
+import { openStoreProxy, type StoreProxy } from './storeProxy.ts';
+import { createMariadbServer, createRedisServer, type StoreServer } from './storeServers.ts';
+
+const READY_LIMIT_MS = 30_000;
+
+/** The processes that a round needs. */
+export interface Topology {
+  /** Number of application processes. */
+  apps: number;
+  disk: RedisDisk;
+  /** Settings of the applications, in addition to those that every application gets. */
+  environment: Record<string, string>;
+}
+
+/** The code under test and its servers: the project as it is, or a sabotaged copy, perhaps on weaker servers. */
+export interface Project {
+  root: string;
+  environment: Record<string, string>;
+  redis: RedisProgram;
+}
+
+export const originalProject: Project = {
+  root: fileURLToPath(new URL('../../..', import.meta.url)),
+  environment: {},
+  redis: { settings: [], fsyncMs: 25 },
+};
+
+/** Private servers, applications, and a proxy between the applications and each store. */
+export interface FaultStack {
+  folder: string;
+  jwtSecret: string;
+  mariadb: StoreServer;
+  redis: StoreServer;
+  smallDisk: SmallDisk | undefined;
+  redisProxy: StoreProxy;
+  mysqlProxy: StoreProxy;
+  apps: App[];
+  /** Starts afresh with this project: a new database, an empty Redis, no application. */
+  reset(project: Project): Promise<void>;
+  /** Starts and stops processes until they match the topology; resolves when every application is ready. */
+  arrange(topology: Topology): Promise<void>;
+  /** Starts an application in the place of one that has ended; resolves when it listens. */
+  restartApp(app: App): Promise<void>;
+  withMysql<T>(work: (mysql: Connection) => Promise<T>): Promise<T>;
+  withRedis<T>(work: (redis: Redis) => Promise<T>): Promise<T>;
+}
+
+export const openFaultStack = (announce: (line: string) => void) =>
+  openAll(async (remember) => {
+    ensurePrograms(['redis-server', 'mariadbd'], announce);
+    const folder = mkdtempSync(join(tmpdir(), 'seckill-faults-'));
+    remember(() => rmSync(folder, { recursive: true, force: true }));
+    const { dataDir, close } = await openDataDir(folder);
+    remember(close);
+    const mariadb = createMariadbServer(dataDir, findProgram('mariadbd') ?? '');
+    remember(mariadb.close);
+    await mariadb.start();
+    const redisProxy = await openStoreProxy(join(folder, 'to-redis.sock'), () => stack.redis.socket);
+    remember(redisProxy.close);
+    const mysqlProxy = await openStoreProxy(join(folder, 'to-mysql.sock'), () => mariadb.socket);
+    remember(mysqlProxy.close);
+
+    let project = originalProject;
+    let topology: Topology = { apps: 0, disk: 'normal', environment: {} };
+    let database = '';
+    let redisCount = 0;
+    let closed = false;
+    let closeRedis: Closer = () => {};
+
+    const killApps = () => Promise.all(stack.apps.splice(0).map((app) => app.kill()));
+    // Every Redis has a folder of its own, so it never finds data of an older one.
+    const replaceRedis = async (disk: RedisDisk) => {
+      await closeRedis();
+      if (closed) throw new Error('the stack is closed');
+      const path = join(folder, `redis-${++redisCount}`);
+      mkdirSync(path);
+      stack.smallDisk = disk === 'small' ? mountSmallDisk(join(path, 'redis')) : undefined;
+      const program = writeRedisProgram(path, disk, project.redis, announce);
+      const redis = createRedisServer({ path, socketDir: folder }, program);
+      const { smallDisk } = stack;
+      closeRedis = async () => {
+        await redis.close();
+        smallDisk?.close();
+      };
+      stack.redis = redis;
+      await redis.start();
+    };
+    const startAfresh = async (disk: RedisDisk) => {
+      await killApps();
+      mariadb.thaw();
+      await mariadb.start();
+      const newDatabase = `faults_${randomBytes(6).toString('hex')}`;
+      await stack.withMysql((mysql) => mysql.query(`CREATE DATABASE ${newDatabase}`));
+      database = newDatabase;
+      await replaceRedis(disk);
+      topology = { apps: 0, disk, environment: {} };
+    };
+    const launch = async (number: number) => {
+      if (closed) throw new Error('the stack is closed');
+      const settings: AppSettings = {
+        root: project.root,
+        folder,
+        environment: {
+          REDIS_URL: `unix://${redisProxy.path}`,
+          MYSQL_URL: `mysql://root@localhost/${database}?socketPath=${encodeURIComponent(mysqlProxy.path)}`,
+          JWT_SECRET: stack.jwtSecret,
+          ...topology.environment,
+          ...project.environment,
+        },
+      };
+      stack.apps[number] = startApp(number, settings);
+      await stack.apps[number]?.listening;
+    };
+
+    const stack: FaultStack = {
+      folder,
+      jwtSecret: randomBytes(32).toString('hex'),
+      mariadb,
+      redis: createRedisServer(dataDir, ''),
+      smallDisk: undefined,
+      redisProxy,
+      mysqlProxy,
+      apps: [],
+      reset(next) {
+        project = next;
+        return startAfresh('normal');
+      },
+      async arrange(next) {
+        const { apps: wanted, disk, environment } = next;
+        // Without this, the new Redis would first rebuild the coupons of older rounds, which takes long on a slow disk.
+        if (disk !== topology.disk) await startAfresh(disk);
+        if (!isDeepStrictEqual(environment, topology.environment)) await killApps();
+        topology = next;
+        const ended = stack.apps.map((app, number) => (app.pool === undefined || number >= wanted ? app : undefined));
+        await Promise.all(ended.map((app) => app?.kill()));
+        stack.apps.length = Math.min(stack.apps.length, wanted);
+        const missing = Array.from({ length: wanted }, (_, number) => number).filter(
+          (number) => stack.apps[number]?.pool === undefined,
+        );
+        await Promise.all(missing.map(launch));
+        const ready = await Promise.all(stack.apps.map((app) => becomesReady(app, READY_LIMIT_MS)));
+        if (ready.includes(false)) throw new OperatorError('an application does not become ready');
+      },
+      restartApp: ({ number }) => launch(number),
+      async withMysql(work) {
+        const mysql = await createConnection({
+          socketPath: mariadb.socket,
+          user: 'root',
+          charset: 'utf8mb4',
+          ...(database === '' ? {} : { database }),
+        });
+        return work(mysql).finally(() => mysql.destroy());
+      },
+      async withRedis(work) {
+        const redis = new Redis({ path: stack.redis.socket, retryStrategy: () => null, maxRetriesPerRequest: 0 });
+        redis.on('error', () => {});
+        return work(redis).finally(() => redis.disconnect());
+      },
+    };
+    remember(() => closeRedis());
+    remember(async () => {
+      closed = true;
+      await killApps();
+    });
+    return { stack };
+  });

@@ -1,0 +1,79 @@
+import { connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A proxy between the applications and one store. It fails as networks do, and never leaves a hole in a stream. */
+export interface StoreProxy {
+  path: string;
+  /**
+   * The next command with this text reaches the store, then its reply is lost and the connection ends. Resolves when that has
+   * happened, or when the limit has passed without such a command; after the limit no reply is lost.
+   */
+  loseReplyTo(text: string, limitMs: number): Promise<void>;
+  /** Withholds all replies until the returned function is called: `deliver` sends them late, `cut` ends the connections. */
+  withholdReplies(): (end: 'deliver' | 'cut') => void;
+  close(): Promise<void>;
+}
+
+interface Link {
+  client: Socket;
+  store: Socket;
+  losing: boolean;
+}
+
+/** Listens on a socket of its own. Each connection goes to the address that `target` returns at that moment. */
+export async function openStoreProxy(path: string, target: () => string): Promise<StoreProxy> {
+  const links = new Set<Link>();
+  let withholding = false;
+  let replyToLose: { text: string; onLost: () => void } | undefined;
+  const end = (link: Link) => {
+    link.client.destroy();
+    link.store.destroy();
+    links.delete(link);
+  };
+
+  const server = createServer((client) => {
+    const link: Link = { client, store: connect(target()), losing: false };
+    links.add(link);
+    const { store } = link;
+    if (withholding) store.pause();
+    client.on('data', (command) => {
+      link.losing ||= replyToLose !== undefined && command.includes(replyToLose.text);
+      store.write(command);
+    });
+    store.on('data', (reply) => {
+      if (!link.losing) return void client.write(reply);
+      replyToLose?.onLost();
+      replyToLose = undefined;
+      end(link);
+    });
+    // Replies that the store sent before it died are passed on before the connection ends.
+    store.on('end', () => client.end());
+    for (const socket of [client, store]) socket.on('error', () => {}).on('close', () => setImmediate(end, link));
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const cut = () => [...links].forEach(end);
+  return {
+    path,
+    async loseReplyTo(text, limitMs) {
+      const lost = new Promise<void>((resolve) => {
+        replyToLose = { text, onLost: resolve };
+      });
+      await Promise.race([lost, sleep(limitMs)]);
+      replyToLose = undefined;
+    },
+    withholdReplies() {
+      withholding = true;
+      for (const { store } of links) store.pause();
+      return (how) => {
+        withholding = false;
+        if (how === 'cut') cut();
+        for (const { store } of links) store.resume();
+      };
+    },
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        cut();
+      }),
+  };
+}
