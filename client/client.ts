@@ -3,7 +3,7 @@ import type { paths } from './api.d.ts';
 
 export type SeckillClient = Client<paths>;
 
-/** A client of the server at `baseUrl`. Once it has logged in, its requests carry the token. */
+/** A client for the server at `baseUrl`. After a log-in, its requests send the token. */
 export function createClient(baseUrl: string): SeckillClient {
   const client = createFetchClient<paths>({ baseUrl });
   let token: string | undefined;

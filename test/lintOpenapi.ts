@@ -1,12 +1,12 @@
 import { createConfig, formatProblems, lintFromString } from '@redocly/openapi-core';
 import { createDocument } from '../src/http/openapi/document.ts';
 
-// `npm run lint:openapi`: the document by the rules of Redocly. The linter's engine without its command, which reports what it is used for.
+// `npm run lint:openapi`: checks the document with Redocly's rules. It calls the engine directly, because Redocly's command reports its use.
 
 const config = await createConfig({
   extends: ['recommended-strict'],
   rules: {
-    // healthz, readyz and metrics take nothing that could be wrong.
+    // Requests of healthz, readyz and metrics have no input that could be invalid.
     'operation-4xx-response': 'off',
   },
 });

@@ -13,7 +13,7 @@ import {
 } from './decision.ts';
 
 export interface CreateCoupon extends CouponName {
-  /** Pieces, from 1. */
+  /** Number of pieces, from 1. */
   amount: number;
   /** Face value, from 0. */
   stock: number;

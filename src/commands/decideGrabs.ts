@@ -10,7 +10,7 @@ import {
   rawEntrySchema,
 } from './decision.ts';
 
-/** How long an idempotency key stays bound to its coupon, and a refusal is kept for the key. A win keeps its key for ever. */
+/** How long an idempotency key stays bound to its coupon, and how long a refusal is stored for it. A win keeps its key for ever. */
 export const IDEMPOTENCY_TTL_SECONDS = 86_400;
 
 export const outcomeSchema = z.enum(['grabbed', 'already-grabbed', 'sold-out', 'no-such-coupon']);
@@ -23,13 +23,13 @@ const replySchema = z.union([
 
 export interface GrabRequest {
   customer: string;
-  /** An empty string is none. */
+  /** An empty string means no key. */
   idempotencyKey: string;
 }
 
 /**
- * One script call for many grabs of one coupon, in the order of their arrival; the outcomes stand in the same order. `since` is the
- * arrival of the first grab in milliseconds of performance.now(). Throws when the outcome is unknown or nothing was decided.
+ * Decides many grabs of one coupon with one script call, in the order of their arrival. The outcomes have the same order. `since` is
+ * the arrival of the first grab in milliseconds of performance.now(). Throws when the outcome is unknown or nothing was decided.
  */
 export async function decideGrabs(
   deps: DecisionDeps,

@@ -46,7 +46,7 @@ export function deadlineAndLimit(deps: DecisionDeps, since = performance.now()):
   return [deps.clock.deadline(COMMAND_TIMEOUT_MS - waited), String(deps.outboxLimit.entries)];
 }
 
-/** Starts the mending of the obstacle, and throws Unavailable: the script decided nothing. */
+/** Starts the recovery from an obstacle, where one exists, and throws Unavailable: the script decided nothing. */
 export function failOn(
   { fence, outboxLimit, clock }: DecisionDeps,
   obstacle: z.infer<typeof obstacleReplySchema>[0],
@@ -57,7 +57,7 @@ export function failOn(
     case 'full':
       return outboxLimit.full();
     case 'late':
-      // Either Redis was held up, or its clock was set forward: then every command would be late by the old measurement.
+      // Redis was held up, or its clock was set forward. In the second case all commands are late until the clock is measured again.
       clock.measure().catch(() => {});
       throw new Unavailable('Redis was held up for too long');
     case 'damaged':

@@ -7,7 +7,7 @@ import type { DecisionDeps } from './decision.ts';
 import type { GrabLine } from './grabLine.ts';
 
 export interface GrabCoupon extends CouponName {
-  /** 1 to 64 characters; an empty string is none. */
+  /** 1 to 64 characters; an empty string means no key. */
   idempotencyKey?: string;
 }
 
@@ -24,7 +24,7 @@ export async function grabCoupon(
   return deps.grabLine.decide(coupon, { customer: by.sub, idempotencyKey });
 }
 
-/** False when the customer's key belongs to another coupon. A step of its own: two coupons rarely share a partition. */
+/** False when the key is bound to another coupon. This needs its own script call, because two coupons rarely share a partition. */
 async function claimKey(
   { gate, redis }: DecisionDeps,
   customer: string,

@@ -14,7 +14,7 @@ const ROUNDS_AT_ONCE = 2;
 const GATHER_LIMIT_MS = 50;
 /** When this many grabs wait, new ones get 503 immediately, which is better than a 503 after seconds. */
 const MAX_WAITING = 2_048;
-/** How long a refusal is repeated without asking Redis. Short, so that no command has to know which refusals it ends. */
+/** How long a refusal is repeated without asking Redis. It is short so that no command needs to invalidate refusals. */
 const REFUSAL_TTL_MS = 900;
 const MAX_REFUSALS = 20_000;
 /** One error object for all: refusing a grab must cost less than deciding it. */
@@ -67,7 +67,7 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
       }
       return true;
     } catch (error) {
-      // The grabs of one call share its fate.
+      // When the call fails, all its grabs fail with the same error.
       for (const { reject } of group) reject(error);
       return error instanceof Unavailable || (error as Error).name === 'ReplyError';
     }
@@ -77,7 +77,7 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
     const groups = groupBy(grabs, ({ path }) => path);
     const shutsBefore = deps.gate.shuts();
     const replied = await Promise.all([...groups.values()].map((group) => settle(group, shutsBefore)));
-    // Redis does not reply: the grabs behind this round would wait just as long. They were not sent, so nothing is decided.
+    // Redis does not reply, and the waiting grabs would have to wait just as long. They were not sent, so nothing was decided.
     if (!replied.includes(true)) {
       const behind = line;
       line = [];
@@ -123,9 +123,9 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
 }
 
 /**
- * Repeats a customer's refusal for a moment without asking Redis: a customer who got `sold-out` or `already-grabbed` would never
- * get another answer. Only to the same customer, since another may hold a piece; only without an idempotency key, which may be that
- * of a win; and never across a shut gate, since the Redis behind the gate may be another one when it opens.
+ * Repeats a customer's refusal for a moment without asking Redis: after `sold-out` or `already-grabbed` the same customer never gets
+ * a different answer. A refusal is repeated only to the same customer, because another customer may hold a piece; only without an
+ * idempotency key, because the key may be that of a win; and not after the gate was shut, because Redis may have been replaced.
  */
 function createRefusals({ gate }: DecisionDeps) {
   const remembered = createLRU<string, { outcome: GrabOutcome; until: number; shuts: number }>({ max: MAX_REFUSALS });
@@ -137,7 +137,7 @@ function createRefusals({ gate }: DecisionDeps) {
       if (known === undefined || known.until < performance.now() || known.shuts !== gate.shuts()) return undefined;
       return known.outcome;
     },
-    /** `shuts`: how often the gate was shut when Redis was asked. */
+    /** `shuts`: the gate's count of shuts at the time of the script call. */
     remember(path: string, { customer }: GrabRequest, outcome: GrabOutcome, shuts: number): void {
       if (outcome !== 'sold-out' && outcome !== 'already-grabbed') return;
       remembered.set(keyOf(path, customer), { outcome, until: performance.now() + REFUSAL_TTL_MS, shuts });

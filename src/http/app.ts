@@ -8,13 +8,13 @@ import { observeRequests } from './observeRequests.ts';
 import { createRoutes } from './routes.ts';
 import { serveStaticFiles } from './staticFiles.ts';
 
-/** The HTTP front, from the outermost middleware to the routes. Opens nothing and listens nowhere. */
+/** The Koa app, from the outermost middleware to the routes. It opens no resource and does not listen on a port. */
 export function createApp(system: System): Koa {
   const app = new Koa();
   const auth = createAuth(system.tokens);
   const grab = createGrabHandlers(system, auth);
   const routes = createRoutes(system, auth, grab.route);
-  app.on('error', (err) => system.log.error({ err }, 'a response could not be sent'));
+  app.on('error', (err) => system.log.error({ err }, 'sending a response failed'));
   app.use(observeRequests(system));
   app.use(answerErrors);
   app.use(grab.beforeRouter);
@@ -25,7 +25,7 @@ export function createApp(system: System): Koa {
   return app;
 }
 
-/** Names stand percent-encoded in paths. The router would pass a name that is not UTF-8 on as it is. */
+/** 400 for a path whose percent-encoding is not UTF-8. Without this check, the router would pass such a name on undecoded. */
 const refuseMalformedPath: Middleware = (ctx, next) => {
   try {
     decodeURIComponent(ctx.path);

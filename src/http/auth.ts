@@ -4,13 +4,13 @@ import { ALGORITHM, bareToken, type Claims, claimsSchema, ISSUER, type Tokens } 
 import { notAuthorized } from './errors.ts';
 
 export interface Auth {
-  /** 401 unless the request carries a valid token; the handler then reads its claims with `requireClaims`. */
+  /** 401 unless the request has a valid token; the handler then reads the token's claims with `requireClaims`. */
   required: Middleware;
-  /** The same, but a request without a valid token goes on without claims. */
+  /** The same, but a request without a valid token continues without claims. */
   optional: Middleware;
 }
 
-/** Middleware that finds the user behind a request. */
+/** The middleware that authenticates a request by its token. */
 export function createAuth(tokens: Tokens): Auth {
   const options: koaJwt.Options = {
     // koa-jwt's types allow strings and Buffers; it passes the secret to jsonwebtoken, which takes a KeyObject as well.
@@ -26,8 +26,8 @@ export function createAuth(tokens: Tokens): Auth {
       return tokens.isRevoked(claims.data.jti);
     },
   };
-  /** koa-jwt decides about every token that the quick reader does not accept. */
-  const quickOr =
+  /** Accepts a token that the fast reader accepts. All other tokens are decided by koa-jwt, whose answers are part of the contract. */
+  const fastPathOr =
     (decideByKoaJwt: Middleware): Middleware =>
     (ctx, next) => {
       const claims = tokens.readHeader(ctx.req.headers.authorization ?? '');
@@ -36,15 +36,15 @@ export function createAuth(tokens: Tokens): Auth {
       return next();
     };
   return {
-    required: quickOr(koaJwt(options)),
-    optional: quickOr(koaJwt({ ...options, passthrough: true })),
+    required: fastPathOr(koaJwt(options)),
+    optional: fastPathOr(koaJwt({ ...options, passthrough: true })),
   };
 }
 
-/** The claims that `required` or `optional` found. */
+/** The claims of the request's token; undefined without a valid token. */
 export const claimsOf = (ctx: Context) => ctx.state.user as Claims | undefined;
 
-/** The claims behind `required`. */
+/** The same for a handler behind `required`, which therefore always has claims. */
 export function requireClaims(ctx: Context): Claims {
   const claims = claimsOf(ctx);
   if (claims === undefined) throw notAuthorized();

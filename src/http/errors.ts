@@ -7,7 +7,7 @@ import type { ProblemReply, Reply } from './responses.ts';
 
 // Every error gets its HTTP status in this file and nowhere else.
 
-/** A wrong request or a failure, with the answer that the client gets. */
+/** A rejected request or a failure, with the answer that the client gets. */
 export class Problem extends Error {
   readonly status: number;
   readonly body: ProblemReply;
@@ -24,9 +24,9 @@ export const bodyTooLarge = () => new Problem(413, 'Request body too large.');
 export const malformedPath = () => invalidInput('Malformed path.');
 export const notAuthorized = () => new Problem(401, 'Not Authorized.');
 export const authorizationExpired = () => new Problem(401, 'Authorization has expired.');
-/** For answers that need no more than the words of their status. */
+/** An answer whose message is the standard phrase of its status, such as `Not Found.` */
 export const plainProblem = (status: number) => new Problem(status, `${STATUS_CODES[status]}.`);
-/** The answer to `Unavailable`: the system cannot say right now. */
+/** The answer to an `Unavailable` error: the system cannot decide at the moment. */
 export const serviceUnavailable = (reason: string) => new Problem(503, `Service unavailable: ${reason}. Try again.`);
 
 /** The refusals that commands and queries return, each with its answer. */
@@ -55,7 +55,7 @@ export function respondWith(ctx: Context, { status, body }: { status: number; bo
   if (status === 413) ctx.set('Connection', 'close');
 }
 
-/** The answer to anything that was thrown. An unforeseen error is masked: the outcome is unknown, and its text may be private. */
+/** The answer to any thrown error. The text of an unforeseen error is not sent: it may be private, and the outcome is unknown. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof Unavailable) return serviceUnavailable(error.message);
@@ -68,7 +68,7 @@ export function problemOf(error: unknown): Problem {
   return serviceUnavailable('the outcome is unknown');
 }
 
-/** The one boundary where exceptions become answers. The error stays in `ctx.state.fault` for the request log. */
+/** Turns every thrown error into an answer, and leaves the error in `ctx.state.fault` for the request log. */
 export const answerErrors: Middleware = async (ctx, next) => {
   try {
     await next();
@@ -84,13 +84,13 @@ const refusalNames = new Map<unknown, string>(Object.entries(refusals).map(([nam
 
 /**
  * The outcome of a request in one word, for logs and metrics: the outcome of a grab, the name of a refusal, or a word for the
- * status. Never the text of an answer, which may repeat what the client sent.
+ * status. It is never the text of an answer, because an answer may repeat input of the client.
  */
 export function outcomeOf(ctx: Context): string {
   const { status, state } = ctx;
   if (status === 503) return state.fault instanceof Unavailable ? 'unavailable' : 'unknown';
   if (typeof state.outcome === 'string') return state.outcome;
   if (status < 400) return 'ok';
-  // Koa passes a body on as the same object, so it is found by identity.
+  // Koa keeps the body as the same object, so a refusal is found by the identity of its body.
   return refusalNames.get(ctx.body) ?? (status === 401 ? 'not-authorized' : 'invalid');
 }

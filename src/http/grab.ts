@@ -14,15 +14,15 @@ export const GRAB_ROUTE = '/api/users/:seller/coupons/:name';
 const GRAB_PATH = /^\/api\/users\/([^/?#]+)\/coupons\/([^/?#]+)\/?$/;
 
 /**
- * All of a grab's HTTP. `beforeRouter` answers every grab whose path is spelled as usual, which is nearly all the traffic of a sale:
- * the router costs more than the decision. A path with a query or in capitals reaches `route` through the router. Both answer with
- * the same function, and write their answers without Koa, whose response handling costs as much as the router.
+ * The HTTP of a grab. `beforeRouter` answers every grab whose path has the usual spelling, which is nearly all the traffic of a sale,
+ * because the router costs more than the decision. A path with a query or in capitals reaches `route` through the router. Both use
+ * the same function, which writes most answers without Koa: Koa's response handling costs as much as the router.
  */
 export function createGrabHandlers(system: System, auth: Auth): { beforeRouter: Middleware; route: Middleware } {
   const grab = (ctx: Context, coupon: CouponName): Promise<void> | void => {
     ctx.state.route = GRAB_ROUTE;
     const since = performance.now();
-    // Before the token is read: at twice the load that can be decided, the cost of refusing comes out of the winners' time.
+    // Checked before the token is read: under overload, the time spent on refusing grabs is lost for deciding grabs.
     if (system.grabLine.isFull()) return refuseAsFull(system, ctx, coupon, since);
     return auth.required(ctx, async () => {
       if (hasBody(ctx.req)) await readOptionalBody(ctx);
@@ -54,7 +54,7 @@ export function createGrabHandlers(system: System, auth: Auth): { beforeRouter: 
   };
 }
 
-/** The coupon that a grab names; undefined where the request is none, or is malformed, which the next middleware answers. */
+/** The coupon in the path of a grab; undefined when the request is not a grab, or when its path is malformed (answered later). */
 function couponOfRequest({ method, url = '' }: IncomingMessage): CouponName | undefined {
   if (method !== 'PATCH') return undefined;
   const [, rawSeller = '', rawName = ''] = GRAB_PATH.exec(url) ?? [];
@@ -75,8 +75,8 @@ const hasBody = ({ headers }: IncomingMessage) =>
   headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 
 /**
- * Records the outcome in metrics, live figures and request log. `outcome` is the answer to the grab, `unknown` for a 503; `since` is
- * in milliseconds of performance.now().
+ * Records the outcome in metrics, live figures and request log. `outcome` is `unknown` for a 503; `since` is the arrival of the
+ * request in milliseconds of performance.now().
  */
 function record({ metrics, live }: System, ctx: Context, coupon: CouponName, outcome: string, since: number): void {
   ctx.state.outcome = outcome;
@@ -84,7 +84,7 @@ function record({ metrics, live }: System, ctx: Context, coupon: CouponName, out
   live.countGrab(coupon, outcome, performance.now() - since);
 }
 
-// A string: Node puts it into one write with the headers, which it does not do with bytes.
+// A string and not a Buffer: Node sends a string and the headers with one write.
 const WON = '{"errMsg":""}';
 const JSON_TYPE = 'application/json; charset=utf-8';
 const wonHeaders = { 'Grab-Outcome': 'grabbed', 'Content-Type': JSON_TYPE, 'Content-Length': WON.length };

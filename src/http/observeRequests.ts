@@ -7,13 +7,12 @@ import { claimsOf } from './auth.ts';
 import { outcomeOf } from './errors.ts';
 import { createRequestLog } from './requestLog.ts';
 
-/** Short, and of characters that a log, a shell and a header take as they are. No token of ours is as short. */
+/** At most 64 characters that need no escaping in a log, a shell or a header. A token of this server never matches: it is longer. */
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 
 /**
- * The outermost middleware: what everybody else has made of a request is final when it looks. Measures it once for the
- * histogram, the line in the log and the span. An X-Request-Id is answered only to who sent one: other clients see what they
- * always saw.
+ * The outermost middleware, so that it sees the final outcome of a request. One measurement serves the histogram, the log line and
+ * the span. The response has an X-Request-Id only if the request had one: the answers to other clients do not change.
  */
 export function observeRequests(deps: { metrics: Metrics; tracing: Tracing; log: Log }): Middleware {
   const { metrics, tracing, log } = deps;
@@ -42,7 +41,7 @@ export function observeRequests(deps: { metrics: Metrics; tracing: Tracing; log:
   };
 }
 
-/** The span of this request, when somebody traces it. */
+/** The span of this request; undefined when the request is not traced. */
 export const spanOf = (ctx: Context) => ctx.state.span as RequestSpan | undefined;
 
 function readRequestId({ req }: Context): string | undefined {
@@ -52,7 +51,7 @@ function readRequestId({ req }: Context): string | undefined {
 
 const NO_ROUTE = 'none';
 
-/** The template and never the path: paths are without number. Who goes past the router says which route it is. */
+/** The route's template, never the path: paths are unbounded. A handler before the router sets `ctx.state.route` itself. */
 function routeOf(ctx: Context): string {
   const { state, _matchedRoute } = ctx as Context & { _matchedRoute?: unknown };
   if (typeof state.route === 'string') return state.route;

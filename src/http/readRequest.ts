@@ -5,13 +5,13 @@ import getRawBody from 'raw-body';
 import { bodyTooLarge, invalidInput, notJson } from './errors.ts';
 import { idempotencyKey } from './requests.ts';
 
-// What a request carries, as values that the schemas of requests.ts can check.
+// Reads the parts of a request as values that the schemas of requests.ts validate.
 
 const BODY_LIMIT_BYTES = 16 * 1024;
 
 /**
- * The header Idempotency-Key: any string of up to 64 characters; an empty string when the request has none. Node gives header
- * values as one character a byte; a value that is UTF-8 is decoded as such.
+ * The header Idempotency-Key: any string of up to 64 characters; an empty string when the request has no key. Node decodes header
+ * values as Latin-1; a value that is valid UTF-8 is decoded again as UTF-8.
  */
 export function readIdempotencyKey(ctx: Context): string {
   const header = ctx.get('idempotency-key');
@@ -20,14 +20,14 @@ export function readIdempotencyKey(ctx: Context): string {
   return idempotencyKey.parse(isUtf8(bytes) ? bytes.toString() : bytes.toString('latin1'));
 }
 
-/** Parses a JSON object of at most 16 KiB. Its keys come out in lower case: clients send `Username` as well as `username`. */
+/** Reads a JSON object of at most 16 KiB and puts its keys into lower case: clients send `Username` as well as `username`. */
 export async function readBody(ctx: Context): Promise<Record<string, unknown>> {
   const body = await readOptionalBody(ctx);
   if (body === undefined) throw notJson();
   return body;
 }
 
-/** The same where a request needs no body; undefined when it has none. */
+/** The same for a request whose body is optional; undefined when the request has no body. */
 export async function readOptionalBody(ctx: Context): Promise<Record<string, unknown> | undefined> {
   const hasBody = ctx.get('transfer-encoding') !== '' || Number(ctx.get('content-length')) > 0;
   if (!hasBody) return undefined;
@@ -47,7 +47,7 @@ function parseObject(bytes: Buffer): object {
   let value: unknown;
   try {
     const json = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    // JSON.parse would read `1e3` as 1000 and `20.0` as 20; the contract takes plain digits alone.
+    // JSON.parse would read `1e3` as 1000 and `20.0` as 20, but the contract accepts plain digits only.
     value = parseJson(json, undefined, (digits) => (/^\d+$/.test(digits) ? Number(digits) : Number.NaN));
   } catch {
     throw notJson();

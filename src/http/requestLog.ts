@@ -1,31 +1,31 @@
 import { randomBytes } from 'node:crypto';
 import type { Log } from '../infra/telemetry/log.ts';
 
-/** Lines of requests that went well, in a second, of one process. A crowd writes no more; LOG_LEVEL=debug writes all. */
+/** Limit for one process on the lines of fast requests without a fault. LOG_LEVEL=debug lifts it. */
 const LINES_A_SECOND = 100;
-/** Who waited so long is always said. */
+/** A request that took this long is always logged. */
 const SLOW_MS = 1_000;
 
-/** What one line says. No path and no query, no header and no body: what a client sends may hold a secret anywhere. */
+/** The content of one line. It has no path, query, header or body, because a client may put a secret into any of them. */
 export interface RequestFacts {
   method: string;
-  /** The template, such as `/api/users/:username/coupons`. */
+  /** The template of the route, such as `/api/users/:username/coupons`. */
   route: string;
   status: number;
   outcome: string;
   ms: number;
-  /** Whose token it was. */
+  /** The user of the request's token. */
   user: string | undefined;
-  /** The client's X-Request-Id, if it sent one. */
+  /** The X-Request-Id that the client sent. */
   requestId: string | undefined;
   trace: { traceId: string; spanId?: string; parentId?: string } | undefined;
-  /** What was thrown, if it was answered with a fault. */
+  /** The error that was thrown. */
   fault: unknown;
 }
 
 /**
- * One line a request. Faults (5xx) and slow ones are always written; the others up to a rate, and the next line that is
- * written says how many were left out since the one before.
+ * Writes one line for each request. Faults (5xx) and slow requests are always written. Other requests are written up to a rate, and
+ * the field `skipped` of the next line counts those that were left out.
  */
 export function createRequestLog(log: Log, linesASecond = LINES_A_SECOND): (facts: RequestFacts) => void {
   const process = randomBytes(4).toString('hex');
@@ -72,7 +72,7 @@ export function createRequestLog(log: Log, linesASecond = LINES_A_SECOND): (fact
   };
 }
 
-/** A 503 whose reason is known is a warning: what stands behind it is logged once, where it is found. */
+/** A 503 with a known reason is only a warning, because its cause is logged once where it is detected. */
 function levelOf({ status, outcome, ms }: RequestFacts): 'error' | 'warn' | 'info' {
   if (status >= 500) return outcome === 'unknown' ? 'error' : 'warn';
   return ms >= SLOW_MS ? 'warn' : 'info';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-// What clients may send. The answer to a wrong request is the first issue of its schema, so fields and checks stand in the order
-// of the contract.
+// The schemas of the requests. The answer to an invalid request is the first issue that its schema finds, so fields and checks stand
+// in the order that the contract gives.
 
 const PASSWORD_MIN = 6;
 const USERNAME_MAX = 64;
@@ -10,13 +10,13 @@ const IDEMPOTENCY_KEY_MAX = 64;
 
 // A combining mark (Hindi, Thai, a decomposed accent) belongs to the letter before it.
 const USERNAME = /^[\p{L}\p{Nd}._@-][\p{L}\p{M}\p{Nd}._@-]*$/u;
-// Printable: no controls, no invisible formatting but the joiners that scripts and emoji need, no line separators.
+// Printable characters: no control characters, no line separators, no invisible formatting except the joiners of scripts and emoji.
 const PRINTABLE = /^(?:[^\p{C}\p{Zl}\p{Zp}/]|[\u200c\u200d])+$/u;
 const NO_SPACE_AT_AN_END = /^\P{Z}(?:.*\P{Z})?$/su;
 
 const characters = (text: string) => [...text].length;
 
-// zod counts UTF-16 units; the contract and a JSON schema count characters.
+// zod counts UTF-16 code units, but the contract and JSON schemas count characters.
 const atLeast = (min: number, errMsg: string) => (text: z.ZodString) =>
   text.refine((value) => characters(value) >= min, errMsg).meta({ minLength: min });
 const atMost = (max: number, errMsg: string) => (text: z.ZodString) =>
@@ -50,7 +50,7 @@ export const registerUserBody = z.object({
 });
 
 export const credentials = z.object({ username: z.string(), password: z.string() });
-/** A value that is not a string cannot be a name or a password, so it is answered as wrong credentials, not as malformed. */
+/** A value that is not a string gets the answer of wrong credentials and not that of a malformed request. */
 export const logInBody = credentials.catch({ username: '', password: '' });
 
 export const createCouponBody = z.object({
@@ -64,11 +64,11 @@ export const createCouponBody = z.object({
     .refine((description) => description.isWellFormed(), 'Coupon description has unsupported characters.')
     .nullish()
     .transform((description) => description ?? ''),
-  amount: wholeNumber(1, 'Amount field wrong format.').meta({ description: 'Pieces.' }),
+  amount: wholeNumber(1, 'Amount field wrong format.').meta({ description: 'Number of pieces.' }),
   stock: wholeNumber(0, 'Stock field wrong format.').meta({ description: 'Face value.' }),
 });
 
-/** Pages count from 1; absent, 0 and negative numbers mean the first. */
+/** Pages count from 1. An absent page, 0 and negative numbers mean the first page. */
 export const listCouponsQuery = z.object({
   page: z
     .string('Wrong format of page.')
@@ -76,7 +76,7 @@ export const listCouponsQuery = z.object({
     .transform((page) => Math.max(1, Number(page)))
     .pipe(z.int('Wrong format of page.'))
     .default(1)
-    .meta({ description: 'Counted from 1; 0 and negative numbers mean the first.' }),
+    .meta({ description: 'The number of the page, counted from 1. 0 and negative numbers mean the first page.' }),
 });
 
 export const idempotencyKey = z.string().apply(atMost(IDEMPOTENCY_KEY_MAX, 'Idempotency-Key too long.'));

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import type { CustomerCoupon } from '../queries/listCustomerCoupons.ts';
 import type { SellerCoupon } from '../queries/listSellerCoupons.ts';
 
-// The bodies that the server sends. The handlers' answers have these types, and the OpenAPI document is made from these schemas.
+// The schemas of the response bodies. Handlers answer with these types, and the OpenAPI document is generated from these schemas.
 
 export const kindSchema = z.enum(['customer', 'seller']);
 
-/** Success, with nothing to add. */
+/** Success without data. */
 export const doneReply = z.object({ errMsg: z.literal('') });
 export const loggedInReply = z.object({ kind: kindSchema, errMsg: z.literal('') });
 export const loggedOutReply = z.object({ errMsg: z.literal('log out.') });
@@ -25,7 +25,7 @@ export const couponsReply = z.object({
   data: z.union([z.array(sellerCoupon), z.array(customerCoupon)]),
 });
 
-/** Any failure. `kind` and `data` are there, empty, on the routes whose clients read these fields before the status. */
+/** Any failure. On routes whose clients read `kind` or `data` before the status, these fields are present and empty. */
 export const problemReply = z.object({
   errMsg: z.string().min(1),
   kind: z.literal('').optional(),

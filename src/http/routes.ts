@@ -43,7 +43,7 @@ export function createRoutes(system: System, auth: Auth, grab: Middleware): Rout
   router.post('/api/users/:username/coupons', auth.required, async (ctx) => {
     const by = requireClaims(ctx);
     const { username: seller = '' } = ctx.params;
-    // Checked before the body is read as well: a user who may not create gets 401 for any body.
+    // The command checks this too. Here it comes before the body is read, so that the answer is 401 whatever the body is.
     const refusal = refuseCreator(by, seller);
     if (refusal !== undefined) return respondWith(ctx, refusals[refusal]);
     const result = await createCoupon(system, by, { seller, ...createCouponBody.parse(await readBody(ctx)) });
@@ -77,12 +77,12 @@ function addOperatorRoutes(router: Router, { metrics, gate, outboxLimit, redis, 
   router.get('/readyz', async (ctx) => {
     gate.mustBeOpen();
     outboxLimit.mustHaveRoom();
-    await redis.ping().catch(() => Promise.reject(new Unavailable('Redis does not answer')));
+    await redis.ping().catch(() => Promise.reject(new Unavailable('Redis does not reply')));
     await fence.mustStand();
     await mysql
       .raw('SELECT 1')
       .timeout(2_000)
-      .catch(() => Promise.reject(new Unavailable('MySQL does not answer')));
+      .catch(() => Promise.reject(new Unavailable('MySQL does not reply')));
     respondWith(ctx, { status: 200, body: { errMsg: '' } });
   });
 

@@ -4,7 +4,7 @@ import type { Gate } from '../infra/gate.ts';
 import { type CouponName, couponPath } from '../infra/keys.ts';
 import { readCoupons } from './readCoupons.ts';
 
-/** At most 20 MB: a longer description is read each time. */
+/** Limits the memory to 20 MB. Coupons with a longer description are not remembered. */
 const MAX_REMEMBERED = 10_000;
 const MAX_DESCRIPTION = 1_000;
 
@@ -16,13 +16,13 @@ export interface Terms {
 }
 
 export interface CouponTerms {
-  /** In the order of the coupons. Throws when the write model lacks one that is not remembered. */
+  /** The terms in the order of the coupons. Throws when neither the memory nor the write model has one of the coupons. */
   read(coupons: readonly CouponName[]): Promise<Terms[]>;
 }
 
 /**
- * Remembers terms, so that a customer's list costs one command to Redis. No command changes them. Only another Redis might have
- * another coupon of that name, and the gate is shut while Redis is replaced: the count of shuts tells.
+ * Remembers terms, so that a customer's list costs one command to Redis. No command changes terms. Only a replaced Redis may have
+ * another coupon of the same name, and replacing Redis shuts the gate, so terms are valid for one count of shuts.
  */
 export function createCouponTerms({ redis, gate }: { redis: Redis; gate: Gate }): CouponTerms {
   const remembered = createLRU<string, { terms: Terms; shuts: number }>({ max: MAX_REMEMBERED });
@@ -34,10 +34,10 @@ export function createCouponTerms({ redis, gate }: { redis: Redis; gate: Gate })
         return found?.shuts === shuts ? found.terms : undefined;
       });
       const missing = [...terms.keys()].filter((place) => terms[place] === undefined);
-      const asked = missing.map((place) => coupons[place] as CouponName);
-      const read = missing.length === 0 ? [] : await readCoupons(redis, asked, ['stock', 'description']);
+      const toRead = missing.map((place) => coupons[place] as CouponName);
+      const read = missing.length === 0 ? [] : await readCoupons(redis, toRead, ['stock', 'description']);
       for (const [at, { stock, description }] of read.entries()) {
-        const [place, coupon] = [missing[at] as number, asked[at] as CouponName];
+        const [place, coupon] = [missing[at] as number, toRead[at] as CouponName];
         const found = { stock: Number(stock), description };
         terms[place] = found;
         if (description.length <= MAX_DESCRIPTION) remembered.set(couponPath(coupon), { terms: found, shuts });

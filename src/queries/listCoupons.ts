@@ -9,7 +9,7 @@ import { listSellerCoupons, type SellerCoupon } from './listSellerCoupons.ts';
 
 export type CouponList = SellerCoupon[] | CustomerCoupon[] | 'no-such-user' | 'other-customer';
 
-/** One page of a user's coupons, oldest first, from Redis alone. An empty list when there are none on that page. */
+/** One page of a user's coupons, oldest first, from Redis alone. The list is empty when the page has no coupons. */
 export async function listCoupons(
   deps: { redis: Redis; gate: Gate; fence: Fence; couponTerms: CouponTerms },
   by: User,
@@ -20,7 +20,7 @@ export async function listCoupons(
   if (kind === 'customer' && by.sub !== username) return 'other-customer';
   const list = kind === 'seller' ? listSellerCoupons : listCustomerCoupons;
   const coupons = kind === null ? [] : await list(deps, username, page);
-  // A Redis that was just emptied would have nothing to list either.
+  // The list may also be empty because Redis was emptied a moment ago.
   if (coupons.length === 0) await deps.fence.mustStand();
   return kind === null ? 'no-such-user' : coupons;
 }

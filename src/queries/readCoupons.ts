@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis';
 import { type CouponName, couponPath, keys } from '../infra/keys.ts';
 
 /**
- * Fields of many coupons in one round trip, in the order of the coupons. Throws when the write model lacks one that a view
- * names: the first of the fields is one that every coupon has.
+ * Reads fields of many coupons in one round trip, in the order of the coupons. Throws when the write model lacks a coupon that a view
+ * names. The first field must be one that every coupon has.
  */
 export async function readCoupons<Field extends string>(
   redis: Redis,

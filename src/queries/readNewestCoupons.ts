@@ -12,7 +12,7 @@ export interface CouponState {
   version: number;
 }
 
-/** A seller's newest coupons as they are at this moment, the newest first. */
+/** The current state of a seller's newest coupons, newest first. */
 export async function readNewestCoupons(redis: Redis, seller: string, count: number): Promise<CouponState[]> {
   const names = await redis.zrevrange(keys.sellerView(seller), 0, count - 1);
   const read = await readCoupons(

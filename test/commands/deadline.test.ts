@@ -9,75 +9,76 @@ import { createGrabLine } from '../../src/commands/grabLine.ts';
 import { keys } from '../../src/infra/keys.ts';
 import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
+import { freezeRedis } from '../support/outages.ts';
 import { customer, givenCoupon, openTestSystem, seller } from '../support/testSystem.ts';
 
 const { system, close } = await openTestSystem();
 const { redis, clock } = system;
-const test = suite('a deadline');
+const test = suite('the deadline of a command');
 const coupon = { seller: 'ann', name: 'sea' };
 
-/** The process id of the Redis that this file has started. */
-const redisPid = async () => Number(/^process_id:(\d+)/m.exec(await redis.info('server'))?.[1]);
-
-async function grabbedAgain(who: string): Promise<string> {
+async function grabUntilDecided(name: string): Promise<string> {
   for (;;) {
     try {
-      return await grabCoupon(system, customer(who), coupon);
+      return await grabCoupon(system, customer(name), coupon);
     } catch {
       await sleep(20);
     }
   }
 }
 
-test('a grab that Redis gets to after its caller was told "unknown" does nothing', async () => {
+test('a grab that reaches Redis after its client got a 503 takes no piece', async () => {
   await givenCoupon(system, 'ann', 'sea', 3);
-  const pid = await redisPid();
-  // When Redis stands still for longer than the caller waits, with the command in its socket.
-  process.kill(pid, 'SIGSTOP');
+  const continueRedis = await freezeRedis(system);
+
+  // The command stays in the socket of Redis for longer than the caller waits.
   await rejects(() => grabCoupon(system, customer('bob'), coupon), /timed out/);
-  process.kill(pid, 'SIGCONT');
-  assert.is(await grabbedAgain('eve'), 'grabbed');
-  assert.equal(await redis.hkeys(keys.holders({ seller: 'ann', name: 'sea' })), ['eve']);
+  continueRedis();
+
+  assert.is(await grabUntilDecided('eve'), 'grabbed');
+  assert.equal(await redis.hkeys(keys.holders(coupon)), ['eve']);
 });
 
-test('a command whose deadline has passed is a fault, takes no piece and creates nothing', async () => {
+test('a command whose deadline has passed fails, takes no piece and creates no coupon', async () => {
   const late = { ...system, clock: { ...clock, deadline: () => clock.deadline(-1) } };
   const grabLine = createGrabLine(late);
+
   await rejects(() => grabCoupon({ ...late, grabLine }, customer('tom'), coupon), /held up/);
   await rejects(() =>
     createCoupon(late, seller('ann'), { ...coupon, name: 'x', amount: 1, stock: 1, description: '' }),
   );
+
   assert.is(await redis.exists(keys.coupon({ seller: 'ann', name: 'x' })), 0);
-  assert.is(await redis.hexists(keys.holders({ seller: 'ann', name: 'sea' }), 'tom'), 0);
+  assert.is(await redis.hexists(keys.holders(coupon), 'tom'), 0);
 });
 
-test('what the oldest grab of a call has waited in line is taken off the deadline', async () => {
-  const asked: number[] = [];
+test('the time that the oldest grab of a script call has waited is subtracted from the deadline', async () => {
+  const requested: number[] = [];
   const deadline = (ms: number) => {
-    asked.push(ms);
+    requested.push(ms);
     return clock.deadline(ms);
   };
-  const since = performance.now() - 1_000;
-  await decideGrabs(
-    { ...system, clock: { ...clock, deadline } },
-    coupon,
-    [{ customer: 'kim', idempotencyKey: '' }],
-    since,
-  );
-  assert.is(asked.length, 1);
-  assert.ok(Number(asked[0]) <= 2_000);
+  const grabs = [{ customer: 'kim', idempotencyKey: '' }];
+
+  const arrivedOneSecondAgo = performance.now() - 1_000;
+  await decideGrabs({ ...system, clock: { ...clock, deadline } }, coupon, grabs, arrivedOneSecondAgo);
+
+  assert.is(requested.length, 1);
+  assert.ok(Number(requested[0]) <= 2_000);
 });
 
-test('a deadline is never later than it should be on the clock of Redis, and hardly earlier', async () => {
+test('a deadline in 0 ms is never after the present time of Redis, and less than a second before it', async () => {
   const [seconds = 0, microseconds = 0] = (await redis.time()).map(Number);
   const before = seconds * 1_000_000 + microseconds;
+
   const deadline = Number(clock.deadline(0));
+
   const [after = 0, more = 0] = (await redis.time()).map(Number);
   assert.ok(deadline <= after * 1_000_000 + more);
   assert.ok(deadline > before - 1_000_000);
 });
 
-test('a clock of Redis that was set forward is measured anew after the first late command', async () => {
+test('after the clock of Redis was set forward, the first late command starts a new measurement', async () => {
   const { clock: stale, close: closeClock } = await openRedisClock({ redis, log: createLog('silent') });
   closeClock();
   let skew = -10_000;
@@ -88,7 +89,9 @@ test('a clock of Redis that was set forward is measured anew after the first lat
     },
   };
   const late = { ...system, grabLine: createGrabLine({ ...system, clock: skewed }) };
+
   await rejects(() => grabCoupon(late, customer('zoe'), coupon), /held up/);
+
   assert.is(await grabCoupon(late, customer('zoe'), coupon), 'grabbed');
 });
 

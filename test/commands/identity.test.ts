@@ -14,13 +14,19 @@ const { system, config, close } = await openTestSystem();
 const test = suite('identity');
 const bob = { username: 'bob', password: 'correct horse', kind: 'customer' } as const;
 
-test('a new user is registered, and the view knows their kind', async () => {
-  assert.is(await registerUser(system, bob), 'registered');
+// The tests build on each other: the first one registers the customer bob.
+
+test('registering a new user writes the kind of the user to the view', async () => {
+  const outcome = await registerUser(system, bob);
+
+  assert.is(outcome, 'registered');
   assert.is(await system.redis.get(keys.userView('bob')), 'customer');
 });
 
-test('a name is taken once, whatever the kind', async () => {
-  assert.is(await registerUser(system, { ...bob, kind: 'seller' }), 'username-taken');
+test('a username that a customer has cannot be registered for a seller', async () => {
+  const outcome = await registerUser(system, { ...bob, kind: 'seller' });
+
+  assert.is(outcome, 'username-taken');
   assert.is(await system.redis.get(keys.userView('bob')), 'customer');
 });
 
@@ -29,13 +35,15 @@ test('bob, Bob and bób are three users', async () => {
   assert.is(await registerUser(system, { ...bob, username: 'bób' }), 'registered');
 });
 
-test('the password is kept as an argon2id hash of the set cost', async () => {
+test('MySQL stores the password as an argon2id hash with the configured cost', async () => {
   const { password_hash } = await system.mysql('users').where({ username: 'bob' }).first();
+
   assert.match(password_hash, /^\$argon2id\$v=19\$m=8,t=1,p=1\$/);
 });
 
-test('the right password gets a token with subject, kind, id and expiry', async () => {
+test('logging in with the right password returns a token with subject, kind, id and expiry', async () => {
   const result = await logIn(system, bob);
+
   if (result === 'wrong-credentials') return assert.unreachable();
   assert.is(result.kind, 'customer');
   const claims = jsonwebtoken.decode(result.token, { json: true });
@@ -44,13 +52,13 @@ test('the right password gets a token with subject, kind, id and expiry', async 
   assert.is((claims?.exp ?? 0) - (claims?.iat ?? 0), config.tokenTtlSeconds);
 });
 
-test('a wrong password and an unknown user look alike', async () => {
+test('a wrong password and an unknown user get the same refusal', async () => {
   assert.is(await logIn(system, { ...bob, password: 'wrong horse' }), 'wrong-credentials');
   assert.is(await logIn(system, { ...bob, username: 'nobody' }), 'wrong-credentials');
 });
 
-test('without a hash to compare with, a password takes as long as with one', async () => {
-  // Given a cost that is far above every other one. Medians of several, and a wide margin: it is either a hash or nothing.
+test('checking a password for an unknown user takes about as long as for a known user', async () => {
+  // The cost of this hash dominates all other costs, so the ratio is near 1 with a hash and near 0 without one.
   const passwords = await createPasswords({ memoryCost: 16_384, timeCost: 2 });
   const stored = await passwords.hash('correct horse');
   const median = async (hash: string | undefined) => {
@@ -62,17 +70,21 @@ test('without a hash to compare with, a password takes as long as with one', asy
     }
     return times.sort((a, b) => a - b)[3] ?? 0;
   };
+
   const ratio = (await median(undefined)) / (await median(stored));
+
   assert.ok(ratio > 0.2, `ratio ${ratio}`);
 });
 
-test('logging in mends a view that lacks the user', async () => {
+test('logging in adds the user to a view that lacks the user', async () => {
   await system.redis.del(keys.userView('bob'));
+
   await logIn(system, bob);
+
   assert.is(await system.redis.get(keys.userView('bob')), 'customer');
 });
 
-test('a log-out is known to another process when it is answered, and to one that starts later', async () => {
+test('when a log-out is answered, every other process refuses the token, and so does a process that starts later', async () => {
   const log = createLog(config.logLevel);
   const other = await openSystem(config, log);
   const claims = { sub: 'bob', kind: 'customer', exp: Math.floor(Date.now() / 1_000) + 60 } as const;
@@ -89,14 +101,17 @@ test('a log-out is known to another process when it is answered, and to one that
   await later.close();
 });
 
-test('of two log-outs with one token at once, neither fails', async () => {
+test('two simultaneous log-outs with the same token both succeed', async () => {
   const claims = { sub: 'bob', kind: 'customer', jti: 'double', exp: Math.floor(Date.now() / 1_000) + 60 } as const;
+
   await Promise.all([logOut(system, claims), logOut(system, claims)]);
+
   assert.ok(system.revocations.isRevoked('double'));
 });
 
-test('a log-out without a token does nothing', async () => {
+test('a log-out without a token revokes nothing', async () => {
   await logOut(system, undefined);
+
   assert.is((await system.mysql('revoked_tokens').where('jti', '')).length, 0);
 });
 

@@ -10,8 +10,8 @@ import { openComposeStores } from '../support/composeStores.ts';
 import { buildInFolder, command, healthcheck, imageEnvironment } from '../support/dockerfile.ts';
 import { manifestOf } from '../support/manifests.ts';
 
-// As near as one comes to running the image where no engine is: the files that the Dockerfile copies, the packages that it
-// installs, and what it starts, as a user who may not write there, with no npm to be had and no folder for what is temporary.
+// Runs the content of the image without a container engine: the files that the Dockerfile copies, the packages that it installs and
+// the command that it starts, as a user without write permission, without npm and without a folder for temporary files.
 
 const folder = mkdtempSync(join(tmpdir(), 'seckill-image-'));
 const test = suite('the image');
@@ -22,7 +22,7 @@ mkdirSync(bin);
 const stores = await openComposeStores();
 
 const nobody = { uid: 1000, gid: 1000 };
-// Where this Node is not for every user, or we are not root, it runs as we do.
+// Where another user cannot run this Node, or the tests do not run as root, the program runs as the user of the tests.
 const user = spawnSync(process.execPath, ['--version'], nobody).status === 0 ? nobody : {};
 const run = (args: string[], environment: Record<string, string>) => {
   const child = spawn(process.execPath, args.slice(1), {
@@ -46,19 +46,23 @@ const run = (args: string[], environment: Record<string, string>) => {
 };
 const filesIn = (path: string) => readdirSync(path, { recursive: true, withFileTypes: true }).length;
 
-test('the arguments of the Job migrate, with MYSQL_URL alone', async () => {
+test('the arguments of the Job run the migrations with only MYSQL_URL set', async () => {
   const [container] = manifestOf<Job>('Job').spec?.template.spec?.containers ?? [];
   const { MYSQL_URL = '' } = stores.environment;
+
   const { status, output } = await run(container?.args ?? [], { MYSQL_URL }).ended;
+
   assert.is(status, 0, output);
   assert.match(output, /^migrated: 0001_tables/);
 });
 
 for (const workers of ['1', '2']) {
-  test(`CMD serves with WORKERS=${workers}: ready, healthy, nothing written, and SIGTERM ends it with 0`, async () => {
+  test(`CMD with WORKERS=${workers} serves all pages, is healthy, writes no file, and exits with 0 after SIGTERM`, async () => {
     const before = filesIn(app);
+
     const started = run(command, { ...stores.environment, WORKERS: workers, PORT: '0', HOST: '127.0.0.1' });
     const port = await started.listening;
+
     for (const path of [
       '/readyz',
       '/',
@@ -69,17 +73,19 @@ for (const workers of ['1', '2']) {
       '/openapi.json',
     ])
       assert.is((await fetch(`http://127.0.0.1:${port}${path}`)).status, 200, path);
-    const health = (asked: string) => run(healthcheck, { PORT: asked }).ended;
-    assert.is((await health(port)).status, 0);
+    const health = () => run(healthcheck, { PORT: port }).ended;
+    assert.is((await health()).status, 0);
+
     started.child.kill('SIGTERM');
     const { status, output } = await started.ended;
+
     assert.is(status, 0, output);
-    assert.is((await health(port)).status, 1);
+    assert.is((await health()).status, 1);
     assert.is(filesIn(app), before);
   });
 }
 
-// Where namespaces may be made: in one of its own the server is process 1, as in a container.
+// Where the tests may create namespaces, the server runs as process 1 of a new one, as it does in a container.
 const unshare = ['unshare', '--pid', '--fork', '--kill-child'];
 if (spawnSync('unshare', [...unshare.slice(1), 'true']).status === 0) {
   const asProcess1 = () => {
@@ -94,27 +100,32 @@ if (spawnSync('unshare', [...unshare.slice(1), 'true']).status === 0) {
     return { child, terminate, ended: once(child, 'close') };
   };
 
-  test('SIGTERM ends a process 1 that serves, with 0', async () => {
+  test('a server that is process 1 exits with 0 after SIGTERM', async () => {
     const { child, terminate, ended } = asProcess1();
     await once(child.stdout, 'data');
+
     terminate();
+
     assert.equal(await ended, [0, null]);
   });
 
-  test('SIGTERM ends a process 1 that has only begun to start, at once', async () => {
+  test('a server that is process 1 and still starting exits immediately after SIGTERM', async () => {
     const { terminate, ended } = asProcess1();
+
     const again = setInterval(terminate, 50);
+
     assert.equal(await ended.finally(() => clearInterval(again)), [143, null]);
   });
 }
 
-test('without stores it says in one line what is missing', async () => {
+test('without the settings of the stores, the server exits with 1 and one line that has the missing setting', async () => {
   const { status, output } = await run(command, {}).ended;
+
   assert.is(status, 1);
   assert.match(output, /^[A-Z_]+: [^\n]+\n$/);
 });
 
-test('there are no tests and no packages of tests in it', () => {
+test('the image has no tests and no development packages', () => {
   assert.equal(readdirSync(app).sort(), [
     '.npmrc',
     'LICENSE',

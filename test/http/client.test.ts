@@ -6,11 +6,11 @@ import { createClient, type SeckillClient } from '../../client/client.ts';
 import { openTestServer } from '../support/testServer.ts';
 
 const { url, close } = await openTestServer();
-const test = suite('a sale by the typed client');
+const test = suite('a sale through the typed client');
 const password = 'secret';
 const spring = { seller: 'ann', name: '优惠 券%3' };
 
-/** A client of its own for a user, who is registered and logged in. */
+/** Registers a user, logs the user in, and returns the client that has the user's token. */
 async function enter(username: string, kind: 'customer' | 'seller'): Promise<SeckillClient> {
   const client = createClient(url);
   const registered = await client.POST('/api/users', { body: { username, password, kind } });
@@ -25,7 +25,7 @@ const list = (client: SeckillClient, username: string, page?: number) =>
     params: { path: { username }, query: page === undefined ? {} : { page } },
   });
 
-/** What became of a grab: the status and `Grab-Outcome`. */
+/** The status and the header `Grab-Outcome` of a grab. */
 async function grab(client: SeckillClient, idempotencyKey?: string, coupon = spring) {
   const header = idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey };
   const { response } = await client.PATCH('/api/users/{seller}/coupons/{name}', { params: { path: coupon, header } });
@@ -37,19 +37,21 @@ const bob = await enter('bob', 'customer');
 const eve = await enter('eve', 'customer');
 const kim = await enter('kim', 'customer');
 
-test('a seller puts up a coupon, once', async () => {
+test('a seller creates a coupon, and the same creation again is refused', async () => {
   const body = { name: spring.name, amount: 2, stock: '5', description: '5 off' };
   const options = { params: { path: { username: 'ann' } }, body };
+
   const created = await ann.POST('/api/users/{username}/coupons', options);
-  assert.equal([created.response.status, created.data], [201, { errMsg: '' }]);
   const again = await ann.POST('/api/users/{username}/coupons', options);
+
+  assert.equal([created.response.status, created.data], [201, { errMsg: '' }]);
   assert.equal(
     [again.response.status, again.error],
     [400, { errMsg: 'Create failed. Maybe (username,coupon name) duplicates' }],
   );
 });
 
-test('customers grab the pieces; an idempotency key repeats its answer and belongs to its coupon', async () => {
+test('customers grab the pieces; a repeated idempotency key gets its first answer, and a 422 for another coupon', async () => {
   assert.equal(await grab(bob, 'bob-1'), [201, 'grabbed']);
   assert.equal(await grab(bob, 'bob-1'), [201, 'grabbed']);
   assert.equal(await grab(bob), [204, 'already-grabbed']);
@@ -60,7 +62,7 @@ test('customers grab the pieces; an idempotency key repeats its answer and belon
   assert.equal(await grab(ann), [401, null]);
 });
 
-test('customers see what they have, everybody sees what is left', async () => {
+test('customers list their own coupons, and every user lists the coupons of a seller with the pieces left', async () => {
   const { name } = spring;
   assert.equal((await list(bob, 'bob')).data, { errMsg: '', data: [{ name, stock: 5, description: '5 off' }] });
   const offered = { name, stock: 5, description: '5 off', amount: 2, left: 0 };
@@ -70,14 +72,15 @@ test('customers see what they have, everybody sees what is left', async () => {
   assert.equal((await list(kim, 'bob')).error, { data: [], errMsg: 'Cannot check other customer.' });
 });
 
-test('who has logged out is not let in', async () => {
+test('after the log-out, requests with the token get 401', async () => {
   const loggedOut = await bob.POST('/api/auth/logout');
-  assert.equal([loggedOut.response.status, loggedOut.data], [200, { errMsg: 'log out.' }]);
   const refused = await list(bob, 'bob');
+
+  assert.equal([loggedOut.response.status, loggedOut.data], [200, { errMsg: 'log out.' }]);
   assert.equal([refused.response.status, refused.error], [401, { errMsg: 'Not Authorized.' }]);
 });
 
-test('the types of the client are those of the document (npm run client)', async () => {
+test("the client's types are up to date with the OpenAPI document (npm run client)", async () => {
   assert.fixture(readFileSync(apiTypesFile, 'utf8'), await apiTypes());
 });
 

@@ -7,17 +7,17 @@ const test = suite('the contract: general');
 const register = (raw: string, type?: string) => client.send('POST', '/api/users', { raw, ...(type ? { type } : {}) });
 const ann = await client.enter('ann', 'seller');
 
-test('a trailing slash is the same path', async () => {
+test('a path with a trailing slash is the same path', async () => {
   for (const path of ['/healthz/', '/readyz/', '/api/users/ann/coupons/']) {
     assert.ok((await client.send('GET', path, { token: ann })).status < 300, path);
   }
 });
 
-test('keys match whatever their case', async () => {
+test('keys of a body match in upper and lower case', async () => {
   assert.is((await register('{"Username":"Go","PASSWORD":"secret","kInD":"customer"}')).status, 201);
 });
 
-test('two keys that differ only in case are a 400', async () => {
+test('a body with two keys that differ only in case gets 400', async () => {
   assert.is((await register('{"username":"x1","Username":"x2","password":"secret","kind":"customer"}')).status, 400);
   assert.is((await register('{"a":1,"A":1,"username":"x3","password":"secret","kind":"customer"}')).status, 400);
 });
@@ -27,27 +27,28 @@ test('an unknown key has no effect', async () => {
   assert.is((await register(raw)).status, 201);
 });
 
-const notJson: [what: string, raw: string, type?: string][] = [
-  ['no JSON', 'username=x'],
-  ['half of it', '{"username":"x"'],
+const notJson: [description: string, raw: string, type?: string][] = [
+  ['a body that is not JSON', 'username=x'],
+  ['incomplete JSON', '{"username":"x"'],
   ['an array', '[]'],
   ['a string', '"x"'],
   ['null', 'null'],
   ['an empty body', ''],
-  ['an unclosed tower of arrays', '['.repeat(16_000)],
+  ['16,000 opening brackets', '['.repeat(16_000)],
   ['a form', 'username=x', 'application/x-www-form-urlencoded'],
-  ['JSON sent as text', '{}', 'text/plain'],
-  ['another charset', '{}', 'application/json; charset=utf-16'],
+  ['JSON with the content type of text', '{}', 'text/plain'],
+  ['JSON in another charset', '{}', 'application/json; charset=utf-16'],
 ];
-for (const [what, raw, type] of notJson) {
-  test(`${what} as a body: Only receive JSON format.`, async () => {
+for (const [description, raw, type] of notJson) {
+  test(`${description} gets 400 "Only receive JSON format."`, async () => {
     const { status, body } = await register(raw, type);
+
     assert.is(status, 400);
     assert.equal(body, { errMsg: 'Only receive JSON format.' });
   });
 }
 
-test('bytes that are no UTF-8 are no JSON', async () => {
+test('a body whose bytes are not UTF-8 gets 400', async () => {
   const response = await fetch(`${url}/api/users`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -56,15 +57,17 @@ test('bytes that are no UTF-8 are no JSON', async () => {
   assert.is(response.status, 400);
 });
 
-test('a body over 16 KiB is a 413, one of 16 KiB is read', async () => {
+test('a body over 16 KiB gets 413, and a body of 16 KiB is read', async () => {
   const padded = (bytes: number) => `{"pad":"${'x'.repeat(bytes - 10)}"}`;
+
   assert.is((await register(padded(16 * 1024 + 1))).status, 413);
+
   const { status, body } = await register(padded(16 * 1024));
   assert.is(status, 400);
   assert.is(body?.errMsg, 'User name too short.');
 });
 
-test('a body that comes in chunks is read', async () => {
+test('a body in chunks is read', async () => {
   const json = JSON.stringify({ username: 'chunks', password: 'secret', kind: 'customer' });
   const body = new ReadableStream({
     start(controller) {
@@ -76,7 +79,7 @@ test('a body that comes in chunks is read', async () => {
   assert.is((await fetch(`${url}/api/users`, init)).status, 201);
 });
 
-test('a body that comes in chunks is held to the same limit', async () => {
+test('a body in chunks over 16 KiB gets 413', async () => {
   const body = new ReadableStream({
     start(controller) {
       controller.enqueue(Buffer.alloc(20_000, 'x'));
@@ -87,26 +90,27 @@ test('a body that comes in chunks is held to the same limit', async () => {
   assert.is((await fetch(`${url}/api/users`, init)).status, 413);
 });
 
-test('a path that nobody serves is a 404, a wrong method a 405, and both say errMsg', async () => {
+test('an unknown path gets 404 and a wrong method 405, both with errMsg', async () => {
   const missing = await client.send('GET', '/api/nothing');
+  const wrong = await client.send('DELETE', '/api/users');
+
   assert.is(missing.status, 404);
   assert.type(missing.body?.errMsg, 'string');
-  const wrong = await client.send('DELETE', '/api/users');
   assert.is(wrong.status, 405);
   assert.type(wrong.body?.errMsg, 'string');
 });
 
-test('a path that is no UTF-8 is a 400', async () => {
+test('a path whose percent-encoding is not UTF-8 gets 400', async () => {
   assert.is((await client.send('PATCH', '/api/users/ann/coupons/%ff', { token: ann })).status, 400);
   assert.is((await client.send('GET', '/api/users/%zz/coupons', { token: ann })).status, 400);
 });
 
-test('healthz and readyz say 200', async () => {
+test('healthz and readyz get 200', async () => {
   assert.is((await client.send('GET', '/healthz')).status, 200);
   assert.is((await client.send('GET', '/readyz')).status, 200);
 });
 
-test('every reply with a body is an object with errMsg', async () => {
+test('every response with a body is an object with errMsg', async () => {
   for (const path of ['/healthz', '/readyz', '/x', '/api/users/ann/coupons', '/api/users/nobody/coupons']) {
     const { body } = await client.send('GET', path, { token: ann });
     if (body !== undefined) assert.type(body.errMsg, 'string');

@@ -33,14 +33,15 @@ const refused: [given: object, errMsg: string][] = [
   [{ ...good, username: 'x'.repeat(65) }, 'User name too long.'],
 ];
 for (const [json, errMsg] of refused) {
-  test(`registering ${JSON.stringify(json).slice(0, 70)}: ${errMsg}`, async () => {
+  test(`registering ${JSON.stringify(json).slice(0, 70)} gets 400 "${errMsg}"`, async () => {
     const answer = await client.send('POST', '/api/users', { json });
+
     assert.is(answer.status, 400);
     assert.equal(answer.body, { errMsg });
   });
 }
 
-test('a field of another type is a 400', async () => {
+test('a field that is not a string gets 400', async () => {
   for (const json of [
     { ...good, username: 7 },
     { ...good, password: ['secret'] },
@@ -52,23 +53,27 @@ test('a field of another type is a 400', async () => {
 
 const accepted = ['.', '_-@.', 'x'.repeat(64), '王小明', 'Ελένη', 'हिन्दी', '٣', 'Bob', 'bób', '𠮷'.repeat(64)];
 for (const username of accepted) {
-  test(`${username.slice(0, 20)} is a username`, async () => {
+  test(`${username.slice(0, 20)} is accepted as a username`, async () => {
     const answer = await client.register(username, 'customer');
+
     assert.is(answer.status, 201);
     assert.equal(answer.body, { errMsg: '' });
   });
 }
 
-test('saler, the older spelling, is a seller', async () => {
+test('a user registered with the older spelling "saler" is a seller', async () => {
   await client.send('POST', '/api/users', { json: { ...good, username: 'old', kind: 'saler' } });
+
   const { body } = await client.send('POST', '/api/auth', { json: { username: 'old', password: 'secret' } });
+
   assert.equal(body, { kind: 'seller', errMsg: '' });
 });
 
-test('a log-in gives the kind, and the token in the header Authorization', async () => {
+test('the answer to a log-in has the kind in the body and the token in the header Authorization', async () => {
   const { status, body, headers } = await client.send('POST', '/api/auth', {
     json: { username: 'bob', password: 'secret' },
   });
+
   assert.is(status, 200);
   assert.equal(body, { kind: 'customer', errMsg: '' });
   assert.match(headers.get('authorization') ?? '', /^eyJ/);
@@ -83,15 +88,16 @@ const wrongLogIns = [
   {},
 ];
 for (const json of wrongLogIns) {
-  test(`logging in with ${JSON.stringify(json)} is a 401 like every other`, async () => {
+  test(`logging in with ${JSON.stringify(json)} gets the 401 of every failed log-in`, async () => {
     const { status, body, headers } = await client.send('POST', '/api/auth', { json });
+
     assert.is(status, 401);
     assert.equal(body, { kind: '', errMsg: 'Wrong username or password.' });
     assert.is(headers.get('authorization'), null);
   });
 }
 
-test('a token is taken bare and as Bearer', async () => {
+test('a token is accepted bare and after Bearer', async () => {
   for (const authorization of [bob, `Bearer ${bob}`, `bearer ${bob}`])
     assert.is((await list(authorization)).status, 204);
 });
@@ -109,50 +115,55 @@ const sign = (secret: string, options: jsonwebtoken.SignOptions, payload: object
 const unsigned = [{ alg: 'none' }, { ...claims, sub: 'bob' }].map((part) =>
   Buffer.from(JSON.stringify(part)).toString('base64url'),
 );
-const badTokens: [what: string, authorization: string | undefined][] = [
-  ['no token', undefined],
-  ['an empty one', ''],
-  ['no token at all', 'Bearer'],
-  ['another scheme', 'Basic Ym9iOnNlY3JldA=='],
-  ['a changed signature', `${bob.slice(0, -5)}AAAAA`],
-  ['another secret', sign('another secret that is long enough', {})],
-  ['another algorithm', sign(config.jwtSecret, { algorithm: 'HS512' })],
-  ['no algorithm', `${unsigned.join('.')}.`],
-  ['another issuer', sign(config.jwtSecret, { issuer: 'somebody' })],
-  ['another audience', sign(config.jwtSecret, { audience: 'somebody' })],
-  ['an unknown kind', sign(config.jwtSecret, {}, { kind: 'king' })],
+const badTokens: [description: string, authorization: string | undefined][] = [
+  ['without a token', undefined],
+  ['with an empty token', ''],
+  ['with Bearer and no token', 'Bearer'],
+  ['with another authentication scheme', 'Basic Ym9iOnNlY3JldA=='],
+  ['with a changed signature', `${bob.slice(0, -5)}AAAAA`],
+  ['with a token signed with another secret', sign('another secret that is long enough', {})],
+  ['with a token signed with another algorithm', sign(config.jwtSecret, { algorithm: 'HS512' })],
+  ['with an unsigned token', `${unsigned.join('.')}.`],
+  ['with a token of another issuer', sign(config.jwtSecret, { issuer: 'somebody' })],
+  ['with a token for another audience', sign(config.jwtSecret, { audience: 'somebody' })],
+  ['with a token of an unknown kind', sign(config.jwtSecret, {}, { kind: 'king' })],
 ];
-for (const [what, authorization] of badTokens) {
-  test(`${what}: 401 Not Authorized.`, async () => {
+for (const [description, authorization] of badTokens) {
+  test(`a request ${description} gets 401 "Not Authorized."`, async () => {
     const { status, body } = await list(authorization);
+
     assert.is(status, 401);
     assert.equal(body, { errMsg: 'Not Authorized.' });
   });
 }
 
-test('a token without exp or jti is not taken', async () => {
+test('a token without exp or without jti gets 401', async () => {
   const common = { issuer: 'seckill', audience: 'seckill', subject: 'bob' };
+
   assert.is((await list(jsonwebtoken.sign(claims, config.jwtSecret, { ...common, jwtid: 'id' }))).status, 401);
   assert.is((await list(jsonwebtoken.sign(claims, config.jwtSecret, { ...common, expiresIn: 60 }))).status, 401);
 });
 
-test('an expired token: 401 Authorization has expired.', async () => {
+test('an expired token gets 401 "Authorization has expired."', async () => {
   const { status, body } = await list(sign(config.jwtSecret, { expiresIn: -1 }));
+
   assert.is(status, 401);
   assert.equal(body, { errMsg: 'Authorization has expired.' });
 });
 
-test('logging out revokes the token and no other', async () => {
+test('logging out revokes the token of the request and no other token of the user', async () => {
   const token = await client.enter('eve', 'customer');
   const { headers } = await client.send('POST', '/api/auth', { json: { username: 'eve', password: 'secret' } });
+
   const { status, body } = await client.send('POST', '/api/auth/logout', { token });
+
   assert.is(status, 200);
   assert.equal(body, { errMsg: 'log out.' });
   assert.equal((await client.list(token, 'eve')).body, { errMsg: 'Not Authorized.' });
   assert.is((await client.list(headers.get('authorization') ?? '', 'eve')).status, 204);
 });
 
-test('logging out without a token, or with a bad or a revoked one, is a 200 as well', async () => {
+test('logging out without a token, with an invalid token or with a revoked token gets 200 as well', async () => {
   const token = await client.enter('zoe', 'customer');
   for (const options of [{}, { token: 'nonsense' }, { token }, { token }]) {
     assert.is((await client.send('POST', '/api/auth/logout', options)).status, 200);

@@ -1,35 +1,33 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createApp } from '../../src/http/app.ts';
 import { createAuth } from '../../src/http/auth.ts';
 import { createRoutes } from '../../src/http/routes.ts';
-import { holdAnswers } from '../support/document.ts';
+import { compareAnswers } from '../support/document.ts';
+import { serveApp } from '../support/serveApp.ts';
 import { openTestSystem } from '../support/testSystem.ts';
 
-// The document is held against the routes, and against what a real server answers: each status of each operation is provoked.
+// Compares the document with the routes and with the answers of a real server. The tests provoke every status of every operation;
+// `send(operation, status, request)` checks the answer against the document.
 
 const { system, close } = await openTestSystem();
 const rehearsals = { ...system.rehearsals, allowed: true };
-const server = createServer(createApp({ ...system, rehearsals }).callback());
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const server = await serveApp(createApp({ ...system, rehearsals }).callback());
 
 const test = suite('the OpenAPI document');
-const { operations, exampleOf, send, answered } = holdAnswers(url);
+const { operations, exampleOf, send, answered } = compareAnswers(server.url);
 
 const enter = async (username: string, kind: string) => {
   await send('registerUser', 201, { body: { ...exampleOf('registerUser'), username, kind } });
   const { headers } = await send('logIn', 200, { body: { ...exampleOf('logIn'), username } });
   return headers.get('authorization') ?? '';
 };
-// fetch would say no-cache of itself.
-const unlessItIs = (etag: string | null) => ({ 'If-None-Match': etag ?? '', 'Cache-Control': 'max-age=0' });
+// Without this Cache-Control, fetch would send no-cache.
+const ifNoneMatch = (etag: string | null) => ({ 'If-None-Match': etag ?? '', 'Cache-Control': 'max-age=0' });
 const tooLarge = { body: { pad: 'x'.repeat(17_000) } };
 const coupon = { seller: 'ann', name: 'spring' };
 
-test('every route is in it, and it has nothing else', () => {
+test('the document has exactly the routes of the server', () => {
   const routes = createRoutes(system, createAuth(system.tokens), () => {}).stack.flatMap(({ path, methods }) =>
     methods
       .filter((method) => method !== 'HEAD')
@@ -39,7 +37,7 @@ test('every route is in it, and it has nothing else', () => {
   assert.equal(described.sort(), routes.sort());
 });
 
-test('users and sessions are answered as it says', async () => {
+test('the answers about users and sessions match the document', async () => {
   const user = exampleOf('registerUser');
   await send('registerUser', 201, { body: user });
   await send('registerUser', 400, { body: user });
@@ -54,7 +52,7 @@ test('users and sessions are answered as it says', async () => {
   await send('logOut', 413, tooLarge);
 });
 
-test('coupons are answered as it says', async () => {
+test('the answers about coupons match the document', async () => {
   const { headers } = await send('logIn', 200, { body: exampleOf('logIn') });
   const ann = headers.get('authorization') ?? '';
   const bob = await enter('bob', 'customer');
@@ -81,7 +79,7 @@ test('coupons are answered as it says', async () => {
   await send('listCoupons', 401, { path: { username: 'bob' }, token: ann });
 });
 
-test('what the console asks for is answered as it says', async () => {
+test('the answers to the console match the document', async () => {
   const { headers } = await send('logIn', 200, { body: exampleOf('logIn') });
   const ann = headers.get('authorization') ?? '';
   const cid = await enter('cid', 'customer');
@@ -102,7 +100,7 @@ test('what the console asks for is answered as it says', async () => {
   rehearsals.allowed = true;
 });
 
-test('operators and developers are answered as it says', async () => {
+test('the answers to operators and developers match the document', async () => {
   await send('health', 200);
   await send('ready', 200);
   await send('metrics', 200);
@@ -114,12 +112,12 @@ test('operators and developers are answered as it says', async () => {
     ['docsFile', { file: 'swagger-ui.css' }],
   ] as const) {
     const { headers } = await send(id, 200, { path });
-    await send(id, 304, { path, headers: unlessItIs(headers.get('etag')) });
+    await send(id, 304, { path, headers: ifNoneMatch(headers.get('etag')) });
   }
   await send('docsFile', 404, { path: { file: 'package.json' } });
 });
 
-test('a 503 is answered as it says', async () => {
+test('the 503 answers match the document', async () => {
   const ann = await enter('zoe', 'seller');
   const bob = await enter('joe', 'customer');
   system.gate.shut('a test');
@@ -140,7 +138,7 @@ test('a 503 is answered as it says', async () => {
   await send('logOut', 503, { token: ann });
 });
 
-test('each answer in it was given above', () => {
+test('the tests above have provoked every status in the document', () => {
   const described = operations.flatMap(({ operationId, responses }) =>
     Object.keys(responses).map((status) => `${operationId} ${status}`),
   );
@@ -148,10 +146,7 @@ test('each answer in it was given above', () => {
 });
 
 test.after(async () => {
-  await new Promise((resolve) => {
-    server.close(resolve);
-    server.closeAllConnections();
-  });
+  await server.close();
   await close();
 });
 test.run();

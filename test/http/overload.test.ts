@@ -1,60 +1,60 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createGrabLine } from '../../src/commands/grabLine.ts';
 import { createApp } from '../../src/http/app.ts';
 import { keys } from '../../src/infra/keys.ts';
 import { createClient } from '../support/httpClient.ts';
+import { freezeRedis } from '../support/outages.ts';
+import { serveApp } from '../support/serveApp.ts';
 import { givenCoupon, loggedEvents, openTestSystem, settled } from '../support/testSystem.ts';
 
 const { system, close } = await openTestSystem();
-const WAITING = 20;
-// The same system behind a line that holds less than the crowd.
-const app = createApp({ ...system, grabLine: createGrabLine(system, WAITING) });
-const server = createServer(app.callback());
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-const client = createClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+/** How many grabs may wait in the line: fewer than the crowd sends. */
+const MAX_WAITING = 20;
+const server = await serveApp(createApp({ ...system, grabLine: createGrabLine(system, MAX_WAITING) }).callback());
+const client = createClient(server.url);
 const test = suite('overload');
+const grab = (customer: string) => client.grab(system.tokens.issue(customer, 'customer'), 'ann', 'rush');
 
-test('a crowd that is too large is shed with 503 and Retry-After; wins stay exact and other routes answer', async () => {
+test('a crowd too large for the line gets 503 with Retry-After, wins stay exact, and other routes still answer', async () => {
+  // Given a Redis that does not reply for a moment, so that the line is full when the rest of the crowd arrives.
   await givenCoupon(system, 'ann', 'rush', 100);
-  const redisPid = Number(/^process_id:(\d+)/m.exec(await system.redis.info('server'))?.[1]);
-  const names = Array.from({ length: 400 }, (_, i) => `customer-${i}`);
+  const customers = Array.from({ length: 400 }, (_, i) => `customer-${i}`);
+  const continueRedis = await freezeRedis(system);
+  const timer = setTimeout(continueRedis, 700);
 
-  // Given that Redis answers nobody for a moment, so that the line is full when the rest of the crowd arrives.
-  process.kill(redisPid, 'SIGSTOP');
-  const wake = setTimeout(() => process.kill(redisPid, 'SIGCONT'), 700);
-  const crowd = names.map((name) => client.grab(system.tokens.issue(name, 'customer'), 'ann', 'rush'));
-  // When it is, then a route that does not need Redis answers while the crowd waits.
+  // When all customers grab at once.
+  const crowd = customers.map(grab);
+
+  // Then a route that does not need Redis answers while the crowd waits.
   assert.is((await client.send('GET', '/healthz')).status, 200);
   const answers = await Promise.all(crowd);
-  clearTimeout(wake);
+  clearTimeout(timer);
 
+  // Then every grab that did not fit into the line got a 503.
   const shed = answers.filter(({ status }) => status === 503);
   assert.ok(shed.length > 0);
   for (const { headers, body } of shed) {
     assert.is(headers.get('retry-after'), '1');
     assert.match(String(body?.errMsg), /too many grabs at once/);
   }
-  const won = names.filter((_, place) => answers[place]?.status === 201);
+  const winners = customers.filter((_, place) => answers[place]?.status === 201);
   const refused = answers.filter(({ headers }) => headers.get('grab-outcome') === 'sold-out');
-  assert.is(won.length + shed.length + refused.length, names.length);
-  if (refused.length > 0) assert.is(won.length, 100);
-  // And nobody has a piece who was not told so.
-  assert.equal((await system.redis.hkeys(keys.holders({ seller: 'ann', name: 'rush' }))).sort(), won.sort());
-  await settled(system);
-  assert.is((await loggedEvents(system, 'ann', 'rush')).length, 1 + won.length);
+  assert.is(winners.length + shed.length + refused.length, customers.length);
+  if (refused.length > 0) assert.is(winners.length, 100);
 
-  // Who was shed and comes again is served.
-  const [later = ''] = names.filter((_, place) => answers[place]?.status === 503);
-  const again = await client.grab(system.tokens.issue(later, 'customer'), 'ann', 'rush');
-  assert.is(again.status, won.length < 100 ? 201 : 204);
+  // Then the customers with a 201 are exactly the holders, and the log has one event for each.
+  assert.equal((await system.redis.hkeys(keys.holders({ seller: 'ann', name: 'rush' }))).sort(), winners.sort());
+  await settled(system);
+  assert.is((await loggedEvents(system, 'ann', 'rush')).length, 1 + winners.length);
+
+  // Then a customer who got a 503 is served on a retry.
+  const [later = ''] = customers.filter((_, place) => answers[place]?.status === 503);
+  assert.is((await grab(later)).status, winners.length < 100 ? 201 : 204);
 });
 
 test.after(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await server.close();
   await close();
 });
 test.run();

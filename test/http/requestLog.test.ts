@@ -10,11 +10,11 @@ import { listen } from '../support/listen.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
 import { openTestStores } from '../support/testStores.ts';
 
-const test = suite('the log of requests');
+const test = suite('the request log');
 type Line = Record<string, unknown>;
 
-/** A log that is kept, as text and line by line. */
-function keptLog(level: string) {
+/** A log whose text and lines the test can read. */
+function readableLog(level: string) {
   let text = '';
   const write = (line: string) => {
     text += line;
@@ -40,51 +40,58 @@ const facts: RequestFacts = {
   fault: undefined,
 };
 
-test('up to a rate each request has its line; the next line says how many had none', async () => {
-  const { log, requests } = keptLog('info');
+test('requests above the rate have no line, and the next written line counts them', async () => {
+  const { log, requests } = readableLog('info');
   const write = createRequestLog(log, 10);
+
   for (let i = 0; i < 50; i++) write(facts);
-  const crowded = requests().length;
-  assert.ok(crowded >= 10 && crowded < 50);
+  const written = requests().length;
   await sleep(150);
   write(facts);
-  assert.is(requests().length, crowded + 1);
-  assert.is(requests().at(-1)?.skipped, 50 - crowded);
-  assert.is(new Set(requests().map(({ request }) => request)).size, crowded + 1);
+
+  assert.ok(written >= 10 && written < 50);
+  assert.is(requests().length, written + 1);
+  assert.is(requests().at(-1)?.skipped, 50 - written);
+  assert.is(new Set(requests().map(({ request }) => request)).size, written + 1);
 });
 
-test('faults and slow requests are written whatever the rate', () => {
-  const { log, requests } = keptLog('info');
+test('faults and slow requests are written even above the rate', () => {
+  const { log, requests } = readableLog('info');
   const write = createRequestLog(log, 1);
   write(facts);
+
   for (let i = 0; i < 20; i++) write({ ...facts, status: 503, outcome: 'unavailable' });
   for (let i = 0; i < 20; i++) write({ ...facts, status: 503, outcome: 'unknown', fault: new Error('broken') });
   for (let i = 0; i < 20; i++) write({ ...facts, ms: 1_500 });
+
   assert.is(requests().length, 61);
   assert.is((requests().at(30)?.err as Line | undefined)?.message, 'broken');
 });
 
-test('LOG_LEVEL=debug writes all, warn only faults and slow ones', () => {
+test('LOG_LEVEL=debug writes all requests, and LOG_LEVEL=warn writes none without a fault or delay', () => {
   for (const [level, expected] of [
     ['debug', 30],
     ['warn', 0],
   ] as const) {
-    const { log, requests } = keptLog(level);
+    const { log, requests } = readableLog(level);
     const write = createRequestLog(log, 1);
+
     for (let i = 0; i < 30; i++) write(facts);
+
     assert.is(requests().length, expected);
   }
 });
 
-test('a line says which request, whose, what became of it, how long it took, and its trace', async () => {
+test('a line has the request id, route, user, outcome, duration and trace of the request', async () => {
   const stores = await openTestStores();
-  const { log, requests } = keptLog('debug');
+  const { log, requests } = readableLog('debug');
   const { url, close } = await openServer(stores.config, log);
   const client = createClient(url);
   const ann = await client.enter('ann', 'seller');
   const bob = await client.enter('bob', 'customer');
   await client.create(ann, 'ann', { name: 'sea', amount: 1, stock: 5 });
   const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+
   const response = await fetch(`${url}/api/users/ann/coupons/sea`, {
     method: 'PATCH',
     headers: {
@@ -93,6 +100,7 @@ test('a line says which request, whose, what became of it, how long it took, and
       traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
     },
   });
+
   assert.is(response.status, 201);
   assert.is(response.headers.get('x-request-id'), 'mine-1');
   const grab = requests().at(-1) ?? {};
@@ -111,6 +119,7 @@ test('a line says which request, whose, what became of it, how long it took, and
       parent: '00f067aa0ba902b7',
     },
   );
+
   const other = await client.grab(bob, 'ann', 'sea');
   assert.is(other.headers.get('x-request-id'), null);
   assert.is(requests().at(-1)?.outcome, 'already-grabbed');
@@ -122,9 +131,9 @@ test('a line says which request, whose, what became of it, how long it took, and
   await stores.close();
 });
 
-test('no token, password or cookie is in the log, wherever a client puts it and whatever fails', async () => {
+test('the log has no token, password or cookie, wherever a client puts them and whichever request fails', async () => {
   const stores = await openTestStores();
-  const { log, text, requests } = keptLog('trace');
+  const { log, text, requests } = readableLog('trace');
   const { url, close } = await openServer(stores.config, log);
   const client = createClient(url);
   const secret = 'hunter2hunter2';
@@ -146,13 +155,14 @@ test('no token, password or cookie is in the log, wherever a client puts it and 
       },
     });
   const body = (of: object) => ({ body: JSON.stringify(of) });
+
   await send('PATCH', '/api/users/ann/coupons/sea');
   await send('GET', `/api/users/bob/coupons?token=${token}&page=${secret}`);
   await send('GET', `/${secret}`);
   await send('POST', '/api/auth', body({ username: secret, password: secret }));
   await send('POST', '/api/users', body({ username: 'eve', password: secret, kind: secret }));
   await send('POST', '/api/users', { body: `{"password":"${secret}` });
-  // MySQL repeats the whole statement when it fails, with the hash of the password in it.
+  // The error of MySQL repeats the failed statement, which has the hash of the password.
   const { mysql, close: closeMysql } = connectMysql(stores.config.mysqlUrl);
   await mysql.raw("CREATE TRIGGER nobody BEFORE INSERT ON users FOR EACH ROW SIGNAL SQLSTATE '45000'");
   assert.is(
@@ -173,16 +183,18 @@ test('no token, password or cookie is in the log, wherever a client puts it and 
   for (const part of token.replace('Bearer ', '').split('.').slice(1)) assert.not.ok(text().includes(part));
 });
 
-test('a stream of live figures has its line when it begins, and none when it ends', async () => {
+test('a stream of live figures has one line, which is written when the stream begins', async () => {
   const stores = await openTestStores();
-  const { log, requests } = keptLog('debug');
+  const { log, requests } = readableLog('debug');
   const { url, close } = await openServer(stores.config, log);
   const client = createClient(url);
   await client.register('ann', 'seller');
   const bob = await client.enter('bob', 'customer');
+  const lines = () => requests().filter(({ route }) => route === '/api/live');
+
   const stream = await listen(url, bob, 'ann');
   await stream.waitFor(() => true);
-  const lines = () => requests().filter(({ route }) => route === '/api/live');
+
   const [begun = {}] = lines();
   const { level, status, outcome, user } = begun;
   assert.equal({ level, status, outcome, user }, { level: 30, status: 200, outcome: 'ok', user: 'bob' });
@@ -192,7 +204,7 @@ test('a stream of live figures has its line when it begins, and none when it end
   await stores.close();
 });
 
-test('no token is in the log after a rehearsal that somebody watched, nor does its crowd write any', async () => {
+test('neither the server nor the crowd of a rehearsal with a listener writes a token to the log', async () => {
   const stores = await openTestStores();
   const environment = { ...stores.environment, ALLOW_REHEARSAL: '1', LOG_LEVEL: 'trace' };
   const server = startProgram('src/main.ts', environment);
@@ -200,6 +212,7 @@ test('no token is in the log after a rehearsal that somebody watched, nor does i
   const client = createClient(url);
   const ann = await client.enter('ann', 'seller');
   await client.create(ann, 'ann', { name: 'sea', amount: 3, stock: 5 });
+
   const stream = await listen(url, ann, 'ann');
   const json = { coupon: 'sea', customers: 20, seconds: 0 };
   assert.is((await client.send('POST', '/api/rehearsals', { token: ann, json })).status, 202);
@@ -208,21 +221,24 @@ test('no token is in the log after a rehearsal that somebody watched, nor does i
   await stream.ended;
   const { stdout, stderr } = await server.ended;
   await stores.close();
+
   assert.match(stderr, '~rehearsal-');
-  // What every token begins with.
+  // Every token begins with these letters.
   assert.not.match(stdout + stderr, /eyJ/);
   assert.not.match(stdout + stderr, stores.config.jwtSecret);
 });
 
-test('should somebody log a secret by mistake, its value is not written', () => {
-  const { log, text } = keptLog('info');
+test('the log removes the value of a secret that code logs by mistake', () => {
+  const { log, text } = readableLog('info');
   const value = 'hunter2hunter2';
+
   log.info({ authorization: value, password: value, body: { token: value }, req: { headers: { cookie: value } } });
   log.info({ res: { headers: { 'set-cookie': value } }, config: { jwtSecret: value } });
+
   assert.not.match(text(), /hunter2/);
 });
 
-test('to a pipe it writes JSON, all of it before it ends; LOG_FORMAT=pretty writes for people', async () => {
+test('a server writes its log to a pipe as JSON, complete before it exits, and as text with LOG_FORMAT=pretty', async () => {
   const stores = await openTestStores();
   const run = async (environment: NodeJS.ProcessEnv) => {
     const server = startProgram('src/main.ts', { ...stores.environment, LOG_LEVEL: 'info', ...environment });
@@ -233,10 +249,12 @@ test('to a pipe it writes JSON, all of it before it ends; LOG_FORMAT=pretty writ
     assert.is(status, 0);
     return stderr.split('\n').filter((line) => line.includes('healthz'));
   };
+
   const json = (await run({})).map((line) => JSON.parse(line));
+  const [pretty = ''] = await run({ LOG_FORMAT: 'pretty' });
+
   assert.is(json.length, 5);
   assert.is(json[0].route, '/healthz');
-  const [pretty = ''] = await run({ LOG_FORMAT: 'pretty' });
   assert.throws(() => JSON.parse(pretty));
   await stores.close();
 });

@@ -1,15 +1,15 @@
-import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import Koa from 'koa';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { serveStaticFiles } from '../../src/http/staticFiles.ts';
+import { serveApp } from '../support/serveApp.ts';
 import { openTestServer } from '../support/testServer.ts';
 
 const { client, url, close } = await openTestServer();
 const test = suite('static files');
 
-/** A request as it stands: fetch would tidy its path up. */
+/** The response to a GET with exactly this path: fetch would normalize the path. */
 const raw = (path: string, header = '') =>
   new Promise<string>((resolve) => {
     const { hostname, port } = new URL(url);
@@ -21,7 +21,7 @@ const raw = (path: string, header = '') =>
     socket.on('close', () => resolve(answer));
   });
 
-test('the page is at /, and nothing in it may come from elsewhere or stand inline', async () => {
+test('the page is at /, and its policy allows no other source and no inline script or style', async () => {
   const response = await fetch(url);
   assert.is(response.headers.get('content-type'), 'text/html; charset=utf-8');
   const policy = response.headers.get('content-security-policy') ?? '';
@@ -34,8 +34,9 @@ test('the page is at /, and nothing in it may come from elsewhere or stand inlin
   assert.not.match(page, /https?:|<script>|<style| style=| on\w+=/);
 });
 
-test('everything that the page names is there, with its type', async () => {
+test('every file that the page refers to is served with its content type', async () => {
   const page = await (await fetch(url)).text();
+
   const named = [...page.matchAll(/(?:src|href)="(\/[^"]*)"/g)].map(([, path]) => path);
   assert.ok(named.length >= 5);
   for (const path of [...named, '/console/uPlot.js', '/console/charts.js']) {
@@ -45,21 +46,24 @@ test('everything that the page names is there, with its type', async () => {
   }
 });
 
-test('what a browser has already is not sent again', async () => {
+test('a file that a browser has cached is not sent again', async () => {
   const etag = (await fetch(url)).headers.get('etag') ?? '';
+
   const [head, body] = (await raw('/', `If-None-Match: ${etag}\r\n`)).split('\r\n\r\n');
+
   assert.match(head ?? '', /^HTTP\/1\.1 304 /);
   assert.is(body, '');
 });
 
 for (const path of ['/console/uPlot.js', '/docs/swagger-ui-bundle.js', '/openapi.json']) {
-  test(`${path} is zipped for who takes that, and for nobody else`, async () => {
+  test(`${path} is compressed only for a client that accepts gzip`, async () => {
     const sizes = await Promise.all(
       ['gzip', 'identity'].map(async (encoding) => {
         const { headers } = await fetch(`${url}${path}`, { headers: { 'accept-encoding': encoding } });
         return { length: Number(headers.get('content-length')), encoding: headers.get('content-encoding') };
       }),
     );
+
     assert.equal(
       sizes.map(({ encoding }) => encoding),
       ['gzip', null],
@@ -68,17 +72,16 @@ for (const path of ['/console/uPlot.js', '/docs/swagger-ui-bundle.js', '/openapi
   });
 }
 
-test('what a path answers is made when somebody asks for it first, and once', async () => {
+test('generated content is made once, on the first request for its path', async () => {
   let made = 0;
   const make = async () => `made ${++made}`;
-  const server = createServer(new Koa().use(serveStaticFiles({ '/x': { type: 'text/plain', make } })).callback());
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const server = await serveApp(new Koa().use(serveStaticFiles({ '/x': { type: 'text/plain', make } })).callback());
   const madeAtStart = made;
+
   const answers: string[] = [];
-  for (const path of ['/x', '/x/', '/x']) answers.push(await (await fetch(`http://127.0.0.1:${port}${path}`)).text());
-  server.close();
-  server.closeAllConnections();
+  for (const path of ['/x', '/x/', '/x']) answers.push(await (await fetch(`${server.url}${path}`)).text());
+  await server.close();
+
   assert.is(madeAtStart, 0);
   assert.equal(answers, ['made 1', 'made 1', 'made 1']);
 });
@@ -92,14 +95,15 @@ for (const path of [
   '/console/',
   '/console/nothing.js',
 ]) {
-  test(`${path} is nothing, in the form of the contract`, async () => {
+  test(`${path} gets 404 with errMsg`, async () => {
     const answer = await raw(path);
+
     assert.match(answer, /^HTTP\/1\.1 404 /);
     assert.match(answer, '{"errMsg":"Not Found."}');
   });
 }
 
-test('a file is only to be read', async () => {
+test('a file answers GET and HEAD, and no POST', async () => {
   assert.is((await client.send('POST', '/', { json: {} })).status, 404);
   for (const path of ['/', '/console/app.js', '/docs', '/docs/viewer.js', '/openapi.json']) {
     const head = await fetch(`${url}${path}`, { method: 'HEAD' });

@@ -4,11 +4,11 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { couponPath, keys, PARTITIONS, partitionOf, splitCouponPath } from '../../src/infra/keys.ts';
 
-const test = suite('the keys');
-// Names as the contract has them: without a slash.
+const test = suite('the Redis keys');
+// By the contract, a name has no slash.
 const name = fc.string({ unit: 'grapheme', minLength: 1 }).map((text) => text.replaceAll('/', '_'));
 
-test('all that one decision touches is in one slot of a Redis Cluster', () => {
+test('all keys of one decision are in one slot of a Redis Cluster', () => {
   fc.assert(
     fc.property(name, name, (seller, coupon) => {
       const partition = partitionOf({ seller, name: coupon });
@@ -25,13 +25,14 @@ test('all that one decision touches is in one slot of a Redis Cluster', () => {
   );
 });
 
-test('every partition is in range, and coupons spread over all of them', () => {
+test('coupons are spread over all partitions, and over no others', () => {
   const found = new Set(Array.from({ length: 1_000 }, (_, i) => partitionOf({ seller: 'ann', name: `coupon ${i}` })));
+
   assert.is(found.size, PARTITIONS);
   assert.ok([...found].every((partition) => partition >= 0 && partition < PARTITIONS));
 });
 
-test('the partition of a coupon never changes: data on disk depends on it', () => {
+test('the partition of a coupon is the same in every version, because stored data depends on it', () => {
   assert.equal(
     [
       partitionOf({ seller: 'ann', name: 'spring' }),
@@ -42,7 +43,7 @@ test('the partition of a coupon never changes: data on disk depends on it', () =
   );
 });
 
-test('a path names its seller and its coupon', () => {
+test('a coupon path is split into the seller and the name that it was made of', () => {
   fc.assert(
     fc.property(name, name, (seller, coupon) => {
       assert.equal(splitCouponPath(couponPath({ seller, name: coupon })), { seller, name: coupon });

@@ -9,10 +9,11 @@ import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openServer } from '../../src/server.ts';
 import { openSystem } from '../../src/system.ts';
 import { createClient } from '../support/httpClient.ts';
+import { lockCoupons } from '../support/outages.ts';
 import { openTestStores } from '../support/testStores.ts';
 import { customer, givenCoupon, loggedEvents, settled } from '../support/testSystem.ts';
 
-// MySQL is away: grabs go on until the outbox is full.
+// While MySQL is unavailable, grabs are decided until the outbox is full.
 
 const LIMIT = 8;
 const { system, url, close } = await openAll(async (remember) => {
@@ -26,27 +27,30 @@ const { system, url, close } = await openAll(async (remember) => {
   return { system, url };
 });
 const test = suite('OUTBOX_LIMIT');
-const grab = (who: string, name = 'sea') => grabCoupon(system, customer(who), { seller: 'ann', name });
-const names = Array.from({ length: 20 }, (_, i) => `customer-${i}`);
+const grab = (by: string, name = 'sea') => grabCoupon(system, customer(by), { seller: 'ann', name });
+const customers = Array.from({ length: 20 }, (_, i) => `customer-${i}`);
 
-test('grabs go on up to the limit, then they are faults, and after MySQL is back they go on again', async () => {
+test('with a full outbox grabs fail and are not refused, and they are decided again when MySQL is back', async () => {
+  // Given two coupons in different partitions, and a MySQL that does not apply events.
   await givenCoupon(system, 'ann', 'sea', 100);
   await givenCoupon(system, 'ann', 'elsewhere', 100);
   assert.is.not(partitionOf({ seller: 'ann', name: 'sea' }), partitionOf({ seller: 'ann', name: 'elsewhere' }));
   await settled(system);
-  const lock = await system.mysql.transaction();
-  await lock('coupons').forUpdate();
+  const unlock = await lockCoupons(system);
 
-  // When twenty customers come one after the other, so that each win is an entry, as many as fit get a piece, and the rest no refusal.
+  // When customers grab one after the other, so that each win has its own outbox entry.
   let won = 0;
-  for (const name of names)
+  for (const name of customers)
     await grab(name).then(
       () => won++,
       () => {},
     );
+
+  // Then the wins fill the outbox, and the remaining grabs failed.
   assert.is(won, LIMIT);
   assert.is(await system.redis.xlen(keys.outbox(partitionOf({ seller: 'ann', name: 'sea' }))), LIMIT);
-  // A coupon of another partition waits as well, on every process, and they say so.
+
+  // Then grabs in other partitions fail too, and so does readyz on another process; its metrics show the full outbox.
   await rejects(() => grab('bob', 'elsewhere'), /outbox is full/);
   await sleep(500);
   const ready = await fetch(`${url}/readyz`);
@@ -55,11 +59,13 @@ test('grabs go on up to the limit, then they are faults, and after MySQL is back
   const metrics = await (await fetch(`${url}/metrics`)).text();
   assert.match(metrics, /^seckill_outbox_full 1$/m);
   assert.match(metrics, new RegExp(`^seckill_outbox_entries ${LIMIT}$`, 'm'));
-  // Lists take nothing and are answered.
+
+  // Then lists, which write nothing, are still answered.
   const token = system.tokens.issue('bob', 'customer');
   assert.is((await createClient(url).list(token, 'bob')).status, 204);
 
-  await lock.rollback();
+  // When MySQL is back, then grabs are decided, and the log has every win.
+  await unlock();
   await settled(system);
   while (system.outboxLimit.isFull()) await sleep(20);
   assert.is(await grab('bob'), 'grabbed');

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
-// How long work shows itself. `script` gives a terminal to what it runs.
+// The progress of a long-running command. The program `script` runs the command on a terminal.
 
 const test = suite('progress');
 const node = process.execPath;
@@ -13,9 +13,10 @@ const onTerminal = (args = '') =>
     env: { ...process.env, TERM: 'xterm' },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-/** Redraws apart, as somebody sees them one after the other. */
 const ESC = String.fromCharCode(27);
+/** The output, split at each redraw of the bar. */
 const framesOf = (output: string) => output.split(new RegExp(`${ESC}\\[\\d+G`));
+/** The last sequence that switched the wrapping of lines on or off. */
 const lastWrap = (output: string) => output.match(new RegExp(`${ESC}\\[\\?7[hl]`, 'g'))?.at(-1);
 
 async function outputOf(child: ReturnType<typeof onTerminal>): Promise<string> {
@@ -25,8 +26,9 @@ async function outputOf(child: ReturnType<typeof onTerminal>): Promise<string> {
   return output;
 }
 
-test('on a terminal a bar moves, is gone at the end, and other lines stand by themselves', async () => {
+test('on a terminal, a bar shows the progress, and other output has lines of its own', async () => {
   const output = await outputOf(onTerminal());
+
   assert.match(output, /working [=-]+ 40%, 2\/5, step 2/);
   assert.match(output, /working [=-]+ 100%/);
   for (const line of ['something to say', 'the end'])
@@ -39,10 +41,12 @@ test('on a terminal a bar moves, is gone at the end, and other lines stand by th
   assert.not.match(output, /\{\w+\}/);
 });
 
-test('Ctrl-C leaves the terminal as it was, and what is said then stands by itself', async () => {
+test('Ctrl-C restores the terminal, and the message after it has a line of its own', async () => {
   const child = onTerminal('for ever');
+
   child.stdout.once('data', () => setTimeout(() => child.stdin.write('\x03'), 500));
   const output = await outputOf(child);
+
   assert.match(output, /working [=-]+ /);
   assert.is(lastWrap(output), `${ESC}[?7h`);
   assert.not.ok(output.includes(`${ESC}[?25l`) && !output.includes(`${ESC}[?25h`));
@@ -50,8 +54,9 @@ test('Ctrl-C leaves the terminal as it was, and what is said then stands by itse
   assert.not.match(output.split('interrupted')[1] ?? '', /working/);
 });
 
-test('elsewhere there are plain lines on standard error, and results alone on standard output', () => {
+test('without a terminal, progress is plain lines on standard error, and standard output has only results', () => {
   const { stdout, stderr, status } = spawnSync(node, ['bin/run.mjs', file], { encoding: 'utf8' });
+
   assert.is(status, 0);
   assert.is(stdout, 'something to say\nthe end\n');
   assert.is(stderr.includes(ESC), false);

@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readScripts } from '../../src/infra/scripts.ts';
 
-const test = suite('the scripts');
+const test = suite('the Lua scripts');
 const headerOf = (source: string) => source.slice(0, source.indexOf(']]'));
 const bodyOf = (source: string) => source.slice(source.indexOf(']]'));
 const listed = (source: string, kind: 'KEYS' | 'ARGV') =>
@@ -11,7 +11,7 @@ const listed = (source: string, kind: 'KEYS' | 'ARGV') =>
     name,
   ]);
 
-test('there are scripts', () => {
+test('the loader finds every script', () => {
   assert.equal(
     readScripts().map(({ name }) => name),
     ['claimIdempotencyKey', 'createCoupon', 'deadLetter', 'grabCoupon', 'restoreCoupon'],
@@ -19,12 +19,12 @@ test('there are scripts', () => {
 });
 
 for (const { name, source, lua, numberOfKeys } of readScripts()) {
-  test(`${name}: the header says its purpose and its replies`, () => {
+  test(`${name}: the header begins with a sentence and lists the replies`, () => {
     assert.match(source, /^--\[\[\n[A-Z][^\n]+\.\n/);
     assert.match(headerOf(source), /^Replies\n {2}\{'/m);
   });
 
-  test(`${name}: the header's KEYS count up from 1 and are what the loader passes`, () => {
+  test(`${name}: the header numbers KEYS from 1 and lists as many as the loader passes`, () => {
     const places = listed(source, 'KEYS').map(([place]) => place);
     assert.equal(
       places,
@@ -32,7 +32,7 @@ for (const { name, source, lua, numberOfKeys } of readScripts()) {
     );
   });
 
-  test(`${name}: the body takes its KEYS and ARGV by the names and in the order of the header`, () => {
+  test(`${name}: the body reads KEYS and ARGV into variables with the names and the order of the header`, () => {
     for (const kind of ['KEYS', 'ARGV'] as const) {
       const names = listed(source, kind).map(([, word]) => word);
       const [, locals] =
@@ -42,13 +42,13 @@ for (const { name, source, lua, numberOfKeys } of readScripts()) {
     }
   });
 
-  test(`${name}: every reply of the body is in the header`, () => {
+  test(`${name}: the header lists every reply of the body`, () => {
     const replies = [...bodyOf(source).matchAll(/return \{ ('[\w-]+')/g)].map(([, reply]) => reply);
     assert.ok(replies.length > 0);
     for (const reply of replies) assert.ok(headerOf(source).includes(`{${reply}`), `${reply} is not in the header`);
   });
 
-  test(`${name}: every include is there and stands for code`, () => {
+  test(`${name}: the loader replaces every include by code`, () => {
     assert.not.match(lua, /^-- @include/m);
     for (const [, part] of source.matchAll(/^-- @include (\S+)$/gm)) assert.ok(part && lua.length > source.length);
   });

@@ -24,10 +24,10 @@ const dashboard: { panels: Panel[]; templating: { list: { name: string; definiti
 );
 
 const { client, url, close } = await openTestServer();
-// One request, so that the histogram of requests has a series.
+// One request gives the histogram of requests a series.
 await client.send('GET', '/healthz');
 const { samples, text } = await readMetrics(url);
-// A histogram without a label has samples from the start; one with a label (of what the garbage collector did) has a name only.
+// A histogram without labels has samples from the start. A histogram with labels (garbage collection) may have only a TYPE line.
 const histograms = [...text.matchAll(/^# TYPE (\S+) histogram$/gm)].map(([, name]) => name);
 const names = new Set([
   ...samples.map(({ name }) => name),
@@ -35,22 +35,22 @@ const names = new Set([
 ]);
 const ours = /\b(?:seckill|nodejs|process)_\w+/g;
 
-const test = suite('what operators are given');
+const test = suite('the alerts and the dashboard');
 
-test('every metric of the dashboard is one that a running server has', () => {
+test('a running server exposes every metric that the dashboard uses', () => {
   const expressions = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
   const used = [...expressions, ...dashboard.templating.list.map(({ definition = '' }) => definition)];
   assert.ok(expressions.every((expr) => expr.match(ours) !== null));
   for (const name of used.flatMap((expr) => expr.match(ours) ?? [])) assert.ok(names.has(name), name);
 });
 
-test('every metric of an alert is one that a running server has, and so is every value of a label', () => {
+test('a running server exposes every metric and every label value that an alert uses', () => {
   for (const { alert, expr } of rules) {
     const used = expr.match(ours) ?? [];
     assert.ok(used.length > 0, alert);
     for (const name of used) assert.ok(names.has(name), `${alert}: ${name}`);
     for (const [, name, label = '', values = ''] of expr.matchAll(/(\w+)\{(\w+)=~?"([^"]+)"\}/g)) {
-      // There is no grab yet; which methods there are is no choice of ours.
+      // The values of this label are HTTP methods, and the server has not had a request with each of them.
       if (label === 'method') continue;
       for (const value of values.split('|'))
         assert.ok(
@@ -61,7 +61,7 @@ test('every metric of an alert is one that a running server has, and so is every
   }
 });
 
-test('every metric of ours is on the dashboard or in an alert', () => {
+test('the dashboard or an alert uses every metric of the project', () => {
   const used = JSON.stringify(dashboard) + JSON.stringify(rules);
   const families = [...names]
     .filter((name) => name.startsWith('seckill_'))
@@ -69,7 +69,7 @@ test('every metric of ours is on the dashboard or in an alert', () => {
   for (const family of families) assert.ok(used.includes(family), family);
 });
 
-test('every alert has a severity, a sentence, and its own section in OPERATIONS.md; no section is without its alert', () => {
+test('every alert has a severity and a summary, and the alerts are exactly the sections of OPERATIONS.md', () => {
   const sections = [...read('docs/OPERATIONS.md').matchAll(/^### (Seckill\w+)$/gm)].map(([, name]) => name);
   assert.equal(rules.map(({ alert }) => alert).sort(), sections.sort());
   for (const { alert, labels, annotations } of rules) {
@@ -79,7 +79,7 @@ test('every alert has a severity, a sentence, and its own section in OPERATIONS.
   }
 });
 
-test('panels have ids of their own and do not cover each other', () => {
+test('the panels of the dashboard have unique ids and do not overlap', () => {
   const { panels } = dashboard;
   assert.is(new Set(panels.map(({ id }) => id)).size, panels.length);
   const taken = new Set<string>();

@@ -41,14 +41,14 @@ import {
 } from '../support/manifests.ts';
 import { currentLts, nodeReleases } from '../support/nodeReleases.ts';
 
-// No engine and no cluster runs here: what the files say is held against the program that they deploy.
+// Compares the deployment files with the program that they deploy. No container engine and no cluster is needed.
 
-const test = suite('the files to deploy with');
+const test = suite('the deployment files');
 const { port, host } = readConfig({});
 const { version, scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const names = Object.keys(environmentSchema.shape);
-/** Read by Node and tsx, not by us. */
-const ofOthers = ['NODE_ENV', 'TSX_DISABLE_CACHE'];
+/** Variables that Node and tsx read. */
+const variablesOfRuntime = ['NODE_ENV', 'TSX_DISABLE_CACHE'];
 const secrets = { JWT_SECRET: 's'.repeat(32), MYSQL_PASSWORD: 'password', GRAFANA_PASSWORD: 'password' };
 
 const deployment = manifestOf<Deployment>('Deployment');
@@ -68,15 +68,15 @@ const composeEnvironment = Object.fromEntries(
 const subset = (labels: Record<string, string> = {}, of: Record<string, string> = {}) =>
   Object.entries(labels).every(([name, value]) => of[name] === value);
 
-test('the Dockerfile has no mistake that a linter of its syntax sees', () => {
+test('the Dockerfile passes a syntax check', () => {
   assert.equal(
     validateDockerfile(dockerfileText).map(({ message, range }) => `${range.start.line + 1}: ${message}`),
     [],
   );
 });
 
-test('compose.yml is what the schema of the Compose specification allows', () => {
-  // Its ids are written as in an older draft than its rules.
+test('compose.yml is valid by the schema of the Compose specification', () => {
+  // The keywords for ids in the schema are those of an older draft than its rules.
   const rules = JSON.parse(JSON.stringify(composeSchema), (key, value) =>
     ['id', '$schema'].includes(key) && typeof value === 'string' ? undefined : value,
   );
@@ -85,7 +85,7 @@ test('compose.yml is what the schema of the Compose specification allows', () =>
   assert.equal(validate.errors ?? [], []);
 });
 
-test('every manifest has the fields of its kind, with the types that Kubernetes gives them, and no other', () => {
+test('every manifest fits the Kubernetes type of its kind and has no unknown field', () => {
   const folder = mkdtempSync(join(tmpdir(), 'seckill-manifests-'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   const typed = manifests.map(({ apiVersion, kind, ...rest }, place) => {
@@ -105,32 +105,32 @@ test('every manifest has the fields of its kind, with the types that Kubernetes 
   assert.is(stdout, '');
 });
 
-const environments: [where: string, environment: Record<string, string>][] = [
+const environments: [file: string, environment: Record<string, string>][] = [
   ['the Dockerfile', imageEnvironment],
   ['compose.yml', composeEnvironment],
   ['the ConfigMap', configMap.data ?? {}],
   ['the Secret', secret.stringData ?? {}],
   ['the Job', Object.fromEntries((containerOf(job.spec?.template.spec).env ?? []).map(({ name }) => [name, '']))],
 ];
-for (const [where, environment] of environments) {
-  test(`${where} sets no variable that the program does not read`, () => {
-    const unknown = Object.keys(environment).filter((name) => ![...names, ...ofOthers].includes(name));
+for (const [file, environment] of environments) {
+  test(`${file} sets only variables that the program reads`, () => {
+    const unknown = Object.keys(environment).filter((name) => ![...names, ...variablesOfRuntime].includes(name));
     assert.equal(unknown, []);
   });
 }
 
-test('the program takes what compose.yml and the Kubernetes manifests set', () => {
+test('the settings in compose.yml and in the Kubernetes manifests are valid', () => {
   readConfig({ ...imageEnvironment, ...composeEnvironment });
   readConfig({ ...imageEnvironment, ...configMap.data, ...secret.stringData });
   assert.equal(Object.keys(secret.stringData ?? {}), ['REDIS_URL', 'MYSQL_URL', 'JWT_SECRET']);
 });
 
-test('the image listens for others, and not for itself alone', () => {
+test('the image listens on all addresses, unlike the default', () => {
   assert.is.not(readConfig(imageEnvironment).host, host);
   assert.is(readConfig(imageEnvironment).host, '0.0.0.0');
 });
 
-test('every port is the one that the program listens on', () => {
+test('every port in the files is the one that the program listens on', () => {
   const prometheus = readYaml('deploy/prometheus.yml').scrape_configs[0];
   const { ports: policy } = manifestOf<NetworkPolicy>('NetworkPolicy').spec?.ingress?.[0] ?? {};
   const found = {
@@ -147,10 +147,10 @@ test('every port is the one that the program listens on', () => {
   for (const [where, value] of Object.entries(found)) assert.is(String(value), String(port), where);
 });
 
-test('every path that is asked is a route', () => {
+test('every path of a probe or a scrape is a route', () => {
   const tokens = createTokens(secrets.JWT_SECRET, 60, () => false);
   const routes = createRoutes({} as System, createAuth(tokens), () => {}).stack.map(({ path }) => path);
-  const asked = {
+  const requested = {
     image: /\/\w+(?=`)/.exec(healthcheck.at(-1) ?? '')?.[0],
     startup: server.startupProbe?.httpGet?.path,
     liveness: server.livenessProbe?.httpGet?.path,
@@ -158,26 +158,26 @@ test('every path that is asked is a route', () => {
     prometheus: readYaml('deploy/prometheus.yml').scrape_configs[0].metrics_path,
     annotation: deployment.spec?.template.metadata?.annotations?.['prometheus.io/path'],
   };
-  for (const [where, path] of Object.entries(asked)) assert.ok(routes.includes(path ?? ''), `${where}: ${path}`);
-  // While MySQL is away pods must stay in the service: they sell on, into the outbox.
-  assert.is(asked.readiness, '/healthz');
-  assert.is(asked.liveness, '/healthz');
+  for (const [where, path] of Object.entries(requested)) assert.ok(routes.includes(path ?? ''), `${where}: ${path}`);
+  // Pods must stay in the service while MySQL is unavailable, because they go on deciding grabs into the outbox.
+  assert.is(requested.readiness, '/healthz');
+  assert.is(requested.liveness, '/healthz');
 });
 
-test('every file that is copied exists, is let through by .dockerignore, and no other is', () => {
+test('every file that the Dockerfile copies exists, and .dockerignore admits exactly these files', () => {
   const copied = stages.flatMap(copiesOf).flatMap(({ from, sources }) => (from === undefined ? sources : []));
   for (const source of copied) assert.ok(existsSync(join(root, source)), source);
   const ignore = readFileSync(join(root, '.dockerignore'), 'utf8').split('\n');
-  const letThrough = ignore.filter((line) => line.startsWith('!')).map((line) => line.slice(1));
+  const admitted = ignore.filter((line) => line.startsWith('!')).map((line) => line.slice(1));
   assert.ok(ignore.includes('*'));
-  assert.equal(letThrough.sort(), [...new Set(copied)].sort());
+  assert.equal(admitted.sort(), [...new Set(copied)].sort());
 });
 
-test('the image starts what npm start does', () => {
+test('the image runs the same command as npm start', () => {
   assert.is(command.join(' '), scripts.start);
 });
 
-test('the programs that are started exist', () => {
+test('the programs that the image and the Job run exist', () => {
   const args = [command, containerOf(job.spec?.template.spec).args ?? []];
   for (const [node, ...files] of args) {
     assert.is(node, 'node');
@@ -186,12 +186,12 @@ test('the programs that are started exist', () => {
   }
 });
 
-test('the image and .nvmrc have the release that test:nodes takes for the current LTS, and engines allow it', () => {
+test('the image and .nvmrc use the Node release that npm run test:nodes runs as the current LTS', () => {
   for (const { from } of stages) assert.is(from, `node:${nodeReleases[currentLts]}-bookworm-slim`);
   assert.is(readFileSync(join(root, '.nvmrc'), 'utf8'), `${currentLts}\n`);
 });
 
-test('every file that compose.yml and the kustomization name exists', () => {
+test('every file that compose.yml, the kustomization or Prometheus refers to exists', () => {
   const mounted = Object.values(compose.services).flatMap(({ volumes = [] }) =>
     volumes.map((v) => v.split(':')[0] ?? ''),
   );
@@ -199,14 +199,14 @@ test('every file that compose.yml and the kustomization name exists', () => {
     const isThere = source.startsWith('./') ? existsSync(join(root, source)) : source in compose.volumes;
     assert.ok(isThere, source);
   }
-  // The secret is made by hand.
+  // The kustomization does not include the example of the secret: operators create the secret themselves.
   assert.equal([...kustomization.resources, 'secret.example.yaml'].sort(), manifestFiles.sort());
   const rules: string[] = readYaml('deploy/prometheus.yml').rule_files;
   const targets = serviceOf('prometheus').volumes?.map((volume) => volume.split(':')[1]);
   for (const rule of rules) assert.ok(targets?.includes(rule), rule);
 });
 
-test('every image has an exact version, and ours has that of the package', () => {
+test("every image has an exact version, and the project's image has the version of the package", () => {
   const images = [...stages.map(({ from }) => from), ...Object.values(compose.services).map(({ image }) => image)];
   for (const image of images) assert.match(image, /^[a-z/]+:v?\d+\.\d+\.\d+(-[a-z-]+)?$/);
   assert.is(serviceOf('app').image, `seckill:${version}`);
@@ -216,7 +216,7 @@ test('every image has an exact version, and ours has that of the package', () =>
   );
 });
 
-test('nothing runs as root, writes to its image, or gets a token of the cluster', () => {
+test('no container runs as root, writes to its image or has a token of the cluster', () => {
   assert.is(lastArguments('USER'), 'node');
   for (const pod of pods) {
     const { securityContext } = containerOf(pod);
@@ -229,7 +229,7 @@ test('nothing runs as root, writes to its image, or gets a token of the cluster'
   }
 });
 
-test('a server that was told to stop is not killed before it has', () => {
+test('Kubernetes and Compose wait longer than a stop takes before they kill a server', () => {
   const { terminationGracePeriodSeconds = 0 } = deployment.spec?.template.spec ?? {};
   const [program, seconds] = server.lifecycle?.preStop?.exec?.command ?? [];
   assert.is(program, 'sleep');
@@ -237,7 +237,7 @@ test('a server that was told to stop is not killed before it has', () => {
   assert.ok(Number.parseInt(serviceOf('app').stop_grace_period ?? '0', 10) > STOP_LIMIT_MS / 1_000);
 });
 
-test('Service, budget and autoscaler are of the server alone, and not of the migration', () => {
+test('Service, disruption budget and autoscaler select the server and not the migration', () => {
   const service = manifestOf<Service>('Service').spec?.selector;
   const budget = manifestOf<PodDisruptionBudget>('PodDisruptionBudget').spec?.selector?.matchLabels;
   const labels = deployment.spec?.template.metadata?.labels;
@@ -247,7 +247,7 @@ test('Service, budget and autoscaler are of the server alone, and not of the mig
   }
   const { scaleTargetRef, minReplicas = 0 } = manifestOf<HorizontalPodAutoscaler>('HorizontalPodAutoscaler').spec ?? {};
   assert.is(scaleTargetRef?.name, deployment.metadata?.name);
-  // A budget of one away leaves nobody where there is one.
+  // The budget allows one pod to be unavailable, so at least two must run.
   assert.ok(minReplicas > 1);
   assert.is(deployment.spec?.replicas, undefined);
 });

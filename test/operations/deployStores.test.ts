@@ -5,29 +5,32 @@ import { openComposeStores } from '../support/composeStores.ts';
 import { createClient } from '../support/httpClient.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
 
-// The settings, user and rights that compose.yml gives to Redis and MariaDB, on real ones.
+// Runs the tools and the server on a real Redis and MariaDB with the settings, users and privileges of compose.yml.
 
 const { environment, close } = await openComposeStores();
 const test = suite('the stores of compose.yml');
 const { MYSQL_URL = '' } = environment;
 const run = (tool: string, given: NodeJS.ProcessEnv = environment) => startProgram(`src/tools/${tool}.ts`, given).ended;
 
-test('npm run migrate needs MYSQL_URL alone, says what it did, and does it once', async () => {
+test('npm run migrate needs only MYSQL_URL, prints the migrations that it ran, and runs each of them once', async () => {
   const first = await run('migrate', { MYSQL_URL });
+  const second = await run('migrate', { MYSQL_URL });
+
   assert.is(first.status, 0, first.stderr);
   assert.match(first.stdout, /^migrated: 0001_tables, /);
-  const second = await run('migrate', { MYSQL_URL });
   assert.is(second.stdout, 'the tables are up to date\n');
 });
 
-test('npm run migrate: a MySQL that is not there is one line and exit 1, an unknown option exit 2', async () => {
-  const { status, stderr } = await run('migrate', { MYSQL_URL: 'mysql://root@127.0.0.1:1/x' });
-  assert.is(status, 1);
-  assert.match(stderr, /^MYSQL_URL: [^\n]+\n$/);
-  assert.is((await startProgram('src/tools/migrate.ts', { MYSQL_URL }, ['--no-such-option']).ended).status, 2);
+test('npm run migrate exits with 1 and one line when MySQL is unreachable, and with 2 for an unknown option', async () => {
+  const unreachable = await run('migrate', { MYSQL_URL: 'mysql://root@127.0.0.1:1/x' });
+  const unknownOption = await startProgram('src/tools/migrate.ts', { MYSQL_URL }, ['--no-such-option']).ended;
+
+  assert.is(unreachable.status, 1);
+  assert.match(unreachable.stderr, /^MYSQL_URL: [^\n]+\n$/);
+  assert.is(unknownOption.status, 2);
 });
 
-test('the server takes this Redis without ALLOW_UNSAFE_REDIS, and sells', async () => {
+test('the server accepts this Redis without ALLOW_UNSAFE_REDIS and decides a grab', async () => {
   assert.not('ALLOW_UNSAFE_REDIS' in environment);
   const server = startProgram('src/main.ts', { ...environment, LOG_LEVEL: 'silent' });
   const client = createClient(await server.listening);
@@ -40,18 +43,20 @@ test('the server takes this Redis without ALLOW_UNSAFE_REDIS, and sells', async 
 });
 
 for (const tool of ['replay', 'verify']) {
-  test(`npm run ${tool} may do all it needs`, async () => {
+  test(`npm run ${tool} succeeds with the privileges of compose.yml`, async () => {
     const { status, stdout, stderr } = await run(tool);
+
     assert.is(status, 0, stdout + stderr);
   });
 }
 
-test('MariaDB keeps what it commits, in strict mode and utf8mb4', async () => {
+test('MariaDB writes every commit to disk, in strict mode and with utf8mb4', async () => {
   const { mysql, close: closeMysql } = connectMysql(MYSQL_URL);
   const [[settings]] = await mysql.raw(
     'SELECT @@innodb_flush_log_at_trx_commit AS flush, @@GLOBAL.sql_mode AS mode, @@character_set_database AS charset',
   );
   await closeMysql();
+
   assert.is(settings.flush, 1);
   assert.match(settings.mode, /STRICT_ALL_TABLES/);
   assert.is(settings.charset, 'utf8mb4');

@@ -1,6 +1,7 @@
 import { rejects } from 'node:assert/strict';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { DecidedEvent } from '../../src/events.ts';
 import { connectMysql } from '../../src/infra/stores/mysql.ts';
 import { openMysql } from '../../src/infra/stores/openMysql.ts';
 import { applyBatch } from '../../src/projections/applyBatch.ts';
@@ -12,6 +13,10 @@ const url = await createDatabase();
 const { mysql, close } = await openMysql(url);
 const test = suite('applyBatch');
 
+/** Given events that MySQL has already. */
+const given = (...events: DecidedEvent[]) => applyBatch(mysql, [delivery(...events)]);
+
+/** Then: what the tables have about a coupon. */
 const tables = async (couponId: string) => {
   const id = idToBytes(couponId);
   const [coupon] = await mysql('coupons').where({ id });
@@ -20,15 +25,17 @@ const tables = async (couponId: string) => {
   return { left: coupon?.pieces_left, version: coupon?.version, log, grabs: grabs.map(String) };
 };
 
-test('the log, the coupon and its grabs are written together', async () => {
+test('a batch writes the log, the coupon and its grabs', async () => {
   const coupon = couponRef('together');
   const batch = [delivery(created(coupon, 3)), delivery(grabbed(coupon, 2, 'bob', 2), grabbed(coupon, 3, 'eve', 1))];
+
   const { committed } = await applyBatch(mysql, batch);
+
   assert.equal(committed, batch);
   assert.equal(await tables(coupon.id), { left: 1, version: 3, log: [1, 2, 3], grabs: ['bob', 'eve'] });
 });
 
-test('names and descriptions are in the log byte for byte, whatever they hold', async () => {
+test('names and descriptions with special characters are logged byte for byte', async () => {
   for (const text of [
     "it's",
     'a\\b',
@@ -41,7 +48,9 @@ test('names and descriptions are in the log byte for byte, whatever they hold', 
     const coupon = { ...couponRef(text), seller: text };
     const event = created(coupon, 3);
     const described = { ...event, data: { ...event.data, description: text } };
+
     await applyBatch(mysql, [delivery(described, grabbed(coupon, 2, text, 2))]);
+
     const rows = await mysql('event_log')
       .where({ coupon_id: idToBytes(coupon.id) })
       .orderBy('version');
@@ -50,11 +59,13 @@ test('names and descriptions are in the log byte for byte, whatever they hold', 
   }
 });
 
-test('what MySQL may have is looked up whole, however many coupons a batch has', async () => {
+test('a repeated batch of 1,200 coupons is recognised completely and changes nothing', async () => {
   const many = Array.from({ length: 1_200 }, (_, i) => created(couponRef(`one of many ${i}`), 1));
   const batch = many.map((event) => delivery(event));
   await applyBatch(mysql, batch);
+
   const { committed } = await applyBatch(mysql, batch);
+
   assert.is(committed.length, 1_200);
   const [counted] = await mysql('event_log')
     .whereIn(
@@ -65,29 +76,35 @@ test('what MySQL may have is looked up whole, however many coupons a batch has',
   assert.is(counted?.events, 1_200);
 });
 
-test('a delivery applied twice changes nothing', async () => {
+test('applying a batch a second time changes nothing', async () => {
   const coupon = couponRef('twice');
   const batch = [delivery(created(coupon, 3)), delivery(grabbed(coupon, 2, 'bob', 2))];
   await applyBatch(mysql, batch);
   const before = await tables(coupon.id);
+
   const { committed } = await applyBatch(mysql, batch);
+
   assert.equal(committed, batch);
   assert.equal(await tables(coupon.id), before);
 });
 
-test('the same event twice in one batch is applied once', async () => {
+test('an event that is in a batch twice is applied once', async () => {
   const coupon = couponRef('twice in one');
   const grab = grabbed(coupon, 2, 'bob', 2);
+
   const { committed } = await applyBatch(mysql, [delivery(created(coupon, 3)), delivery(grab), delivery(grab)]);
+
   assert.is(committed.length, 3);
   assert.equal((await tables(coupon.id)).log, [1, 2]);
 });
 
-test('left comes from the highest version, in whatever order the batches come', async () => {
+test('when batches arrive out of order, pieces_left is that of the highest version', async () => {
   const coupon = couponRef('out of order');
-  await applyBatch(mysql, [delivery(created(coupon, 5))]);
-  await applyBatch(mysql, [delivery(grabbed(coupon, 4, 'zoe', 2))]);
+  await given(created(coupon, 5));
+  await given(grabbed(coupon, 4, 'zoe', 2));
+
   await applyBatch(mysql, [delivery(grabbed(coupon, 2, 'bob', 4)), delivery(grabbed(coupon, 3, 'eve', 3))]);
+
   assert.equal(await tables(coupon.id), {
     left: 2,
     version: 4,
@@ -96,45 +113,47 @@ test('left comes from the highest version, in whatever order the batches come', 
   });
 });
 
-test('a grab whose coupon is not there yet waits, and the others go through', async () => {
+test('a grab that arrives before the creation of its coupon is returned as early, and the other events are applied', async () => {
   const [known, unknown] = [couponRef('known'), couponRef('unknown')];
   const early = delivery(grabbed(unknown, 2, 'bob', 0));
+
   const result = await applyBatch(mysql, [early, delivery(created(known, 1))]);
+
   assert.equal(result.early, [early]);
   assert.equal((await tables(known.id)).log, [1]);
   assert.equal((await tables(unknown.id)).log, []);
 });
 
-test('another event of a known version is damage: reported, and the first one stays', async () => {
+test('a different event with a logged version is returned as damaged, and the logged event stays', async () => {
   const coupon = couponRef('damage');
-  await applyBatch(mysql, [delivery(created(coupon, 3)), delivery(grabbed(coupon, 2, 'bob', 2))]);
+  await given(created(coupon, 3));
+  await given(grabbed(coupon, 2, 'bob', 2));
   const other = delivery(grabbed(coupon, 2, 'eve', 2));
+
   const { damaged, committed } = await applyBatch(mysql, [other]);
+
   assert.equal([damaged, committed], [[other], []]);
   assert.equal((await tables(coupon.id)).grabs, ['bob']);
 });
 
-test('a batch that MySQL refuses leaves nothing behind', async () => {
+test('when MySQL refuses one event of a batch, no event of the batch is written', async () => {
   const coupon = couponRef('all or nothing');
-  const tooLong = { ...coupon, name: 'x'.repeat(401) };
-  await rejects(
-    () =>
-      applyBatch(mysql, [
-        delivery(created(coupon, 1)),
-        delivery(created({ ...couponRef('y'), name: tooLong.name }, 1)),
-      ]),
-    /too long/i,
-  );
+  const tooLong = couponRef('x'.repeat(401));
+
+  await rejects(() => applyBatch(mysql, [delivery(created(coupon, 1)), delivery(created(tooLong, 1))]), /too long/i);
+
   assert.equal((await tables(coupon.id)).log, []);
 });
 
-test('two connections that apply the same events at once apply them once', async () => {
+test('when two connections apply the same events at the same time, each event is applied once', async () => {
   const coupon = couponRef('at once');
   const other = connectMysql(url);
   const batches = Array.from({ length: 20 }, (_, i) => [delivery(grabbed(coupon, i + 2, `customer ${i}`, 19 - i))]);
-  await applyBatch(mysql, [delivery(created(coupon, 20))]);
+  await given(created(coupon, 20));
+
   for (const batch of batches) await Promise.all([applyBatch(mysql, batch), applyBatch(other.mysql, batch)]);
   await other.close();
+
   const { log, left } = await tables(coupon.id);
   assert.equal([log.length, left], [21, 0]);
 });

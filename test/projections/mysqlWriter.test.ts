@@ -8,52 +8,52 @@ import { createBus } from '../../src/infra/bus.ts';
 import { outboxDepth } from '../../src/infra/outbox.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import { startMysqlWriter } from '../../src/projections/mysqlWriter.ts';
+import { lockCoupons } from '../support/outages.ts';
 import { customer, givenCoupon, loggedEvents, openTestSystem, seller, settled } from '../support/testSystem.ts';
-
-// What gathers while MySQL is slow.
 
 const { system, close } = await openTestSystem();
 const test = suite('the MySQL writer');
 
-/** Given a coupon whose row another connection holds: the batch with its grab waits, and what comes next gathers. */
-async function whileMysqlWaits(name: string, work: () => Promise<void>): Promise<void> {
+/** Given a coupon with a locked row: the transaction with its first grab waits, and later events gather in the queue. */
+async function givenWaitingTransaction(name: string): Promise<() => Promise<void>> {
   await givenCoupon(system, 'ann', name, 10);
   await settled(system);
-  const lock = await system.mysql.transaction();
-  await lock('coupons').where({ name }).forUpdate();
+  const unlock = await lockCoupons(system, name);
   await grabCoupon(system, customer('bob'), { seller: 'ann', name });
-  await work();
-  await lock.rollback();
+  return unlock;
 }
 
-test('grabs are answered while MySQL waits, and are in it afterwards', async () => {
-  await whileMysqlWaits('slow', async () => {
-    for (const who of ['eve', 'zoe']) {
-      assert.is(await grabCoupon(system, customer(who), { seller: 'ann', name: 'slow' }), 'grabbed');
-    }
-    assert.is(await outboxDepth(system.redis), 3);
-  });
+test('grabs are answered while a transaction waits, and are in MySQL afterwards', async () => {
+  const unlock = await givenWaitingTransaction('slow');
+
+  for (const name of ['eve', 'zoe'])
+    assert.is(await grabCoupon(system, customer(name), { seller: 'ann', name: 'slow' }), 'grabbed');
+  assert.is(await outboxDepth(system.redis), 3);
+  await unlock();
+
   await settled(system);
   assert.is((await loggedEvents(system, 'ann', 'slow')).length, 4);
 });
 
-test('longest descriptions by the hundred fit what the server takes at once', async () => {
+test('a queue with hundreds of the longest descriptions is split into transactions that MySQL accepts', async () => {
   const description = "'".repeat(16_000);
-  await whileMysqlWaits('long', async () => {
-    for (let i = 0; i < 700; i++) {
-      const coupon = { seller: 'ann', name: `long ${i}`, amount: 1, stock: 1, description };
-      assert.is(await createCoupon(system, seller('ann'), coupon), 'created');
-    }
-  });
+  const unlock = await givenWaitingTransaction('long');
+
+  for (let i = 0; i < 700; i++) {
+    const coupon = { seller: 'ann', name: `long ${i}`, amount: 1, stock: 1, description };
+    assert.is(await createCoupon(system, seller('ann'), coupon), 'created');
+  }
+  await unlock();
+
   await settled(system);
   const [counted] = await system.mysql('coupons').where({ description }).count({ coupons: '*' });
   assert.is(counted?.coupons, 700);
 });
 
-test('a whole batch that fails while nothing else waits is applied all the same', async () => {
+test('a failed batch is retried even when nothing else is in the queue', async () => {
   await givenCoupon(system, 'ann', 'fails last', 3_000);
   await settled(system);
-  // Given a writer of our own whose first transaction is slow, and whose second one fails after all others have ended.
+  // Given a separate writer whose first transaction is slow, and whose second one fails after all others have ended.
   let transactions = 0;
   const mysql = new Proxy(system.mysql, {
     get(target, name) {
@@ -78,10 +78,11 @@ test('a whole batch that fails while nothing else waits is applied all the same'
       { seller: 'ann', name: 'fails last' },
       Array.from({ length: count }, (_, i) => ({ customer: `customer ${first + i}`, idempotencyKey: '' })),
     );
+
   await grab(0, 1);
   await sleep(50);
   for (let i = 0; i < 5; i++) await grab(1 + 500 * i, 500);
-  // Then
+
   const applied = await Promise.race([own.writer.idle().then(() => true), sleep(20_000, false, { ref: false })]);
   await own.close();
   assert.ok(applied);

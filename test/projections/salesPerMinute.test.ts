@@ -22,40 +22,50 @@ const counts = async (coupon: CouponRef): Promise<Record<string, number>> => {
   return Object.fromEntries(rows.map(({ minute, grabs }) => [minute, grabs]));
 };
 
-test('grabs are counted in the minute they happened in, by this transaction and by later ones', async () => {
+test('grabs of the same minute are counted together, also when later transactions apply them', async () => {
   const coupon = couponRef('counted');
+
   await applyBatch(mysql, [delivery(created(coupon, 100)), delivery(grabAt(coupon, 2, 7), grabAt(coupon, 3, 8))]);
   await applyBatch(mysql, [delivery(grabAt(coupon, 4, 8)), delivery(grabAt(coupon, 5, 9))]);
+
   assert.equal(await counts(coupon), { 7: 1, 8: 2, 9: 1 });
 });
 
-test('a grab that comes twice is counted once, in one batch and in two', async () => {
+test('a grab that is delivered twice is counted once, in one batch and in two batches', async () => {
   const coupon = couponRef('twice');
   const grab = delivery(grabAt(coupon, 2, 7));
+
   await applyBatch(mysql, [delivery(created(coupon, 100)), grab, grab]);
   await applyBatch(mysql, [grab, delivery(grabAt(coupon, 3, 7))]);
+
   assert.equal(await counts(coupon), { 7: 2 });
 });
 
-test('two connections that apply the same grabs at once count each once', async () => {
+test('when two connections apply the same grabs at the same time, each grab is counted once', async () => {
   const coupon = couponRef('at once');
   const other = connectMysql(url);
   await applyBatch(mysql, [delivery(created(coupon, 100))]);
+
   for (let version = 2; version < 22; version++) {
     const batch = [delivery(grabAt(coupon, version, version % 3))];
     await Promise.all([applyBatch(mysql, batch), applyBatch(other.mysql, batch)]);
   }
   await other.close();
+
   assert.equal(await counts(coupon), { 0: 7, 1: 6, 2: 7 });
 });
 
-test("a seller's sales are the sum of their coupons'", async () => {
-  const [one, two] = [couponRef('one'), couponRef('two')].map((coupon) => ({ ...coupon, seller: 'sum' }));
-  if (!one || !two) throw new Error('two coupons');
+test("the counts of a seller's coupons add up to the sales of the seller", async () => {
+  const [one, two] = [
+    { ...couponRef('one'), seller: 'sum' },
+    { ...couponRef('two'), seller: 'sum' },
+  ];
+
   await applyBatch(
     mysql,
     [one, two].flatMap((coupon) => [delivery(created(coupon, 100)), delivery(grabAt(coupon, 2, 7))]),
   );
+
   const [row] = await mysql('sales_per_minute')
     .where({ seller: Buffer.from('sum'), minute: 7 })
     .sum({ grabs: 'grabs' });

@@ -11,15 +11,17 @@ const names = (list: Awaited<ReturnType<typeof listCoupons>>) =>
   typeof list === 'string' ? list : list.map(({ name }) => name);
 const numbered = (count: number) => Array.from({ length: count }, (_, i) => `coupon ${i}`);
 
+/** Given 45 coupons of the seller ann, and the customer bob. */
 test.before(async () => {
   for (const name of numbered(45)) await givenCoupon(system, 'ann', name, 2);
   await system.redis.mset(keys.userView('ann'), 'seller', keys.userView('bob'), 'customer');
 });
 
-test("a seller's coupons come 20 a page, oldest first, and none twice", async () => {
+test('a page has 20 coupons of the seller, oldest first, and no coupon is on two pages', async () => {
   const pages = await Promise.all(
     [1, 2, 3, 4].map((page) => listCoupons(system, customer('bob'), { username: 'ann', page })),
   );
+
   assert.equal(
     pages.map((page) => page.length),
     [20, 20, 5, 0],
@@ -27,46 +29,54 @@ test("a seller's coupons come 20 a page, oldest first, and none twice", async ()
   assert.equal(pages.flatMap(names), numbered(45));
 });
 
-test('left is as it is at this moment', async () => {
+test("a seller's list shows the pieces that are left right after a grab", async () => {
   await grabCoupon(system, customer('bob'), { seller: 'ann', name: 'coupon 0' });
+
   const [first] = await listCoupons(system, seller('ann'), { username: 'ann', page: 1 });
+
   assert.equal(first, { name: 'coupon 0', stock: 5, description: 'coupon 0!', amount: 2, left: 1 });
 });
 
-test("a customer's own list shows the last grab at once, without seller's figures", async () => {
+test("a customer's own list has the last grab as soon as it is answered, without the seller's figures", async () => {
   for (const name of ['coupon 7', 'coupon 3']) {
     await grabCoupon(system, customer('eve'), { seller: 'ann', name });
+
     const list = await listCoupons(system, customer('eve'), { username: 'eve', page: 1 });
+
     assert.equal(list.at(-1), { name, stock: 5, description: `${name}!` });
   }
 });
 
-test("a customer's list is in the order of the grabs over many coupons, and stable over its pages", async () => {
+test("a customer's list is in the order of the customer's grabs on all its pages", async () => {
   const order = numbered(45).reverse();
   for (const name of order) await grabCoupon(system, customer('zoe'), { seller: 'ann', name });
+
   const pages = await Promise.all(
     [1, 2, 3].map((page) => listCoupons(system, customer('zoe'), { username: 'zoe', page })),
   );
+
   assert.equal(pages.flatMap(names), order);
 });
 
-test("another customer's list is refused", async () => {
+test('no other user, customer or seller, may read the list of a customer', async () => {
   assert.is(await listCoupons(system, customer('eve'), { username: 'bob', page: 1 }), 'other-customer');
   assert.is(await listCoupons(system, seller('ann'), { username: 'bob', page: 1 }), 'other-customer');
 });
 
-test('a user that nobody registered is not found', async () => {
+test('the list of a user who is not registered gets no-such-user', async () => {
   assert.is(await listCoupons(system, customer('eve'), { username: 'nobody', page: 1 }), 'no-such-user');
 });
 
-test('no query touches MySQL', async () => {
+test('listing coupons sends no query to MySQL', async () => {
   await settled(system);
   let queries = 0;
   const count = () => void queries++;
   system.mysql.on('query', count);
+
   await listCoupons(system, customer('zoe'), { username: 'zoe', page: 1 });
   await listCoupons(system, customer('zoe'), { username: 'ann', page: 2 });
   await listCoupons(system, customer('zoe'), { username: 'nobody', page: 1 });
+
   system.mysql.client.removeListener('query', count);
   assert.is(queries, 0);
 });

@@ -2,7 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import * as assert from 'uvu/assert';
 import { createDocument } from '../../src/http/openapi/document.ts';
 
-// The server's answers, held against the OpenAPI document.
+// Compares the answers of a server with the OpenAPI document.
 
 const document = createDocument();
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -14,12 +14,12 @@ const operationOf = (id: string) => {
   return operation;
 };
 
-/** What the document gives as an example of the operation's request. */
+/** The example of the operation's request body in the document. */
 const exampleOf = (id: string) =>
   (operationOf(id).requestBody as { content: { 'application/json': { example: object } } }).content['application/json']
     .example;
 
-// Clients have to live with fields that are added one day; here, one that is not in the document is a mistake.
+// Clients must accept unknown fields, because later versions may add some. Here a field that the document lacks is a mistake.
 const closed = JSON.parse(JSON.stringify(document), (_key, value) =>
   value?.type === 'object' && value.properties && value.additionalProperties === undefined
     ? { ...value, additionalProperties: false }
@@ -27,14 +27,14 @@ const closed = JSON.parse(JSON.stringify(document), (_key, value) =>
 );
 const ajv = new Ajv2020({ strict: false, allErrors: true }).addSchema(closed, 'document');
 
-/** Throws unless the value is as the schema at this place of the document says. */
+/** Throws unless the value fits the schema at this place of the document. */
 function mustFit(value: unknown, ...place: (string | number)[]): void {
   const pointer = place.map((part) => encodeURIComponent(String(part).replaceAll('~', '~0').replaceAll('/', '~1')));
   const fits = ajv.compile({ $ref: `document#/${pointer.join('/')}` });
   assert.ok(fits(value), `${place.join(' ')}: ${ajv.errorsText(fits.errors)}, got ${JSON.stringify(value)}`);
 }
 
-/** What a stream begins with. It would go on as long as somebody listens. */
+/** The first event of a stream. The rest is not read, because a stream does not end. */
 async function firstEvent(response: Response): Promise<string> {
   let text = '';
   for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
@@ -58,11 +58,11 @@ interface Sent {
   body?: unknown;
 }
 
-export function holdAnswers(url: string) {
+export function compareAnswers(url: string) {
   /** Operation and status of the answers so far. */
   const answered = new Set<string>();
 
-  /** Sends it and holds the answer against the document: status, headers, content type, body. */
+  /** Sends a request and compares the answer with the document: status, headers, content type and body. */
   async function send(id: string, status: number, { path = {}, query = '', token, headers, body }: Sent = {}) {
     const operation = operationOf(id);
     const filled = operation.path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(path[name] ?? ''));

@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 
-/** Stands between the system and a store, and can lose a reply: the command is carried out, the connection goes. */
+/** A proxy in front of a store that can lose a reply: the store executes the command, and then the connection breaks. */
 export async function openLossyProxy(storeSocket: string, folder: string) {
   const sockets = new Set<Socket>();
   let loseReplyTo: string | undefined;
@@ -29,7 +29,7 @@ export async function openLossyProxy(storeSocket: string, folder: string) {
   await new Promise<void>((resolve) => server.listen(path, resolve));
   return {
     socket: path,
-    /** The reply to the next command that holds this text never arrives. */
+    /** Loses the reply to the next command that contains this text. */
     loseReply: (text: string) => {
       loseReplyTo = text;
     },

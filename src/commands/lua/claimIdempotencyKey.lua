@@ -1,5 +1,5 @@
 --[[
-Binds a customer's idempotency key to the first coupon that it comes with.
+Binds a customer's idempotency key to the first coupon that the customer uses it for.
 
 KEYS[1] claim: string, the coupon as seller/name
 
@@ -7,8 +7,8 @@ ARGV[1] coupon: seller/name
 ARGV[2] ttl: seconds that the key stays bound, counted anew at each use
 
 Replies
-  {'claimed'}: it is this coupon's
-  {'taken'}: it belongs to another coupon
+  {'claimed'}: the key is bound to this coupon
+  {'taken'}: the key is bound to another coupon
 ]]
 local claim = KEYS[1]
 local coupon, ttl = ARGV[1], ARGV[2]

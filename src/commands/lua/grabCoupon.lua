@@ -3,14 +3,14 @@ Decides, for a list of customers in their order, which of them get one piece of 
 
 KEYS[1] fence: exists while the partition is reconciled
 KEYS[2] coupon: hash
-KEYS[3] holders: hash, customer -> version of the event that made them a holder, and ' ' and the idempotency key if one came
+KEYS[3] holders: hash, customer -> version of the event that made them a holder, and ' ' and the idempotency key if there was one
 KEYS[4] outbox: stream
 KEYS[5] answers: hash, 'customer key' -> the refusal that this idempotency key got
 
 ARGV[1] deadline: microseconds since 1970 on the clock of Redis
 ARGV[2] outboxLimit: entries, decimal digits
 ARGV[3] answersTtl: seconds that a refusal is kept
-ARGV[4..] customer, idempotency key, customer, idempotency key ...; an empty key is none
+ARGV[4..] customer, idempotency key, customer, idempotency key ...; an empty string means no key
 
 Replies
   {'decided', {outcome of customer 1, ... of customer n}, {entry id, {field, value, ...}}}: the entry only if a customer won.
@@ -18,7 +18,7 @@ Replies
   {'fenced'}: nothing was decided, the write model must be reconciled first
   {'late'}: nothing was decided, the deadline has passed
   {'full'}: nothing was decided, the outbox is at its limit
-  {'damaged'}: nothing was decided, the log of this coupon has a gap that an operator must look at
+  {'damaged'}: nothing was decided, the log of this coupon has a gap that an operator must repair
 ]]
 -- @include now
 -- @include digits
@@ -36,24 +36,24 @@ local id, seller, name, left, version, damaged = unpack(redis.call('HMGET', coup
 if damaged then return { 'damaged' } end
 left, version = tonumber(left), tonumber(version)
 
--- The idempotency key of a win is kept with the holder and in the event, so its 201 can be repeated for ever, even after Redis was
--- rebuilt. 'sold-out' and 'already-grabbed' never cease to be true; 'no-such-coupon' may, so it is kept for the key that got it.
+-- The idempotency key of a win is stored with the holder and in the event, so its 201 can be repeated for ever, even after Redis was
+-- rebuilt. 'sold-out' and 'already-grabbed' stay true, but 'no-such-coupon' may not, so it is stored for the key that got it.
 local outcomes, winners, winnersKeys, newHolders, keyOfWinner, newAnswers = {}, {}, {}, {}, {}, {}
 local hasKey = false
 for i = 4, #ARGV, 2 do
   local customer, key = ARGV[i], ARGV[i + 1]
-  local asked = customer .. ' ' .. key
+  local request = customer .. ' ' .. key
   local heldWith = keyOfWinner[customer]
   if not heldWith then
     local held = redis.call('HGET', holders, customer)
     heldWith = held and (string.match(held, '^%d+ (.+)$') or '')
   end
-  local outcome = key ~= '' and redis.call('HGET', answers, asked)
+  local outcome = key ~= '' and redis.call('HGET', answers, request)
   if outcome then
     -- This idempotency key got an answer before; it gets the same one.
   elseif not id then
     outcome = 'no-such-coupon'
-    if key ~= '' then newAnswers[#newAnswers + 1] = asked end
+    if key ~= '' then newAnswers[#newAnswers + 1] = request end
   elseif heldWith then
     outcome = key ~= '' and heldWith == key and 'grabbed' or 'already-grabbed'
   elseif left - #winners <= 0 then
@@ -71,8 +71,8 @@ for i = 4, #ARGV, 2 do
 end
 
 if #winners == 0 then
-  for _, asked in ipairs(newAnswers) do
-    redis.call('HSET', answers, asked, 'no-such-coupon')
+  for _, request in ipairs(newAnswers) do
+    redis.call('HSET', answers, request, 'no-such-coupon')
     redis.call('EXPIRE', answers, answersTtl)
   end
   return { 'decided', outcomes }

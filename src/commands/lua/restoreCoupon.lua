@@ -2,7 +2,7 @@
 Replaces a coupon that is missing, behind the event log or damaged by the one that was rebuilt from the log.
 
 KEYS[1] coupon: hash
-KEYS[2] holders: hash, customer -> version of the event that made them a holder, and ' ' and the idempotency key if one came
+KEYS[2] holders: hash, customer -> version of the event that made them a holder, and ' ' and the idempotency key if there was one
 KEYS[3] built: hash, the holders as the log has them; absent if there are none. It expires in case the process that builds it dies.
 
 ARGV[1] id
@@ -13,7 +13,7 @@ ARGV[5] stock
 ARGV[6] description
 ARGV[7] left
 ARGV[8] version: of the last event in the log
-ARGV[9] grabs: how many of its events are grabs
+ARGV[9] grabs: the number of grabs among the coupon's events in the log
 
 Replies
   {'restored'}

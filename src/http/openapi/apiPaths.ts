@@ -13,30 +13,30 @@ import {
 import { createCouponBody, idempotencyKey, listCouponsQuery, registerUserBody } from '../requests.ts';
 import { header, type Paths, pathParameter, plainSchema, problems, refusedBy, reply, requestBody } from './describe.ts';
 
-// What customers and sellers use.
+// The operations for customers and sellers.
 
 const user = { username: 'ann', password: 'correct horse', kind: 'seller' } as const;
 const coupon = { name: 'spring', amount: 20, stock: 5, description: '5 off' };
 
 const badToken = [notAuthorized(), authorizationExpired()];
 const badBody = [notJson(), bodyTooLarge()];
-const cannotSay = problemOf(new Error('a store is away'));
+const outcomeUnknown = problemOf(new Error('store unavailable'));
 
-const tokenHeader = header(z.string(), 'The token.');
-const won = header(outcomeSchema.extract(['grabbed']), 'That it was got.');
-const notGot = header(outcomeSchema.exclude(['grabbed']), 'Why it was not got.');
+const tokenHeader = header(z.string(), 'The token of the new session.');
+const won = header(outcomeSchema.extract(['grabbed']), 'The outcome of the grab.');
+const notWon = header(outcomeSchema.exclude(['grabbed']), 'Why the customer did not get a piece.');
 
 export const apiPaths = (): Paths => ({
   '/api/users': {
     post: {
       operationId: 'registerUser',
       tags: ['users'],
-      summary: 'Register',
-      description: 'The fields are checked in the order of the examples.',
+      summary: 'Register a user',
+      description: 'The fields are checked in the order in which the examples of the 400 response list them.',
       security: [],
       requestBody: requestBody('NewUser', user),
       responses: {
-        201: reply('Registered.', 'Done', { errMsg: '' }),
+        201: reply('The user is registered.', 'Done', { errMsg: '' }),
         ...problems(
           ...badBody,
           ...refusedBy(
@@ -49,7 +49,7 @@ export const apiPaths = (): Paths => ({
             { ...user, kind: 'king' },
           ),
           refusals['username-taken'],
-          cannotSay,
+          outcomeUnknown,
         ),
       },
     },
@@ -59,12 +59,18 @@ export const apiPaths = (): Paths => ({
       operationId: 'logIn',
       tags: ['users'],
       summary: 'Log in',
-      description: 'An unknown user and a wrong password look the same.',
+      description:
+        'The response header `Authorization` has the token. An unknown user and a wrong password get the same answer.',
       security: [],
       requestBody: requestBody('Credentials', { username: user.username, password: user.password }),
       responses: {
-        200: reply('Logged in.', 'LoggedIn', { kind: 'seller', errMsg: '' }, { Authorization: tokenHeader }),
-        ...problems(...badBody, refusals['wrong-credentials'], cannotSay),
+        200: reply(
+          'The user is logged in.',
+          'LoggedIn',
+          { kind: 'seller', errMsg: '' },
+          { Authorization: tokenHeader },
+        ),
+        ...problems(...badBody, refusals['wrong-credentials'], outcomeUnknown),
       },
     },
   },
@@ -73,12 +79,13 @@ export const apiPaths = (): Paths => ({
       operationId: 'logOut',
       tags: ['users'],
       summary: 'Log out',
-      description: 'The token, if a valid one came, is refused by every process from then on.',
-      // With a token or without one.
+      description:
+        'Revokes the token of the request on all server processes. A request without a valid token gets 200 as well.',
+      // The token is optional.
       security: [{ bearer: [] }, { bare: [] }, {}],
       responses: {
-        200: reply('Logged out.', 'LoggedOut', { errMsg: 'log out.' }),
-        ...problems(...badBody, cannotSay),
+        200: reply('The token of the request, if it had one, is revoked.', 'LoggedOut', { errMsg: 'log out.' }),
+        ...problems(...badBody, outcomeUnknown),
       },
     },
   },
@@ -86,12 +93,13 @@ export const apiPaths = (): Paths => ({
     post: {
       operationId: 'createCoupon',
       tags: ['coupons'],
-      summary: 'Put up a coupon',
-      description: 'Names are per seller: two sellers may both have `spring`.',
-      parameters: [pathParameter('username', 'The seller, who must be whose token it is.', 'ann')],
+      summary: 'Create a coupon',
+      description:
+        'The name must be unique among the coupons of the seller: two sellers may both have a coupon `spring`.',
+      parameters: [pathParameter('username', 'The seller, who must be the user of the token.', 'ann')],
       requestBody: requestBody('NewCoupon', coupon),
       responses: {
-        201: reply('Created.', 'Done', { errMsg: '' }),
+        201: reply('The coupon is created.', 'Done', { errMsg: '' }),
         ...problems(
           malformedPath(),
           ...badBody,
@@ -107,31 +115,32 @@ export const apiPaths = (): Paths => ({
           ...badToken,
           refusals['not-a-seller'],
           refusals['other-seller'],
-          cannotSay,
+          outcomeUnknown,
         ),
       },
     },
     get: {
       operationId: 'listCoupons',
       tags: ['coupons'],
-      summary: "List a user's coupons, 20 a page, oldest first",
+      summary: "List a user's coupons",
       description:
-        'Of a seller: what they offer, with what is left at this moment; anyone who is logged in may look. ' +
-        'Of a customer: what they have grabbed, the last grab included at once; only they themselves may look.',
+        'A page has 20 coupons, oldest first. The list of a seller has the coupons that the seller created and how many pieces are ' +
+        'left at this moment; any logged-in user may read it. The list of a customer has the coupons that the customer has ' +
+        'grabbed, including the latest grab; only that customer may read it.',
       parameters: [
-        pathParameter('username', 'A seller, or the customer whose token it is.', 'ann'),
+        pathParameter('username', 'A seller, or the customer of the token.', 'ann'),
         { name: 'page', in: 'query', schema: plainSchema(listCouponsQuery.shape.page), example: 1 },
       ],
       responses: {
         200: reply('A page of coupons.', 'Coupons', { errMsg: '', data: [{ ...coupon, left: 12 }] }),
-        204: { description: 'No coupons on that page.' },
+        204: { description: 'The page has no coupons.' },
         ...problems(
           malformedPath(),
           ...refusedBy(listCouponsQuery, { page: 'x' }),
           refusals['no-such-user'],
           ...badToken,
           refusals['other-customer'],
-          cannotSay,
+          outcomeUnknown,
         ),
       },
     },
@@ -140,23 +149,26 @@ export const apiPaths = (): Paths => ({
     patch: {
       operationId: 'grabCoupon',
       tags: ['coupons'],
-      summary: 'Grab a piece',
-      description: 'For the customer whose token it is; one piece a customer. A 201 is for ever.',
+      summary: 'Grab a piece of a coupon',
+      description:
+        'The customer of the token gets one piece. A customer gets at most one piece of a coupon. A 201 is final: no later ' +
+        'failure takes the piece away.',
       parameters: [
-        pathParameter('seller', 'Who offers it.', 'ann'),
-        pathParameter('name', "The coupon's name.", 'spring'),
+        pathParameter('seller', 'The seller who created the coupon.', 'ann'),
+        pathParameter('name', 'The name of the coupon.', 'spring'),
         {
           name: 'Idempotency-Key',
           in: 'header',
           description:
-            'One a grab, of your choice. Asking again with it is safe: it gets the original answer, and no second piece.',
+            'A string that the client chooses for one grab. A retry with the same key is safe: it gets the original answer and ' +
+            'takes no second piece.',
           schema: plainSchema(idempotencyKey),
           example: 'bob-1',
         },
       ],
       responses: {
-        201: reply('It is theirs, durably.', 'Done', { errMsg: '' }, { 'Grab-Outcome': won }),
-        204: { description: 'Not got.', headers: { 'Grab-Outcome': notGot } },
+        201: reply('The customer has a piece, durably.', 'Done', { errMsg: '' }, { 'Grab-Outcome': won }),
+        204: { description: 'The customer did not get a piece.', headers: { 'Grab-Outcome': notWon } },
         ...problems(
           malformedPath(),
           ...badBody,
@@ -164,7 +176,7 @@ export const apiPaths = (): Paths => ({
           ...badToken,
           refusals['not-a-customer'],
           refusals['key-of-another-coupon'],
-          cannotSay,
+          outcomeUnknown,
           serviceUnavailable('too many grabs at once'),
         ),
       },

@@ -18,8 +18,8 @@ import {
   sellerCoupon,
 } from '../responses.ts';
 
-// How an operation of the OpenAPI document is put together. What a body is like comes from the schema that validates or types it,
-// and what a refusal says from the refusal.
+// Builds the parts of an operation in the OpenAPI document. Bodies are described by the schemas that validate or type them, and the
+// examples of refusals are the refusals themselves.
 
 /** The schemas that have a name in the document. */
 const named = {
@@ -41,36 +41,36 @@ const named = {
 } as const;
 
 type Name = keyof typeof named;
-type Example<Of extends Name> = z.input<(typeof named)[Of]>;
+type Example<N extends Name> = z.input<(typeof named)[N]>;
 
 export interface Operation {
   operationId: string;
   tags: string[];
   summary: string;
-  description?: string;
-  /** Absent: what the whole document says, a token. */
+  description: string;
+  /** When absent, the operation needs a token, which is the default of the document. */
   security?: object[];
   parameters?: object[];
   requestBody?: object;
   responses: Record<string, object>;
 }
-/** By path, then by method in lower case. */
+/** Operations by path, then by method in lower case. */
 export type Paths = Record<string, Record<string, Operation>>;
 
 const refTo = (name: string) => `#/components/schemas/${name}`;
 
-/** `$schema` and `$id` are for a schema that stands alone. */
-const withoutItsHead = ({ $schema, $id, ...schema }: Record<string, unknown>) => schema;
+/** Removes `$schema` and `$id`, which belong into a document that is a single schema. */
+const embedded = ({ $schema, $id, ...schema }: Record<string, unknown>) => schema;
 
 export function namedSchemas(): Record<string, object> {
   const registry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });
   const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: refTo });
-  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutItsHead({ ...schema })]));
+  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, embedded({ ...schema })]));
 }
 
-/** Of a parameter or header. What goes in as text is described as what it is read as. */
-export const plainSchema = (schema: z.ZodType) => withoutItsHead(z.toJSONSchema(schema, { io: 'output' }));
+/** The schema of a parameter or header. It describes the parsed value, such as an integer, and not the text that is sent. */
+export const plainSchema = (schema: z.ZodType) => embedded(z.toJSONSchema(schema, { io: 'output' }));
 
 export const pathParameter = (name: string, description: string, example: string) => ({
   name,
@@ -81,22 +81,22 @@ export const pathParameter = (name: string, description: string, example: string
   example,
 });
 
-export const requestBody = <Of extends Name>(name: Of, example: Example<Of>) => ({
+export const requestBody = <N extends Name>(name: N, example: Example<N>) => ({
   required: true,
   content: { 'application/json': { schema: { $ref: refTo(name) }, example } },
 });
 
 export const header = (schema: z.ZodType, description: string) => ({ description, schema: plainSchema(schema) });
 
-export const reply = <Of extends Name>(description: string, name: Of, example: Example<Of>, headers?: object) => ({
+export const reply = <N extends Name>(description: string, name: N, example: Example<N>, headers?: object) => ({
   description,
   ...(headers === undefined ? {} : { headers }),
   content: { 'application/json': { schema: { $ref: refTo(name) }, example } },
 });
 
 /**
- * A stream of server-sent events, by their names. OpenAPI 3.1 knows no more of it than that it is text; what is in the text
- * stands in the words of 3.2.
+ * A stream of server-sent events; `events` has the schema of each event by the event's name. OpenAPI 3.1 can describe a stream only
+ * as text, so the keywords inside the text schema are those of OpenAPI 3.2.
  */
 export const eventStream = (description: string, events: Record<string, Name>, example: string) => ({
   description,
@@ -124,21 +124,21 @@ export const eventStream = (description: string, events: Record<string, Name>, e
   },
 });
 
-/** What the schema refuses each of these inputs with. */
+/** The answers to these inputs, all of which the schema rejects. */
 export const refusedBy = (schema: z.ZodType, ...inputs: unknown[]): Problem[] =>
   inputs.map((input) => problemOf(schema.safeParse(input).error));
 
 const meanings: Record<number, string> = {
-  400: 'The request is wrong, and `errMsg` says how.',
-  401: 'Not allowed to whoever sent it.',
-  409: 'Not now: something of its kind is under way.',
-  413: 'The body is over 16 KiB.',
-  422: 'It does not go with an earlier request.',
-  503: 'The system cannot say right now, or the outcome is unknown. Never a refusal: ask again.',
+  400: 'The request is invalid; `errMsg` gives the reason.',
+  401: 'The request is not authorized; `errMsg` gives the reason.',
+  409: 'The request conflicts with an operation that is running; `errMsg` gives the reason.',
+  413: 'The body is larger than 16 KiB.',
+  422: 'The request contradicts an earlier request; `errMsg` gives the reason.',
+  503: 'The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry.',
 };
-const retryAfter = header(z.int().min(RETRY_AFTER_SECONDS), 'Seconds until it is worth asking again.');
+const retryAfter = header(z.int().min(RETRY_AFTER_SECONDS), 'The number of seconds to wait before a retry.');
 
-/** The responses to these problems, by status. Each problem is an example of its response. */
+/** The responses for these problems, by status. Each problem is an example in the response of its status. */
 export function problems(...all: Problem[]): Record<string, object> {
   const examplesOf = (status: number) =>
     Object.fromEntries(

@@ -1,12 +1,12 @@
 import type { Sources } from '../staticFiles.ts';
 import { viewerFiles, viewerPage } from './viewerFiles.ts';
 
-/** `/openapi.json`, and the page that shows it. */
+/** The files under `/openapi.json` and `/docs`. */
 export const docsFiles: Sources = {
   '/openapi.json': {
     type: 'application/json',
     async make() {
-      // Imported on the first request for the document, so that a server that is never asked for it does not build it.
+      // Imported on the first request for the document, so that a server without such a request never builds it.
       const { createDocument } = await import('./document.ts');
       return JSON.stringify(createDocument());
     },

@@ -5,15 +5,15 @@ import { namedSchemas } from './describe.ts';
 import { operatorPaths } from './operatorPaths.ts';
 
 const description = `
-Every reply with a body has \`errMsg\`: empty on success, a sentence otherwise. **A 503 is never a refusal**: ask again.
+Every response with a body has \`errMsg\`: an empty string on success, otherwise a sentence. **A 503 is never a refusal**: retry.
 
-Keys of a body match whatever their case, and an unknown key has no effect. Names stand percent-encoded in paths. A trailing slash on any
-path is the same path.
+Keys of a request body match in upper and lower case, and unknown keys are ignored. Names in paths are percent-encoded. A trailing slash in
+a path is ignored.
 
-The token that a log-in gives goes into the header \`Authorization\`, bare or after \`Bearer\`.
+Logging in returns a token. Requests send it in the header \`Authorization\`, either alone or after \`Bearer\`.
 `.trim();
 
-/** The OpenAPI document of what the routes do; a test holds the two together. */
+/** The OpenAPI document. A test compares it with the routes and with the answers of a server. */
 export function createDocument() {
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
   return {
@@ -27,11 +27,11 @@ export function createDocument() {
     },
     servers: [{ url: '/', description: 'The server that this document comes from.' }],
     tags: [
-      { name: 'users', description: 'Users and sessions.' },
-      { name: 'coupons', description: 'Coupons are put up, grabbed and listed.' },
-      { name: 'console', description: 'What the console at `/` asks for beside that.' },
-      { name: 'operation', description: 'For whoever runs it.' },
-      { name: 'documentation', description: 'For whoever writes a client.' },
+      { name: 'users', description: 'Registration and sessions.' },
+      { name: 'coupons', description: 'Creating, grabbing and listing coupons.' },
+      { name: 'console', description: 'Further operations that the console at `/` uses.' },
+      { name: 'operation', description: 'Health checks and metrics, for operators.' },
+      { name: 'documentation', description: 'The description of this API, for developers of clients.' },
     ],
     security: [{ bearer: [] }, { bare: [] }],
     paths: { ...apiPaths(), ...consolePaths(), ...operatorPaths() },
@@ -39,7 +39,12 @@ export function createDocument() {
       schemas: namedSchemas(),
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
-        bare: { type: 'apiKey', in: 'header', name: 'Authorization', description: 'The token and nothing else.' },
+        bare: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'Authorization',
+          description: 'The token alone, without `Bearer`.',
+        },
       },
     },
   };

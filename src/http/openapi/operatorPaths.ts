@@ -4,10 +4,13 @@ import { typeOf } from '../staticFiles.ts';
 import { header, type Paths, plainSchema, problems, reply } from './describe.ts';
 import { viewerFiles } from './viewerFiles.ts';
 
-// What operators and the developers of clients use.
+// The operations for operators and for developers of clients.
 
-const etag = header(z.string(), 'Changes with the content.');
-const notModified = { description: 'As it was when `If-None-Match` had its ETag.', headers: { ETag: etag } };
+const etag = header(z.string(), 'Identifies this version of the content.');
+const notModified = {
+  description: 'The content still has the ETag that the request sent in `If-None-Match`.',
+  headers: { ETag: etag },
+};
 
 const file = (description: string, types: readonly string[], schema: z.ZodType) => ({
   description,
@@ -20,20 +23,23 @@ export const operatorPaths = (): Paths => ({
     get: {
       operationId: 'health',
       tags: ['operation'],
-      summary: 'The process lives',
+      summary: 'Check that the process is alive',
+      description: 'A liveness check. It does not depend on Redis or MySQL.',
       security: [],
-      responses: { 200: reply('It does.', 'Done', { errMsg: '' }) },
+      responses: { 200: reply('The process is alive.', 'Done', { errMsg: '' }) },
     },
   },
   '/readyz': {
     get: {
       operationId: 'ready',
       tags: ['operation'],
-      summary: 'It can take grabs',
+      summary: 'Check that the process can decide grabs',
+      description:
+        'A readiness check: Redis and MySQL reply, the write model is reconciled with the event log, and the outbox has room.',
       security: [],
       responses: {
-        200: reply('It can.', 'Done', { errMsg: '' }),
-        ...problems(serviceUnavailable('MySQL does not answer'), problemOf(new Error('a store is away'))),
+        200: reply('The process can decide grabs.', 'Done', { errMsg: '' }),
+        ...problems(serviceUnavailable('MySQL does not reply'), problemOf(new Error('store unavailable'))),
       },
     },
   },
@@ -41,10 +47,14 @@ export const operatorPaths = (): Paths => ({
     get: {
       operationId: 'metrics',
       tags: ['operation'],
-      summary: 'Metrics for Prometheus, of all server processes whichever answers',
+      summary: 'Read the metrics',
+      description: 'Metrics for Prometheus. They cover all workers of the server, whichever worker answers.',
       security: [],
       responses: {
-        200: { description: 'Prometheus text.', content: { 'text/plain': { schema: plainSchema(z.string()) } } },
+        200: {
+          description: 'The metrics in the text format of Prometheus.',
+          content: { 'text/plain': { schema: plainSchema(z.string()) } },
+        },
       },
     },
   },
@@ -52,10 +62,11 @@ export const operatorPaths = (): Paths => ({
     get: {
       operationId: 'openapi',
       tags: ['documentation'],
-      summary: 'This document',
+      summary: 'Read this document',
+      description: 'Generated from the schemas that validate requests and type responses.',
       security: [],
       responses: {
-        200: file('OpenAPI 3.1.', ['application/json'], z.looseObject({ openapi: z.string() })),
+        200: file('The OpenAPI 3.1 document.', ['application/json'], z.looseObject({ openapi: z.string() })),
         304: notModified,
       },
     },
@@ -64,7 +75,8 @@ export const operatorPaths = (): Paths => ({
     get: {
       operationId: 'docs',
       tags: ['documentation'],
-      summary: 'A page that shows this document',
+      summary: 'Show this document as a page',
+      description: 'Swagger UI with this document. All its files come from this server.',
       security: [],
       responses: { 200: file('The page.', ['text/html'], z.string()), 304: notModified },
     },
@@ -73,7 +85,8 @@ export const operatorPaths = (): Paths => ({
     get: {
       operationId: 'docsFile',
       tags: ['documentation'],
-      summary: 'A file of that page',
+      summary: 'Read a file of the page at `/docs`',
+      description: 'The scripts, the style sheet and the icon of the page.',
       security: [],
       parameters: [{ name: 'file', in: 'path', required: true, schema: plainSchema(z.enum(Object.keys(viewerFiles))) }],
       responses: {

@@ -1,8 +1,8 @@
-// Runs in the browser. A file of its own, since the page allows no script that stands in it.
+// Runs in the browser. The script has its own file because the page's policy allows no inline script.
 globalThis.SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#document',
   deepLinking: true,
-  // Its default asks a server of others.
+  // By default Swagger UI sends the document to a public validator.
   validatorUrl: null,
 });

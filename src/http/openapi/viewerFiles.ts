@@ -3,7 +3,7 @@ const ofSwaggerUi = (name: string) => new URL(import.meta.resolve(`swagger-ui-di
 
 export const viewerPage = ours('viewer.html');
 
-/** Everything that the page needs, by its name under /docs. Nothing else is served from there. */
+/** The files of the page, by their names under /docs. No other file is served there. */
 export const viewerFiles: Record<string, URL> = {
   'viewer.js': ours('viewer.js'),
   'swagger-ui-bundle.js': ofSwaggerUi('swagger-ui-bundle.js'),

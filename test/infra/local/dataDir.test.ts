@@ -9,33 +9,38 @@ import { createDataDir } from '../../support/dataDirs.ts';
 
 const test = suite('the data folder');
 
-test('is taken by one process at a time, and free again when that one has closed it', async () => {
+test('only one process at a time can open the data folder, and the next one can after it is closed', async () => {
   const path = createDataDir();
   const first = await openDataDir(path);
+
   await rejects(() => openDataDir(path), /DATA_DIR: .* is in use/);
+
   await first.close();
   await (await openDataDir(path)).close();
 });
 
-test('a lock that a killed process left is taken over', async () => {
+test('the lock of a killed process does not keep the data folder locked', async () => {
   const path = createDataDir();
   const script = `require('node:net').createServer().listen(${JSON.stringify(join(path, 'lock.sock'))}, () => process.kill(process.pid, 'SIGKILL'))`;
-
   spawnSync(process.execPath, ['-e', script]);
+
   await (await openDataDir(path)).close();
 });
 
-test('a folder whose path is too long for a socket works as well', async () => {
+test('a data folder whose path is too long for a socket gets a shorter folder for its sockets', async () => {
   const { dataDir, close } = await openDataDir(join(createDataDir(), 'x'.repeat(120)));
+
   assert.ok(dataDir.socketDir.length < 90);
   await close();
   assert.not(existsSync(dataDir.socketDir));
 });
 
-test('the secret is made once, and a damaged one is refused and not used', async () => {
+test('the secret is created once and read afterwards, and a damaged secret is refused', async () => {
   const path = createDataDir();
   const { dataDir, close } = await openDataDir(path);
+
   const secret = keptSecret(dataDir);
+
   assert.ok(secret.length >= 32);
   assert.is(keptSecret(dataDir), secret);
   truncateSync(join(path, 'jwt-secret'));

@@ -4,14 +4,16 @@ import { ensurePrograms, findProgram } from '../../../src/infra/local/install.ts
 
 const test = suite('the installation of programs');
 
-test('a program on PATH is found, and nothing is installed or announced', () => {
+test('programs on PATH are found, and nothing is installed or printed', () => {
   assert.match(findProgram('redis-server') ?? '', /\/redis-server$/);
   const lines: string[] = [];
+
   ensurePrograms(['redis-server', 'mariadbd'], (line) => void lines.push(line));
+
   assert.equal(lines, []);
 });
 
-test('where it is missing and apt is not there, one line says exactly what to install', () => {
+test('when a program is missing and apt is not available, the error is one line with the package to install', () => {
   const { PATH } = process.env;
   process.env.PATH = '/nowhere';
   try {

@@ -5,9 +5,10 @@ import * as assert from 'uvu/assert';
 import { grabCoupon } from '../../../src/commands/grabCoupon.ts';
 import { createLog } from '../../../src/infra/telemetry/log.ts';
 import { openSystem } from '../../../src/system.ts';
+import { gateOpens } from '../../support/outages.ts';
 import { customer, givenCoupon, openTestSystem } from '../../support/testSystem.ts';
 
-// A Redis that would lose or evict what it has acknowledged.
+// A Redis with settings that could lose or evict acknowledged writes.
 
 const { system, config, close } = await openTestSystem();
 const { redis } = system;
@@ -23,39 +24,46 @@ const risks: [setting: string, unsafe: string, safe: string][] = [
   ['maxmemory-policy', 'volatile-ttl', 'noeviction'],
 ];
 for (const [setting, unsafe, safe] of risks) {
-  test(`${setting} ${unsafe}: start is refused, in one line that says what it must be`, async () => {
+  test(`with ${setting} ${unsafe}, start is refused with one line that has the required value`, async () => {
     await redis.config('SET', setting, unsafe);
+
     await rejects(
       () => openSystem(config, log),
       new RegExp(`^Error: REDIS_URL: .*${setting} is ${unsafe}, must be ${safe}[^\n]+$`),
     );
+
     await redis.config('SET', setting, safe);
   });
 }
 
-test('a Redis that does not tell its settings is refused', async () => {
+test('when Redis does not permit CONFIG GET, start is refused', async () => {
   await redis.acl('SETUSER', 'default', '-config');
+
   await rejects(() => openSystem(config, log), /appendfsync cannot be read \(CONFIG GET is refused\)/);
   await redis.acl('SETUSER', 'default', '+config');
 });
 
-test('ALLOW_UNSAFE_REDIS=1 starts all the same, and a metric says so', async () => {
+test('with ALLOW_UNSAFE_REDIS=1 the server starts, and a metric shows that Redis is unsafe', async () => {
   await redis.config('SET', 'appendfsync', 'everysec');
+
   const { system: other, close: closeOther } = await openSystem({ ...config, allowUnsafeRedis: true }, log);
+
   assert.match(await other.metrics.text(), /^seckill_redis_unsafe 1$/m);
   await closeOther();
   await redis.config('SET', 'appendfsync', 'always');
   assert.match(await system.metrics.text(), /^seckill_redis_unsafe 0$/m);
 });
 
-test('one that has become unsafe by the next connection gets no grabs until it is safe again', async () => {
+test('after a reconnect to a Redis that has become unsafe, no grab is decided until it is safe again', async () => {
   await givenCoupon(system, 'ann', 'sea', 3);
+
   await redis.config('SET', 'maxmemory-policy', 'allkeys-random');
   redis.stream.destroy();
   await sleep(1_000);
+
   await rejects(() => grabCoupon(system, customer('bob'), { seller: 'ann', name: 'sea' }), /not reconciled/);
   await redis.config('SET', 'maxmemory-policy', 'noeviction');
-  while (system.gate.reason() !== undefined) await sleep(20);
+  await gateOpens(system);
   assert.is(await grabCoupon(system, customer('bob'), { seller: 'ann', name: 'sea' }), 'grabbed');
 });
 

@@ -19,7 +19,7 @@ interface Span {
   status: { code?: number };
 }
 
-// A receiver of OTLP over HTTP, as a collector is one.
+// Receives traces as OTLP over HTTP, like a collector.
 const spans: Span[] = [];
 const services = new Set<unknown>();
 const receiver = createServer(async (request, response) => {
@@ -50,37 +50,41 @@ const grab = async (token: string, name: string, traceId: string, flags = '01') 
     method: 'PATCH',
     headers: { authorization: token, traceparent: `00-${traceId}-${callerId}-${flags}` },
   });
-const arrived = async (wanted: (span: Span) => boolean): Promise<Span> => {
+/** The first received span that this holds for; waits for it. */
+const received = async (wanted: (span: Span) => boolean): Promise<Span> => {
   for (const limit = Date.now() + 20_000; Date.now() < limit; ) {
     const span = spans.find(wanted);
     if (span !== undefined) return span;
     await sleep(20);
   }
-  throw new Error('the span does not arrive');
+  throw new Error('the span was not received');
 };
 const attribute = (span: Span, key: string) =>
   Object.values(span.attributes.find((one) => one.key === key)?.value ?? {})[0];
+/** Whether the span belongs to the trace or has a link to it. */
 const touches = ({ traceId, links = [] }: Span, wanted: string) =>
   traceId === wanted || links.some((link) => link.traceId === wanted);
 
-test('the trace of a caller goes on through the request, the script call and the transaction', async () => {
+test('the trace of a client continues in the spans of the request, the script call and the transaction', async () => {
   const bob = await client.enter('bob', 'customer');
   await client.create(ann, 'ann', { name: 'sea', amount: 9, stock: 5 });
+
   assert.is((await grab(bob, 'sea', traceIds.bob)).status, 201);
-  const of = (name: string) => arrived((span) => span.name === name && span.traceId === traceIds.bob);
-  const request = await of('PATCH /api/users/:seller/coupons/:name');
+
+  const spanNamed = (name: string) => received((span) => span.name === name && span.traceId === traceIds.bob);
+  const request = await spanNamed('PATCH /api/users/:seller/coupons/:name');
   assert.is(request.parentSpanId, callerId);
   assert.is(attribute(request, 'http.route'), '/api/users/:seller/coupons/:name');
   assert.is(attribute(request, 'http.response.status_code'), 201);
   assert.is(attribute(request, 'seckill.outcome'), 'grabbed');
-  for (const name of ['grabCoupon.lua', 'apply batch']) assert.is((await of(name)).parentSpanId, request.spanId);
+  for (const name of ['grabCoupon.lua', 'apply batch']) assert.is((await spanNamed(name)).parentSpanId, request.spanId);
   assert.equal([...services], ['a shop']);
 });
 
-test('grabs that share a script call share its span: a child of one, linked to the other', async () => {
+test('the span of a script call for two grabs is a child of one request and linked to the other', async () => {
   await client.create(ann, 'ann', { name: 'lake', amount: 9, stock: 5 });
   const [carl, dora] = await Promise.all(['carl', 'dora'].map((name) => client.enter(name, 'customer')));
-  // Not every pair of requests arrives in the same turn of the event loop.
+  // Repeated until two requests arrive in the same turn of the event loop and share a script call.
   for (let round = 0; ; round++) {
     const name = `lake ${round}`;
     await client.create(ann, 'ann', { name, amount: 9, stock: 5 });
@@ -90,7 +94,7 @@ test('grabs that share a script call share its span: a child of one, linked to t
       grab(dora ?? '', encodeURIComponent(name), traceIds.dora),
     ]);
     for (const traceId of [traceIds.carl, traceIds.dora])
-      await arrived((span) => span.name === 'grabCoupon.lua' && touches(span, traceId));
+      await received((span) => span.name === 'grabCoupon.lua' && touches(span, traceId));
     const scripts = spans.filter((span) => span.name === 'grabCoupon.lua');
     if (scripts.length > 1) continue;
     assert.is(scripts[0]?.links?.length, 1);
@@ -99,19 +103,23 @@ test('grabs that share a script call share its span: a child of one, linked to t
   }
 });
 
-test('what the caller does not sample is not traced', async () => {
+test('a request that its client does not sample has no span', async () => {
   const eve = await client.enter('eve', 'customer');
-  const unsampled = 'e'.repeat(32);
+  const [unsampled, sampled] = ['e'.repeat(32), 'f'.repeat(32)];
+
   await grab(eve, 'sea', unsampled, '00');
-  await grab(eve, 'sea', 'f'.repeat(32));
-  await arrived(({ traceId }) => traceId === 'f'.repeat(32));
+  await grab(eve, 'sea', sampled);
+
+  await received(({ traceId }) => traceId === sampled);
   assert.not.ok(spans.some((span) => touches(span, unsampled)));
 });
 
-test('a stop sends what was not sent yet', async () => {
+test('a server that stops sends its remaining spans', async () => {
   const last = '9'.repeat(32);
   await grab(ann, 'sea', last);
+
   await close();
+
   assert.ok(spans.some(({ traceId }) => traceId === last));
 });
 

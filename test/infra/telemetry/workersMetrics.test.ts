@@ -13,20 +13,22 @@ const LIMIT = 5_000;
 const stores = await openTestStores();
 const server = startProgram('src/main.ts', { ...stores.environment, WORKERS: '2', OUTBOX_LIMIT: String(LIMIT) });
 const url = await server.listening;
+/** The process ids of the workers. esbuild is also a child of the primary, so the command line is matched too. */
 const workers = () =>
-  // Its esbuild is a child as well.
   spawnSync('pgrep', ['-P', String(server.pid), '-f', 'src/main.ts'], { encoding: 'utf8' })
     .stdout.split('\n')
     .filter(Boolean)
     .map(Number);
 
-test('whichever worker answers, counters are those of all and what is shared is not added up', async () => {
+test('every worker answers with the sum of all counters, and values that are the same for all are not added up', async () => {
   const client = createClient(url);
   const ann = await client.enter('ann', 'seller');
   await client.create(ann, 'ann', { name: 'sea', amount: 5, stock: 5 });
   const crowd = await Promise.all(Array.from({ length: 20 }, (_, i) => client.enter(`c${i}`, 'customer')));
+
   await Promise.all(crowd.map((token) => client.grab(token, 'ann', 'sea')));
-  // Each has served some of them, or it would prove nothing: a new connection goes to the next worker.
+
+  // New connections go to the workers in turn, so both workers have served grabs and both are scraped.
   for (let scrape = 0; scrape < 4; scrape++) {
     const { sum } = await readMetrics(url);
     assert.is(sum('seckill_grabs_total'), 20);
@@ -40,10 +42,12 @@ test('whichever worker answers, counters are those of all and what is shared is 
   }
 });
 
-test('listeners are counted wherever their stream comes from, and no more when it has ended', async () => {
+test('the metrics count the listeners of all workers until their streams end', async () => {
   const token = await createClient(url).enter('watcher', 'customer');
   const listeners = async () => (await readMetrics(url)).sum('seckill_live_listeners');
+
   const streams = await Promise.all([1, 2, 3, 4].map(() => listen(url, token, 'ann')));
+
   assert.is(await listeners(), 4);
   for (const stream of streams) stream.stop();
   const limit = Date.now() + 5_000;
@@ -53,10 +57,12 @@ test('listeners are counted wherever their stream comes from, and no more when i
   }
 });
 
-test('a worker that dies takes nothing from a counter, and is missed until another one serves', async () => {
+test('the counters keep the counts of a killed worker, and the number of workers drops until it is replaced', async () => {
   const [victim] = workers();
+
   process.kill(Number(victim), 'SIGKILL');
   await sleep(100);
+
   const without = await readMetrics(url);
   assert.is(without.sum('seckill_workers'), 1);
   assert.is(without.sum('seckill_grabs_total'), 20);

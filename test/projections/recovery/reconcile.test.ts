@@ -13,22 +13,17 @@ import { projectionTransaction } from '../../../src/projections/log/pause.ts';
 import { verifyOne } from '../../../src/projections/verify/verifyStores.ts';
 import { listCoupons } from '../../../src/queries/listCoupons.ts';
 import { openSystem } from '../../../src/system.ts';
+import { gateOpens, lockCoupons } from '../../support/outages.ts';
 import { grabbed } from '../../support/sampleEvents.ts';
 import { customer, givenCoupon, loggedEvents, openTestSystem, settled } from '../../support/testSystem.ts';
 
 const { system, config, close } = await openTestSystem();
 const { redis, gate } = system;
 const test = suite('reconcile');
-const grab = (who: string, name: string) => grabCoupon(system, customer(who), { seller: 'ann', name });
+const grab = (by: string, name: string) => grabCoupon(system, customer(by), { seller: 'ann', name });
+const reconciled = () => gateOpens(system);
 
-async function untilOpen(): Promise<void> {
-  for (let waits = 0; gate.reason() !== undefined; waits++) {
-    if (waits > 1_000) throw new Error(`the gate stays shut: ${gate.reason()}`);
-    await sleep(10);
-  }
-}
-
-/** Everything in Redis but what belongs to one life of it. */
+/** All keys of Redis with their values, without the keys that differ after a rebuild. */
 async function snapshot() {
   const found = (await redis.keys('seckill:*'))
     .filter((key) => !/fence|marker|outbox|acks|reconciling|built/.test(key))
@@ -42,7 +37,7 @@ async function snapshot() {
   return Promise.all(found.map(async (key) => [key, await read(key), await redis.ttl(key)]));
 }
 
-/** Says what differs, not all that does not. */
+/** Asserts that Redis is as before. The failure shows only the keys that differ. */
 async function assertSame(before: Awaited<ReturnType<typeof snapshot>>): Promise<void> {
   const lines = (entries: typeof before) => new Set(entries.map((entry) => JSON.stringify(entry)));
   const [had, has] = [lines(before), lines(await snapshot())];
@@ -52,71 +47,84 @@ async function assertSame(before: Awaited<ReturnType<typeof snapshot>>): Promise
   );
 }
 
+/** Given users, a coupon without grabs, one with two holders, and one with more holders than a batch of the rebuild has. */
 test.before(async () => {
   await registerUser(system, { username: 'bob', password: 'secret', kind: 'customer' });
   await registerUser(system, { username: 'ann', password: 'secret', kind: 'seller' });
   await givenCoupon(system, 'ann', 'untouched', 3);
   await givenCoupon(system, 'ann', 'two of three', 3);
-  for (const who of ['bob', 'eve']) await grab(who, 'two of three');
+  for (const name of ['bob', 'eve']) await grab(name, 'two of three');
   await givenCoupon(system, 'ann', 'many', 2_500);
   await Promise.all(Array.from({ length: 2_400 }, (_, i) => grab(`customer ${i}`, 'many')));
   await settled(system);
 });
 
-test('a flush is noticed: no grab is decided until Redis is back as the log has it', async () => {
+test('after a flush no grab is decided until Redis is rebuilt from the log', async () => {
   const before = await snapshot();
+
   await redis.flushall();
+
   await rejects(() => grab('bob', 'untouched'), /not reconciled/);
-  await untilOpen();
+  await reconciled();
   await assertSame(before);
 });
 
-test('after a flush holders are still holders, and no piece is sold twice', async () => {
+test('after a flush and a rebuild, holders are still holders, and no piece is sold twice', async () => {
   await redis.flushall();
   await rejects(() => grab('bob', 'two of three'));
-  await untilOpen();
+  await reconciled();
+
   assert.is(await grab('bob', 'two of three'), 'already-grabbed');
   assert.is(await grab('zoe', 'two of three'), 'grabbed');
   assert.is(await grab('tom', 'two of three'), 'sold-out');
 });
 
-test('queries wait for reconcile as well', async () => {
+test('after a flush no query is answered until Redis is rebuilt', async () => {
   await redis.flushall();
   await rejects(() => grab('bob', 'many'));
+
   await rejects(() => listCoupons(system, customer('bob'), { username: 'ann', page: 1 }));
-  await untilOpen();
+
+  await reconciled();
   assert.is((await listCoupons(system, customer('bob'), { username: 'ann', page: 1 })).length, 3);
 });
 
-test('a process that starts on an emptied Redis mends it before it takes grabs', async () => {
+test('a process that starts with an empty Redis rebuilds it before its start is complete', async () => {
   await settled(system);
   const before = await snapshot();
   await redis.flushall();
+
   const other = await openSystem(config, createLog('silent'));
+
   await assertSame(before);
   await other.close();
 });
 
-test('a coupon that is behind the log is mended, one that is not is left alone', async () => {
+test('a coupon that is behind the log is rebuilt, and the other coupons do not change', async () => {
   await settled(system);
   const before = await snapshot();
   await redis.hset(keys.coupon({ seller: 'ann', name: 'many' }), 'version', 5, 'left', 2_496);
   await redis.del(keys.holders({ seller: 'ann', name: 'many' }), keys.marker);
+
   const other = await openSystem(config, createLog('silent'));
+
   await assertSame(before);
   await other.close();
 });
 
-test('a lost connection shuts the gate at once, and the next one opens it', async () => {
-  const shut = new Promise<string | undefined>((resolve) => redis.once('close', () => resolve(gate.reason())));
+test('losing the connection shuts the gate immediately, and reconciling the next connection opens it', async () => {
+  const reasonAtClose = new Promise<string | undefined>((resolve) => redis.once('close', () => resolve(gate.reason())));
+
   redis.stream.destroy();
-  assert.match((await shut) ?? 'open', /not reconciled/);
-  await untilOpen();
+
+  assert.match((await reasonAtClose) ?? 'open', /not reconciled/);
+  await reconciled();
   assert.is(await grab('kim', 'untouched'), 'grabbed');
 });
 
-test('a flush is noticed by who only reads: readyz and lists do not take an empty Redis for the truth', async () => {
+test('readyz and lists detect a flush and do not answer from an empty Redis', async () => {
   await settled(system);
+
   for (const read of [
     () => system.fence.mustStand(),
     () => listCoupons(system, customer('bob'), { username: 'ann', page: 1 }),
@@ -124,39 +132,42 @@ test('a flush is noticed by who only reads: readyz and lists do not take an empt
   ]) {
     await redis.flushall();
     await rejects(read, /not reconciled/);
-    await untilOpen();
+    await reconciled();
   }
 });
 
-test('a flush while a won grab waits for MySQL loses no 201 and sells no piece twice', async () => {
-  // Given a coupon whose row another connection has locked, so that its grab stays in the queue of the process.
+test('a win that waits for MySQL survives a flush, and its piece is not sold again', async () => {
+  // Given a win that stays in the queue of the process, because its transaction in MySQL has to wait.
   await givenCoupon(system, 'ann', 'last piece', 1);
   await settled(system);
-  const lock = await system.mysql.transaction();
-  await lock('coupons').where({ name: 'last piece' }).forUpdate();
+  const unlock = await lockCoupons(system, 'last piece');
   assert.is(await grab('bob', 'last piece'), 'grabbed');
+
   await redis.flushall();
+
+  // Then the gate stays shut until the win is in MySQL.
   await rejects(() => grab('eve', 'last piece'), /not reconciled/);
   await sleep(300);
   assert.match(gate.reason() ?? 'open', /not reconciled/);
-  await lock.rollback();
-  await untilOpen();
+  await unlock();
+  await reconciled();
   assert.is(await grab('eve', 'last piece'), 'sold-out');
   assert.is(await grab('bob', 'last piece'), 'already-grabbed');
 });
 
-test('a flush in the middle of reconcile starts it again', async () => {
+test('a flush during reconcile starts reconcile again', async () => {
   await settled(system);
   const before = await snapshot();
+
   for (let round = 0; round < 10; round++) {
     await redis.flushall();
     await rejects(() => grab('bob', 'untouched'), /not reconciled/);
     await sleep(round * 4);
     await redis.flushall();
-    // Whoever reads next finds out, should it have come just after the end.
+    // If reconcile had just ended before the second flush, mustStand() detects the flush.
     let stands = false;
     while (!stands) {
-      await untilOpen();
+      await reconciled();
       stands = await system.fence.mustStand().then(
         () => true,
         () => false,
@@ -166,7 +177,7 @@ test('a flush in the middle of reconcile starts it again', async () => {
   }
 });
 
-/** Given a coupon whose log has an event of version 3, and none of version 2. */
+/** Given a coupon whose log has version 3 and lacks version 2. Resolves to the coupon's id. */
 async function givenGap(name: string): Promise<string> {
   await givenCoupon(system, 'ann', name, 9);
   await settled(system);
@@ -178,12 +189,15 @@ async function givenGap(name: string): Promise<string> {
 async function reconcileAgain(): Promise<void> {
   await redis.del(keys.marker);
   await rejects(() => system.fence.mustStand());
-  await untilOpen();
+  await reconciled();
 }
 
-test('a version that Redis lost before anybody was told leaves no gap and takes no piece', async () => {
+test('a version that Redis lost before its client was answered is filled in the log and takes no piece', async () => {
   await givenGap('lost');
+
   await reconcileAgain();
+
+  // Then the log has no gap, and its last event has the pieces that are really left.
   const events = await loggedEvents(system, 'ann', 'lost');
   assert.equal(
     events.map(({ version, type, data }) => [version, type, 'left' in data ? data.left : data.amount]),
@@ -196,6 +210,8 @@ test('a version that Redis lost before anybody was told leaves no gap and takes 
   );
   const [coupon] = await system.mysql('coupons').where({ name: 'lost' });
   assert.equal([coupon.version, coupon.pieces_left], [4, 8]);
+
+  // Then exactly these pieces can be grabbed, and the stores agree.
   assert.is(await grab('bob', 'lost'), 'already-grabbed');
   for (let i = 0; i < 8; i++) assert.is(await grab(`customer ${i}`, 'lost'), 'grabbed');
   assert.is(await grab('one more', 'lost'), 'sold-out');
@@ -206,24 +222,28 @@ test('a version that Redis lost before anybody was told leaves no gap and takes 
   await closeConnection();
   assert.equal(report?.mismatches, []);
   assert.equal(report?.log, { coupons: 1, pieces: 9, left: 0, holders: 9, events: 12 });
-  // And it is the same after it was rebuilt.
+
+  // Then a rebuild from the log gives the same Redis.
   const before = await snapshot();
   await redis.flushall();
   await rejects(() => system.fence.mustStand());
-  await untilOpen();
+  await reconciled();
   await assertSame(before);
 });
 
-test('a coupon whose log lacks an event that MySQL had is answered 503 and counted, and the others are sold', async () => {
+test('grabs of a coupon whose log lost an event fail until the log is repaired, and other coupons are sold', async () => {
+  // Given a gap in the log whose event MySQL has applied before.
   const id = await givenGap('damaged');
   await system.mysql('coupon_grabs').insert({ coupon_id: idToBytes(id), version: 2, customer: 'eve', grabbed_at: 1 });
+
   for (let round = 0; round < 2; round++) {
     await reconcileAgain();
     await rejects(() => grab('bob', 'damaged'), /events of this coupon are damaged/);
     assert.match(await system.metrics.text(), /^seckill_damaged_coupons 1$/m);
     assert.is(await grab(`new customer ${round}`, 'untouched'), 'grabbed');
   }
-  // When somebody has found the event, it is sold again.
+
+  // When an operator has restored the event, then grabs of the coupon are decided again.
   const rows = toLogRows([grabbed({ id, seller: 'ann', name: 'damaged' }, 2, 'eve', 8)]);
   await system.mysql.raw(`INSERT INTO event_log (${eventColumns}) VALUES ${rows}`);
   await reconcileAgain();
@@ -231,8 +251,9 @@ test('a coupon whose log lacks an event that MySQL had is answered 503 and count
   assert.match(await system.metrics.text(), /^seckill_damaged_coupons 0$/m);
 });
 
-test('data of another number of partitions is refused', async () => {
+test('a Redis with data of another number of partitions is refused at the start', async () => {
   await redis.set(keys.partitions, 8);
+
   await rejects(() => openSystem(config, createLog('silent')), /REDIS_URL: .*8 partitions/);
   await redis.set(keys.partitions, 16);
 });
