@@ -14,7 +14,7 @@ const { system, close: closeSystem } = await openSystem(config, log);
 const second = await openServer(config, log);
 const test = suite('a crowd');
 
-test('of 500 customers at 100 pieces, on two processes, exactly 100 get one', async () => {
+test('given 100 pieces and two processes, when 500 customers grab at once, then exactly 100 get one', async () => {
   // Given 500 customers with tokens, and one coupon.
   const ann = await client.enter('ann', 'seller');
   const names = Array.from({ length: 500 }, (_, i) => `customer ${i}`.replace(' ', '-'));
@@ -24,7 +24,7 @@ test('of 500 customers at 100 pieces, on two processes, exactly 100 get one', as
   }
   await client.create(ann, 'ann', { name: 'sale', amount: 100, stock: 5 });
 
-  // When all of them come at once, and each twice.
+  // When all of them grab at once, each twice.
   const clients = [client, createClient(second.url)];
   const tries = tokens.flatMap((token, i) => [token, token].map((of, again) => ({ name: names[i], token: of, again })));
   const answers = await Promise.all(
@@ -34,7 +34,7 @@ test('of 500 customers at 100 pieces, on two processes, exactly 100 get one', as
     }),
   );
 
-  // Then 100 of them have one, each one piece, and the rest were told the truth.
+  // Then 100 of them have one piece each, and every refusal is true.
   const winners = answers.filter(({ status }) => status === 201).map(({ name }) => name);
   assert.is(winners.length, 100);
   assert.is(new Set(winners).size, 100);
@@ -58,7 +58,7 @@ test('of 500 customers at 100 pieces, on two processes, exactly 100 get one', as
   );
 });
 
-test('a token revoked on one process is refused by the other at once', async () => {
+test('when a token is revoked on one process, then the other process refuses it at once', async () => {
   const other = createClient(second.url);
   for (let round = 0; round < 20; round++) {
     const token = await client.enter('guest', 'customer');

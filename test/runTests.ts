@@ -22,8 +22,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const running = new Set<ChildProcess>();
 
 const program = createProgram('npm test --', 'Runs the tests; the last line is `N passed, N failed`.')
-  .argument('[names...]', 'only the test files whose name holds one of these')
-  .option('--folder <folder>', 'where the test files are', 'test')
+  .argument('[names...]', 'only the test files whose path contains one of these texts')
+  .option('--folder <folder>', 'the folder of the test files', 'test')
   .option('--fast', 'only the files that need no store; none is started')
   .allowExcessArguments(true)
   .parse();
@@ -40,10 +40,10 @@ await runProgram(async () => {
     .filter((file) => file.endsWith('.test.ts') && !OWN_COMMAND.some((apart) => file.startsWith(apart)))
     .filter((file) => !fast || !needsStores(absolute, join(absolute, file)))
     .filter((file) => program.args.length === 0 || program.args.some((name) => file.includes(name)))
-    // The tests of the whole system lie on top and take the longest: begun last, they would run alone at the end.
+    // The tests of the whole system lie at the top and take the longest; started last, they would run alone at the end.
     .sort((a, b) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1))
     .map((file) => join(folder, file));
-  if (files.length === 0) throw new OperatorError('no test file has such a name');
+  if (files.length === 0) throw new OperatorError('no test file has such a path');
 
   const stopped = stopSignal();
   const dataDir = mkdtempSync(join(tmpdir(), 'seckill-test-'));
@@ -79,7 +79,7 @@ async function openMysqlOf(dataDir: string) {
   return { mysqlUrl: config.mysqlUrl, close };
 }
 
-/** Stops the private servers of test files that were cut off: taking them over and closing them is what a next start would do. */
+/** Stops the private servers of test files that were interrupted: takes them over, as a next start would, and closes them. */
 async function closeLeftServers(dataDir: string): Promise<void> {
   for (const folder of readdirSync(dataDir)) {
     const path = join(dataDir, folder);
@@ -113,7 +113,7 @@ async function runFile(file: string, stores: NodeJS.ProcessEnv): Promise<Result>
   return result;
 }
 
-// A file that registers no test, skips one, or ends before its tests have, has failed: uvu itself would call all three a success.
+// A file that registers no test, skips one, or ends before its tests has failed: uvu itself counts all three as success.
 function readResult(output: string, exit: string): Result {
   const runs = [...output.matchAll(/^ {2}Total: +(\d+)\n {2}Passed: +(\d+)\n {2}Skipped: +(\d+)$/gm)];
   const [total = 0, passed = 0, skipped = 0] = [1, 2, 3].map((place) =>

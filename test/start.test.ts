@@ -21,7 +21,7 @@ const start = (environment: NodeJS.ProcessEnv, args: string[] = []) => startProg
 const secret = 'a secret of the tests, long enough to be taken';
 const sockets = (dataDir: string) => ['redis.sock', 'mariadb.sock'].map((name) => join(dataDir, name));
 
-test('on an empty folder it sets up its own servers, Ctrl-C stops them, and a second start finds all data', async () => {
+test('given an empty folder, the server starts private stores, Ctrl-C stops them, and a second start finds all data', async () => {
   const dataDir = createDataDir();
   const first = start({ DATA_DIR: dataDir });
   const client = createClient(await first.listening);
@@ -42,7 +42,7 @@ test('on an empty folder it sets up its own servers, Ctrl-C stops them, and a se
   assert.is((await second.ended).status, 0);
 });
 
-test('killed in the middle of a sale and started again, what was answered 201 is in MySQL, once', async () => {
+test('given a server killed in the middle of a sale, when it starts again, then MySQL has every grab that was answered 201, once', async () => {
   const dataDir = createDataDir();
   const first = start({ DATA_DIR: dataDir });
   const client = createClient(await first.listening);
@@ -52,19 +52,19 @@ test('killed in the middle of a sale and started again, what was answered 201 is
   await Promise.all(coupons.map((name) => client.create(ann, 'ann', { name, amount: 20, stock: 5 })));
 
   // When it is killed while every customer goes through all coupons.
-  const told: string[] = [];
+  const answered: string[] = [];
   const crowd = customers.map(async (token, i) => {
     for (const name of coupons) {
       const { status } = await client.grab(token, 'ann', name);
-      if (status === 201) told.push(`c${i} ${name}`);
+      if (status === 201) answered.push(`c${i} ${name}`);
     }
   });
-  while (told.length < 200) await sleep(1);
+  while (answered.length < 200) await sleep(1);
   first.kill('SIGKILL');
   await Promise.allSettled(crowd);
-  assert.ok(told.length < 1_000, 'the sale was over before the kill');
+  assert.ok(answered.length < 1_000, 'the sale was over before the kill');
 
-  // Then the next start has them all, and the servers that were left running are its own.
+  // Then the next start has them all, and takes over the private stores that were left running.
   const second = start({ DATA_DIR: dataDir });
   await second.listening;
   const { redis, close: closeRedis } = await openRedis(`unix://${join(dataDir, 'redis.sock')}`, createLog('silent'));
@@ -77,7 +77,7 @@ test('killed in the middle of a sale and started again, what was answered 201 is
   const [counted] = await mysql('event_log').where('type', 'CouponGrabbed').count({ events: '*' });
   await close();
   const stored = rows.map(({ customer, name }) => `${customer} ${name}`);
-  const missing = told.filter((grab) => !stored.includes(grab));
+  const missing = answered.filter((grab) => !stored.includes(grab));
   assert.equal(missing, []);
   assert.is(new Set(stored).size, stored.length);
   assert.is(counted?.events, stored.length);
@@ -89,7 +89,7 @@ test('killed in the middle of a sale and started again, what was answered 201 is
 
 const pidIn = (dataDir: string, pidFile: string) => Number(readFileSync(join(dataDir, pidFile), 'utf8'));
 
-test('its own servers, killed, are started again: 503 meanwhile, and nothing is lost', async () => {
+test('when private stores are killed, then they are started again, grabs get 503 meanwhile, and no grab is lost', async () => {
   const dataDir = createDataDir();
   const server = start({ DATA_DIR: dataDir });
   const url = await server.listening;
@@ -112,7 +112,7 @@ test('its own servers, killed, are started again: 503 meanwhile, and nothing is 
   for (const socket of sockets(dataDir)) assert.not(await answers(socket));
 });
 
-test('with a MySQL that stands still, SIGTERM still ends it, exit 0, and the next start has what was answered', async () => {
+test('given a frozen MySQL, SIGTERM still ends the server with status 0, and the next start has every answered grab', async () => {
   const dataDir = createDataDir();
   const keeper = start({ DATA_DIR: dataDir });
   await keeper.listening;
@@ -126,7 +126,7 @@ test('with a MySQL that stands still, SIGTERM still ends it, exit 0, and the nex
   const ann = await client.enter('ann', 'seller');
   const bob = await client.enter('bob', 'customer');
   await client.create(ann, 'ann', { name: 'sea', amount: 2, stock: 5 });
-  // When MySQL stops in its tracks, and the server is told to end with a grab that it can't put there.
+  // When MySQL freezes, and the server gets SIGTERM with a grab that it cannot write.
   const mariadb = pidIn(dataDir, 'mariadb/mariadb.pid');
   process.kill(mariadb, 'SIGSTOP');
   assert.is((await client.grab(bob, 'ann', 'sea')).status, 201);
@@ -144,7 +144,7 @@ test('with a MySQL that stands still, SIGTERM still ends it, exit 0, and the nex
   }
 });
 
-test('a given Redis that would lose acknowledged grabs: one line that says why, exit 1, and no server', async () => {
+test('given a Redis that would lose acknowledged grabs, start is refused with one line and status 1', async () => {
   const stores = await openTestStores();
   const { redis, close } = await openRedis(stores.config.redisUrl, createLog('silent'));
   await redis.config('SET', 'appendfsync', 'everysec');
@@ -159,7 +159,7 @@ test('a given Redis that would lose acknowledged grabs: one line that says why, 
   await stores.close();
 });
 
-test('a second process on the same data folder is refused, and the first goes on', async () => {
+test('a second server on the same data folder is refused, and the first one goes on', async () => {
   const dataDir = createDataDir();
   const first = start({ DATA_DIR: dataDir });
   const url = await first.listening;
@@ -171,7 +171,7 @@ test('a second process on the same data folder is refused, and the first goes on
   await first.ended;
 });
 
-test('with both stores given it starts nothing of its own', async () => {
+test('given both stores, no private store is started', async () => {
   const stores = await openTestStores();
   const dataDir = join(createDataDir(), 'never made');
   const server = start({ ...stores.environment, DATA_DIR: dataDir });
@@ -183,7 +183,7 @@ test('with both stores given it starts nothing of its own', async () => {
 });
 
 for (const workers of ['1', '2']) {
-  test(`SIGTERM in the middle of a sale, with WORKERS=${workers}: exit 0, and MySQL has just what was answered`, async () => {
+  test(`when SIGTERM comes in the middle of a sale with WORKERS=${workers}, then the status is 0 and MySQL has exactly the answered grabs`, async () => {
     const stores = await openTestStores();
     const server = start({ ...stores.environment, WORKERS: workers });
     const client = createClient(await server.listening);
@@ -192,21 +192,21 @@ for (const workers of ['1', '2']) {
     const coupons = Array.from({ length: 50 }, (_, i) => `coupon ${i}`);
     await Promise.all(coupons.map((name) => client.create(ann, 'ann', { name, amount: 20, stock: 5 })));
 
-    const told: number[] = [];
+    const answered: number[] = [];
     const crowd = customers.map(async (token) => {
-      for (const name of coupons) told.push((await client.grab(token, 'ann', name)).status);
+      for (const name of coupons) answered.push((await client.grab(token, 'ann', name)).status);
     });
-    while (told.length < 100) await sleep(1);
+    while (answered.length < 100) await sleep(1);
     server.kill('SIGTERM');
     await Promise.allSettled(crowd);
     assert.is((await server.ended).status, 0);
-    assert.ok(told.length < 1_000, 'the sale was over before the stop');
-    assert.ok(told.every((status) => status === 201));
+    assert.ok(answered.length < 1_000, 'the sale was over before the stop');
+    assert.ok(answered.every((status) => status === 201));
 
     const { mysql, close } = connectMysql(stores.config.mysqlUrl);
     const [counted] = await mysql('coupon_grabs').count({ grabs: '*' });
     await close();
-    assert.is(counted?.grabs, told.length);
+    assert.is(counted?.grabs, answered.length);
     await stores.close();
   });
 }
@@ -237,7 +237,7 @@ const unreachable: [name: string, environment: NodeJS.ProcessEnv][] = [
   ['DATA_DIR', { DATA_DIR: '/dev/null/nowhere' }],
 ];
 for (const [name, environment] of unreachable) {
-  test(`${JSON.stringify(environment)}: one line that names ${name}, exit 1`, async () => {
+  test(`given ${JSON.stringify(environment)}, start is refused with one line that names ${name}, and status 1`, async () => {
     const { status, stderr, stdout } = await start(environment).ended;
     assert.is(status, 1);
     assert.match(stderr, new RegExp(`^${name}: [^\n]+\n$`));
@@ -245,7 +245,7 @@ for (const [name, environment] of unreachable) {
   });
 }
 
-test('an unreachable Redis: one line that names REDIS_URL, exit 1', async () => {
+test('given an unreachable Redis, start is refused with one line that names REDIS_URL, and status 1', async () => {
   const environment = { MYSQL_URL: await createDatabase(), REDIS_URL: 'redis://127.0.0.1:1', JWT_SECRET: secret };
   const { status, stderr } = await start(environment).ended;
   assert.is(status, 1);
@@ -253,7 +253,7 @@ test('an unreachable Redis: one line that names REDIS_URL, exit 1', async () => 
 });
 
 for (const workers of ['1', '2']) {
-  test(`a taken port, with WORKERS=${workers}: one line that names PORT, exit 1`, async () => {
+  test(`given a taken port and WORKERS=${workers}, start is refused with one line that names PORT, and status 1`, async () => {
     const stores = await openTestStores();
     const other = createServer().listen(0, '127.0.0.1');
     await sleep(10);
@@ -267,7 +267,7 @@ for (const workers of ['1', '2']) {
 }
 
 for (const file of ['src/main.ts', 'test/runTests.ts', 'bench/demo.ts']) {
-  test(`${file} --help says what it does, exit 0; an unknown option is wrong usage, exit 2`, async () => {
+  test(`${file} --help describes the command with status 0, and an unknown option ends with status 2`, async () => {
     const help = await startProgram(file, {}, ['--help']).ended;
     assert.is(help.status, 0);
     assert.match(help.stdout, /Usage: npm/);

@@ -22,8 +22,8 @@ const freePort = () =>
   });
 
 /**
- * Redis and MariaDB of this machine with just the arguments that compose.yml gives to those of the images, and what the app gets
- * from it as its environment. Only places and ports are other ones.
+ * Redis and MariaDB of this machine with exactly the arguments that compose.yml gives to the images, and the environment that it
+ * gives to the app. Only paths and ports differ.
  */
 export const openComposeStores = () =>
   openAll(async (remember) => {
@@ -94,7 +94,7 @@ async function openMariadb(folder: string) {
     logFile: join(folder, 'log'),
     ready: () => run(),
   });
-  // What the image does with these settings.
+  // The image does this with these settings.
   const { MARIADB_DATABASE, MARIADB_USER, MARIADB_PASSWORD = '' } = serviceOf('mariadb').environment ?? {};
   await run(
     `CREATE DATABASE ${MARIADB_DATABASE}`,

@@ -48,9 +48,9 @@ function renderExample(): string {
 
 export interface Documentation {
   path: string;
-  /** The file as it is. */
+  /** The current text of the file. */
   text: string;
-  /** The file as the schema says that it has to be. */
+  /** The text that follows from the schema. */
   rendered: string;
 }
 

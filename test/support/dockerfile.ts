@@ -10,7 +10,7 @@ const dockerfile = DockerfileParser.parse(dockerfileText);
 
 export interface Stage {
   name: string;
-  /** The image that it begins with. */
+  /** The base image. */
   from: string;
   instructions: Instruction[];
 }
@@ -31,7 +31,7 @@ const lastOf = ({ instructions }: Stage, keyword: string): Instruction => {
 };
 const image = stages.at(-1);
 if (image === undefined) throw new Error('the Dockerfile has no stage');
-/** What is written behind the last of these words in the image. */
+/** The arguments of the last instruction of this name in the image. */
 export const lastArguments = (keyword: string) => lastOf(image, keyword).getArgumentsContent() ?? '';
 export const command: string[] = JSON.parse(lastArguments('CMD'));
 export const healthcheck: string[] = JSON.parse(lastArguments('HEALTHCHECK').replace(/^.*?CMD\s+/s, ''));
@@ -63,8 +63,8 @@ function readCopy(instruction: Instruction): Copied {
 }
 
 /**
- * Does in folders what the instructions say, since no engine is here to do it in containers: copies just what is copied, and
- * runs what is run, with this Node in the place of the base image's. Returns the folder that the image works in.
+ * Carries out the instructions in folders, without a container engine: copies exactly the files that COPY names, and runs the
+ * commands of RUN with this Node instead of that of the base image. Returns the working folder of the image.
  */
 export function buildInFolder(folder: string): string {
   const inStage = (stage: string, path: string) => join(folder, `stage-${stage}`, path);

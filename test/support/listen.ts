@@ -3,7 +3,7 @@ import type { LiveFigures, LiveSnapshot } from '../../src/live/figures.ts';
 
 type LiveEvent = { event: string; data: LiveFigures & Partial<LiveSnapshot>; at: number };
 
-/** Listens to a seller's sales. `events` grows as they come. */
+/** Opens a live stream of a seller. `events` grows with each event that arrives. */
 export async function listen(url: string, token: string, seller: string) {
   const stop = new AbortController();
   const response = await fetch(`${url}/api/live?seller=${encodeURIComponent(seller)}`, {
@@ -28,13 +28,13 @@ export async function listen(url: string, token: string, seller: string) {
     response,
     events,
     ended,
-    /** Resolves with the first event that this holds for. */
+    /** Resolves with the first event that fulfils the condition. */
     async waitFor(holds: (data: LiveEvent['data'], event: string) => boolean): Promise<LiveEvent['data']> {
       const limit = Date.now() + 10_000;
       for (;;) {
         const found = events.find(({ data, event }) => holds(data, event));
         if (found !== undefined) return found.data;
-        if (Date.now() > limit) throw new Error(`not told: ${JSON.stringify(events.slice(-2))}`);
+        if (Date.now() > limit) throw new Error(`no such event: ${JSON.stringify(events.slice(-2))}`);
         await sleep(10);
       }
     },
@@ -42,5 +42,5 @@ export async function listen(url: string, token: string, seller: string) {
   };
 }
 
-/** The coupon of this name in what was told, if it is there. */
+/** The coupon of this name in the event, if the event has it. */
 export const couponIn = ({ coupons }: LiveFigures, name: string) => coupons.find((coupon) => coupon.name === name);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { interruptible, runProgram, stopSignal } from '../../src/cli.ts';
 import { startProgress } from '../../src/infra/progress.ts';
 
-// A command that takes long, for the tests of how that looks. With an argument it takes until somebody stops it.
+// A long-running command, for the tests of its progress bar. With an argument it runs until a signal stops it.
 
 const STEPS = process.argv[2] === undefined ? 5 : 1_000;
 

@@ -24,7 +24,7 @@ export const serviceOf = (name: string): Service => {
   return service;
 };
 
-/** Its value of `${NAME:?why}` and `${NAME:-default}`, as compose puts it in. */
+/** The value that compose puts in for `${NAME:?why}` and `${NAME:-default}`. */
 export const interpolate = (text: string, given: Record<string, string>) =>
   text.replaceAll(/\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}/g, (_, name, fallback) => {
     const value = given[name] ?? fallback;
@@ -44,7 +44,7 @@ export const manifestFiles = readdirSync(join(root, folder)).filter((file) => fi
 export const manifests: Manifest[] = manifestFiles.flatMap((file) =>
   parseAllDocuments(readFileSync(join(root, folder, file), 'utf8')).map((document) => document.toJS()),
 );
-/** The only one of its kind. The compiler holds all manifests against the types of Kubernetes, in deployFiles.test.ts. */
+/** The only manifest of its kind. The compiler checks all manifests against the types of Kubernetes, in deployFiles.test.ts. */
 export function manifestOf<T extends { kind?: string }>(kind: T['kind']): T {
   const found = manifests.filter((manifest) => manifest.kind === kind);
   if (found.length !== 1) throw new Error(`${found.length} of kind ${kind} in ${folder}`);

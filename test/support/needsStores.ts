@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
-/** What starts a server or a program that starts servers, or uses the MariaDB of the test run. */
+/** The names that a test needs to start a store, to start a program with stores, or to use the MariaDB of the test run. */
 const STORES = /\b(TEST_MYSQL_URL|openLocalServers|openLocalRedis|openLocalMariadb|ensurePrograms|startProgram)\b/;
 
 /**
- * Whether a test file needs stores: whether the file, or a helper that it imports from the folder of the tests, starts or uses one. So a
- * new test is in the fast run without a list to remember. `folder` and `file` are absolute paths.
+ * Whether a test file needs stores: the file itself, or a helper that it imports from the folder of the tests, starts or uses one.
+ * So the fast run finds new tests without a list. `folder` and `file` are absolute paths.
  */
 export function needsStores(folder: string, file: string, seen = new Set<string>()): boolean {
   if (seen.has(file) || !existsSync(file)) return false;

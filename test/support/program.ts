@@ -6,14 +6,14 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const running = new Set<ChildProcess>();
 
-/** Ends what a failed test has left running; without that its file would wait for it. */
+/** Ends the programs that a failed test has left running; the test file would wait for them otherwise. */
 export async function endPrograms(): Promise<void> {
   const left = [...running];
   for (const child of left) child.kill('SIGINT');
   await Promise.all(left.map((child) => once(child, 'close')));
 }
 
-/** Runs one of the project's programs as `npm start` does, without npm. Nothing of the test's own settings reaches it. */
+/** Runs one of the project's programs as `npm start` does, without npm. The program gets none of the settings of the test run. */
 export function startProgram(file: string, environment: NodeJS.ProcessEnv, args: string[] = []) {
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, ['bin/run.mjs', file, ...args], {
@@ -37,7 +37,7 @@ export function startProgram(file: string, environment: NodeJS.ProcessEnv, args:
     });
     child.once('close', () => reject(new Error(`ended before it listened: ${stderr}`)));
   });
-  // Whoever doesn't wait for it doesn't want to hear that it failed either.
+  // A test that does not wait for the program is not interested in its failure.
   listening.catch(() => {});
   return { pid: child.pid, listening, ended, kill: (signal: NodeJS.Signals) => child.kill(signal) };
 }

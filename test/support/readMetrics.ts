@@ -5,7 +5,7 @@ export interface Sample {
   value: number;
 }
 
-/** What `/metrics` says. `sum` adds up the values that have these labels. */
+/** Reads `/metrics`. `sum` adds up the values that have these labels. */
 export async function readMetrics(url: string) {
   const text = await (await fetch(`${url}/metrics`)).text();
   const samples = text

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { createDataDir } from './dataDirs.ts';
 import { endPrograms, startProgram } from './program.ts';
 
-// The runner itself: a file that proves nothing must not pass.
+// The test runner itself: a test file that proves nothing must fail.
 
 const test = suite('the test runner');
 const uvu = import.meta.resolve('uvu');

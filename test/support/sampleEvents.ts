@@ -3,7 +3,7 @@ import type { CouponCreated, CouponGrabbed, CouponRef, PiecesRecounted } from '.
 import { eventId } from '../../src/events.ts';
 import type { Delivery } from '../../src/infra/outbox.ts';
 
-// Events as a script would tell them, for tests that begin behind the decision.
+// Events as the scripts produce them, for tests that begin after the decision.
 
 export const couponRef = (name: string): CouponRef => ({ id: uuidv7(), seller: 'ann', name });
 

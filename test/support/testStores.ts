@@ -30,7 +30,7 @@ export const openTestStores = (more: NodeJS.ProcessEnv = {}) =>
       MYSQL_URL: await createDatabase(),
       JWT_SECRET: 'a secret of the tests, long enough to be taken',
       LOG_LEVEL: process.env.LOG_LEVEL ?? 'silent',
-      // The cheapest that argon2 allows: the tests are not about how hard it is.
+      // The lowest cost that argon2 allows, since the tests are not about the strength of the hash.
       ARGON2_MEMORY_KIB: '8',
       ARGON2_PASSES: '1',
       ...more,

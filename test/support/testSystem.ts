@@ -9,7 +9,7 @@ import { type EventRow, rowToEvent } from '../../src/projections/log/eventRows.t
 import { openSystem, type System } from '../../src/system.ts';
 import { openTestStores } from './testStores.ts';
 
-/** The whole system but HTTP, on stores of its own. */
+/** The whole system without HTTP, on stores of its own. */
 export const openTestSystem = () =>
   openAll(async (remember) => {
     const stores = await openTestStores();
@@ -43,7 +43,7 @@ export async function settled({ redis }: Pick<System, 'redis'>): Promise<void> {
   }
 }
 
-/** What the log says of a coupon, in the order of its versions. */
+/** The events of a coupon in the log, in the order of their versions. */
 export async function loggedEvents({ mysql }: Pick<System, 'mysql'>, of: string, name: string): Promise<CouponEvent[]> {
   const rows: EventRow[] = await mysql('event_log').where({ seller: of, name }).orderBy('version');
   return rows.map(rowToEvent);

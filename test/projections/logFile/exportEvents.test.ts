@@ -45,7 +45,7 @@ test.before(async () => {
   assert.is((await exportTo(whole)).status, 0);
 });
 
-test('one event a line in the order of positions, each with the hash of the one before, and a last line', () => {
+test('the file has one event a line in the order of positions, each line the hash of the line before it, and a closing line', () => {
   const lines = linesOf(whole);
   assert.is(lines.length, GRABS + 4);
   const parsed = lines.map((line) => JSON.parse(line));
@@ -57,7 +57,7 @@ test('one event a line in the order of positions, each with the hash of the one 
   assert.equal([parsed.at(-1).complete, parsed.at(-1).events], [true, GRABS + 3]);
 });
 
-test('a name that ends in .gz is zipped for every gunzip, with the same lines', async () => {
+test('a file whose name ends in .gz is zipped, and every gunzip reads the same lines from it', async () => {
   const zipped = path('whole.ndjson.gz');
   assert.match((await exportTo(zipped)).stdout, /^12003 events in /);
   assert.equal(gunzipSync(readFileSync(zipped)).toString(), readFileSync(whole, 'utf8'));
@@ -65,7 +65,7 @@ test('a name that ends in .gz is zipped for every gunzip, with the same lines', 
 });
 
 for (const name of ['cut.ndjson', 'cut.ndjson.gz']) {
-  test(`${name}: goes on behind its last whole line, wherever it was cut`, async () => {
+  test(`${name}: given a file that was cut anywhere, the next export goes on behind its last whole line`, async () => {
     const file = path(name);
     await exportTo(file);
     const content = readFileSync(file);
@@ -81,7 +81,7 @@ for (const name of ['cut.ndjson', 'cut.ndjson.gz']) {
   });
 }
 
-test('a whole export, a file that is none, and one of another log are not touched', async () => {
+test('a complete export, a file that is no export, and the export of another log are refused and not changed', async () => {
   assert.match((await exportTo(whole)).stderr, /is already a complete export/);
   const other = path('letter.txt');
   writeFileSync(other, 'Dear all,\n');
@@ -98,7 +98,7 @@ test('a whole export, a file that is none, and one of another log are not touche
   assert.match((await exportTo(foreign)).stderr, /belongs to another log/);
 });
 
-test('an import into a database that was dropped has the same log to the letter, and the tables that follow from it', async () => {
+test('an import into a dropped database restores the same log to the letter, and the tables that follow from it', async () => {
   for (const file of [whole, path('whole.ndjson.gz')]) {
     const copy = url.replace(/test_\w+/, `$&_${file.length}`);
     const { status, stdout, stderr } = await importInto(copy, file);
@@ -154,7 +154,7 @@ const damages: [what: string, damage: (lines: string[]) => string[] | string, sa
 
 const empty = await createDatabase();
 await openMysql(empty).then(({ close: done }) => done());
-/** Into an empty database, without the program around it. Resolves to what it says and the number of events there are then. */
+/** Imports into an empty database, without the command around it. Resolves to the message and the number of events afterwards. */
 async function tryImport(file: string): Promise<{ message: string; events: number }> {
   const { session, close: closeSession } = await openReplaySession(empty);
   const [writer, holder] = [runOn(session.writer), runOn(session.holder)];
@@ -169,7 +169,7 @@ async function tryImport(file: string): Promise<{ message: string; events: numbe
 }
 
 for (const [what, damage, says] of damages) {
-  test(`${what} is named by its number, and nothing is imported`, async () => {
+  test(`given a file with ${what}, the import names the line and imports nothing`, async () => {
     const file = path('damaged.ndjson');
     const damaged = damage(linesOf(whole));
     writeFileSync(file, Array.isArray(damaged) ? `${damaged.join('\n')}\n` : damaged);
@@ -179,7 +179,7 @@ for (const [what, damage, says] of damages) {
   });
 }
 
-test('what is wrong is told in one line, exit status 1', async () => {
+test('a failure is one line and exit status 1', async () => {
   const file = path('damaged.ndjson');
   writeFileSync(file, readFileSync(whole).subarray(0, 3_000));
   const { status, stderr } = await importInto(empty, file);
@@ -187,7 +187,7 @@ test('what is wrong is told in one line, exit status 1', async () => {
   assert.match(stderr, /^\S+damaged.ndjson: line \d+ is cut; nothing was imported$/m);
 });
 
-test('a file that is damaged between its check and its import leaves nothing behind', async () => {
+test('a file that is damaged between its check and its import leaves no event behind', async () => {
   const file = path('changing.ndjson');
   writeFileSync(file, readFileSync(whole));
   const { session, close: closeSession } = await openReplaySession(empty);
@@ -201,19 +201,19 @@ test('a file that is damaged between its check and its import leaves nothing beh
   await closeSession();
 });
 
-test('a zipped file that is cut or damaged is named by its line', async () => {
+test('a cut or damaged zipped file is refused with the number of the line', async () => {
   const content = readFileSync(path('whole.ndjson.gz'));
   const file = path('damaged.ndjson.gz');
   for (const damaged of [content.subarray(0, content.length * 0.7), Buffer.concat([content]).fill(7, 70_000, 70_020)]) {
     writeFileSync(file, damaged);
     const { message, events } = await tryImport(file);
     assert.is(events, 0);
-    // Damaged bytes may still unzip, to something that is no line.
+    // Damaged bytes may still unzip, to text that is no line.
     assert.match(message, /line \d+ (cannot be decompressed|is cut|was changed)/);
   }
 });
 
-test('a last line that counts wrong is refused', () => {
+test('a closing line with a wrong count is refused', () => {
   assert.throws(
     () => followChain(chainStart(), lastLine(3, chainStart().hash).text),
     /line 1 counts 3 events, but there are 0/,

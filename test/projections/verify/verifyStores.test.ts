@@ -31,7 +31,7 @@ test.before(async () => {
   await settled(system);
 });
 
-test('where all agree it counts the same on every side, with exit status 0', async () => {
+test('given stores that agree, verify counts the same on every side, and the exit status is 0', async () => {
   const { log, mysql: tables, redis: inRedis, ...report } = await verify();
   const totals = { coupons: 3, pieces: 10, left: 4, holders: 6, events: 9 };
   assert.equal([log, tables, inRedis], [totals, totals, totals]);
@@ -41,7 +41,7 @@ test('where all agree it counts the same on every side, with exit status 0', asy
   assert.match(stdout, /^all agree$/m);
 });
 
-test('--coupon looks at one, --json is for machines', async () => {
+test('--coupon verifies one coupon, and --json prints the report as JSON', async () => {
   const { status, stdout } = await program('--coupon', 'ann/sea', '--json');
   assert.is(status, 0);
   assert.equal(JSON.parse(stdout).log, { coupons: 1, pieces: 5, left: 2, holders: 3, events: 4 });
@@ -65,7 +65,7 @@ const damages: [what: string, damage: () => Promise<unknown>, mend: () => Promis
     /Redis is at version 3, the log at 4/,
   ],
   [
-    'a version that nobody has',
+    'a version without an event',
     () => redis.hset(sea.key, 'version', 6, 'left', 0),
     () => redis.hset(sea.key, 'version', 4, 'left', 2),
     /versions 5 to 6 are neither in the log nor in the outbox/,
@@ -159,7 +159,7 @@ const damages: [what: string, damage: () => Promise<unknown>, mend: () => Promis
   ],
 ];
 for (const [what, damage, mend, says] of damages) {
-  test(`it finds ${what}, and nothing when that is mended`, async () => {
+  test(`verify finds ${what}, and finds nothing after it is mended`, async () => {
     await damage();
     const { mismatches } = await verify();
     await mend();
@@ -168,7 +168,7 @@ for (const [what, damage, mend, says] of damages) {
   });
 }
 
-test('a mismatch gives exit status 1 and is named', async () => {
+test('a mismatch is printed, and the exit status is 1', async () => {
   await redis.hset(sea.key, 'left', 1);
   const { status, stdout } = await program();
   await redis.hset(sea.key, 'left', 2);
@@ -176,7 +176,7 @@ test('a mismatch gives exit status 1 and is named', async () => {
   assert.match(stdout, /^WRONG: ann\/sea: Redis has 1 left/m);
 });
 
-test('what is in the outbox is on its way: no alarm while MySQL waits', async () => {
+test('given events that wait in the outbox while MySQL is blocked, verify reports no mismatch', async () => {
   const lock = await mysql.transaction();
   await lock('coupons').where({ name: 'sea' }).forUpdate();
   await grab('kim', 'sea');
@@ -189,7 +189,7 @@ test('what is in the outbox is on its way: no alarm while MySQL waits', async ()
   assert.is((await verify()).onTheirWay, 0);
 });
 
-test('no alarm while two processes sell as fast as they can', async () => {
+test('verify reports no mismatch while two processes sell as fast as they can', async () => {
   const other = await openSystem(config, createLog('silent'));
   for (let i = 0; i < 8; i++) await givenCoupon(system, 'ann', `busy ${i}`, 100_000);
   let selling = true;
@@ -199,7 +199,7 @@ test('no alarm while two processes sell as fast as they can', async () => {
       const coupon = { seller: 'ann', name: `busy ${i % 8}` };
       await grabCoupon(of, customer(`crowd ${who} ${i}`), coupon).then(
         () => sold++,
-        // Unknown: the process is too busy to say. It counts for nothing here.
+        // A 503 of an overloaded process has an unknown outcome, and does not matter here.
         () => sleep(10),
       );
     }
