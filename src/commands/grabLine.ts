@@ -23,7 +23,7 @@ export const tooManyGrabs = new Unavailable('too many grabs at once');
 export interface GrabLine {
   /** While it is full, `decide` throws `tooManyGrabs`. */
   isFull(): boolean;
-  /** The refusal that this customer got a moment ago and would get again; undefined when Redis must be asked. */
+  /** The refusal that this customer got a moment ago and would get again; undefined when Redis has to decide. */
   repeatedRefusal(coupon: CouponName, request: GrabRequest): GrabOutcome | undefined;
   /** Resolves to the outcome that the script decided. When it rejects, the outcome is unknown. */
   decide(coupon: CouponName, request: GrabRequest): Promise<GrabOutcome>;

@@ -1,4 +1,4 @@
-/** What a REST client sees of one request. */
+/** The answer to one request, as a REST client sees it. */
 export interface Answer {
   status: number;
   /** The parsed body; undefined when there is none. */
@@ -13,7 +13,7 @@ export interface Client {
     options?: { token?: string; json?: unknown; raw?: string; type?: string; key?: string },
   ): Promise<Answer>;
   register(username: string, kind: 'customer' | 'seller', password?: string): Promise<Answer>;
-  /** The token of a user, who is registered first. */
+  /** Registers a user, logs the user in, and resolves to the token. */
   enter(username: string, kind: 'customer' | 'seller'): Promise<string>;
   create(token: string, seller: string, coupon: object): Promise<Answer>;
   /** `key`: the Idempotency-Key. */

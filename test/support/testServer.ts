@@ -4,7 +4,7 @@ import { openServer } from '../../src/server.ts';
 import { createClient } from './httpClient.ts';
 import { openTestStores } from './testStores.ts';
 
-/** A server on stores and a port of its own, and a client for it. `environment` is added to its settings. */
+/** A server on its own stores and port, and a client for it. `environment` is added to its settings. */
 export const openTestServer = (environment: NodeJS.ProcessEnv = {}) =>
   openAll(async (remember) => {
     const stores = await openTestStores(environment);
