@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { encodingHint } from './infra/stores/urlParameters.ts';
 import { OperatorError } from './operatorError.ts';
 
 export const SECRET_MIN_BYTES = 32;
@@ -17,10 +18,10 @@ const wholeNumber = (min: number, max: number, fallback: number) =>
 const urlOf = (...schemes: string[]) =>
   z
     .string()
-    .refine(
-      (text) => URL.canParse(text) && schemes.includes(new URL(text).protocol),
-      `expected a URL that begins with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}`,
-    )
+    .refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol), {
+      error: ({ input }) =>
+        `expected a URL that begins with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}${encodingHint(String(input))}`,
+    })
     .optional();
 
 const flag = z.enum(['0', '1'], 'expected 0 or 1');
@@ -36,11 +37,12 @@ export const environmentSchema = z.object({
     .default('127.0.0.1')
     .describe('The address on which the server listens; `0.0.0.0` is every IPv4 address.'),
   REDIS_URL: urlOf('redis:', 'rediss:', 'unix:').describe(
-    'Redis: `redis://user:password@host:6379`, `rediss://...` or `unix:///path/of/socket`; when absent, a private Redis is started.',
+    'Redis: `redis://user:password@host:6379`, `rediss://...` or `unix:///path/of/socket`; when absent, a private Redis is started. ' +
+      'docs/OPERATIONS.md has the parameters for TLS.',
   ),
   MYSQL_URL: urlOf('mysql:', 'mariadb:').describe(
     'MySQL or MariaDB: `mysql://user:password@host:3306/database` or `mysql://user@localhost/database?socketPath=/path/of/socket`; ' +
-      'when absent, a private MariaDB is started.',
+      'the database must exist; when absent, a private MariaDB is started. docs/OPERATIONS.md has the parameters for TLS.',
   ),
   DATA_DIR: z.string().default('.data').describe('The folder with the data of the private servers.'),
   JWT_SECRET: z

@@ -14,6 +14,7 @@ import type { Mysql } from './infra/stores/mysql.ts';
 import { openMysql } from './infra/stores/openMysql.ts';
 import { openRedis } from './infra/stores/redis.ts';
 import { openRedisClock } from './infra/stores/redisClock.ts';
+import { mustHavePermissions } from './infra/stores/redisPermissions.ts';
 import { createRedisSafety } from './infra/stores/redisSafety.ts';
 import { createBatchWatch } from './infra/telemetry/batchWatch.ts';
 import type { Log } from './infra/telemetry/log.ts';
@@ -60,6 +61,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeRedis);
     countMysqlErrors(mysql, metrics);
     countRedisErrors(redis, metrics);
+    await mustHavePermissions(redis);
     await loadScripts(redis);
 
     const { clock, close: closeClock } = await openRedisClock({ redis, log });

@@ -51,6 +51,8 @@ export const keys = {
   customerView: (customer: string) => `seckill:view:customer:${customer}`,
   /** Exists while a rehearsal runs: at most one runs at a time, over all processes. */
   rehearsal: 'seckill:rehearsal',
+  /** For the trial of permissions at a start; expires after a minute at most. */
+  trial: (run: string, name: string) => inPartition(0, `trial:${run}:${name}`),
   /** Counts the processes that have confirmed a log-out. */
   revocationAcks: (announcement: string) => `seckill:revocation-acks:${announcement}`,
 } as const;

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -8,18 +7,11 @@ import { createConnection } from 'mysql2/promise';
 import { openAll } from '../../src/infra/closers.ts';
 import { findProgram } from '../../src/infra/local/install.ts';
 import { startLocalProcess, waitForEnd } from '../../src/infra/local/localProcess.ts';
+import { freePort } from './freePort.ts';
 import { interpolate, serviceOf } from './manifests.ts';
 
 const PASSWORD = 'password';
 const given = { MYSQL_PASSWORD: PASSWORD, JWT_SECRET: 'a secret of the tests, long enough to be taken' };
-
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 
 /**
  * Redis and MariaDB of this machine with exactly the arguments that compose.yml gives to the images, and the environment that it

@@ -1,32 +1,21 @@
+import { promisify } from 'node:util';
 import knex, { type Knex } from 'knex';
 import { type Connection, createConnection } from 'mysql2';
-import { OperatorError } from '../../operatorError.ts';
 import type { Closer } from '../closers.ts';
+import { prepareSession } from './mysqlSession.ts';
+import { parseMysqlUrl } from './mysqlUrl.ts';
 
 export type Mysql = Knex;
 
 const QUERY_TIMEOUT_MS = 10_000;
 const ACQUIRE_TIMEOUT_MS = 5_000;
 
-/** mysql://user:password@host:port/database, or mysql://user@localhost/database?socketPath=/path/of/socket. */
-function connectionOf(url: string) {
-  const { hostname, port, username, password, pathname, searchParams } = new URL(url);
-  const database = decodeURIComponent(pathname.slice(1));
-  if (database === '')
-    throw new OperatorError(
-      'MYSQL_URL: the name of the database is missing (mysql://user:password@host:3306/DATABASE)',
-    );
-  const socketPath = searchParams.get('socketPath');
-  return {
-    ...(socketPath === null ? { host: hostname, port: Number(port || 3306) } : { socketPath }),
-    user: decodeURIComponent(username),
-    password: decodeURIComponent(password),
-    database,
-    charset: 'utf8mb4',
-    connectTimeout: ACQUIRE_TIMEOUT_MS,
-    supportBigNumbers: true,
-  };
-}
+const connectionOf = (url: string) => ({
+  ...parseMysqlUrl(url),
+  charset: 'utf8mb4',
+  connectTimeout: ACQUIRE_TIMEOUT_MS,
+  supportBigNumbers: true,
+});
 
 // mysql2 waits for ever on a server that has stopped replying. A query that exceeds its time limit leaves its connection in an
 // unknown state, so the connection is destroyed.
@@ -58,11 +47,7 @@ export function connectMysql(url: string, poolSize = 4): { mysql: Mysql; close: 
       max: poolSize,
       afterCreate(connection: Connection, done: (error: unknown, connection: Connection) => void) {
         limitQueryTime(connection);
-        connection.query(
-          { sql: "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 5" },
-          [],
-          (error: unknown) => done(error, connection),
-        );
+        prepareSession(connection, (error) => done(error, connection));
       },
     },
   });
@@ -73,7 +58,7 @@ export function connectMysql(url: string, poolSize = 4): { mysql: Mysql; close: 
 export async function connectOnce(url: string): Promise<{ connection: Connection; close: Closer }> {
   const connection = createConnection(connectionOf(url));
   try {
-    await connection.promise().query("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'");
+    await promisify(prepareSession)(connection);
   } catch (error) {
     connection.destroy();
     throw error;

@@ -5,7 +5,12 @@ const LOCK_CONFLICTS = [1213, 1205, 1020];
 /** The row itself is invalid: not null, out of range, wrong value, too long, missing parent, failed check. */
 const ROW_REFUSED = [1048, 1264, 1292, 1366, 1406, 1452, 3819, 4025];
 
-/** With a binary log, only a SUPER user may create triggers, unless log_bin_trust_function_creators is set. */
+/** The server or the session is read-only, or the account lacks a privilege, or the binary log cannot take the statement. */
+const NOT_ALLOWED = [1290, 1792, 1836, 1044, 1142, 1143, 1227, 1370, 1665];
+const READ_ONLY = [1290, 1792, 1836];
+const STATEMENT_BINLOG = 1665;
+
+/** MySQL with a binary log lets only a SUPER user create triggers, unless it is told to trust the others. */
 const TRIGGER_REFUSED = 1419;
 
 /** A table was renamed after this transaction took its snapshot. */
@@ -19,3 +24,13 @@ export const isTableChanged = (error: unknown) => errno(error) === TABLE_CHANGED
 export const isTriggerRefused = (error: unknown) => errno(error) === TRIGGER_REFUSED;
 /** The rows are at fault, not the server or the connection. */
 export const isRowRefused = (error: unknown) => isDuplicate(error) || ROW_REFUSED.includes(errno(error));
+
+/** What an operator has to change before this server can be used, in one phrase; undefined for any other error. */
+export function refusedByServer(error: unknown): string | undefined {
+  const number = errno(error);
+  if (!NOT_ALLOWED.includes(number)) return undefined;
+  const { sqlMessage = '' } = error as { sqlMessage?: string };
+  if (READ_ONLY.includes(number)) return `the server is read-only: ${sqlMessage}`;
+  if (number === STATEMENT_BINLOG) return 'binlog_format is STATEMENT, which InnoDB cannot use here: set it to ROW';
+  return sqlMessage;
+}

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import type { Knex } from 'knex';
 import { OperatorError } from '../../operatorError.ts';
 import type { Closer } from '../closers.ts';
 import { connectMysql, type Mysql } from './mysql.ts';
-import { isTriggerRefused } from './mysqlErrors.ts';
+import { isTriggerRefused, refusedByServer } from './mysqlErrors.ts';
+import { encodingHint } from './urlParameters.ts';
 
 const migrationsFolder = new URL('../../../migrations/', import.meta.url);
 const migrationSource: Knex.MigrationSource<string> = {
@@ -13,27 +15,45 @@ const migrationSource: Knex.MigrationSource<string> = {
 };
 
 /**
- * Opens a pool and brings the tables up to date; `migrated` names the migrations that were applied. Throws OperatorError with the
- * name of the setting when MySQL cannot be reached.
+ * Opens a pool, brings the tables up to date, and tries what the system needs; `migrated` names the migrations that this took.
+ * Throws OperatorError with the setting's name when MySQL cannot be reached or refuses what is needed.
  */
 export async function openMysql(url: string): Promise<{ mysql: Mysql; migrated: string[]; close: Closer }> {
   const opened = connectMysql(url);
   try {
-    await opened.mysql.raw('SELECT 1');
+    await opened.mysql.raw('SELECT 1').catch((error) => {
+      throw new OperatorError(`MYSQL_URL: cannot reach MySQL: ${causeOf(error)}${encodingHint(url)}`);
+    });
+    const migrated = await migrate(opened.mysql);
+    await tryToWrite(opened.mysql);
+    return { ...opened, migrated };
   } catch (error) {
     await opened.close();
-    throw new OperatorError(
-      `MYSQL_URL: cannot reach MySQL: ${(error as Error).message || (error as { code?: string }).code}`,
-    );
+    if (isTriggerRefused(error))
+      throw new OperatorError(
+        'MYSQL_URL: its user may not create triggers: SET GLOBAL log_bin_trust_function_creators = 1',
+      );
+    const refused = refusedByServer(error);
+    throw refused === undefined ? error : new OperatorError(`MYSQL_URL: ${refused}`);
   }
+}
+
+/** The driver's own words, which name neither the setting nor the way out, but never the password. */
+function causeOf({ code = '', message }: Error & { code?: string }): string {
+  if (code === 'ER_BAD_DB_ERROR') return `${message}. Create it first: CREATE DATABASE ...`;
+  return message || code;
+}
+
+/** Writes in a transaction as the projection does, and rolls it back: a server may be reachable and still refuse every write. */
+async function tryToWrite(mysql: Mysql): Promise<void> {
+  const row = { jti: `trial-${randomUUID()}`, expires_at: 0 };
+  const trx = await mysql.transaction({ isolationLevel: 'read committed' });
   try {
-    return { ...opened, migrated: await migrate(opened.mysql) };
-  } catch (error) {
-    await opened.close();
-    if (!isTriggerRefused(error)) throw error;
-    throw new OperatorError(
-      'MYSQL_URL: the user may not create triggers; run SET GLOBAL log_bin_trust_function_creators = 1',
-    );
+    await trx('revoked_tokens').insert(row);
+    await trx('revoked_tokens').where({ jti: row.jti }).update({ expires_at: 1 });
+    await trx('revoked_tokens').where({ jti: row.jti }).delete();
+  } finally {
+    await trx.rollback();
   }
 }
 

@@ -2,6 +2,8 @@ import { Redis } from 'ioredis';
 import { OperatorError } from '../../operatorError.ts';
 import type { Closer } from '../closers.ts';
 import type { Log } from '../telemetry/log.ts';
+import { parseRedisUrl } from './redisUrl.ts';
+import { encodingHint } from './urlParameters.ts';
 
 /** How long a command may take. A grab that Redis reaches later decides nothing, since its client has got 503 by then. */
 export const COMMAND_TIMEOUT_MS = 3_000;
@@ -19,20 +21,48 @@ const sendOnce = {
   socketTimeout: SOCKET_TIMEOUT_MS,
 };
 
-/** Opens a connection that reconnects for ever. `url` is redis://, rediss:// or unix:///path/of/socket. */
-export function connectRedis(url: string, log: Log): { redis: Redis; close: Closer } {
-  const { protocol, pathname } = new URL(url);
-  const options = {
+/**
+ * Opens a connection that reconnects by itself for ever; `url` as `parseRedisUrl` reads it. `lastError` is why the last attempt failed:
+ * the client itself only says that a connection is closed.
+ */
+export function connectRedis(
+  url: string,
+  log: Log,
+): { redis: Redis; lastError: () => Error | undefined; close: Closer } {
+  const redis = new Redis({
     ...sendOnce,
     lazyConnect: true,
     connectTimeout: 5_000,
     retryStrategy: (attempt: number) => Math.min(50 * attempt, 500),
-  };
-  const redis =
-    protocol === 'unix:' ? new Redis({ ...options, path: decodeURIComponent(pathname) }) : new Redis(url, options);
-  redis.on('error', (error) => log.warn({ err: error }, 'Redis connection failed; reconnecting'));
+    ...parseRedisUrl(url),
+  });
+  let lastError: Error | undefined;
+  let refused: Error | undefined;
+  redis.on('error', (error) => {
+    lastError = error;
+    log.warn({ err: error }, 'Redis connection failed; reconnecting');
+  });
+  redis.on('ready', () => {
+    lastError = undefined;
+    refused = undefined;
+  });
+  refuseWrongDatabase(redis, (error) => (refused = error));
   writeTogether(redis);
-  return { redis, close: () => redis.disconnect() };
+  return { redis, lastError: () => refused ?? lastError, close: () => redis.disconnect() };
+}
+
+/**
+ * When SELECT is refused (no such database, or none for this user), the client would go on in database 0, which may hold another
+ * data set. Its reply comes before the connection is ready, and an unready connection sends nothing: it is closed at once.
+ */
+function refuseWrongDatabase(redis: Redis, onRefused: (error: Error) => void): void {
+  const select = redis.select.bind(redis) as (database: number) => Promise<'OK'>;
+  redis.select = ((database: number) =>
+    select(database).catch((error) => {
+      onRefused(error);
+      redis.disconnect(true);
+      throw error;
+    })) as typeof redis.select;
 }
 
 /** The commands of queries. They may wait until all requests of this turn of the event loop have been read. */
@@ -60,15 +90,29 @@ function writeTogether(redis: Redis): void {
   };
 }
 
-/** Opens the first connection. A failure throws OperatorError with the name of the setting; only later connections are retried. */
+/** The first connection: throws OperatorError with the cause, where later connections are retried for ever. */
 export async function openRedis(url: string, log: Log): Promise<{ redis: Redis; close: Closer }> {
-  const opened = connectRedis(url, log);
+  // While nothing listens yet, the cause is in the error that is thrown, once.
+  const { redis, lastError, close } = connectRedis(url, log);
   try {
-    await opened.redis.connect();
-    await opened.redis.ping();
+    await redis.connect();
+    await redis.ping();
   } catch (error) {
-    await opened.close();
-    throw new OperatorError(`REDIS_URL: cannot reach Redis: ${(error as Error).message}`);
+    await close();
+    throw new OperatorError(
+      `REDIS_URL: cannot reach Redis: ${causeOf(lastError() ?? (error as Error), url)}${encodingHint(url)}`,
+    );
   }
-  return opened;
+  return { redis, close };
+}
+
+/** A plain server that gets a TLS handshake closes the connection or answers in the clear, and the error names neither. */
+function causeOf(error: Error & { code?: string }, url: string): string {
+  const { code = '', message } = error;
+  if (code.startsWith('ERR_SSL_')) return `the server does not speak TLS on this port (${code}); use redis://`;
+  if (message.endsWith('ETIMEDOUT') && url.startsWith('rediss:'))
+    return 'no reply to the TLS handshake (ETIMEDOUT); does the server speak TLS on this port?';
+  if (message.startsWith('NOAUTH')) return 'a password is required (NOAUTH)';
+  if (code === 'ECONNRESET') return `the server closed the connection (${code}); does it expect TLS (rediss://)?`;
+  return message || code || error.name;
 }

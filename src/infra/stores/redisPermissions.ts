@@ -1,0 +1,112 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { OperatorError } from '../../operatorError.ts';
+import { keys, liveChannel } from '../keys.ts';
+
+const SCRIPT = "return cjson.encode({redis.call('TIME')[1], tonumber('1')})";
+const SCRIPT_SHA = createHash('sha1').update(SCRIPT).digest('hex');
+
+/**
+ * Every command that the system sends or that its scripts call, with arguments that only touch the keys of a trial, in an order that
+ * lets each succeed. A test holds the table against the source.
+ */
+const trials = (a: string, b: string, channel: string): readonly (readonly [command: string, ...args: string[]])[] => [
+  ['PING'],
+  ['TIME'],
+  ['INFO', 'server'],
+  ['SET', a, '1', 'EX', '60'],
+  ['GET', a],
+  ['SETNX', a, '2'],
+  ['EXISTS', a],
+  ['INCR', a],
+  ['EXPIRE', a, '60'],
+  ['RENAME', a, b],
+  ['PERSIST', b],
+  ['DEL', b],
+  ['HSET', a, 'field', '1'],
+  ['HGET', a, 'field'],
+  ['HMGET', a, 'field'],
+  ['HLEN', a],
+  ['HEXISTS', a, 'field'],
+  ['UNLINK', a],
+  ['ZADD', a, '1', 'member'],
+  ['ZRANGE', a, '0', '-1'],
+  ['ZREVRANGE', a, '0', '-1'],
+  ['ZSCORE', a, 'member'],
+  ['UNLINK', a],
+  ['SADD', a, 'member'],
+  ['SCARD', a],
+  ['SREM', a, 'member'],
+  ['XADD', a, '1-1', 'field', 'value'],
+  ['XLEN', a],
+  ['XRANGE', a, '-', '+', 'COUNT', '1'],
+  ['XREVRANGE', a, '+', '-', 'COUNT', '1'],
+  ['XDEL', a, '1-1'],
+  ['UNLINK', a],
+  ['SCAN', '0', 'MATCH', a, 'COUNT', '1'],
+  ['SCRIPT', 'LOAD', SCRIPT],
+  ['EVALSHA', SCRIPT_SHA, '0'],
+  ['EVAL', SCRIPT, '0'],
+  ['PUBLISH', channel, 'trial'],
+  ['PUBSUB', 'NUMSUB', channel],
+  ['MULTI'],
+  ['EXEC'],
+];
+
+/** Sent on connections of their own, or inside ioredis; and CONFIG GET, whose refusal `redisSafety.ts` reports. */
+const otherCommands = ['SUBSCRIBE', 'UNSUBSCRIBE', 'SELECT', 'HELLO', 'CLIENT', 'CONFIG'] as const;
+
+export const usedCommands: readonly string[] = [
+  ...new Set([...trials('', '', '').map(([command]) => command), ...otherCommands]),
+];
+
+/** The rules of an ACL user that suffices, for `ACL SETUSER`: what docs/OPERATIONS.md shows. */
+export const aclRules = [
+  'resetchannels',
+  '~seckill:*',
+  '&seckill:*',
+  ...[...usedCommands].sort().map((command) => (command === 'CONFIG' ? '+config|get' : `+${command.toLowerCase()}`)),
+].join(' ');
+
+/**
+ * Tries everything that the system needs, one script included, and names what is missing: a limited user would otherwise be found
+ * out by the first grab. Throws OperatorError.
+ */
+export async function mustHavePermissions(redis: Redis): Promise<void> {
+  const run = randomUUID();
+  const channel = liveChannel(redis.options.db ?? 0);
+  const table = trials(keys.trial(run, 'a'), keys.trial(run, 'b'), channel);
+  const pipeline = redis.pipeline();
+  for (const [command, ...args] of table) pipeline.call(command, ...args);
+  const replies = (await pipeline.exec()) ?? [];
+  const errors: [command: string, error: Error][] = replies.flatMap(([error], place) =>
+    error === null ? [] : [[table[place]?.[0] ?? '', error]],
+  );
+  await subscribeOnce(redis, channel).catch((error) => errors.push(['SUBSCRIBE', error]));
+  const missing = new Set(errors.flatMap(([command, error]) => missingPermission(command, error) ?? []));
+  if (missing.size > 0)
+    throw new OperatorError(
+      `REDIS_URL: its user lacks permissions: ${[...missing].join(', ')} (docs/OPERATIONS.md shows an ACL that suffices)`,
+    );
+}
+
+async function subscribeOnce(redis: Redis, channel: string): Promise<void> {
+  const subscriber = redis.duplicate({ retryStrategy: () => null });
+  subscriber.on('error', () => {});
+  try {
+    await subscriber.connect();
+    await subscriber.subscribe(channel);
+  } finally {
+    subscriber.disconnect();
+  }
+}
+
+/** The permission that an error is about; undefined for an error that is about something else. */
+function missingPermission(command: string, { message }: Error): string | undefined {
+  if (/^ERR unknown (sub)?command/i.test(message)) return `${command} (unknown to this server)`;
+  if (!message.startsWith('NOPERM') && !/cjson/.test(message)) return undefined;
+  if (/cjson/.test(message)) return 'the Lua library cjson';
+  if (/access.* channel/i.test(message)) return 'channels seckill:*';
+  if (/access.* key/i.test(message)) return 'keys seckill:*';
+  return command;
+}

@@ -1,0 +1,117 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { connectRedis, openRedis } from '../../../src/infra/stores/redis.ts';
+import { aclRules, mustHavePermissions, usedCommands } from '../../../src/infra/stores/redisPermissions.ts';
+import { createLog } from '../../../src/infra/telemetry/log.ts';
+import { createClient } from '../../support/httpClient.ts';
+import { endPrograms, startProgram } from '../../support/program.ts';
+import { openTestStores } from '../../support/testStores.ts';
+import { settled } from '../../support/testSystem.ts';
+
+const log = createLog('silent');
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const { config, environment, close } = await openTestStores();
+const admin = await openRedis(config.redisUrl, log);
+const urlOf = (user: string, database = 0) =>
+  `${config.redisUrl}?username=${user}&password=a%20password&db=${database}`;
+const setUser = (user: string, rules: string) =>
+  admin.redis.call(
+    'ACL',
+    'SETUSER',
+    user,
+    'reset',
+    'on',
+    '>a password',
+    ...rules.split(' ').filter((rule) => rule !== ''),
+  );
+
+const test = suite('a limited Redis user');
+
+const withoutRule = (rule: string) =>
+  aclRules
+    .split(' ')
+    .filter((one) => one !== rule)
+    .join(' ');
+const limits: [what: string, rules: string, named: RegExp][] = [
+  ['no channels', withoutRule('&seckill:*'), /channels seckill:\*/],
+  ['another key pattern', aclRules.replace('~seckill:*', '~other:*'), /keys seckill:\*/],
+  ...usedCommands
+    // ioredis does without these; CONFIG is the subject of redisSafety.
+    .filter((command) => !['HELLO', 'CLIENT', 'UNSUBSCRIBE', 'SELECT', 'CONFIG', 'EXEC'].includes(command))
+    .map((command): [string, string, RegExp] => [
+      `no ${command}`,
+      withoutRule(`+${command.toLowerCase()}`),
+      new RegExp(`permissions: .*\\b${command}\\b`),
+    ]),
+];
+
+test('each missing permission is named in one line', async () => {
+  for (const [what, rules, named] of limits) {
+    await setUser('limited', rules);
+    const { redis, close: closeRedis } = connectRedis(urlOf('limited'), log);
+    await redis.connect().catch(() => {});
+    const message = await mustHavePermissions(redis).then(
+      () => 'nothing is missing',
+      (error: Error) => error.message,
+    );
+    await closeRedis();
+    assert.match(message, /^REDIS_URL: its user lacks permissions: [^\n]+$/, what);
+    assert.match(message, named, what);
+  }
+});
+
+test('given a limited user, start is refused with one line and status 1, and the password is not in it', async () => {
+  await setUser('noxdel', withoutRule('+xdel'));
+  const { status, stderr } = await startProgram('src/main.ts', { ...environment, REDIS_URL: urlOf('noxdel') }).ended;
+  assert.is(status, 1);
+  assert.match(stderr, /^REDIS_URL: its user lacks permissions: XDEL \(docs\/OPERATIONS\.md [^\n]+\)\n$/);
+  assert.not.match(stderr, /a password|a%20password/);
+});
+
+test('given the user of docs/OPERATIONS.md, a sale works, and verify agrees', async () => {
+  await setUser('seckill', aclRules);
+  const limited = { ...environment, REDIS_URL: urlOf('seckill') };
+  const program = startProgram('src/main.ts', limited);
+  const client = createClient(await program.listening);
+  const [ann, bob] = [await client.enter('ann', 'seller'), await client.enter('bob', 'customer')];
+  assert.is((await client.create(ann, 'ann', { name: 'sea', amount: 3, stock: 5 })).status, 201);
+  assert.is((await client.grab(bob, 'ann', 'sea')).status, 201);
+  await settled({ redis: admin.redis });
+  const { status, stdout } = await startProgram('src/tools/verify.ts', limited).ended;
+  assert.match(stdout, /all agree/);
+  assert.is(status, 0);
+  program.kill('SIGTERM');
+  assert.is((await program.ended).status, 0);
+});
+
+test('the ACL in docs/OPERATIONS.md is the one of the code', () => {
+  assert.ok(
+    readFileSync(join(root, 'docs/OPERATIONS.md'), 'utf8').includes(`ACL SETUSER seckill on >PASSWORD ${aclRules}`),
+  );
+});
+
+test('every command that the source sends, or a script calls, is in the table', () => {
+  const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
+  const sent = new Set<string>();
+  for (const file of files.filter((name) => /\.(ts|lua)$/.test(name))) {
+    const source = readFileSync(join(root, 'src', file), 'utf8');
+    // What the private servers need is not needed of a given one.
+    if (file.startsWith('infra/local/')) continue;
+    for (const [, command = ''] of source.matchAll(/redis\.call\('([A-Z]+)'/g)) sent.add(command);
+    for (const [, method = ''] of source.matchAll(/\b(?:redis|pipeline)\s*\.([a-z]+)\(/g))
+      sent.add(method.toUpperCase());
+  }
+  const ofTheClient = ['ON', 'CONNECT', 'DISCONNECT', 'PIPELINE', 'DUPLICATE', 'CALL', 'EXEC'];
+  const missing = [...sent].filter((command) => !usedCommands.includes(command) && !ofTheClient.includes(command));
+  assert.equal(missing, []);
+});
+
+test.after(async () => {
+  await endPrograms();
+  await admin.close();
+  await close();
+});
+test.run();
