@@ -25,6 +25,10 @@ if (process.pid === 1) {
     process.once(signal, () => process.listenerCount(signal) > 0 || process.exit(128 + number));
 }
 
+// A reader of the output that has gone, a terminal that was closed, a full disk: the output is lost, and the work goes on. Without
+// these listeners the process would crash, and leave the private servers behind.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 const [script, ...args] = process.argv.slice(2);
 if (script === undefined) stopWith('usage: node bin/run.mjs FILE [ARGUMENTS]');
 const entry = resolve(root, script);

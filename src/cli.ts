@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { describeError } from './infra/telemetry/safeError.ts';
 import { OperatorError } from './operatorError.ts';
 
 // Shared by all commands. Exit status: 0 success, 1 a failed run, 2 wrong usage.
@@ -10,14 +11,16 @@ export function createProgram(name: string, description: string): Command {
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 }
 
-/** Runs a command. An OperatorError is printed as one line; any other error is a bug and is printed with its stack. */
+/** Runs a command. A failure that its user can mend is one line; any other is a bug and shows its call sites. */
 export async function runProgram(run: () => Promise<void>): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    console.error(error instanceof OperatorError ? error.message : error);
+  const fail = (error: unknown) => {
+    console.error(error instanceof OperatorError ? error.message : describeError(error));
     process.exit(1);
-  }
+  };
+  // Node itself would print every field of the error, and a password may be one of them.
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+  await run().catch(fail);
 }
 
 /** Rejects as soon as `stopped` resolves, so that the resources of the work are closed as after any failure. */
