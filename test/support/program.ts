@@ -13,11 +13,11 @@ export async function endPrograms(): Promise<void> {
   await Promise.all(left.map((child) => once(child, 'close')));
 }
 
-/** Runs one of the project's programs as `npm start` does, without npm. The program gets none of the settings of the test run. */
-export function startProgram(file: string, environment: NodeJS.ProcessEnv, args: string[] = []) {
+/** Runs one of the project's programs as `npm start` does, without npm. Nothing of the test's own settings reaches it. */
+export function startProgram(file: string, environment: NodeJS.ProcessEnv, args: string[] = [], cwd = root) {
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, ['bin/run.mjs', file, ...args], {
-    cwd: root,
+    cwd,
     env: { PATH, HOME, LOG_LEVEL: 'silent', PORT: '0', ARGON2_MEMORY_KIB: '8', ARGON2_PASSES: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

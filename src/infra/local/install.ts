@@ -44,12 +44,29 @@ export function ensurePrograms(needed: Program[], announce: (line: string) => vo
   if (missing.length === 0) return;
   if (findProgram('apt-get') === undefined || process.getuid?.() !== 0) throw new OperatorError(howToInstall(missing));
 
-  const packages = missing.flatMap((program) => packagesOf[program]);
-  announce(`installing ${packages.join(', ')} (apt-get install)`);
+  announce(`installing ${missing.join(', ')} (apt-get install)`);
   aptGet('update', '-q');
+  const packages = missing
+    .flatMap((program) => packagesOf[program])
+    .map((name) => choosePackage(name, packageNames(name)));
   aptGet('install', '-q', '-y', '--no-install-recommends', ...packages);
   const still = needed.filter((program) => findProgram(program) === undefined);
   if (still.length > 0) throw new OperatorError(howToInstall(still));
+}
+
+/** Debian 11 and Ubuntu 22.04 have the version in the names of MariaDB's packages: the newest one where the plain name is unknown. */
+export function choosePackage(name: string, available: readonly string[]): string {
+  if (available.includes(name)) return name;
+  const versioned = available.filter(
+    (other) => other.startsWith(`${name}-`) && /^[\d.]+$/.test(other.slice(name.length + 1)),
+  );
+  return versioned.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1) ?? name;
+}
+
+/** The names of packages that begin with this name, as apt knows them. */
+function packageNames(name: string): string[] {
+  const { stdout } = spawnSync('apt-cache', ['pkgnames', name], { encoding: 'utf8' });
+  return (stdout ?? '').split('\n');
 }
 
 function aptGet(...args: string[]): void {

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
 import { totalmem, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { OperatorError } from '../../operatorError.ts';
 import { answers, type DataDir } from './dataDir.ts';
@@ -30,10 +31,19 @@ function setUp(data: string, user: string): void {
     throw new OperatorError('mariadb-install-db not found: the installation of the MariaDB server is incomplete');
   const fresh = `${data}.new`;
   rmSync(fresh, { recursive: true, force: true });
-  const args = ['--no-defaults', `--datadir=${fresh}`, `--user=${user}`, '--skip-test-db', '--skip-name-resolve'];
-  const { status, stdout, stderr } = spawnSync(program, [...args, '--auth-root-authentication-method=normal'], {
-    encoding: 'utf8',
-  });
+  // The program is a shell script that parts a path at its spaces, and would change the owner of another folder: it gets a plain
+  // path that leads to ours.
+  const link = join('/tmp', `seckill-setup-${randomBytes(8).toString('hex')}`);
+  symlinkSync(dirname(fresh), link);
+  const settings = [
+    `--datadir=${join(link, basename(fresh))}`,
+    `--user=${user}`,
+    '--skip-test-db',
+    '--skip-name-resolve',
+  ];
+  const args = ['--no-defaults', ...settings, '--auth-root-authentication-method=normal'];
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  unlinkSync(link);
   if (status !== 0) throw new OperatorError(`mariadb-install-db failed: ${(stderr || stdout).trim().split('\n')[0]}`);
   renameSync(fresh, data);
 }

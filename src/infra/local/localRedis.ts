@@ -7,7 +7,13 @@ import type { LocalServer } from './keepRunning.ts';
 import { startLocalProcess, waitForEnd } from './localProcess.ts';
 
 const once = (socket: string) =>
-  new Redis(socket, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0, commandTimeout: 5_000 });
+  new Redis({
+    path: socket,
+    lazyConnect: true,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    commandTimeout: 5_000,
+  });
 
 async function ping(socket: string): Promise<void> {
   const redis = once(socket).on('error', () => {});
