@@ -1,8 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { type Algorithm, hash, type Options, verify } from '@node-rs/argon2';
-import { Unavailable } from '../unavailable.ts';
+import { createHashLine } from './hashLine.ts';
 
-// argon2 needs much time and memory on purpose. When this many log-ins wait, new ones get 503 immediately.
-const MAX_WAITING = 256;
+// A waiting log-in is a few hundred bytes and its password. When this many wait, new ones get 503 immediately.
+const MAX_WAITING = 2_000;
+/** libuv has four threads, and one stays free: a DNS lookup or a file read must not wait for a line of hashes. */
+const MAX_THREADS = 3;
 
 export interface Passwords {
   /** An argon2id hash in its standard text format. */
@@ -11,23 +14,22 @@ export interface Passwords {
   matches(passwordHash: string | undefined, password: string): Promise<boolean>;
 }
 
-/** `memoryCost` in KiB, `timeCost` in passes. */
-export async function createPasswords(cost: { memoryCost: number; timeCost: number }): Promise<Passwords> {
+/** `memoryCost` in KiB, `timeCost` in passes; `maxWaiting`: how many log-ins may wait. */
+export async function createPasswords(
+  cost: { memoryCost: number; timeCost: number },
+  maxWaiting = MAX_WAITING,
+): Promise<Passwords> {
   const options: Options = { ...cost, parallelism: 1, algorithm: 2 satisfies Algorithm.Argon2id };
+  const started = performance.now();
   const dummyHash = await hash('the password of no user', options);
-  let waiting = 0;
-  const limited = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (waiting >= MAX_WAITING) throw new Unavailable('too many log-ins at once');
-    waiting++;
-    try {
-      return await work();
-    } finally {
-      waiting--;
-    }
-  };
+  const line = createHashLine({
+    threads: Math.min(availableParallelism(), MAX_THREADS),
+    maxWaiting,
+    expectedMs: performance.now() - started,
+  });
   return {
-    hash: (password) => limited(() => hash(password, options)),
+    hash: (password) => line.run(() => hash(password, options)),
     matches: (passwordHash, password) =>
-      limited(async () => (await verify(passwordHash ?? dummyHash, password)) && passwordHash !== undefined),
+      line.run(async () => (await verify(passwordHash ?? dummyHash, password)) && passwordHash !== undefined),
   };
 }

@@ -6,7 +6,7 @@ import {
   liveSnapshotSchema,
   rehearsalProgressSchema,
 } from '../../live/figures.ts';
-import { type Problem, problemOf, RETRY_AFTER_SECONDS } from '../errors.ts';
+import { type Problem, problemOf, RETRY_AFTER_MIN_SECONDS } from '../errors.ts';
 import { createCouponBody, credentials, registerUserBody, rehearsalBody } from '../requests.ts';
 import {
   couponsReply,
@@ -136,7 +136,7 @@ const meanings: Record<number, string> = {
   422: 'The request contradicts an earlier request; `errMsg` gives the reason.',
   503: 'The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry.',
 };
-const retryAfter = header(z.int().min(RETRY_AFTER_SECONDS), 'The number of seconds to wait before a retry.');
+const retryAfter = header(z.int().min(RETRY_AFTER_MIN_SECONDS), 'The number of seconds to wait before a retry.');
 
 /** The responses for these problems, by status. Each problem is an example in the response of its status. */
 export function problems(...all: Problem[]): Record<string, object> {
