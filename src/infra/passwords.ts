@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { type Algorithm, hash, type Options, verify } from '@node-rs/argon2';
+import * as argon2 from '@node-rs/argon2';
 import { createHashLine } from './hashLine.ts';
 
 // A waiting log-in is a few hundred bytes and its password. When this many wait, new ones get 503 immediately.
@@ -8,28 +8,47 @@ const MAX_WAITING = 2_000;
 const MAX_THREADS = 3;
 
 export interface Passwords {
-  /** An argon2id hash in its standard text format. */
+  /** An argon2id hash of the prepared password, in its standard text format. */
   hash(password: string): Promise<string>;
-  /** Takes the same time without a hash, so that the duration of a log-in does not show which usernames exist. */
-  matches(passwordHash: string | undefined, password: string): Promise<boolean>;
+  /**
+   * The form of the password that the hash belongs to. Passwords were once hashed as they came: a hash that matches only the raw
+   * form is to be renewed. Takes the same time without a hash and for a wrong password, so that the duration of a log-in does not
+   * show which usernames exist.
+   */
+  matches(passwordHash: string | undefined, password: string): Promise<false | 'prepared' | 'raw'>;
 }
 
-/** `memoryCost` in KiB, `timeCost` in passes; `maxWaiting`: how many log-ins may wait. */
+/**
+ * OpaqueString of RFC 8265: non-ASCII spaces become ASCII spaces, and the text is in Unicode form NFC. One password then has one
+ * form, whichever keyboard and system it comes from.
+ */
+const prepared = (password: string) => password.replace(/\p{Zs}/gu, ' ').normalize('NFC');
+
+/** `memoryCost` in KiB, `timeCost` in passes; `maxWaiting`: how many log-ins may wait; `verify` compares a hash with a password. */
 export async function createPasswords(
   cost: { memoryCost: number; timeCost: number },
   maxWaiting = MAX_WAITING,
+  verify: (passwordHash: string, password: string) => Promise<boolean> = argon2.verify,
 ): Promise<Passwords> {
-  const options: Options = { ...cost, parallelism: 1, algorithm: 2 satisfies Algorithm.Argon2id };
+  const options: argon2.Options = { ...cost, parallelism: 1, algorithm: 2 satisfies argon2.Algorithm.Argon2id };
   const started = performance.now();
-  const dummyHash = await hash('the password of no user', options);
+  const dummyHash = await argon2.hash('the password of no user', options);
   const line = createHashLine({
     threads: Math.min(availableParallelism(), MAX_THREADS),
     maxWaiting,
     expectedMs: performance.now() - started,
   });
   return {
-    hash: (password) => line.run(() => hash(password, options)),
+    hash: (password) => line.run(() => argon2.hash(prepared(password), options)),
     matches: (passwordHash, password) =>
-      line.run(async () => (await verify(passwordHash ?? dummyHash, password)) && passwordHash !== undefined),
+      line.run(async () => {
+        const stored = passwordHash ?? dummyHash;
+        const form = prepared(password);
+        // Both forms are always verified where they differ: the first result must not decide how long this takes.
+        const isPrepared = await verify(stored, form);
+        const isRaw = form !== password && (await verify(stored, password));
+        if (passwordHash === undefined) return false;
+        return isPrepared ? 'prepared' : isRaw && 'raw';
+      }),
   };
 }
