@@ -395,6 +395,8 @@ export interface components {
         };
         Problem: {
             errMsg: string;
+            /** @description How to mend the request. */
+            hint?: string;
             /** @constant */
             kind?: "";
             data?: unknown[];

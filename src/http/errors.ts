@@ -26,6 +26,9 @@ export const RETRY_AFTER_MIN_SECONDS = 1;
 
 export const invalidInput = (errMsg: string) => new Problem(400, errMsg);
 export const notJson = () => invalidInput('Only receive JSON format.');
+/** The same where the content type is at fault: many clients send JSON as a form unless they are told otherwise. */
+export const notSentAsJson = () =>
+  new Problem(400, notJson().message, { hint: 'Send the header Content-Type: application/json.' });
 export const bodyTooLarge = () => new Problem(413, 'Request body too large.');
 export const malformedPath = () => invalidInput('Malformed path.');
 export const notAuthorized = () => new Problem(401, 'Not Authorized.');
@@ -83,6 +86,18 @@ export function problemOf(error: unknown): Problem {
     return originalError instanceof Problem ? originalError : expired ? authorizationExpired() : notAuthorized();
   }
   return serviceUnavailable('the outcome is unknown');
+}
+
+/** The answer to bytes that Node's HTTP parser refuses with this code. */
+export function problemOfParser(code: string | undefined): Problem {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return plainProblem(431);
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return plainProblem(408);
+    default:
+      return new Problem(400, 'Malformed HTTP request.');
+  }
 }
 
 /** Turns every thrown error into an answer, and leaves the error in `ctx.state.fault` for the request log. */

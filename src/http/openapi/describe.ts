@@ -142,7 +142,7 @@ const retryAfter = header(z.int().min(RETRY_AFTER_MIN_SECONDS), 'The number of s
 export function problems(...all: Problem[]): Record<string, object> {
   const examplesOf = (status: number) =>
     Object.fromEntries(
-      all.filter((one) => one.status === status).map(({ body }) => [slug(body.errMsg), { value: body }]),
+      all.filter((one) => one.status === status).map(({ body }) => [slug(body.hint ?? body.errMsg), { value: body }]),
     );
   return Object.fromEntries(
     [...new Set(all.map(({ status }) => status))].map((status) => [
