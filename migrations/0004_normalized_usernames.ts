@@ -7,7 +7,7 @@ const PAGE = 1_000;
  * of them be registered. Users who registered before stay: of two that look alike, the older one gets the row.
  */
 export async function up(knex: Knex): Promise<void> {
-  // NFC needs up to three times as many bytes. With the foreign key, a user who is deleted sets the name free.
+  // NFC needs up to three times as many bytes. With the foreign key, deleting a user releases the name.
   await knex.raw(`CREATE TABLE IF NOT EXISTS normalized_usernames (
     normalized VARBINARY(768) NOT NULL PRIMARY KEY,
     user_id BIGINT UNSIGNED NOT NULL,

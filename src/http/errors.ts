@@ -26,7 +26,7 @@ export const RETRY_AFTER_MIN_SECONDS = 1;
 
 export const invalidInput = (errMsg: string) => new Problem(400, errMsg);
 export const notJson = () => invalidInput('Only receive JSON format.');
-/** The same where the content type is at fault: many clients send JSON as a form unless they are told otherwise. */
+/** The same where the content type is at fault: many clients send JSON as a form by default. */
 export const notSentAsJson = () =>
   new Problem(400, notJson().message, { hint: 'Send the header Content-Type: application/json.' });
 export const bodyTooLarge = () => new Problem(413, 'Request body too large.');

@@ -3,8 +3,8 @@ import type { Duplex } from 'node:stream';
 import { type Problem, problemOfParser } from './errors.ts';
 
 /**
- * Answers what Node's HTTP parser refuses, which never becomes a request and never reaches Koa: a header over the limit, bytes that
- * are no HTTP, a request that does not end. Nothing is logged: anyone can send such bytes at any rate.
+ * Answers bytes that Node's HTTP parser refuses, which never reach Koa: a header over the limit, malformed HTTP, a request that does
+ * not end. Nothing is logged: a client can send such bytes at any rate.
  */
 export function answerMalformedRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();

@@ -31,7 +31,7 @@ export const couponsReply = z.object({
  */
 export const problemReply = z.object({
   errMsg: z.string().min(1),
-  hint: z.string().optional().meta({ description: 'How to mend the request.' }),
+  hint: z.string().optional().meta({ description: 'How to correct the request.' }),
   kind: z.literal('').optional(),
   data: z.array(z.never()).max(0).optional(),
 });

@@ -11,8 +11,8 @@ export interface Passwords {
   /** An argon2id hash of the prepared password, in its standard text format. */
   hash(password: string): Promise<string>;
   /**
-   * The form of the password that the hash belongs to. Passwords were once hashed as they came: a hash that matches only the raw
-   * form is to be renewed. Takes the same time without a hash and for a wrong password, so that the duration of a log-in does not
+   * The form of the password that the hash belongs to. Older versions hashed passwords without preparation: a hash that matches only
+   * the raw form is to be renewed. Takes the same time without a hash and for a wrong password, so that the duration of a log-in does not
    * show which usernames exist.
    */
   matches(passwordHash: string | undefined, password: string): Promise<false | 'prepared' | 'raw'>;
@@ -20,7 +20,7 @@ export interface Passwords {
 
 /**
  * OpaqueString of RFC 8265: non-ASCII spaces become ASCII spaces, and the text is in Unicode form NFC. One password then has one
- * form, whichever keyboard and system it comes from.
+ * form, on every keyboard and system.
  */
 const prepared = (password: string) => password.replace(/\p{Zs}/gu, ' ').normalize('NFC');
 

@@ -89,7 +89,7 @@ test('a password is right in each of its Unicode forms, and with each kind of sp
   assert.is(await logIn(system, { ...zoe, password: 'zoe at home' }), 'wrong-credentials');
 });
 
-test('a password that was hashed as it came is still right, and its hash is renewed', async () => {
+test('a password that was hashed without preparation is still right, and its hash is renewed', async () => {
   // Given a user who registered before passwords were prepared.
   const raw = `${nfd} at home`;
   await registerUser(system, { ...zoe, username: 'old' });
@@ -104,7 +104,7 @@ test('a password that was hashed as it came is still right, and its hash is rene
   assert.is.not(await as(raw), 'wrong-credentials');
 });
 
-test('the same password takes the same number of hashes, whether it is right, wrong, or of no user', async () => {
+test('the same password takes the same number of hashes, whether it is right, wrong, or the user is unknown', async () => {
   let hashes = 0;
   const counted = (passwordHash: string, password: string) => {
     hashes++;
@@ -149,7 +149,8 @@ test('a name that the log holds without an account cannot be registered', async 
   for (const username of ['the-seller', 'the-bóss', 'the-bóss'.normalize('NFD')])
     assert.is(await registerUser(system, { ...bob, username }), 'username-taken', username);
   assert.is(await system.redis.get(keys.userView('the-seller')), null);
-  // The owner, once restored into `users`, logs in as ever.
+
+  // When the owner is restored into `users`, then the owner logs in as before.
   await system.mysql('users').insert({
     username: 'the-bóss',
     kind: 'customer',

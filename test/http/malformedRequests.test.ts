@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { openTestServer } from '../support/testServer.ts';
 
 const { url, client, close } = await openTestServer();
-const test = suite('requests that are no HTTP');
+const test = suite('malformed HTTP requests');
 const port = Number(new URL(url).port);
 
 /** All that the server answers to these bytes, until it closes the connection. */
@@ -22,14 +22,14 @@ const answerTo = (bytes: string) =>
     });
   });
 
-const refused: [what: string, bytes: string, status: string, errMsg: string][] = [
+const refused: [description: string, bytes: string, status: string, errMsg: string][] = [
   [
     'a header over the limit',
     `GET /healthz HTTP/1.1\r\nHost: x\r\nAuthorization: ${'x'.repeat(20_000)}\r\n\r\n`,
     '431 Request Header Fields Too Large',
     'Request Header Fields Too Large.',
   ],
-  ['bytes that are no HTTP', 'nonsense\r\n\r\n', '400 Bad Request', 'Malformed HTTP request.'],
+  ['bytes that are not HTTP', 'nonsense\r\n\r\n', '400 Bad Request', 'Malformed HTTP request.'],
   [
     'two lengths that differ',
     'POST /api/users HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}',
@@ -37,8 +37,8 @@ const refused: [what: string, bytes: string, status: string, errMsg: string][] =
     'Malformed HTTP request.',
   ],
 ];
-for (const [what, bytes, status, errMsg] of refused) {
-  test(`${what}: ${status}, with errMsg as JSON`, async () => {
+for (const [description, bytes, status, errMsg] of refused) {
+  test(`${description}: ${status}, with errMsg as JSON`, async () => {
     const { head, body } = await answerTo(bytes);
     assert.ok(head.startsWith(`HTTP/1.1 ${status}\r\n`), head);
     assert.match(head, /^content-type: application\/json/im);
@@ -47,7 +47,7 @@ for (const [what, bytes, status, errMsg] of refused) {
   });
 }
 
-test('a client that disconnects in the middle of a header harms nobody', async () => {
+test('after a client has disconnected in the middle of a header, the server answers other clients', async () => {
   await new Promise<void>((resolve) => {
     const socket = connect(port, '127.0.0.1', () => {
       socket.write('GET /healthz HTTP/1.1\r\nHo');

@@ -18,7 +18,7 @@ const holders = async () => {
   return rows.map(({ normalized, username }) => [normalized.toString(), username.toString()]);
 };
 
-test('the users of before get their rows, over several pages, and the older of two look-alikes keeps the name', async () => {
+test('existing users get their rows, page by page, and the older of two look-alikes keeps the name', async () => {
   // Given users who registered without the table, and a younger look-alike on the same page and on a later one.
   await down(mysql);
   const names = Array.from({ length: 2_100 }, (_, i) => `user-${i}`);
@@ -39,7 +39,7 @@ test('the users of before get their rows, over several pages, and the older of t
   ]);
 });
 
-test('it can be repeated after it was interrupted, and taken back', async () => {
+test('it can be repeated after an interruption, and reverted', async () => {
   const before = await holders();
   await mysql('normalized_usernames').where('user_id', '>', 1_000).delete();
   await up(mysql);
@@ -50,7 +50,7 @@ test('it can be repeated after it was interrupted, and taken back', async () => 
   assert.equal(await holders(), before);
 });
 
-test('a user who is deleted sets the name free', async () => {
+test('deleting a user releases the name', async () => {
   await mysql('users').where({ username: nfd }).delete();
   assert.equal(await mysql('normalized_usernames').where({ normalized: nfc }), []);
 });
