@@ -270,6 +270,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         NewUser: {
+            /** @description Letters and digits of any script, `.`, `_`, `-` and `@`. Case-sensitive. A name that differs from an existing one only by Unicode normalization is a duplicate. */
             username: string;
             password: string;
             /** @enum {string} */
@@ -280,7 +281,8 @@ export interface components {
             password: string;
         };
         NewCoupon: {
-            name: string & (unknown & unknown);
+            /** @description Printable characters of any script but `/`, without a space at either end. Case-sensitive. */
+            name: string;
             description?: string | null;
             /** @description Number of pieces. */
             amount: number | string;
@@ -295,17 +297,17 @@ export interface components {
             seconds?: number | string;
         };
         Done: {
-            /** @constant */
+            /** @enum {string} */
             errMsg: "";
         };
         LoggedIn: {
             /** @enum {string} */
             kind: "customer" | "seller";
-            /** @constant */
+            /** @enum {string} */
             errMsg: "";
         };
         LoggedOut: {
-            /** @constant */
+            /** @enum {string} */
             errMsg: "log out.";
         };
         CustomerCoupon: {
@@ -325,7 +327,7 @@ export interface components {
             left: number;
         };
         Coupons: {
-            /** @constant */
+            /** @enum {string} */
             errMsg: "";
             data: components["schemas"]["SellerCoupon"][] | components["schemas"]["CustomerCoupon"][];
         };
@@ -395,7 +397,9 @@ export interface components {
         };
         Problem: {
             errMsg: string;
-            /** @constant */
+            /** @description How to correct the request. */
+            hint?: string;
+            /** @enum {string} */
             kind?: "";
             data?: unknown[];
         };
@@ -415,6 +419,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
         requestBody: {
             content: {
                 /**
@@ -480,6 +485,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
         requestBody: {
             content: {
                 /**
@@ -695,6 +701,7 @@ export interface operations {
             };
             cookie?: never;
         };
+        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
         requestBody: {
             content: {
                 /**
@@ -929,6 +936,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
         requestBody: {
             content: {
                 /**

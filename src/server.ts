@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ServerConfig } from './config.ts';
 import { createApp } from './http/app.ts';
+import { answerMalformedRequest } from './http/malformedRequests.ts';
 import { type Closer, closeWithin, openAll } from './infra/closers.ts';
 import type { Log } from './infra/telemetry/log.ts';
 import { OperatorError } from './operatorError.ts';
@@ -22,7 +23,8 @@ export const openServer = (config: ServerConfig, log: Log) =>
       if (!(await closeWithin(CLOSE_LIMIT_MS, closeSystem)))
         log.warn('a store does not reply; stopping without it, unapplied events stay in the outbox');
     });
-    const { server, close: closeHttp } = await listen(createServer(createApp(system).callback()), config);
+    const http = createServer(createApp(system).callback()).on('clientError', answerMalformedRequest);
+    const { server, close: closeHttp } = await listen(http, config);
     remember(closeHttp);
     // Runs first: otherwise the drain would wait for open streams as for any answer.
     remember(system.live.endStreams);

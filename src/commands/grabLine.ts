@@ -23,6 +23,8 @@ export const tooManyGrabs = new Unavailable('too many grabs at once');
 export interface GrabLine {
   /** While it is full, `decide` throws `tooManyGrabs`. */
   isFull(): boolean;
+  /** How long the line is expected to take, in seconds: as long as its first grab has waited. */
+  secondsToDrain(): number;
   /** The refusal that this customer got a moment ago and would get again; undefined when Redis has to decide. */
   repeatedRefusal(coupon: CouponName, request: GrabRequest): GrabOutcome | undefined;
   /** Resolves to the outcome that the script decided. When it rejects, the outcome is unknown. */
@@ -107,6 +109,8 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
   const isFull = () => line.length >= maxWaiting;
   return {
     isFull,
+    // Arrivals and departures of a full line are equal in number, so a grab waits about as long as the one in front of all has.
+    secondsToDrain: () => (line[0] === undefined ? 0 : (performance.now() - line[0].since) / 1_000),
     repeatedRefusal: (coupon, request) => refusals.repeat(couponPath(coupon), request),
     decide(coupon, request) {
       mustBeAbleToDecide(deps);

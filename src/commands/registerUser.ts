@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Gate } from '../infra/gate.ts';
 import { keys } from '../infra/keys.ts';
 import type { Passwords } from '../infra/passwords.ts';
+import { withLockRetries } from '../infra/stores/lockRetries.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
 import { isDuplicate } from '../infra/stores/mysqlErrors.ts';
 import type { Kind } from '../infra/tokens.ts';
@@ -18,9 +19,15 @@ export async function registerUser(
   { username, password, kind }: RegisterUser,
 ): Promise<'registered' | 'username-taken'> {
   deps.gate.mustBeOpen();
+  if (await isTaken(deps.mysql, username)) return 'username-taken';
   const passwordHash = await deps.passwords.hash(password);
   try {
-    await deps.mysql('users').insert({ username, kind, password_hash: passwordHash });
+    await withLockRetries(() =>
+      deps.mysql.transaction(async (trx) => {
+        const [userId] = await trx('users').insert({ username, kind, password_hash: passwordHash });
+        await trx('normalized_usernames').insert({ normalized: username.normalize('NFC'), user_id: userId });
+      }),
+    );
   } catch (error) {
     if (isDuplicate(error)) return 'username-taken';
     throw error;
@@ -28,4 +35,20 @@ export async function registerUser(
   // If the process dies here, the view lacks the user until the next log-in or reconcile adds it.
   await deps.redis.set(keys.userView(username), kind);
   return 'registered';
+}
+
+/**
+ * Whether a user, or a coupon or grab in the log, has this name in any normalization. After an import without `users`, the log holds
+ * names without an account: anyone who could register such a name would get the coupons of its owner.
+ */
+async function isTaken(mysql: Mysql, username: string): Promise<boolean> {
+  const forms = [...new Set([username, username.normalize('NFC'), username.normalize('NFD')])];
+  const anyForm = `(${forms.map(() => '?').join(', ')})`;
+  const [rows] = await mysql.raw(
+    `SELECT EXISTS (SELECT 1 FROM users WHERE username IN ${anyForm})
+      OR EXISTS (SELECT 1 FROM coupon_grabs WHERE customer IN ${anyForm})
+      OR EXISTS (SELECT 1 FROM coupons WHERE seller IN ${anyForm}) AS taken`,
+    [...forms, ...forms, ...forms],
+  );
+  return Number(rows[0].taken) === 1;
 }

@@ -11,15 +11,24 @@ import type { ProblemReply, Reply } from './responses.ts';
 export class Problem extends Error {
   readonly status: number;
   readonly body: ProblemReply;
-  constructor(status: number, errMsg: string, more: Omit<ProblemReply, 'errMsg'> = {}) {
+  /** When it is worth asking again. Only a 503 has it. */
+  readonly retryAfterSeconds: number | undefined;
+  constructor(status: number, errMsg: string, more: Omit<ProblemReply, 'errMsg'> = {}, retryAfterSeconds?: number) {
     super(errMsg);
     this.status = status;
     this.body = { ...more, errMsg };
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 
+/** `Retry-After` is never less. */
+export const RETRY_AFTER_MIN_SECONDS = 1;
+
 export const invalidInput = (errMsg: string) => new Problem(400, errMsg);
 export const notJson = () => invalidInput('Only receive JSON format.');
+/** The same where the content type is at fault: many clients send JSON as a form by default. */
+export const notSentAsJson = () =>
+  new Problem(400, notJson().message, { hint: 'Send the header Content-Type: application/json.' });
 export const bodyTooLarge = () => new Problem(413, 'Request body too large.');
 export const malformedPath = () => invalidInput('Malformed path.');
 export const notAuthorized = () => new Problem(401, 'Not Authorized.');
@@ -27,7 +36,8 @@ export const authorizationExpired = () => new Problem(401, 'Authorization has ex
 /** An answer whose message is the standard phrase of its status, such as `Not Found.` */
 export const plainProblem = (status: number) => new Problem(status, `${STATUS_CODES[status]}.`);
 /** The answer to an `Unavailable` error: the system cannot decide at the moment. */
-export const serviceUnavailable = (reason: string) => new Problem(503, `Service unavailable: ${reason}. Try again.`);
+export const serviceUnavailable = (reason: string, retryAfterSeconds = RETRY_AFTER_MIN_SECONDS) =>
+  new Problem(503, `Service unavailable: ${reason}. Try again.`, {}, retryAfterSeconds);
 
 /** The refusals that commands and queries return, each with its answer. */
 export const refusals = {
@@ -45,12 +55,22 @@ export const refusals = {
   'rehearsal-runs': new Problem(409, 'A rehearsal is running already.'),
 } as const;
 
-export const RETRY_AFTER_SECONDS = 1;
+/**
+ * The value of Retry-After: whole seconds, never less than given, and up to half as much more at random. Otherwise all clients that
+ * were refused in one instant would return in one instant.
+ */
+export function retryAfter(seconds = RETRY_AFTER_MIN_SECONDS): string {
+  const least = Math.max(RETRY_AFTER_MIN_SECONDS, Math.ceil(seconds));
+  return String(least + Math.floor(Math.random() * (Math.ceil(least / 2) + 1)));
+}
 
-export function respondWith(ctx: Context, { status, body }: { status: number; body: Reply }): void {
+export function respondWith(
+  ctx: Context,
+  { status, body, retryAfterSeconds }: { status: number; body: Reply; retryAfterSeconds?: number | undefined },
+): void {
   ctx.status = status;
   ctx.body = body;
-  if (status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
+  if (status === 503) ctx.set('Retry-After', retryAfter(retryAfterSeconds));
   // The rest of a body that was too large is still arriving, so this connection cannot carry another request.
   if (status === 413) ctx.set('Connection', 'close');
 }
@@ -58,7 +78,7 @@ export function respondWith(ctx: Context, { status, body }: { status: number; bo
 /** The answer to any thrown error. The text of an unforeseen error is not sent: it may be private, and the outcome is unknown. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof Unavailable) return serviceUnavailable(error.message);
+  if (error instanceof Unavailable) return serviceUnavailable(error.message, error.retryAfterSeconds);
   if (error instanceof z.ZodError) return invalidInput(error.issues[0]?.message ?? 'Invalid input.');
   const { status, originalError } = error as { status?: number; originalError?: unknown };
   if (status === 401) {
@@ -66,6 +86,18 @@ export function problemOf(error: unknown): Problem {
     return originalError instanceof Problem ? originalError : expired ? authorizationExpired() : notAuthorized();
   }
   return serviceUnavailable('the outcome is unknown');
+}
+
+/** The answer to bytes that Node's HTTP parser refuses with this code. */
+export function problemOfParser(code: string | undefined): Problem {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return plainProblem(431);
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return plainProblem(408);
+    default:
+      return new Problem(400, 'Malformed HTTP request.');
+  }
 }
 
 /** Turns every thrown error into an answer, and leaves the error in `ctx.state.fault` for the request log. */

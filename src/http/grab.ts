@@ -6,7 +6,7 @@ import { tooManyGrabs } from '../commands/grabLine.ts';
 import type { CouponName } from '../infra/keys.ts';
 import type { System } from '../system.ts';
 import { type Auth, requireClaims } from './auth.ts';
-import { problemOf, RETRY_AFTER_SECONDS, refusals, respondWith } from './errors.ts';
+import { problemOf, refusals, respondWith, retryAfter } from './errors.ts';
 import { spanOf } from './observeRequests.ts';
 import { readIdempotencyKey, readOptionalBody } from './readRequest.ts';
 
@@ -117,15 +117,16 @@ function answer(ctx: Context, outcome: GrabOutcome | 'not-a-customer' | 'key-of-
 
 const full = problemOf(tooManyGrabs);
 const FULL = JSON.stringify(full.body);
-const fullHeaders = {
-  'Retry-After': RETRY_AFTER_SECONDS,
-  'Content-Type': JSON_TYPE,
-  'Content-Length': Buffer.byteLength(FULL),
-};
+const FULL_LENGTH = Buffer.byteLength(FULL);
 
 function refuseAsFull(system: System, ctx: Context, coupon: CouponName, since: number): void {
   ctx.state.fault = tooManyGrabs;
   record(system, ctx, coupon, 'unknown', since);
   ctx.respond = false;
-  ctx.res.writeHead(full.status, fullHeaders).end(FULL);
+  const headers = {
+    'Retry-After': retryAfter(system.grabLine.secondsToDrain()),
+    'Content-Type': JSON_TYPE,
+    'Content-Length': FULL_LENGTH,
+  };
+  ctx.res.writeHead(full.status, headers).end(FULL);
 }

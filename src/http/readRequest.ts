@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Context } from 'koa';
 import { parse as parseJson } from 'lossless-json';
 import getRawBody from 'raw-body';
-import { bodyTooLarge, invalidInput, notJson } from './errors.ts';
+import { bodyTooLarge, invalidInput, notJson, notSentAsJson } from './errors.ts';
 import { idempotencyKey } from './requests.ts';
 
 // Reads the parts of a request as values that the schemas of requests.ts validate.
@@ -39,7 +39,8 @@ export async function readOptionalBody(ctx: Context): Promise<Record<string, unk
   if (bytes.length === 0) return undefined;
   const { charset } = ctx.request;
   const isJson = ctx.is('application/json') !== false && (charset === '' || /^utf-?8$/i.test(charset));
-  if (!isJson || ctx.get('content-encoding') !== '') throw notJson();
+  if (!isJson) throw notSentAsJson();
+  if (ctx.get('content-encoding') !== '') throw notJson();
   return withLowerCaseKeys(parseObject(bytes));
 }
 

@@ -36,7 +36,12 @@ export const registerUserBody = z.object({
   username: text('username', 'User name too short.')
     .min(1, 'User name too short.')
     .regex(USERNAME, 'User name has unsupported characters.')
-    .apply(atMost(USERNAME_MAX, 'User name too long.')),
+    .apply(atMost(USERNAME_MAX, 'User name too long.'))
+    .meta({
+      description:
+        'Letters and digits of any script, `.`, `_`, `-` and `@`. Case-sensitive. A name that differs from an existing one only by ' +
+        'Unicode normalization is a duplicate.',
+    }),
   password: text('password', 'Password too short.').apply(atLeast(PASSWORD_MIN, 'Password too short.')),
   kind: z
     // `saler` is an older spelling that clients still send.
@@ -58,7 +63,10 @@ export const createCouponBody = z.object({
     .min(1, 'Coupon name or description should not be empty.')
     .regex(PRINTABLE, 'Coupon name has unsupported characters.')
     .regex(NO_SPACE_AT_AN_END, 'Coupon name has unsupported characters.')
-    .apply(atMost(COUPON_NAME_MAX, 'Coupon name too long.')),
+    .apply(atMost(COUPON_NAME_MAX, 'Coupon name too long.'))
+    .meta({
+      description: 'Printable characters of any script but `/`, without a space at either end. Case-sensitive.',
+    }),
   description: z
     .string('Field description should be a string.')
     .refine((description) => description.isWellFormed(), 'Coupon description has unsupported characters.')

@@ -25,9 +25,13 @@ export const couponsReply = z.object({
   data: z.union([z.array(sellerCoupon), z.array(customerCoupon)]),
 });
 
-/** Any failure. On routes whose clients read `kind` or `data` before the status, these fields are present and empty. */
+/**
+ * Any failure. `hint` names the header that a request lacks. On routes whose clients read `kind` or `data` before the status,
+ * these fields are present and empty.
+ */
 export const problemReply = z.object({
   errMsg: z.string().min(1),
+  hint: z.string().optional().meta({ description: 'How to correct the request.' }),
   kind: z.literal('').optional(),
   data: z.array(z.never()).max(0).optional(),
 });

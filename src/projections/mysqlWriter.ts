@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Closer } from '../infra/closers.ts';
 import { type Delivery, deleteEntries, type EntryRef, hasCreation, moveToDeadLetters } from '../infra/outbox.ts';
+import { withLockRetries } from '../infra/stores/lockRetries.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
-import { isLockConflict, isRowRefused } from '../infra/stores/mysqlErrors.ts';
+import { isRowRefused } from '../infra/stores/mysqlErrors.ts';
 import type { BatchWatch } from '../infra/telemetry/batchWatch.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import { applyBatch } from './applyBatch.ts';
 import { createDeliveryQueue, MAX_BATCH_EVENTS, type Queued } from './deliveryQueue.ts';
 
-const MAX_LOCK_RETRIES = 20;
 /** How long an entry may be refused by MySQL, or wait for its coupon's creation, before it becomes a dead letter. */
 const PATIENCE_MS = 10_000;
 const LONGEST_PAUSE_MS = 1_000;
@@ -170,16 +170,4 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; watch: Batc
     return running.then(() => {});
   };
   return { writer, close };
-}
-
-async function withLockRetries<T>(work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      // knex has rolled back by now: after a lock wait timeout the server itself would keep half of the transaction.
-      if (!isLockConflict(error) || attempt === MAX_LOCK_RETRIES) throw error;
-    }
-    await sleep(Math.random() * 10 * attempt);
-  }
 }

@@ -1,6 +1,8 @@
+import { hash, verify } from '@node-rs/argon2';
 import jsonwebtoken from 'jsonwebtoken';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { grabCoupon } from '../../src/commands/grabCoupon.ts';
 import { logIn } from '../../src/commands/logIn.ts';
 import { logOut } from '../../src/commands/logOut.ts';
 import { registerUser } from '../../src/commands/registerUser.ts';
@@ -8,7 +10,7 @@ import { keys } from '../../src/infra/keys.ts';
 import { createPasswords } from '../../src/infra/passwords.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openSystem } from '../../src/system.ts';
-import { openTestSystem } from '../support/testSystem.ts';
+import { customer, givenCoupon, openTestSystem, settled } from '../support/testSystem.ts';
 
 const { system, config, close } = await openTestSystem();
 const test = suite('identity');
@@ -74,6 +76,87 @@ test('checking a password for an unknown user takes about as long as for a known
   const ratio = (await median(undefined)) / (await median(stored));
 
   assert.ok(ratio > 0.2, `ratio ${ratio}`);
+});
+
+const nfc = 'zoë';
+const nfd = nfc.normalize('NFD');
+const zoe = { username: 'pia', password: `${nfc} at home`, kind: 'customer' } as const;
+
+test('a password is right in each of its Unicode forms, and with each kind of space', async () => {
+  await registerUser(system, zoe);
+  for (const password of [`${nfc} at home`, `${nfd} at home`, `${nfd}\u00a0at\u3000home`])
+    assert.is.not(await logIn(system, { ...zoe, password }), 'wrong-credentials', JSON.stringify(password));
+  assert.is(await logIn(system, { ...zoe, password: 'zoe at home' }), 'wrong-credentials');
+});
+
+test('a password that was hashed without preparation is still right, and its hash is renewed', async () => {
+  // Given a user who registered before passwords were prepared.
+  const raw = `${nfd} at home`;
+  await registerUser(system, { ...zoe, username: 'old' });
+  const password_hash = await hash(raw, { memoryCost: 8, timeCost: 1, parallelism: 1 });
+  await system.mysql('users').where({ username: 'old' }).update({ password_hash });
+  const as = (password: string) => logIn(system, { username: 'old', password });
+  assert.is(await as(`${nfc} at home`), 'wrong-credentials');
+  // When the user logs in with the password as it was registered.
+  assert.is.not(await as(raw), 'wrong-credentials');
+  // Then every form of it is right.
+  assert.is.not(await as(`${nfc} at home`), 'wrong-credentials');
+  assert.is.not(await as(raw), 'wrong-credentials');
+});
+
+test('the same password takes the same number of hashes, whether it is right, wrong, or the user is unknown', async () => {
+  let hashes = 0;
+  const counted = (passwordHash: string, password: string) => {
+    hashes++;
+    return verify(passwordHash, password);
+  };
+  const passwords = await createPasswords({ memoryCost: 8, timeCost: 1 }, 10, counted);
+  const prepared = await passwords.hash(nfc);
+  const raw = await hash(nfd, { memoryCost: 8, timeCost: 1, parallelism: 1 });
+  for (const [password, expected] of [
+    [nfd, 2],
+    [nfc, 1],
+  ] as const) {
+    for (const passwordHash of [prepared, raw, undefined]) {
+      hashes = 0;
+      await passwords.matches(passwordHash, password);
+      assert.is(hashes, expected);
+    }
+  }
+});
+
+test('of two names that differ only by normalization, the first is registered', async () => {
+  assert.is(await registerUser(system, { ...bob, username: nfd }), 'registered');
+  assert.is(await registerUser(system, { ...bob, username: nfc }), 'username-taken');
+  assert.is(await logIn(system, { ...bob, username: nfc }), 'wrong-credentials');
+});
+
+test('of many registrations of look-alike names at once, one is registered and none fails', async () => {
+  const names = Array.from({ length: 12 }, (_, i) => 'Ångström'.normalize(i % 2 === 0 ? 'NFC' : 'NFD'));
+  const results = await Promise.all(names.map((username) => registerUser(system, { ...bob, username })));
+  assert.is(results.filter((result) => result === 'registered').length, 1);
+  assert.is(results.filter((result) => result === 'username-taken').length, 11);
+  const looksAlike = (name: Buffer) => name.toString().normalize('NFC') === 'Ångström'.normalize('NFC');
+  const users: { username: Buffer }[] = await system.mysql('users').select('username');
+  assert.is(users.filter(({ username }) => looksAlike(username)).length, 1);
+});
+
+test('a name that the log holds without an account cannot be registered', async () => {
+  // Given a log from elsewhere: the users of its seller and its customer were not imported.
+  await givenCoupon(system, 'the-seller', 'spring', 3);
+  await grabCoupon(system, customer('the-bóss'), { seller: 'the-seller', name: 'spring', idempotencyKey: '' });
+  await settled(system);
+  for (const username of ['the-seller', 'the-bóss', 'the-bóss'.normalize('NFD')])
+    assert.is(await registerUser(system, { ...bob, username }), 'username-taken', username);
+  assert.is(await system.redis.get(keys.userView('the-seller')), null);
+
+  // When the owner is restored into `users`, then the owner logs in as before.
+  await system.mysql('users').insert({
+    username: 'the-bóss',
+    kind: 'customer',
+    password_hash: await system.passwords.hash('secret'),
+  });
+  assert.is.not(await logIn(system, { username: 'the-bóss', password: 'secret' }), 'wrong-credentials');
 });
 
 test('logging in adds the user to a view that lacks the user', async () => {

@@ -35,7 +35,7 @@ test('a crowd too large for the line gets 503 with Retry-After, wins stay exact,
   const shed = answers.filter(({ status }) => status === 503);
   assert.ok(shed.length > 0);
   for (const { headers, body } of shed) {
-    assert.is(headers.get('retry-after'), '1');
+    assert.match(headers.get('retry-after') ?? '', /^[1-9]\d*$/);
     assert.match(String(body?.errMsg), /too many grabs at once/);
   }
   const winners = customers.filter((_, place) => answers[place]?.status === 201);

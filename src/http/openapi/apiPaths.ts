@@ -6,6 +6,7 @@ import {
   malformedPath,
   notAuthorized,
   notJson,
+  notSentAsJson,
   problemOf,
   refusals,
   serviceUnavailable,
@@ -19,7 +20,7 @@ const user = { username: 'ann', password: 'correct horse', kind: 'seller' } as c
 const coupon = { name: 'spring', amount: 20, stock: 5, description: '5 off' };
 
 const badToken = [notAuthorized(), authorizationExpired()];
-const badBody = [notJson(), bodyTooLarge()];
+const badBody = [notJson(), notSentAsJson(), bodyTooLarge()];
 const outcomeUnknown = problemOf(new Error('store unavailable'));
 
 const tokenHeader = header(z.string(), 'The token of the new session.');

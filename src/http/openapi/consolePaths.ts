@@ -4,6 +4,7 @@ import {
   bodyTooLarge,
   notAuthorized,
   notJson,
+  notSentAsJson,
   plainProblem,
   problemOf,
   refusals,
@@ -73,6 +74,7 @@ export const consolePaths = (): Paths => ({
         202: reply('The rehearsal has started.', 'Done', { errMsg: '' }),
         ...problems(
           notJson(),
+          notSentAsJson(),
           bodyTooLarge(),
           ...refusedBy(
             rehearsalBody,

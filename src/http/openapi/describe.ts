@@ -6,7 +6,7 @@ import {
   liveSnapshotSchema,
   rehearsalProgressSchema,
 } from '../../live/figures.ts';
-import { type Problem, problemOf, RETRY_AFTER_SECONDS } from '../errors.ts';
+import { type Problem, problemOf, RETRY_AFTER_MIN_SECONDS } from '../errors.ts';
 import { createCouponBody, credentials, registerUserBody, rehearsalBody } from '../requests.ts';
 import {
   couponsReply,
@@ -62,15 +62,31 @@ const refTo = (name: string) => `#/components/schemas/${name}`;
 /** Removes `$schema` and `$id`, which belong into a document that is a single schema. */
 const embedded = ({ $schema, $id, ...schema }: Record<string, unknown>) => schema;
 
+/**
+ * What code generators and validators of other languages understand. Go's regular expressions have no lone surrogates and Python's
+ * no `\\p{}`, so a pattern over Unicode classes stays out; the description of its field has the rule in words. A constant is an enum
+ * of one: orval makes no valid TypeScript of an empty constant.
+ */
+function portable({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  const isPortable = ({ pattern }: { pattern?: string }) => pattern === undefined || !/\\[pPu]/.test(pattern);
+  if (!isPortable(jsonSchema)) delete jsonSchema.pattern;
+  if (jsonSchema.allOf?.every((part) => !isPortable(part))) delete jsonSchema.allOf;
+  if (jsonSchema.const !== undefined) {
+    jsonSchema.enum = [jsonSchema.const];
+    delete jsonSchema.const;
+  }
+}
+
 export function namedSchemas(): Record<string, object> {
   const registry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });
-  const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: refTo });
+  const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: refTo, override: portable });
   return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, embedded({ ...schema })]));
 }
 
 /** The schema of a parameter or header. It describes the parsed value, such as an integer, and not the text that is sent. */
-export const plainSchema = (schema: z.ZodType) => embedded(z.toJSONSchema(schema, { io: 'output' }));
+export const plainSchema = (schema: z.ZodType) =>
+  embedded(z.toJSONSchema(schema, { io: 'output', override: portable }));
 
 export const pathParameter = (name: string, description: string, example: string) => ({
   name,
@@ -83,6 +99,7 @@ export const pathParameter = (name: string, description: string, example: string
 
 export const requestBody = <N extends Name>(name: N, example: Example<N>) => ({
   required: true,
+  description: 'A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`.',
   content: { 'application/json': { schema: { $ref: refTo(name) }, example } },
 });
 
@@ -112,7 +129,7 @@ export const eventStream = (description: string, events: Record<string, Name>, e
               type: 'object',
               required: ['event', 'data'],
               properties: {
-                event: { const: event },
+                event: { type: 'string', enum: [event] },
                 data: { type: 'string', contentMediaType: 'application/json', contentSchema: { $ref: refTo(name) } },
               },
             })),
@@ -136,13 +153,13 @@ const meanings: Record<number, string> = {
   422: 'The request contradicts an earlier request; `errMsg` gives the reason.',
   503: 'The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry.',
 };
-const retryAfter = header(z.int().min(RETRY_AFTER_SECONDS), 'The number of seconds to wait before a retry.');
+const retryAfter = header(z.int().min(RETRY_AFTER_MIN_SECONDS), 'The number of seconds to wait before a retry.');
 
 /** The responses for these problems, by status. Each problem is an example in the response of its status. */
 export function problems(...all: Problem[]): Record<string, object> {
   const examplesOf = (status: number) =>
     Object.fromEntries(
-      all.filter((one) => one.status === status).map(({ body }) => [slug(body.errMsg), { value: body }]),
+      all.filter((one) => one.status === status).map(({ body }) => [slug(body.hint ?? body.errMsg), { value: body }]),
     );
   return Object.fromEntries(
     [...new Set(all.map(({ status }) => status))].map((status) => [

@@ -7,10 +7,12 @@ import { operatorPaths } from './operatorPaths.ts';
 const description = `
 Every response with a body has \`errMsg\`: an empty string on success, otherwise a sentence. **A 503 is never a refusal**: retry.
 
-Keys of a request body match in upper and lower case, and unknown keys are ignored. Names in paths are percent-encoded. A trailing slash in
-a path is ignored.
+The keys of a request body match in any case: \`Username\` is \`username\`. Two keys that differ only in case get 400, and unknown keys are
+ignored. Names in paths are percent-encoded. A trailing slash in a path is ignored.
 
 Logging in returns a token. Requests send it in the header \`Authorization\`, either alone or after \`Bearer\`.
+
+A request whose header is larger than 16 KiB gets 431, and malformed HTTP gets 400, both with \`errMsg\`.
 `.trim();
 
 /** The OpenAPI document. A test compares it with the routes and with the answers of a server. */
@@ -23,6 +25,7 @@ export function createDocument() {
       version: String(version),
       summary: 'The backend of a coupon flash sale.',
       description,
+      contact: { name: 'The seckill authors' },
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'The server that this document comes from.' }],

@@ -1,0 +1,83 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createHashLine } from '../../src/infra/hashLine.ts';
+import { Unavailable } from '../../src/unavailable.ts';
+
+const test = suite('the line of password hashes');
+
+/** A line on a clock that the test sets, and hashes that end when the test says so. */
+function givenLine({ threads = 2, maxWaiting = 100, expectedMs = 20 } = {}) {
+  const clock = { ms: 0 };
+  const line = createHashLine({ threads, maxWaiting, expectedMs, now: () => clock.ms });
+  const started: number[] = [];
+  const ends: (() => void)[] = [];
+  const results: Promise<number>[] = [];
+  const arrive = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const place = results.length;
+      const work = () => {
+        started.push(place);
+        return new Promise<number>((resolve) => ends.push(() => resolve(place)));
+      };
+      results.push(line.run(work));
+    }
+  };
+  const endNext = async () => {
+    ends.shift()?.();
+    await new Promise(setImmediate);
+  };
+  const refused = () =>
+    line
+      .run(async () => 0)
+      .then(
+        () => assert.unreachable(),
+        (error: unknown) => {
+          assert.instance(error, Unavailable);
+          return (error as Unavailable).retryAfterSeconds;
+        },
+      );
+  return { clock, started, results, arrive, endNext, refused, line };
+}
+
+test('no more hashes than threads run at a time', async () => {
+  const { started, arrive, endNext } = givenLine({ threads: 2 });
+  arrive(5);
+  assert.is(started.length, 2);
+  await endNext();
+  assert.is(started.length, 3);
+});
+
+test('hashes run in the order of their arrival, and a newcomer does not overtake', async () => {
+  const { started, results, arrive, endNext } = givenLine({ threads: 2 });
+  arrive(4);
+  await endNext();
+  arrive(2);
+  for (let i = 0; i < 6; i++) await endNext();
+  assert.equal(await Promise.all(results), [0, 1, 2, 3, 4, 5]);
+  assert.equal(started, [0, 1, 2, 3, 4, 5]);
+});
+
+test('a refusal says how long the line takes, by the expected duration of a hash', async () => {
+  const { arrive, refused } = givenLine({ threads: 2, maxWaiting: 998, expectedMs: 20 });
+  arrive(1_000);
+  assert.is(await refused(), 10);
+});
+
+test('measured durations replace the expected one', async () => {
+  const { clock, arrive, endNext, refused } = givenLine({ threads: 1, maxWaiting: 99, expectedMs: 10 });
+  arrive(100);
+  for (let i = 0; i < 100; i++) {
+    clock.ms += 100;
+    await endNext();
+    arrive(1);
+  }
+  assert.is(await refused(), 10);
+});
+
+test('a place is free again after a hash that failed', async () => {
+  const { line } = givenLine({ threads: 1, maxWaiting: 0 });
+  await line.run(() => Promise.reject(new Error('failed'))).catch(() => {});
+  assert.is(await line.run(async () => 'next'), 'next');
+});
+
+test.run();
