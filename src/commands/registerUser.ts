@@ -19,7 +19,7 @@ export async function registerUser(
   { username, password, kind }: RegisterUser,
 ): Promise<'registered' | 'username-taken'> {
   deps.gate.mustBeOpen();
-  if (await isTaken(deps.mysql, username)) return 'username-taken';
+  if (await isReserved(deps.mysql, username)) return 'username-taken';
   const passwordHash = await deps.passwords.hash(password);
   try {
     await withLockRetries(() =>
@@ -38,17 +38,19 @@ export async function registerUser(
 }
 
 /**
- * Whether a user, or a coupon or grab in the log, has this name in any normalization. After an import without `users`, the log holds
- * names without an account: anyone who could register such a name would get the coupons of its owner.
+ * Whether a user, a coupon or a grab has this name in any normalization, although no user has exactly this name. After an import
+ * without `users`, the log holds names without an account: a customer who could register such a name would get the coupons of its
+ * owner. A name that a user has is left to the unique key.
  */
-async function isTaken(mysql: Mysql, username: string): Promise<boolean> {
+async function isReserved(mysql: Mysql, username: string): Promise<boolean> {
   const forms = [...new Set([username, username.normalize('NFC'), username.normalize('NFD')])];
   const anyForm = `(${forms.map(() => '?').join(', ')})`;
   const [rows] = await mysql.raw(
-    `SELECT EXISTS (SELECT 1 FROM users WHERE username IN ${anyForm})
-      OR EXISTS (SELECT 1 FROM coupon_grabs WHERE customer IN ${anyForm})
-      OR EXISTS (SELECT 1 FROM coupons WHERE seller IN ${anyForm}) AS taken`,
-    [...forms, ...forms, ...forms],
+    `SELECT NOT EXISTS (SELECT 1 FROM users WHERE username = ?) AND (
+        EXISTS (SELECT 1 FROM users WHERE username IN ${anyForm})
+        OR EXISTS (SELECT 1 FROM coupon_grabs WHERE customer IN ${anyForm})
+        OR EXISTS (SELECT 1 FROM coupons WHERE seller IN ${anyForm})) AS reserved`,
+    [username, ...forms, ...forms, ...forms],
   );
-  return Number(rows[0].taken) === 1;
+  return Number(rows[0].reserved) === 1;
 }
