@@ -42,7 +42,11 @@ function setUp(data: string, user: string): void {
     '--skip-name-resolve',
   ];
   const args = ['--no-defaults', ...settings, '--auth-root-authentication-method=normal'];
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(program, args, {
+    encoding: 'utf8',
+    // A folder of its own: another MariaDB that starts at the same time removes temporary tables from a shared folder.
+    env: { ...process.env, TMPDIR: join(link, 'tmp') },
+  });
   unlinkSync(link);
   if (status !== 0) throw new OperatorError(`mariadb-install-db failed: ${(stderr || stdout).trim().split('\n')[0]}`);
   renameSync(fresh, data);
