@@ -11,7 +11,7 @@ import { nodeReleases } from './support/nodeReleases.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const suites = [
-  ['test/runTests.ts', 'start.test', 'contract.'],
+  ['test/runTests.ts', 'start.', 'contract.'],
   ['test/faults/runFaults.ts', '--only', 'app-kill', '--rounds', '1'],
 ];
 

@@ -1,4 +1,5 @@
-import { type Crowd, type CrowdCounts, NO_COUNTS, runCrowd } from './crowd.ts';
+import { type Crowd, type CrowdCounts, NO_COUNTS } from './crowd.ts';
+import { runCrowd } from './runCrowd.ts';
 
 // Runs the simulated customers in a separate process, so that they do not slow down the server. Exits with its parent.
 

@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 /** The names that a test needs to start a store, to start a program with stores, or to use the MariaDB of the test run. */
-const STORES = /\b(TEST_MYSQL_URL|openLocalServers|openLocalRedis|openLocalMariadb|ensurePrograms|startProgram)\b/;
+const STORES =
+  /\b(TEST_MYSQL_URL|openLocalServers|openLocalRedis|openLocalMariadb|startLocalProcess|ensurePrograms|startProgram)\b/;
+const IMPORT = /(?:\bfrom|\bimport) ?\(?'(\.[^']+)'/g;
 
 /**
  * Whether a test file needs stores: the file itself, or a helper that it imports from the folder of the tests, starts or uses one.
@@ -13,6 +15,6 @@ export function needsStores(folder: string, file: string, seen = new Set<string>
   seen.add(file);
   const source = readFileSync(file, 'utf8');
   if (STORES.test(source)) return true;
-  const imported = [...source.matchAll(/from '(\.[^']+)'/g)].map(([, path = '']) => resolve(join(dirname(file), path)));
+  const imported = [...source.matchAll(IMPORT)].map(([, path = '']) => resolve(dirname(file), path));
   return imported.some((path) => path.startsWith(`${folder}/`) && needsStores(folder, path, seen));
 }

@@ -13,7 +13,7 @@ export async function endPrograms(): Promise<void> {
   await Promise.all(left.map((child) => once(child, 'close')));
 }
 
-/** Runs one of the project's programs as `npm start` does, without npm. Nothing of the test's own settings reaches it. */
+/** Runs one of the project's programs as `npm start` does, without npm. The program gets none of the settings of the test run. */
 export function startProgram(file: string, environment: NodeJS.ProcessEnv, args: string[] = [], cwd = root) {
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, ['bin/run.mjs', file, ...args], {
@@ -41,3 +41,6 @@ export function startProgram(file: string, environment: NodeJS.ProcessEnv, args:
   listening.catch(() => {});
   return { pid: child.pid, listening, ended, kill: (signal: NodeJS.Signals) => child.kill(signal) };
 }
+
+/** Starts a server as `npm start` does. */
+export const startServer = (environment: NodeJS.ProcessEnv) => startProgram('src/main.ts', environment);

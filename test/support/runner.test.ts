@@ -32,32 +32,38 @@ const files: [what: string, source: string, last: string][] = [
 ];
 
 for (const [what, source, last] of files) {
-  test(`${what}: ${last}`, async () => {
+  test(`given ${what}, the run ends with "${last}"`, async () => {
     const folder = join(createDataDir(), 'tests');
     mkdirSync(folder);
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
     writeFileSync(join(folder, 'one.test.ts'), source);
-    const { status, stdout } = await startProgram('test/runTests.ts', {}, ['--folder', folder]).ended;
+    const { status, stdout } = await startProgram('test/runTests.ts', {}, ['--fast', '--folder', folder]).ended;
     assert.is(stdout.trim().split('\n').at(-1), last);
     assert.is(status, last.endsWith(' 0 failed') ? 0 : 1);
   });
 }
 
 test('the fast run leaves out a file that uses stores, by itself or through a helper, and no other file', async () => {
+  // Given files that read TEST_MYSQL_URL, import it in each form, or find at run time that it is absent.
   const folder = join(createDataDir(), 'fast');
   mkdirSync(folder);
   const passing = `import { test } from '${uvu}'; test('x', () => {}); test.run();`;
-  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-  writeFileSync(join(folder, 'helper.ts'), 'export const url = process.env.TEST_MYSQL_URL;');
-  writeFileSync(join(folder, 'direct.test.ts'), `console.log(process.env.TEST_MYSQL_URL); ${passing}`);
-  writeFileSync(
-    join(folder, 'indirect.test.ts'),
-    `import './helper.ts'; import { url } from './helper.ts'; url; ${passing}`,
-  );
-  writeFileSync(join(folder, 'without.test.ts'), passing);
+  const sources = {
+    'package.json': '{"type":"module"}',
+    'helper.ts': 'export const url = process.env.TEST_MYSQL_URL;',
+    'helperOfHelper.ts': "export { url } from './helper.ts';",
+    'direct.test.ts': `console.log(process.env.TEST_MYSQL_URL); ${passing}`,
+    'indirect.test.ts': `import { url } from './helperOfHelper.ts'; url; ${passing}`,
+    'effect.test.ts': `import './helper.ts'; ${passing}`,
+    'dynamic.test.ts': `await import('./helper.ts'); ${passing}`,
+    'without.test.ts': `if (process.env['TEST_MYSQL' + '_URL']) process.exit(1); ${passing}`,
+  };
+  for (const [name, source] of Object.entries(sources)) writeFileSync(join(folder, name), source);
+
   const { status, stdout } = await startProgram('test/runTests.ts', {}, ['--fast', '--folder', folder]).ended;
+
   assert.match(stdout, /without\.test\.ts/);
-  assert.not.match(stdout, /direct\.test\.ts/);
+  assert.not.match(stdout, /(direct|effect|dynamic)\.test\.ts/);
   assert.is(stdout.trim().split('\n').at(-1), '1 passed, 0 failed');
   assert.is(status, 0);
 });

@@ -8,7 +8,10 @@ import { createDataDir } from './dataDirs.ts';
 
 /** An empty database on the MariaDB of the test run. */
 export async function createDatabase(): Promise<string> {
-  const url = new URL(process.env.TEST_MYSQL_URL ?? '');
+  const { TEST_MYSQL_URL } = process.env;
+  if (TEST_MYSQL_URL === undefined)
+    throw new Error('TEST_MYSQL_URL is missing: this test needs the MariaDB of `npm test`');
+  const url = new URL(TEST_MYSQL_URL);
   const connection = await createConnection({ socketPath: url.searchParams.get('socketPath') ?? '', user: 'root' });
   const database = `test_${randomBytes(6).toString('hex')}`;
   await connection.query(`CREATE DATABASE ${database}`);

@@ -14,6 +14,9 @@ const migrationSource: Knex.MigrationSource<string> = {
   getMigration: (file) => import(new URL(file, migrationsFolder).href),
 };
 
+// Lock names are shared by all databases of the server and limited to 64 characters, so the database is named by a hash.
+const MIGRATION_LOCK = "CONCAT('seckill.migrate.', MD5(DATABASE()))";
+
 /**
  * Opens a pool, brings the tables up to date, and tries what the system needs; `migrated` names the migrations that this took.
  * Throws OperatorError with the setting's name when MySQL cannot be reached or refuses what is needed.
@@ -64,14 +67,14 @@ async function tryToWrite(mysql: Mysql): Promise<void> {
  */
 async function migrate(mysql: Mysql): Promise<string[]> {
   return mysql.transaction(async (holder) => {
-    const [[row]] = await holder.raw("SELECT GET_LOCK('seckill.migrate', 8) AS locked");
+    const [[row]] = await holder.raw(`SELECT GET_LOCK(${MIGRATION_LOCK}, 8) AS locked`);
     if (row.locked !== 1) throw new OperatorError('MYSQL_URL: another process is migrating this database');
     try {
       await mysql.migrate.forceFreeMigrationsLock({ migrationSource });
       const [, migrated]: [batch: number, names: string[]] = await mysql.migrate.latest({ migrationSource });
       return migrated;
     } finally {
-      await holder.raw("SELECT RELEASE_LOCK('seckill.migrate')");
+      await holder.raw(`SELECT RELEASE_LOCK(${MIGRATION_LOCK})`);
     }
   });
 }

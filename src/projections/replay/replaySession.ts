@@ -39,7 +39,8 @@ export const openReplaySession = (mysqlUrl: string) =>
     const run = runOn(writer);
     // Lock names are shared by all databases of the server and limited to 64 characters, so the database is named by a hash.
     const database = createHash('sha1').update(new URL(mysqlUrl).pathname).digest('hex').slice(0, 16);
-    const [row] = await run(`SELECT GET_LOCK('seckill.replay.${database}', 0) AS locked`);
+    // MySQL frees the lock of a session some moments after the session has closed its connection.
+    const [row] = await run(`SELECT GET_LOCK('seckill.replay.${database}', 1) AS locked`);
     if (Number(row?.locked) !== 1) throw new OperatorError('another replay or import is running on this database');
     await run(`SET SESSION lock_wait_timeout = ${TABLE_WAIT_SECONDS}`);
     return { session };

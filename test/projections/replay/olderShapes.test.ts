@@ -1,0 +1,43 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openMysql } from '../../../src/infra/stores/openMysql.ts';
+import { type EventRow, rowsToEvents, rowToEvent } from '../../../src/projections/log/eventRows.ts';
+import { runOn } from '../../../src/projections/log/readLog.ts';
+import { importLog } from '../../../src/projections/logFile/importEvents.ts';
+import { projections } from '../../../src/projections/registry.ts';
+import { openReplaySession } from '../../../src/projections/replay/replaySession.ts';
+import { replayAndSwap } from '../../../src/projections/replay/replayTables.ts';
+import { createDatabase } from '../../support/testStores.ts';
+
+// test/fixtures/log holds exports of earlier versions of this program, and the tables that follow from them. These files are never
+// changed: a new shape of an event gets a new file.
+
+const test = suite('the replay of events of older shapes');
+const folder = fileURLToPath(new URL('../../fixtures/log/', import.meta.url));
+
+for (const sample of readdirSync(folder).filter((file) => file.endsWith('.ndjson'))) {
+  test(`${sample} is replayed to the tables that followed from it when it was written`, async () => {
+    const url = await createDatabase();
+    const { mysql, close } = await openMysql(url);
+    const { session, close: closeSession } = await openReplaySession(url);
+    const signal = new AbortController().signal;
+    const [writer, holder] = [runOn(session.writer), runOn(session.holder)];
+    await importLog({ file: `${folder}${sample}`, writer, holder, signal, onProgress: () => {} });
+    await replayAndSwap(session, { projections, signal, onProgress: () => {} });
+    const rows: EventRow[] = await mysql('event_log').orderBy('position');
+    const tables: Record<string, unknown> = {};
+    for (const table of ['coupons', 'coupon_grabs', 'sales_per_minute'])
+      tables[table] = await mysql(table).orderByRaw('1, 2');
+    await closeSession();
+    await close();
+    const show = (key: string, value: { type?: string } | null) =>
+      value?.type === 'Buffer' ? Buffer.from(value as never).toString(key.endsWith('id') ? 'hex' : 'utf8') : value;
+    const shown = JSON.parse(JSON.stringify(tables, show));
+    assert.equal(shown, JSON.parse(readFileSync(`${folder}${sample.replace('.ndjson', '.tables.json')}`, 'utf8')));
+    assert.equal(rowsToEvents(rows), rows.map(rowToEvent));
+  });
+}
+
+test.run();
