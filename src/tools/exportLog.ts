@@ -15,7 +15,7 @@ const program = createProgram(
 const [file = ''] = program.args;
 
 await runTool({
-  needs: { redis: false },
+  needs: { redis: false, tables: 'present' },
   open: ({ mysqlUrl }) =>
     openAll(async (remember) => {
       const reader = await connectOnce(mysqlUrl);

@@ -48,7 +48,7 @@ const chosen = projections.filter(({ name }) => only === undefined || name === o
 if (chosen.length === 0) program.error(`--only: expected ${names.join(' or ')}, got "${only}"`);
 
 await runTool({
-  needs: { redis: false, createDatabase: from !== undefined },
+  needs: { redis: false, tables: from === undefined ? 'present' : 'import' },
   open: ({ mysqlUrl }) => openReplaySession(mysqlUrl),
   interrupted: 'interrupted: the live tables are unchanged',
   async work({ session }, { signal, progress }) {

@@ -25,6 +25,7 @@ export const runTool = <Opened>({ needs, open, work, interrupted }: Tool<Opened>
       remember(stores.close);
       const opened = await open(stores);
       remember(opened.close);
+      console.error(stores.description);
       return { opened };
     });
     const progress = startProgress();

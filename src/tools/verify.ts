@@ -21,8 +21,8 @@ if (coupon !== undefined && !/^[^/]+\/[^/]+$/.test(coupon))
   program.error(`--coupon: expected seller/name, got "${coupon}"`);
 
 await runTool({
-  needs: { redis: true },
-  open: ({ mysqlUrl, redisUrl }) =>
+  needs: { redis: true, tables: 'present' },
+  open: ({ mysqlUrl, redisUrl = '' }) =>
     openAll(async (remember) => {
       const { connection, close: closeConnection } = await connectOnce(mysqlUrl);
       remember(closeConnection);
