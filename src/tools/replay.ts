@@ -1,4 +1,5 @@
 import { createProgram } from '../cli.ts';
+import { mustBeReadable } from '../infra/fileArgument.ts';
 import { runOn } from '../projections/log/readLog.ts';
 import { importLog } from '../projections/logFile/importEvents.ts';
 import { projections } from '../projections/registry.ts';
@@ -7,7 +8,7 @@ import { type Replay, tablesOf } from '../projections/replay/rebuildShadows.ts';
 import { openReplaySession, type ReplaySession } from '../projections/replay/replaySession.ts';
 import { replayAndCompare, replayAndSwap, replayUntil } from '../projections/replay/replayTables.ts';
 import { asOfName } from '../projections/replay/shadows.ts';
-import { runTool } from './runTool.ts';
+import { runTool, untilStopped } from './runTool.ts';
 import { parseUntil } from './untilOption.ts';
 
 const SHOWN_DIFFERENCES = 20;
@@ -22,7 +23,7 @@ const program = createProgram(
     '--until <time|position>',
     'rebuild the tables as they were then, beside the live ones, under names that end in _at',
   )
-  .option('--from <file>', 'import an export into an empty event log first, then rebuild all tables')
+  .option('--from <file>', 'import an export, a file or a FIFO, into an empty event log first, then rebuild all tables')
   .option('--only <name>', `rebuild only this projection: ${names.join(' or ')}`)
   .parse();
 const {
@@ -49,17 +50,19 @@ if (chosen.length === 0) program.error(`--only: expected ${names.join(' or ')}, 
 
 await runTool({
   needs: { redis: false, tables: from === undefined ? 'present' : 'import' },
+  checkFiles: async () => from !== undefined && (await mustBeReadable(from)),
   open: ({ mysqlUrl }) => openReplaySession(mysqlUrl),
   interrupted: 'interrupted: the live tables are unchanged',
   async work({ session }, { signal, progress }) {
     if (from !== undefined) {
-      const imported = await importLog({
+      const importing = importLog({
         file: from,
         writer: runOn(session.writer),
         holder: runOn(session.holder),
         signal,
         onProgress: (label, done, of, events) => progress.show({ label, done, of, events }),
       });
+      const imported = await untilStopped(signal, importing);
       progress.print(`${imported} events imported from ${from}`);
     }
     const started = performance.now();

@@ -7,7 +7,7 @@ import { createLog } from '../infra/telemetry/log.ts';
 import { OperatorError } from '../operatorError.ts';
 import type { Report, Totals } from '../projections/verify/verifyReport.ts';
 import { verifyAll, verifyOne } from '../projections/verify/verifyStores.ts';
-import { runTool } from './runTool.ts';
+import { runTool, untilStopped } from './runTool.ts';
 
 const program = createProgram(
   'npm run verify --',
@@ -34,8 +34,10 @@ await runTool({
   async work(stores, { signal, progress }) {
     const onProgress = (done: number, of: number, events: number) =>
       progress.show({ label: 'verifying', done, of, events });
-    const report =
-      coupon === undefined ? await verifyAll({ ...stores, signal, onProgress }) : await verifyOne(stores, coupon);
+    const report = await untilStopped(
+      signal,
+      coupon === undefined ? verifyAll({ ...stores, signal, onProgress }) : verifyOne(stores, coupon),
+    );
     progress.stop();
     if (report === undefined) throw new OperatorError(`--coupon: neither MySQL nor Redis has ${coupon}`);
     const agree = report.wrong === 0;
