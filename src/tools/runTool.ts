@@ -4,14 +4,16 @@ import { type Progress, startProgress } from '../infra/progress.ts';
 import { OperatorError } from '../operatorError.ts';
 import { openToolStores, type StoreNeeds, type ToolStores } from './toolStores.ts';
 
+type ExitStatus = 0 | 1 | 2;
+
 interface Tool<Opened> {
   needs: StoreNeeds;
   /** Checks file arguments, before a store is opened or created. */
   checkFiles?(): Promise<unknown>;
   /** Opens the tool's own connections to the stores. */
   open(stores: ToolStores): Promise<Opened & { close: Closer }>;
-  /** Does the work and prints its result. Resolves to the exit status: 1 for a mismatch. */
-  work(opened: Opened, context: { signal: AbortSignal; progress: Progress }): Promise<0 | 1>;
+  /** Does the work and prints its result. Resolves to the exit status: 1 for a mismatch, 2 for wrong usage that the stores show. */
+  work(opened: Opened, context: { signal: AbortSignal; progress: Progress }): Promise<ExitStatus>;
   /** The line that is printed after an interruption. */
   interrupted: string;
 }
@@ -45,7 +47,7 @@ export const runTool = <Opened>({ needs, checkFiles, open, work, interrupted }: 
       return { opened };
     });
     const progress = startProgress();
-    let status: 0 | 1;
+    let status: ExitStatus;
     try {
       status = await work(opened, { signal: stop.signal, progress });
     } catch (error) {

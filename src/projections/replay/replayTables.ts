@@ -73,6 +73,26 @@ export async function replayAndCompare(
   });
 }
 
+/** Why the log does not reach `until`, in words; undefined if it does. `now` is the time of Redis, in microseconds, if it is known. */
+export async function findBeyondLog(
+  session: ReplaySession,
+  until: Until,
+  now: number | undefined,
+): Promise<string | undefined> {
+  const log = runOn(session.reader);
+  if ('position' in until) {
+    const last = await settledPosition(session);
+    return until.position > last ? `position ${until.position} is beyond the log, which ends at ${last}` : undefined;
+  }
+  const [row] = await log(
+    `SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS UNSIGNED) AS now, COALESCE(MAX(occurred_at), 0) AS newest FROM event_log`,
+  );
+  const latest = Math.max(Number(row?.now), Number(row?.newest), now ?? 0);
+  return until.occurredAt > latest ? `this time is in the future: it is ${toIso(latest)}` : undefined;
+}
+
+const toIso = (microseconds: number) => new Date(Math.floor(microseconds / 1_000)).toISOString();
+
 /** Leaves the tables as they were at `until` beside the live ones, under names that end in `_at`. */
 export async function replayUntil(session: ReplaySession, replay: Replay, until: Until): Promise<{ events: number }> {
   const writer = runOn(session.writer);
