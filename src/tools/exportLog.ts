@@ -22,11 +22,14 @@ await runTool({
   checkFiles: () => kindOfFile(file),
   open: ({ mysqlUrl }) =>
     openAll(async (remember) => {
-      const reader = await connectOnce(mysqlUrl);
-      remember(reader.close);
-      const holder = await connectOnce(mysqlUrl);
-      remember(holder.close);
-      return { log: runOn(reader.connection), holder: runOn(holder.connection) };
+      const open = async () => {
+        const { connection, close } = await connectOnce(mysqlUrl);
+        remember(close);
+        // A connection that is lost while it is idle fails at its next statement.
+        connection.on('error', () => {});
+        return runOn(connection);
+      };
+      return { log: await open(), holder: await open() };
     }),
   interrupted: 'interrupted: run the command again to resume the export',
   work: ({ log, holder }, { signal, progress }) => untilStopped(signal, run(log, holder, signal, progress)),

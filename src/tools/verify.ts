@@ -28,16 +28,17 @@ await runTool({
       remember(closeConnection);
       const { redis, close: closeRedis } = await openRedis(redisUrl, createLog('error'));
       remember(closeRedis);
-      return { redis, connection };
+      // A query that streams its rows reports a lost connection here and not to its caller.
+      const lost = new Promise<never>((_, reject) => connection.once('error', reject));
+      lost.catch(() => {});
+      return { redis, connection, lost };
     }),
   interrupted: 'interrupted',
   async work(stores, { signal, progress }) {
     const onProgress = (done: number, of: number, events: number) =>
       progress.show({ label: 'verifying', done, of, events });
-    const report = await untilStopped(
-      signal,
-      coupon === undefined ? verifyAll({ ...stores, signal, onProgress }) : verifyOne(stores, coupon),
-    );
+    const verifying = coupon === undefined ? verifyAll({ ...stores, signal, onProgress }) : verifyOne(stores, coupon);
+    const report = await untilStopped(signal, Promise.race([verifying, stores.lost]));
     progress.stop();
     if (report === undefined) throw new OperatorError(`--coupon: neither MySQL nor Redis has ${coupon}`);
     const agree = report.wrong === 0;

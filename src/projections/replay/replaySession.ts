@@ -27,6 +27,8 @@ export const openReplaySession = (mysqlUrl: string) =>
     const open = async () => {
       const { connection, close } = await connectOnce(mysqlUrl);
       remember(close);
+      // A connection that is lost while it is idle fails at its next statement.
+      connection.on('error', () => {});
       return connection;
     };
     const writer = await open();
