@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { interruptible, stopSignal } from '../../src/cli.ts';
+import { cannot } from '../../src/infra/fileArgument.ts';
 import { startProgress } from '../../src/infra/progress.ts';
 import { machine } from '../figures/figureTable.ts';
 import { openTestbed } from '../testbed/testbed.ts';
@@ -62,7 +63,13 @@ export async function benchGrabs(options: GrabBenchOptions): Promise<boolean> {
   console.log(
     json ? JSON.stringify(report, undefined, 2) : `${grabTable(report)}\n${report.machine}, Node ${report.node}`,
   );
-  if (chart !== undefined) writeFileSync(chart, grabChart(report));
+  if (chart !== undefined) {
+    try {
+      writeFileSync(chart, grabChart(report));
+    } catch (error) {
+      throw cannot('be written', chart, error);
+    }
+  }
   const wrong = results.flatMap((result) => result.wrong);
   for (const line of wrong) console.error(`WRONG: ${line}`);
   return wrong.length === 0;

@@ -1,6 +1,7 @@
 import { constants, open as openWithCallback } from 'node:fs';
-import { access, open, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { OperatorError } from '../operatorError.ts';
@@ -34,13 +35,11 @@ export async function mustBeReadable(file: string): Promise<void> {
 
 /** The same for a command that replaces the file at its end, and so cannot use a FIFO. */
 export async function mustBeReplaceable(file: string): Promise<void> {
-  if ((await kindOfFile(file)) === 'fifo') throw new OperatorError(`${file} is a FIFO: name a file`);
-  await open(file, 'a').then(
-    (handle) => handle.close(),
-    (error) => {
-      throw cannot('be written', file, error);
-    },
-  );
+  const kind = await kindOfFile(file);
+  if (kind === 'fifo') throw new OperatorError(`${file} is a FIFO: name a file`);
+  await access(kind === 'missing' ? dirname(file) : file, constants.W_OK).catch((error) => {
+    throw cannot('be written', file, error);
+  });
 }
 
 /** An error of the file system as one line. */

@@ -71,7 +71,7 @@ await runTool({
       console.log('the tables and views of --until are dropped');
       return 0;
     }
-    const beyond = until && (await findBeyondLog(session, until, await readTimeOf(redisUrl)));
+    const beyond = until && (await findBeyondLog(session, until, await readTimeOf(redisUrl), signal));
     if (beyond !== undefined) {
       progress.stop();
       console.error(`--until: ${beyond}`);

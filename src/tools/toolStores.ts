@@ -98,6 +98,11 @@ function mustHaveData(dataDir: string, mysql: boolean, redis: boolean): void {
     ...(redis && !existsSync(join(dataDir, 'redis')) ? ['Redis'] : []),
   ];
   if (missing.length === 0) return;
+  // After an import, MariaDB alone has data.
+  if (!missing.includes('MariaDB'))
+    throw new OperatorError(
+      `DATA_DIR: Redis has not been built yet: start the server once (${dataDir} has no data of a private Redis)`,
+    );
   throw new OperatorError(
     `DATA_DIR: ${dataDir} has no data of a private ${missing.join(' and ')}: ` +
       `set DATA_DIR to the folder of the server, or set ${[...(mysql ? ['MYSQL_URL'] : []), ...(redis ? ['REDIS_URL'] : [])].join(' and ')}`,

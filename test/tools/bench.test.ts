@@ -6,7 +6,7 @@ const test = suite('npm run bench');
 
 for (const args of [['nosuch'], ['--only', 'nosuch']]) {
   test(`${args.join(' ')} is wrong usage, and the line names the rows`, async () => {
-    const { status, stdout, stderr } = await startProgram('bench/run.ts', {}, args).ended;
+    const { status, stdout, stderr } = await startProgram('bench/runBench.ts', {}, args).ended;
     assert.equal([status, stdout], [2, '']);
     assert.match(stderr, /"nosuch".*grab.*growth, overload, projection, workers\n$/);
     assert.is(stderr.trim().split('\n').length, 1);

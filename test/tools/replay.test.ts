@@ -120,9 +120,8 @@ test('Ctrl-C while a replay waits for the pause leaves the live tables unchanged
   const waiting = replay();
   while ((await mysql.raw("SHOW TABLES LIKE 'sales%replay'"))[0].length === 0) await sleep(5);
   waiting.kill('SIGINT');
-  await sleep(100);
-  await batch.rollback();
   const { status, stderr } = await waiting.ended;
+  await batch.rollback();
   assert.is(status, 1);
   assert.match(stderr, /^interrupted: the live tables are unchanged$/m);
   const [tables] = await mysql.raw("SHOW TABLES LIKE '%replay%'");

@@ -17,7 +17,6 @@ const test = suite('the stores of the tools');
 const readers: [tool: string, ...args: string[]][] = [
   ['verify'],
   ['replay'],
-  ['replay', '--verify'],
   ['replay', '--until', '1'],
   ['exportLog', join(createDataDir(), 'log.ndjson')],
 ];
@@ -60,7 +59,6 @@ for (const reader of readers) {
     const absent = join(empty, 'absent');
     assertRefused(await runTool({ DATA_DIR: absent }, reader), /^DATA_DIR: .*absent has no data of a private MariaDB/);
     assert.not(existsSync(absent));
-    assertRefused(await runTool({ DATA_DIR: empty }, reader), /^DATA_DIR: /);
     assert.equal(readdirSync(empty), []);
   });
 }
@@ -73,12 +71,12 @@ test('a database that is missing, empty, or of an older version is refused in on
   const { mysql, close: closeOlder } = await openMysql(older);
   await mysql('knex_migrations').where({ name: '0003_replay' }).delete();
   const empty = connectMysql(mysqlUrl);
-  for (const reader of readers) {
-    const refused = (MYSQL_URL: string) => runTool({ MYSQL_URL, REDIS_URL: redisUrl }, reader);
-    assertRefused(await refused(absent), /there is no database test_absent/);
-    assertRefused(await refused(mysqlUrl), /has no tables of seckill: start the server once/);
-    assertRefused(await refused(older), /older version \(0003_replay is missing\): run `npm run migrate` first/);
-  }
+  const run = (MYSQL_URL: string, reader = readers[0]) =>
+    runTool({ MYSQL_URL, REDIS_URL: redisUrl }, reader as (typeof readers)[number]);
+  for (const reader of readers)
+    assertRefused(await run(mysqlUrl, reader), /has no tables of seckill: start the server once/);
+  assertRefused(await run(absent), /there is no database test_absent/);
+  assertRefused(await run(older), /older version \(0003_replay is missing\): run `npm run migrate` first/);
   assert.equal((await empty.mysql.raw('SHOW TABLES'))[0], []);
   assert.is((await mysql('knex_migrations').where({ name: '0003_replay' })).length, 0);
   await empty.close();
@@ -92,6 +90,16 @@ test('verify on a Redis that no server has built is refused in one line', async 
   const ended = await runTool({ MYSQL_URL: config.mysqlUrl, REDIS_URL: config.redisUrl }, ['verify']);
   await close();
   assertRefused(ended, /Redis has not been built yet: start the server once/);
+});
+
+test('verify on private data that was imported, and that no server has started on, says that Redis has not been built', async () => {
+  const dataDir = createDataDir();
+  assert.is((await runTool({ DATA_DIR: dataDir }, ['migrate'])).status, 0);
+  assertRefused(
+    await runTool({ DATA_DIR: dataDir }, ['verify']),
+    /Redis has not been built yet: start the server once/,
+  );
+  assert.not(existsSync(join(dataDir, 'redis')));
 });
 
 test('the name of a store shows no password', () => {

@@ -35,10 +35,10 @@ export async function verifyHolders(redis: Redis, events: readonly CouponEvent[]
 }
 
 /**
- * MySQL may have committed an event whose view entry could not be written, because the connection to Redis was cut. The outbox keeps
- * the event then, until a relay has written the view entry: for seconds, so this cannot be waited for, but it can be known. Whatever is
- * missing in the view and in the outbox, in this order, has left the outbox meanwhile, and its view entry was written before that. So
- * an entry that is still missing when the view is read for the second time is lost.
+ * MySQL may have committed an event whose view entry could not be written, because the connection to Redis was cut. The event stays
+ * in the outbox until a relay has written the entry, which takes seconds. So the outbox is read after the view. An event leaves the
+ * outbox only after its entry was written: when the outbox lacks the event, the view is read once more, and an entry that is still
+ * missing is lost.
  */
 async function verifyEntries(redis: Redis, entries: readonly ViewEntry[], report: Report): Promise<void> {
   const missing = await withoutScore(redis, entries, report);

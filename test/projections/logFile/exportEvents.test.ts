@@ -1,12 +1,13 @@
 import { rejects } from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connectMysql } from '../../../src/infra/stores/mysql.ts';
 import { openMysql } from '../../../src/infra/stores/openMysql.ts';
+import { OperatorError } from '../../../src/operatorError.ts';
 import { applyBatch } from '../../../src/projections/applyBatch.ts';
 import { runOn } from '../../../src/projections/log/readLog.ts';
 import { chainStart, eventLine, followChain, lastLine } from '../../../src/projections/logFile/format.ts';
@@ -218,6 +219,26 @@ test('a closing line with a wrong count is refused', () => {
     () => followChain(chainStart(), lastLine(3, chainStart().hash).text),
     /line 1 counts 3 events, but there are 0/,
   );
+});
+
+test('a file that vanishes between its check and its import is one line, and imports nothing', async () => {
+  const file = path('vanishing.ndjson');
+  copyFileSync(whole, file);
+  const database = await createDatabase();
+  const opened = await openMysql(database);
+  const { session, close: closeSession } = await openReplaySession(database);
+  const importing = importLog({
+    file,
+    writer: runOn(session.writer),
+    holder: runOn(session.holder),
+    signal: new AbortController().signal,
+    onProgress: (phase) => phase === 'checking' && rmSync(file, { force: true }),
+  });
+  await rejects(importing, (error) => error instanceof OperatorError && /cannot be read/.test(error.message));
+  const rows = await opened.mysql('event_log');
+  await closeSession();
+  await opened.close();
+  assert.is(rows.length, 0);
 });
 
 test.after(async () => {
