@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { createProgram, runProgram } from '../src/cli.ts';
-import { cannot, mustBeReplaceable } from '../src/infra/fileArgument.ts';
+import { cannot, mustBeReplaceable } from '../src/projections/logFile/fileArgument.ts';
 import { benchGrabs, scenariosNamed } from './grabs/grabBench.ts';
 import { scenarios } from './grabs/scenarios.ts';
 import { benchProjection } from './projections/projectionBench.ts';

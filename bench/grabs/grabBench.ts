@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { interruptible, stopSignal } from '../../src/cli.ts';
-import { cannot } from '../../src/infra/fileArgument.ts';
 import { startProgress } from '../../src/infra/progress.ts';
+import { cannot } from '../../src/projections/logFile/fileArgument.ts';
 import { machine } from '../figures/figureTable.ts';
 import { openTestbed } from '../testbed/testbed.ts';
 import { grabChart } from './grabChart.ts';

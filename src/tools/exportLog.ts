@@ -1,12 +1,12 @@
 import { createProgram } from '../cli.ts';
 import { openAll } from '../infra/closers.ts';
-import { kindOfFile } from '../infra/fileArgument.ts';
 import type { Progress } from '../infra/progress.ts';
 import { connectOnce } from '../infra/stores/mysql.ts';
 import { withPause } from '../projections/log/pause.ts';
 import { lastPosition, runOn } from '../projections/log/readLog.ts';
 import type { RunSql } from '../projections/log/sql.ts';
 import { exportLog } from '../projections/logFile/exportEvents.ts';
+import { kindOfFile } from '../projections/logFile/fileArgument.ts';
 import { runTool, untilStopped } from './runTool.ts';
 
 const program = createProgram(

@@ -1,9 +1,9 @@
 import { createProgram } from '../cli.ts';
-import { mustBeReadable } from '../infra/fileArgument.ts';
 import { openRedis } from '../infra/stores/redis.ts';
 import { readRedisTime } from '../infra/stores/redisClock.ts';
 import { createLog } from '../infra/telemetry/log.ts';
 import { runOn } from '../projections/log/readLog.ts';
+import { mustBeReadable } from '../projections/logFile/fileArgument.ts';
 import { importLog } from '../projections/logFile/importEvents.ts';
 import { projections } from '../projections/registry.ts';
 import type { Difference } from '../projections/replay/compareTables.ts';

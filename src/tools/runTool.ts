@@ -2,7 +2,7 @@ import { runProgram, stopSignal } from '../cli.ts';
 import { type Closer, openAll } from '../infra/closers.ts';
 import { type Progress, startProgress } from '../infra/progress.ts';
 import { OperatorError } from '../operatorError.ts';
-import { describeLostConnection } from './lostConnection.ts';
+import { describeStoreFault } from './storeFaults.ts';
 import { openToolStores, type StoreNeeds, type ToolStores } from './toolStores.ts';
 
 type ExitStatus = 0 | 1 | 2;
@@ -54,7 +54,7 @@ export const runTool = <Opened>({ needs, checkFiles, open, work, interrupted }: 
     } catch (error) {
       // A statement that the stop has killed fails with an error of its own.
       stop.signal.throwIfAborted();
-      throw describeLostConnection(error);
+      throw describeStoreFault(error);
     } finally {
       progress.stop();
       await close();

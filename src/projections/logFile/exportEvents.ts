@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { once } from 'node:events';
 import { type FileHandle, open } from 'node:fs/promises';
-import { cannot, kindOfFile, openFifo } from '../../infra/fileArgument.ts';
 import { OperatorError } from '../../operatorError.ts';
 import { type LoggedRow, readLog } from '../log/readLog.ts';
 import type { RunSql } from '../log/sql.ts';
+import { cannot, kindOfFile, openFifo } from './fileArgument.ts';
 import {
   type ChainState,
   chainStart,

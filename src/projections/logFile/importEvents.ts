@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { cannot, kindOfFile, openFifo } from '../../infra/fileArgument.ts';
 import { OperatorError } from '../../operatorError.ts';
 import { withPause } from '../log/pause.ts';
 import type { LoggedRow } from '../log/readLog.ts';
 import { hex, insertRows, type RunSql } from '../log/sql.ts';
+import { cannot, kindOfFile, openFifo } from './fileArgument.ts';
 import { isZipped, LogFileError, readLogFile } from './format.ts';
 
 const PAGE = 5_000;
