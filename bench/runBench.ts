@@ -1,4 +1,6 @@
+import { mkdirSync } from 'node:fs';
 import { createProgram, runProgram } from '../src/cli.ts';
+import { cannot, mustBeReplaceable } from '../src/projections/logFile/fileArgument.ts';
 import { benchGrabs, scenariosNamed } from './grabs/grabBench.ts';
 import { scenarios } from './grabs/scenarios.ts';
 import { benchProjection } from './projections/projectionBench.ts';
@@ -26,11 +28,12 @@ program
     runProgram(() => benchReplay({ grabs: wholeFromOne('events', events), coupons: wholeFromOne('coupons', coupons) })),
   );
 
+const scenarioNames = scenarios.map(({ name }) => name).join(', ');
+const others = 'growth, overload, projection, workers';
+
 program
-  .option(
-    '--only <names>',
-    `run only these scenarios, separated by commas: ${scenarios.map(({ name }) => name).join(', ')}; or one of growth, overload, projection, workers`,
-  )
+  .argument('[name]')
+  .option('--only <names>', `run only these scenarios, separated by commas: ${scenarioNames}; or one of ${others}`)
   .option('--seconds <number>', 'length of one measurement', '5')
   .option('--rounds <number>', 'measurements of each scenario, in turns with the bare server', '3')
   .option('--connections <number>', 'connections of the crowd', '128')
@@ -41,23 +44,39 @@ program
   .option('--chart <file>', 'write an SVG chart of the shares of the bare server to this file')
   .option('--profile <folder>', 'write a CPU profile of the server to this folder')
   .option('--json', 'print JSON', false)
-  .action((given: Record<string, string> & { json: boolean }) =>
+  .action((unknown: string | undefined, given: Record<string, string> & { json: boolean }) =>
     runProgram(async () => {
+      if (unknown !== undefined)
+        program.error(
+          `there is no bench "${unknown}": replay is one, and \`--only NAME\` chooses one of ${scenarioNames}, ${others}`,
+        );
       const seconds = numberOption('seconds', given.seconds ?? '', (number) => number > 0, 'a number above 0');
       const rounds = wholeFromOne('rounds', given.rounds ?? '');
       const connections = wholeFromOne('connections', given.connections ?? '');
       const grabs = given.grabs && wholeFromOne('grabs', given.grabs);
       const { only, json, profile, chart } = given;
+      // Checked before the measurements, which take minutes.
+      if (chart !== undefined) await mustBeReplaceable(chart);
+      if (profile !== undefined) mustBeFolder(profile);
       if (only === 'growth')
         process.exit((await benchGrowth({ grabs: grabs || 1_000_000, connections, json })) ? 0 : 1);
       if (only === 'overload') process.exit((await benchOverload({ seconds, connections, json })) ? 0 : 1);
       if (only === 'workers') process.exit((await benchWorkers({ seconds, rounds, connections, json })) ? 0 : 1);
       if (only === 'projection')
         process.exit((await benchProjection({ grabs: grabs || 200_000, json, profile })) ? 0 : 1);
-      if (scenariosNamed(only).length === 0) program.error(`--only: no scenario has this name, got "${only}"`);
+      if (scenariosNamed(only).length === 0)
+        program.error(`--only: there is no scenario "${only}"; the names are ${scenarioNames}, ${others}`);
       const good = await benchGrabs({ only, json, seconds, rounds, connections, profile, chart });
       process.exit(good ? 0 : 1);
     }),
   );
+
+function mustBeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw cannot('be used', folder, error);
+  }
+}
 
 await program.parseAsync();

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { interruptible, stopSignal } from '../../src/cli.ts';
 import { startProgress } from '../../src/infra/progress.ts';
+import { cannot } from '../../src/projections/logFile/fileArgument.ts';
 import { machine } from '../figures/figureTable.ts';
 import { openTestbed } from '../testbed/testbed.ts';
 import { grabChart } from './grabChart.ts';
@@ -62,7 +63,13 @@ export async function benchGrabs(options: GrabBenchOptions): Promise<boolean> {
   console.log(
     json ? JSON.stringify(report, undefined, 2) : `${grabTable(report)}\n${report.machine}, Node ${report.node}`,
   );
-  if (chart !== undefined) writeFileSync(chart, grabChart(report));
+  if (chart !== undefined) {
+    try {
+      writeFileSync(chart, grabChart(report));
+    } catch (error) {
+      throw cannot('be written', chart, error);
+    }
+  }
   const wrong = results.flatMap((result) => result.wrong);
   for (const line of wrong) console.error(`WRONG: ${line}`);
   return wrong.length === 0;

@@ -7,7 +7,7 @@ const REDRAW_EVERY_MS = 100;
 export interface Step {
   /** Names the step. A change of the label starts the clock of a new step. */
   label: string;
-  /** `done` and `of` have the same unit, such as events, positions or bytes. */
+  /** `done` and `of` have the same unit, such as events, positions or bytes. `of` is Infinity where the end is unknown. */
   done: number;
   of: number;
   /** Shown instead of `done` and `of`, with a rate, when their unit means little to an operator. */
@@ -77,6 +77,9 @@ function detailsOf({ done, of, events, note }: Step, started: number): string {
   const seconds = (performance.now() - started) / 1_000;
   const rate = Math.round((events ?? done) / Math.max(seconds, 0.001));
   const counted = events === undefined ? `${done}/${of}` : `${events} events, ${rate}/s`;
-  const left = done === 0 ? 'time left unknown' : `${Math.ceil((seconds / done) * (of - done))} s left`;
+  const left =
+    done === 0 || of === Number.POSITIVE_INFINITY
+      ? 'time left unknown'
+      : `${Math.ceil((seconds / done) * (of - done))} s left`;
   return [counted, ...(note === undefined ? [] : [note]), left].join(', ');
 }

@@ -1,43 +1,53 @@
 import { createProgram } from '../cli.ts';
 import { openAll } from '../infra/closers.ts';
+import type { Progress } from '../infra/progress.ts';
 import { connectOnce } from '../infra/stores/mysql.ts';
 import { withPause } from '../projections/log/pause.ts';
 import { lastPosition, runOn } from '../projections/log/readLog.ts';
+import type { RunSql } from '../projections/log/sql.ts';
 import { exportLog } from '../projections/logFile/exportEvents.ts';
-import { runTool } from './runTool.ts';
+import { kindOfFile } from '../projections/logFile/fileArgument.ts';
+import { runTool, untilStopped } from './runTool.ts';
 
 const program = createProgram(
   'npm run log:export --',
   'Writes the event log to a file, one event a line, while the system sells. Run again, it resumes an interrupted export.',
 )
-  .argument('<file>', 'compressed if its name ends in .gz')
+  .argument('<file>', 'a file, compressed if its name ends in .gz; or a FIFO')
   .parse();
 const [file = ''] = program.args;
 
 await runTool({
-  needs: { redis: false },
+  needs: { redis: false, tables: 'present' },
+  checkFiles: () => kindOfFile(file),
   open: ({ mysqlUrl }) =>
     openAll(async (remember) => {
-      const reader = await connectOnce(mysqlUrl);
-      remember(reader.close);
-      const holder = await connectOnce(mysqlUrl);
-      remember(holder.close);
-      return { log: runOn(reader.connection), holder: runOn(holder.connection) };
+      const open = async () => {
+        const { connection, close } = await connectOnce(mysqlUrl);
+        remember(close);
+        // A connection that is lost while it is idle fails at its next statement.
+        connection.on('error', () => {});
+        return runOn(connection);
+      };
+      return { log: await open(), holder: await open() };
     }),
   interrupted: 'interrupted: run the command again to resume the export',
-  async work({ log, holder }, { signal, progress }) {
-    // Events that are committed after this are left to the next export. No event up to here can still appear.
-    const to = await withPause(holder, () => lastPosition(log));
-    const { events, resumedAt } = await exportLog({
-      file,
-      log,
-      to,
-      signal,
-      onProgress: (done, events) => progress.show({ label: 'exporting', done, of: to, events }),
-    });
-    progress.stop();
-    const resumed = resumedAt > 0 ? `, ${resumedAt} of them by an earlier run` : '';
-    console.log(`${events} events in ${file}${resumed}`);
-    return 0;
-  },
+  work: ({ log, holder }, { signal, progress }) => untilStopped(signal, run(log, holder, signal, progress)),
 });
+
+async function run(log: RunSql, holder: RunSql, signal: AbortSignal, progress: Progress): Promise<0> {
+  // Events that are committed after this are left to the next export. No event up to here can still appear.
+  const to = await withPause(holder, () => lastPosition(log));
+  const { events, resumedAt, isFifo } = await exportLog({
+    file,
+    log,
+    to,
+    signal,
+    onProgress: (done, events) => progress.show({ label: 'exporting', done, of: to, events }),
+  });
+  progress.stop();
+  const resumed = resumedAt > 0 ? `, ${resumedAt} of them by an earlier run` : '';
+  // Standard output may be the FIFO.
+  (isFifo ? console.error : console.log)(`${events} events in ${file}${resumed}`);
+  return 0;
+}

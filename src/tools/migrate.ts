@@ -7,7 +7,8 @@ createProgram(
 ).parse();
 
 await runProgram(async () => {
-  const { migrated, close } = await openToolStores({ redis: false });
+  const { migrated, description, close } = await openToolStores({ redis: false, tables: 'migrate' });
+  console.error(description);
   await close();
   console.log(migrated.length === 0 ? 'the tables are up to date' : `migrated: ${migrated.join(', ')}`);
   process.exit(0);

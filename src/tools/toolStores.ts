@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { readConfig } from '../config.ts';
 import { type Closer, openAll } from '../infra/closers.ts';
 import { isInUse, socketDirOf } from '../infra/local/dataDir.ts';
@@ -6,48 +8,112 @@ import { localRedisUrl } from '../infra/local/localRedis.ts';
 import { openLocalServers } from '../infra/local/localServers.ts';
 import { createDatabase } from '../infra/stores/mysql.ts';
 import { openMysql } from '../infra/stores/openMysql.ts';
+import { OperatorError } from '../operatorError.ts';
+import { mustHaveEmptyLog, mustHaveTables, mustHaveWriteModel } from './checkStores.ts';
 
 export interface StoreNeeds {
   redis: boolean;
-  /** Creates the database first, if it is missing. */
-  createDatabase?: boolean;
+  /**
+   * `present`: the tables must be there and up to date, and nothing is created. `migrate`: creates the private MariaDB and the tables
+   * where they are missing. `import`: creates the database too, and refuses one that has events.
+   */
+  tables: 'present' | 'migrate' | 'import';
 }
 
-/** The stores of one tool, with the tables up to date. */
 export interface ToolStores {
   mysqlUrl: string;
-  /** Empty where the tool does not need Redis and no URL is given. */
-  redisUrl: string;
+  /** Undefined where the tool does not need Redis and no Redis is known. */
+  redisUrl: string | undefined;
   /** The names of the migrations that were needed. */
   migrated: string[];
+  /** Names both stores, without passwords. */
+  description: string;
 }
 
-/** Finds or starts the stores of a tool and migrates the tables. The closer stops the servers that were started here. */
+/**
+ * Finds the stores of a tool, or starts the private servers on existing data, and checks that the tool can use them. Only `migrate`
+ * and `import` create anything: a tool in the wrong folder must not report success on empty stores. The closer stops the servers
+ * that were started here.
+ */
 export const openToolStores = (needs: StoreNeeds): Promise<ToolStores & { close: Closer }> =>
   openAll(async (remember) => {
-    const { mysqlUrl, redisUrl, close: closeServers } = await openServers(needs);
-    remember(closeServers);
-    // If this fails, the next line fails for the same reason and reports it.
-    if (needs.createDatabase) await createDatabase(mysqlUrl).catch(() => {});
-    const { migrated, close: closeMysql } = await openMysql(mysqlUrl);
-    await closeMysql();
-    return { mysqlUrl, redisUrl, migrated };
+    const { close, ...found } = await findServers(needs);
+    remember(close);
+    const { mysqlUrl, redisUrl } = found;
+    let migrated: string[] = [];
+    const check = (checked: Promise<void>) =>
+      checked.catch((error) => {
+        if (!(error instanceof OperatorError)) throw error;
+        throw new OperatorError(`${error.message} (${found.description})`);
+      });
+    if (needs.tables === 'present') await check(mustHaveTables(mysqlUrl));
+    else {
+      if (needs.tables === 'import') {
+        // If this fails, openMysql fails for the same reason and reports it.
+        await createDatabase(mysqlUrl).catch(() => {});
+        await check(mustHaveEmptyLog(mysqlUrl));
+      }
+      const opened = await openMysql(mysqlUrl);
+      migrated = opened.migrated;
+      await opened.close();
+    }
+    if (needs.redis && redisUrl !== undefined) await check(mustHaveWriteModel(redisUrl));
+    return { ...found, migrated };
   });
 
-/**
- * The given servers; or the private servers of the process that runs on DATA_DIR; or, if none runs, the private servers, started
- * here.
- */
-async function openServers(needs: StoreNeeds): Promise<{ mysqlUrl: string; redisUrl: string; close: Closer }> {
+/** The given servers; or the private servers of the process that runs on DATA_DIR; or the private servers, started here. */
+async function findServers(needs: StoreNeeds): Promise<Omit<ToolStores, 'migrated'> & { close: Closer }> {
   const given = readConfig(process.env, { needsSecret: false });
-  const { mysqlUrl, redisUrl, dataDir } = given;
-  const close = () => {};
-  if (mysqlUrl !== undefined && (redisUrl !== undefined || !needs.redis))
-    return { mysqlUrl, redisUrl: redisUrl ?? '', close };
-  if (await isInUse(dataDir)) {
-    const sockets = socketDirOf(dataDir);
-    return { mysqlUrl: mysqlUrl ?? localMariadbUrl(sockets), redisUrl: redisUrl ?? localRedisUrl(sockets), close };
+  const { dataDir } = given;
+  let { mysqlUrl, redisUrl } = given;
+  let close: Closer = () => {};
+  const isPrivate = { mysql: mysqlUrl === undefined, redis: redisUrl === undefined };
+  if (mysqlUrl === undefined || (needs.redis && redisUrl === undefined)) {
+    if (await isInUse(dataDir)) {
+      const sockets = socketDirOf(dataDir);
+      mysqlUrl ??= localMariadbUrl(sockets);
+      redisUrl ??= localRedisUrl(sockets);
+    } else {
+      if (needs.tables === 'present') mustHaveData(dataDir, isPrivate.mysql, needs.redis && isPrivate.redis);
+      // An empty value keeps a server that this tool does not use, and the secret, from being created.
+      const wanted = { ...given, jwtSecret: '', redisUrl: needs.redis ? redisUrl : (redisUrl ?? '') };
+      const local = await openLocalServers(wanted, (line) => console.error(line));
+      mysqlUrl = local.config.mysqlUrl;
+      redisUrl = local.config.redisUrl || undefined;
+      close = local.close;
+    }
   }
-  const local = await openLocalServers(given, (line) => console.error(line));
-  return { mysqlUrl: local.config.mysqlUrl, redisUrl: local.config.redisUrl, close: local.close };
+  const named = (store: string, url: string, own: boolean) =>
+    `${store}: ${withoutSecrets(url)}${own ? ` (private, DATA_DIR ${dataDir})` : ''}`;
+  const description = [
+    named('MySQL', mysqlUrl, isPrivate.mysql),
+    ...(needs.redis && redisUrl !== undefined ? [named('Redis', redisUrl, isPrivate.redis)] : []),
+  ].join('; ');
+  return { mysqlUrl, redisUrl, description, close };
+}
+
+function mustHaveData(dataDir: string, mysql: boolean, redis: boolean): void {
+  const missing = [
+    ...(mysql && !existsSync(join(dataDir, 'mariadb', 'data')) ? ['MariaDB'] : []),
+    ...(redis && !existsSync(join(dataDir, 'redis')) ? ['Redis'] : []),
+  ];
+  if (missing.length === 0) return;
+  // After an import, MariaDB alone has data.
+  if (!missing.includes('MariaDB'))
+    throw new OperatorError(
+      `DATA_DIR: Redis has not been built yet: start the server once (${dataDir} has no data of a private Redis)`,
+    );
+  throw new OperatorError(
+    `DATA_DIR: ${dataDir} has no data of a private ${missing.join(' and ')}: ` +
+      `set DATA_DIR to the folder of the server, or set ${[...(mysql ? ['MYSQL_URL'] : []), ...(redis ? ['REDIS_URL'] : [])].join(' and ')}`,
+  );
+}
+
+/** The URL without its password, and without parameters, which may hold one, except the path of a socket. */
+export function withoutSecrets(url: string): string {
+  const shown = new URL(url);
+  const socket = shown.searchParams.get('socketPath');
+  shown.password = '';
+  shown.search = '';
+  return `${shown.href}${socket === null ? '' : `?socketPath=${socket}`}`;
 }

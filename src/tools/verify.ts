@@ -7,7 +7,7 @@ import { createLog } from '../infra/telemetry/log.ts';
 import { OperatorError } from '../operatorError.ts';
 import type { Report, Totals } from '../projections/verify/verifyReport.ts';
 import { verifyAll, verifyOne } from '../projections/verify/verifyStores.ts';
-import { runTool } from './runTool.ts';
+import { runTool, untilStopped } from './runTool.ts';
 
 const program = createProgram(
   'npm run verify --',
@@ -21,21 +21,24 @@ if (coupon !== undefined && !/^[^/]+\/[^/]+$/.test(coupon))
   program.error(`--coupon: expected seller/name, got "${coupon}"`);
 
 await runTool({
-  needs: { redis: true },
-  open: ({ mysqlUrl, redisUrl }) =>
+  needs: { redis: true, tables: 'present' },
+  open: ({ mysqlUrl, redisUrl = '' }) =>
     openAll(async (remember) => {
       const { connection, close: closeConnection } = await connectOnce(mysqlUrl);
       remember(closeConnection);
       const { redis, close: closeRedis } = await openRedis(redisUrl, createLog('error'));
       remember(closeRedis);
-      return { redis, connection };
+      // A query that streams its rows reports a lost connection here and not to its caller.
+      const lost = new Promise<never>((_, reject) => connection.once('error', reject));
+      lost.catch(() => {});
+      return { redis, connection, lost };
     }),
   interrupted: 'interrupted',
   async work(stores, { signal, progress }) {
     const onProgress = (done: number, of: number, events: number) =>
       progress.show({ label: 'verifying', done, of, events });
-    const report =
-      coupon === undefined ? await verifyAll({ ...stores, signal, onProgress }) : await verifyOne(stores, coupon);
+    const verifying = coupon === undefined ? verifyAll({ ...stores, signal, onProgress }) : verifyOne(stores, coupon);
+    const report = await untilStopped(signal, Promise.race([verifying, stores.lost]));
     progress.stop();
     if (report === undefined) throw new OperatorError(`--coupon: neither MySQL nor Redis has ${coupon}`);
     const agree = report.wrong === 0;

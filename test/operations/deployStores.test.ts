@@ -42,9 +42,9 @@ test('the server accepts this Redis without ALLOW_UNSAFE_REDIS and decides a gra
   assert.is((await server.ended).status, 0);
 });
 
-for (const tool of ['replay', 'verify']) {
-  test(`npm run ${tool} succeeds with the privileges of compose.yml`, async () => {
-    const { status, stdout, stderr } = await run(tool);
+for (const [tool, ...args] of [['replay'], ['replay', '--until', '1'], ['verify']] as const) {
+  test(`npm run ${[tool, ...args].join(' ')} succeeds with the privileges of compose.yml`, async () => {
+    const { status, stdout, stderr } = await startProgram(`src/tools/${tool}.ts`, environment, args.slice()).ended;
 
     assert.is(status, 0, stdout + stderr);
   });

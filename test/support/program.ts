@@ -39,7 +39,15 @@ export function startProgram(file: string, environment: NodeJS.ProcessEnv, args:
   });
   // A test that does not wait for the program is not interested in its failure.
   listening.catch(() => {});
-  return { pid: child.pid, listening, ended, kill: (signal: NodeJS.Signals) => child.kill(signal) };
+  /** Resolves when standard error matches. */
+  const printed = (pattern: RegExp) =>
+    new Promise<void>((resolve, reject) => {
+      const check = () => pattern.test(stderr) && resolve();
+      child.stderr.on('data', check);
+      child.once('close', () => reject(new Error(`ended without ${pattern}: ${stderr}`)));
+      check();
+    });
+  return { pid: child.pid, listening, printed, ended, kill: (signal: NodeJS.Signals) => child.kill(signal) };
 }
 
 /** Starts a server as `npm start` does. */

@@ -58,6 +58,38 @@ test('--until leaves the tables as of a position beside the live ones', async ()
   assert.is((await mysql('coupon_grabs_at')).length, 10);
 });
 
+test('the tables of --until have views with ids in hex and times as timestamps, and --drop-until removes both', async () => {
+  assert.is((await replay('--until', '11').ended).status, 0);
+  const [coupon] = await mysql('coupons_at_readable').select('*', mysql.raw('CAST(created_at AS CHAR) AS shown'));
+  const [stored] = await mysql('coupons_at');
+  assert.is(coupon.id, stored.id.toString('hex'));
+  assert.equal([coupon.seller, coupon.name], ['ann', 'sea']);
+  const microseconds = new Date(stored.created_at / 1_000).toISOString().replace('T', ' ').slice(0, 23);
+  assert.ok(coupon.shown.startsWith(microseconds), `${coupon.shown}, ${microseconds}`);
+  const [grab] = await mysql('coupon_grabs_at_readable').where({ version: 2 });
+  assert.equal([grab.customer, grab.coupon_id], ['customer 0', coupon.id]);
+  assert.is((await mysql('sales_per_minute_at_readable')).length, 1);
+
+  const { status, stdout } = await replay('--drop-until').ended;
+  assert.equal([status, stdout], [0, 'the tables and views of --until are dropped\n']);
+  assert.equal((await mysql.raw("SHOW TABLES LIKE '%\\_at%'"))[0], []);
+});
+
+test('--until with a position beyond the log or a time in the future is refused in one line with exit status 2', async () => {
+  for (const [until, message] of [
+    ['32', /^--until: position 32 is beyond the log, which ends at 31$/],
+    ['2999-01-01', /^--until: this time is in the future: it is \d{4}-/],
+  ] as const) {
+    const { status, stdout, stderr } = await replay('--until', until).ended;
+    assert.equal([status, stdout], [2, '']);
+    const [named, refusal, ...more] = stderr.trim().split('\n');
+    assert.match(String(named), /^MySQL: /);
+    assert.match(String(refusal), message);
+    assert.equal(more, []);
+  }
+  assert.equal((await mysql.raw("SHOW TABLES LIKE '%\\_at%'"))[0], []);
+});
+
 for (const args of [
   ['--until', 'yesterday'],
   ['--until', '2026-02-30'],
@@ -87,9 +119,8 @@ test('Ctrl-C while a replay waits for the pause leaves the live tables unchanged
   const waiting = replay();
   while ((await mysql.raw("SHOW TABLES LIKE 'sales%replay'"))[0].length === 0) await sleep(5);
   waiting.kill('SIGINT');
-  await sleep(100);
-  await batch.rollback();
   const { status, stderr } = await waiting.ended;
+  await batch.rollback();
   assert.is(status, 1);
   assert.match(stderr, /^interrupted: the live tables are unchanged$/m);
   const [tables] = await mysql.raw("SHOW TABLES LIKE '%replay%'");

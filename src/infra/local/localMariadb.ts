@@ -25,7 +25,7 @@ async function run(socketPath: string, sql: string): Promise<void> {
 const bufferPoolBytes = () => Math.min(2 ** 30, Math.max(2 ** 27, Math.floor(totalmem() / 8)));
 
 // Initialises a temporary folder and renames it: an interrupted set-up must not leave a folder that looks like a database.
-function setUp(data: string, user: string): void {
+function setUp(data: string, user: string, temporary: string): void {
   const program = findProgram('mariadb-install-db');
   if (program === undefined)
     throw new OperatorError('mariadb-install-db not found: the installation of the MariaDB server is incomplete');
@@ -44,8 +44,8 @@ function setUp(data: string, user: string): void {
   const args = ['--no-defaults', ...settings, '--auth-root-authentication-method=normal'];
   const { status, stdout, stderr } = spawnSync(program, args, {
     encoding: 'utf8',
-    // A folder of its own: another MariaDB that starts at the same time removes temporary tables from a shared folder.
-    env: { ...process.env, TMPDIR: join(link, 'tmp') },
+    // A separate folder, for the reason that `tmpdir` below has.
+    env: { ...process.env, TMPDIR: join(link, basename(temporary)) },
   });
   unlinkSync(link);
   if (status !== 0) throw new OperatorError(`mariadb-install-db failed: ${(stderr || stdout).trim().split('\n')[0]}`);
@@ -68,7 +68,7 @@ export async function openLocalMariadb(dataDir: DataDir, program: string): Promi
   const ready = () => run(socket, `CREATE DATABASE IF NOT EXISTS ${DATABASE}`);
   const start = async () => {
     rmSync(pidFile, { force: true });
-    if (!existsSync(data)) setUp(data, user);
+    if (!existsSync(data)) setUp(data, user, temporary);
     const settings = {
       datadir: data,
       // A separate folder: at its start MariaDB removes temporary files of other servers, even those in use.

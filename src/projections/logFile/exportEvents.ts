@@ -1,8 +1,10 @@
 import { isUtf8 } from 'node:buffer';
+import { once } from 'node:events';
 import { type FileHandle, open } from 'node:fs/promises';
 import { OperatorError } from '../../operatorError.ts';
 import { type LoggedRow, readLog } from '../log/readLog.ts';
 import type { RunSql } from '../log/sql.ts';
+import { cannot, kindOfFile, openFifo } from './fileArgument.ts';
 import {
   type ChainState,
   chainStart,
@@ -27,44 +29,91 @@ export interface ExportLog {
   onProgress: (position: number, events: number) => void;
 }
 
-/** Writes the log to a file. An interrupted export resumes after its last whole line. Resolves to the number of events in the file. */
+/** Takes the bytes of an export. */
+interface Target {
+  /** What the target has already. */
+  state: ChainState;
+  write(bytes: Buffer): Promise<void>;
+  /** Resolves when the target has everything that was written. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Writes the log to a file, or streams it into a FIFO. An interrupted export to a file resumes after its last whole line. Resolves to
+ * the number of events in the file.
+ */
 export async function exportLog({ file, log, to, signal, onProgress }: ExportLog) {
-  const handle = await openFile(file);
+  const isFifo = (await kindOfFile(file)) === 'fifo';
+  const { state, write, sync, close } = isFifo ? await openStream(file, signal) : await openFile(file, log, signal);
   try {
-    const { state, end } = await readWritten(handle, file);
     const resumedAt = state.events;
-    if (resumedAt > 0) await mustMatchLog(log, state, file);
-    await handle.truncate(end);
-    let offset = end;
-    const write = async (lines: string) => {
-      const bytes = isZipped(file) ? zipMember(Buffer.from(lines)) : Buffer.from(lines);
-      await handle.write(bytes, 0, bytes.length, offset);
-      offset += bytes.length;
-    };
+    const writeLines = (lines: string) => write(isZipped(file) ? zipMember(Buffer.from(lines)) : Buffer.from(lines));
     for await (const page of readLog(log, state.position, to, PAGE)) {
       signal.throwIfAborted();
-      await write(page.map((row) => nextLine(state, row)).join(''));
+      await writeLines(page.map((row) => nextLine(state, row)).join(''));
       onProgress(state.position, state.events);
     }
     // The events are on the disk before the line that declares the export complete.
-    await handle.sync();
-    await write(`${lastLine(state.events, state.hash).text}\n`);
-    await handle.sync();
-    return { events: state.events, resumedAt };
+    await sync();
+    await writeLines(`${lastLine(state.events, state.hash).text}\n`);
+    await sync();
+    return { events: state.events, resumedAt, isFifo };
   } finally {
-    await handle.close();
+    await close();
   }
 }
 
-async function openFile(file: string): Promise<FileHandle> {
+async function openStream(file: string, signal: AbortSignal): Promise<Target> {
+  const fifo = await openFifo(file, 'write', signal);
+  // Each write reports its own failure.
+  fifo.on('error', () => {});
+  return {
+    state: chainStart(),
+    write: (bytes) =>
+      new Promise((resolve, reject) =>
+        fifo.write(bytes, (error) => {
+          if (error == null) resolve();
+          else reject(signal.aborted ? signal.reason : cannot('be written', file, error));
+        }),
+      ),
+    async sync() {},
+    async close() {
+      if (fifo.destroyed) return;
+      fifo.end();
+      await once(fifo, 'close');
+    },
+  };
+}
+
+async function openFile(file: string, log: RunSql, signal: AbortSignal): Promise<Target> {
+  const failed = (error: unknown) => {
+    throw cannot('be written', file, error);
+  };
+  // 'a+' creates a missing file and does not truncate an existing one; 'r+' can write at an offset.
+  await open(file, 'a+').then((created) => created.close(), failed);
+  const handle = await open(file, 'r+').catch(failed);
   try {
-    // 'a+' creates a missing file and does not truncate an existing one; 'r+' can write at an offset.
-    return await open(file, 'a+').then(async (created) => {
-      await created.close();
-      return open(file, 'r+');
-    });
+    const { state, end } = await readWritten(handle, file, signal);
+    if (state.events > 0) await mustMatchLog(log, state, file);
+    await handle.truncate(end).catch(failed);
+    let offset = end;
+    return {
+      state,
+      async write(bytes) {
+        // A disk that becomes full takes a part of the bytes, and refuses the rest.
+        for (let written = 0; written < bytes.length; ) {
+          const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, offset).catch(failed);
+          written += bytesWritten;
+          offset += bytesWritten;
+        }
+      },
+      sync: () => handle.sync().catch(failed),
+      close: () => handle.close(),
+    };
   } catch (error) {
-    throw new OperatorError(`${file} cannot be written: ${(error as Error).message}`);
+    await handle.close();
+    throw error;
   }
 }
 
@@ -83,18 +132,27 @@ function nextLine(state: ChainState, row: LoggedRow): string {
 }
 
 /** Checks the lines that are already in the file, and finds the end of the last whole line. */
-async function readWritten(handle: FileHandle, file: string): Promise<{ state: ChainState; end: number }> {
+async function readWritten(
+  handle: FileHandle,
+  file: string,
+  signal: AbortSignal,
+): Promise<{ state: ChainState; end: number }> {
   const state = chainStart();
   let end = 0;
+  const { size } = await handle.stat();
+  if (size > 0 && !(await beginsLikeAnExport(handle, file)))
+    throw new OperatorError(`${file} is not an export: choose another file name`);
   try {
     if (isZipped(file)) {
       for await (const member of readMembers(handle)) {
-        for await (const { line } of splitLines(once(member.content))) followChain(state, line);
+        signal.throwIfAborted();
+        for await (const { line } of splitLines(oneChunk(member.content))) followChain(state, line);
         end = member.end;
       }
     } else {
       for await (const { line, isWhole } of splitLines(handle.createReadStream({ start: 0, autoClose: false }))) {
         if (!isWhole) break;
+        signal.throwIfAborted();
         followChain(state, line);
         end += Buffer.byteLength(line) + 1;
       }
@@ -104,13 +162,10 @@ async function readWritten(handle: FileHandle, file: string): Promise<{ state: C
     throw error;
   }
   if (state.complete) throw new OperatorError(`${file} is already a complete export: choose another file name`);
-  const { size } = await handle.stat();
-  if (end === 0 && size > 0 && !(await beginsLikeAnExport(handle, file)))
-    throw new OperatorError(`${file} is not an export: choose another file name`);
   return { state, end };
 }
 
-/** A file without a whole line is overwritten only if it begins like an export. */
+/** Only a file that begins like an export is read to its end, and overwritten where its last whole line ends. */
 async function beginsLikeAnExport(handle: FileHandle, file: string): Promise<boolean> {
   const head = Buffer.alloc(12);
   const { bytesRead } = await handle.read(head, 0, head.length, 0);
@@ -129,6 +184,6 @@ async function mustMatchLog(log: RunSql, state: ChainState, file: string): Promi
   );
 }
 
-async function* once(content: Buffer): AsyncGenerator<Buffer> {
+async function* oneChunk(content: Buffer): AsyncGenerator<Buffer> {
   yield content;
 }

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { z } from 'zod';
 import { bytesToId, idToBytes } from '../log/eventRows.ts';
@@ -116,11 +116,13 @@ const dataOf = (body: string) => body.slice(body.indexOf(',"data":') + 8, body.l
 
 export const isZipped = (file: string) => file.endsWith('.gz');
 
-/** Reads the events of an export. Throws LogFileError at the first wrong line, or at the end of a file that is incomplete. */
-export async function* readLogFile(file: string, onBytes: (read: number) => void): AsyncGenerator<LoggedRow> {
+/**
+ * Reads the events of an export from `source`, and destroys it at the end. Throws LogFileError at the first wrong line, or at the end
+ * of a file that is incomplete.
+ */
+export async function* readLogFile(source: Readable, zipped: boolean): AsyncGenerator<LoggedRow> {
   const state = chainStart();
-  const source = createReadStream(file, { highWaterMark: 1 << 18 });
-  const stream = isZipped(file) ? source.pipe(createGunzip()) : source;
+  const stream = zipped ? source.pipe(createGunzip()) : source;
   source.on('error', (error) => stream.destroy(error));
   let rest = '';
   try {
@@ -130,7 +132,6 @@ export async function* readLogFile(file: string, onBytes: (read: number) => void
         break;
       }
       const row = followChain(state, line);
-      onBytes(source.bytesRead);
       if (row !== undefined) yield row;
     }
   } catch (error) {
@@ -145,7 +146,10 @@ export async function* readLogFile(file: string, onBytes: (read: number) => void
   if (!state.complete) throw new LogFileError(`line ${state.line + 1} is missing: the export is not complete`);
 }
 
-/** Splits text into lines. The text after the last line feed is not a whole line. */
+/** Far more than the longest event. Without a limit, a large file without line feeds would fill the memory. */
+const LONGEST_LINE_BYTES = 1 << 23;
+
+/** Splits text into lines. The text after the last line feed is not a whole line. Throws LogFileError on a line without end. */
 export async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<{ line: string; isWhole: boolean }> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {
@@ -156,6 +160,7 @@ export async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator
       start = end + 1;
     }
     rest = bytes.subarray(start);
+    if (rest.length > LONGEST_LINE_BYTES) throw new LogFileError('has a line that is too long for an event');
   }
   if (rest.length > 0) yield { line: rest.toString(), isWhole: false };
 }

@@ -9,6 +9,8 @@ const HAS_EXTRA = 4;
 /** Two bytes for the length of all fields, two for the field's name, two for its length, four for its content. */
 const EXTRA_BYTES = 10;
 const FIELD_NAME = 'SK';
+/** Far more than a page of events: a larger length is damage. */
+const LARGEST_MEMBER_BYTES = 1 << 28;
 
 /** Compresses these bytes into one member. */
 export function zipMember(content: Buffer): Buffer {
@@ -29,7 +31,9 @@ export async function* readMembers(handle: FileHandle): AsyncGenerator<{ content
   for (let start = 0; ; ) {
     const { bytesRead } = await handle.read(head, 0, head.length, start);
     if (bytesRead < head.length || head.toString('latin1', HEADER_BYTES + 2, HEADER_BYTES + 4) !== FIELD_NAME) return;
-    const member = Buffer.alloc(head.readUInt32LE(HEADER_BYTES + 6));
+    const length = head.readUInt32LE(HEADER_BYTES + 6);
+    if (length > LARGEST_MEMBER_BYTES) return;
+    const member = Buffer.alloc(length);
     const { bytesRead: whole } = await handle.read(member, 0, member.length, start);
     if (whole < member.length) return;
     let content: Buffer;

@@ -1,9 +1,11 @@
+import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { OperatorError } from '../../operatorError.ts';
 import { withPause } from '../log/pause.ts';
 import type { LoggedRow } from '../log/readLog.ts';
 import { hex, insertRows, type RunSql } from '../log/sql.ts';
-import { LogFileError, readLogFile } from './format.ts';
+import { cannot, kindOfFile, openFifo } from './fileArgument.ts';
+import { isZipped, LogFileError, readLogFile } from './format.ts';
 
 const PAGE = 5_000;
 
@@ -13,30 +15,27 @@ export interface ImportLog {
   /** Holds the pause during the import. */
   holder: RunSql;
   signal: AbortSignal;
+  /** `ofBytes` is Infinity for a FIFO, whose size is unknown. */
   onProgress: (phase: 'checking' | 'importing', bytes: number, ofBytes: number, events: number) => void;
 }
 
 /**
- * Fills an empty log from an export. The whole file is checked first and then imported in one transaction, so an import is complete
- * or changes nothing. Resolves to the number of events.
+ * Fills an empty log from an export. A file is checked first, so that a damaged one is refused before anything is written. It is then
+ * imported in one transaction and checked again on the way, so an import is complete or changes nothing. A FIFO can be read only once
+ * and is checked during the import alone. Resolves to the number of events.
  */
 export async function importLog({ file, writer, holder, signal, onProgress }: ImportLog): Promise<number> {
-  const { size } = await stat(file).catch((error) => {
-    throw new OperatorError(`${file} cannot be read: ${error.message}`);
-  });
+  const isFifo = (await kindOfFile(file)) === 'fifo';
+  const ofBytes = isFifo ? Number.POSITIVE_INFINITY : (await stat(file).catch(cannotRead(file))).size;
   const pagesOf = (phase: 'checking' | 'importing') =>
-    readPages(file, (bytes, events) => {
-      signal.throwIfAborted();
-      onProgress(phase, bytes, size, events);
-    });
+    readPages(file, isFifo, signal, (bytes, events) => onProgress(phase, bytes, ofBytes, events));
   await mustBeEmpty(writer);
-  for await (const _ of pagesOf('checking'));
+  if (!isFifo) for await (const _ of pagesOf('checking'));
   return withPause(holder, async () => {
     await mustBeEmpty(writer);
     let events = 0;
     await writer('START TRANSACTION');
     try {
-      // The file is checked again, because it may have changed since the first check.
       for await (const page of pagesOf('importing')) {
         await insertRows(
           writer,
@@ -62,26 +61,41 @@ async function mustBeEmpty(run: RunSql): Promise<void> {
     throw new OperatorError('event_log is not empty: an export can only be imported into an empty database');
 }
 
-/** Reads the events of the file in pages. Throws OperatorError on a damaged file. */
-async function* readPages(file: string, onPage: (bytes: number, events: number) => void): AsyncGenerator<LoggedRow[]> {
+const cannotRead = (file: string) => (error: unknown) => {
+  throw cannot('be read', file, error);
+};
+
+/** Reads the events of the file in pages. Throws OperatorError on a damaged file, and the reason of the signal when it stops. */
+async function* readPages(
+  file: string,
+  isFifo: boolean,
+  signal: AbortSignal,
+  onPage: (bytes: number, events: number) => void,
+): AsyncGenerator<LoggedRow[]> {
   let page: LoggedRow[] = [];
-  let bytes = 0;
   let events = 0;
+  const source = isFifo
+    ? await openFifo(file, 'read', signal)
+    : createReadStream(file, { highWaterMark: 1 << 18, signal });
   const take = () => {
+    signal.throwIfAborted();
     events += page.length;
-    onPage(bytes, events);
+    onPage(source.bytesRead, events);
     const full = page;
     page = [];
     return full;
   };
   try {
-    for await (const row of readLogFile(file, (read) => (bytes = read))) {
+    for await (const row of readLogFile(source, isZipped(file))) {
       page.push(row);
       if (page.length === PAGE) yield take();
     }
   } catch (error) {
-    if (!(error instanceof LogFileError)) throw error;
-    throw new OperatorError(`${file}: ${error.message}; nothing was imported`);
+    signal.throwIfAborted();
+    if (error instanceof LogFileError) throw new OperatorError(`${file}: ${error.message}; nothing was imported`);
+    // Every error of the file system names its system call.
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw cannot('be read', file, error);
+    throw error;
   }
   if (page.length > 0) yield take();
 }

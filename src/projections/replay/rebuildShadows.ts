@@ -46,10 +46,10 @@ export async function rebuildWhileSelling(
 ): Promise<{ rebuild: Rebuild; shadows: Shadow[] }> {
   const shadows = await createShadows(runOn(session.writer), tablesOf(replay));
   const rebuild = startRebuild(session, replay, () => true);
-  await rebuild.applyUpTo(await settledPosition(session));
+  await rebuild.applyUpTo(await settledPosition(session, replay.signal));
   await buildKeys(session, replay, rebuild, shadows);
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const last = await settledPosition(session);
+    const last = await settledPosition(session, replay.signal);
     const left = last - rebuild.position();
     await rebuild.applyUpTo(last);
     if (left < CLOSE_ENOUGH) break;

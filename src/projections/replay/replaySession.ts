@@ -27,6 +27,8 @@ export const openReplaySession = (mysqlUrl: string) =>
     const open = async () => {
       const { connection, close } = await connectOnce(mysqlUrl);
       remember(close);
+      // A connection that is lost while it is idle fails at its next statement.
+      connection.on('error', () => {});
       return connection;
     };
     const writer = await open();
@@ -46,9 +48,29 @@ export const openReplaySession = (mysqlUrl: string) =>
     return { session };
   });
 
+/** Holds the pause during `work`. A stop kills the statement that waits for the pause; once the pause is held, `work` decides. */
+export async function withPauseUnlessStopped<T>(
+  { holder, reader }: ReplaySession,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const kill = () => void runOn(reader)(`KILL QUERY ${holder.threadId}`).catch(() => {});
+  signal.addEventListener('abort', kill);
+  try {
+    return await withPause(runOn(holder), () => {
+      signal.removeEventListener('abort', kill);
+      signal.throwIfAborted();
+      return work();
+    });
+  } finally {
+    signal.removeEventListener('abort', kill);
+  }
+}
+
 /** The last position of the log, read while no transaction that writes the log is open: no event before it can still appear. */
-export const settledPosition = ({ holder, reader }: ReplaySession) =>
-  withPause(runOn(holder), () => lastPosition(runOn(reader)));
+export const settledPosition = (session: ReplaySession, signal: AbortSignal) =>
+  withPauseUnlessStopped(session, signal, () => lastPosition(runOn(session.reader)));
 
 /** Runs statements of the writer that may take minutes; a stop kills the statement that is running. */
 export async function runOnWriter(

@@ -1,11 +1,10 @@
 import { isLockConflict } from '../../infra/stores/mysqlErrors.ts';
 import { OperatorError } from '../../operatorError.ts';
-import { withPause } from '../log/pause.ts';
 import { type LoggedRow, lastPosition, runOn } from '../log/readLog.ts';
 import type { RunSql } from '../log/sql.ts';
 import { compareTables, type Difference } from './compareTables.ts';
 import { type Replay, rebuildPart, rebuildWhileSelling, tablesOf } from './rebuildShadows.ts';
-import { type ReplaySession, settledPosition, TABLE_WAIT_SECONDS } from './replaySession.ts';
+import { type ReplaySession, settledPosition, TABLE_WAIT_SECONDS, withPauseUnlessStopped } from './replaySession.ts';
 import { dropOld, dropShadows, keepShadows, swapShadows } from './shadows.ts';
 
 // A replay rebuilds the tables of its projections as shadows beside the live tables, and ends in one of three ways: the shadows
@@ -25,7 +24,7 @@ export async function replayAndSwap(
     const { rebuild } = await rebuildWhileSelling(session, replay);
     replay.signal.throwIfAborted();
     const started = performance.now();
-    await withPause(holder, async () => {
+    await withPauseUnlessStopped(session, replay.signal, async () => {
       await rebuild.applyUpTo(await lastPosition(log));
       // Fails if the pause was lost with its connection.
       await holder('SELECT 1');
@@ -53,10 +52,10 @@ export async function replayAndCompare(
   replay: Replay,
   onDifference: (difference: Difference) => void,
 ): Promise<{ events: number }> {
-  const [log, writer, holder] = [runOn(session.reader), runOn(session.writer), runOn(session.holder)];
+  const [log, writer] = [runOn(session.reader), runOn(session.writer)];
   return withShadows(writer, tablesOf(replay), async () => {
     const { rebuild, shadows } = await rebuildWhileSelling(session, replay);
-    await withPause(holder, async () => {
+    await withPauseUnlessStopped(session, replay.signal, async () => {
       await rebuild.applyUpTo(await lastPosition(log));
       // Taken under the pause: the live tables as of the event that the shadows end with.
       await log('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
@@ -73,11 +72,32 @@ export async function replayAndCompare(
   });
 }
 
+/** Why the log does not reach `until`, in words; undefined if it does. `now` is the time of Redis, in microseconds, if it is known. */
+export async function findBeyondLog(
+  session: ReplaySession,
+  until: Until,
+  now: number | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const log = runOn(session.reader);
+  if ('position' in until) {
+    const last = await settledPosition(session, signal);
+    return until.position > last ? `position ${until.position} is beyond the log, which ends at ${last}` : undefined;
+  }
+  const [row] = await log(
+    `SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS UNSIGNED) AS now, COALESCE(MAX(occurred_at), 0) AS newest FROM event_log`,
+  );
+  const latest = Math.max(Number(row?.now), Number(row?.newest), now ?? 0);
+  return until.occurredAt > latest ? `this time is in the future: it is ${toIso(latest)}` : undefined;
+}
+
+const toIso = (microseconds: number) => new Date(Math.floor(microseconds / 1_000)).toISOString();
+
 /** Leaves the tables as they were at `until` beside the live ones, under names that end in `_at`. */
 export async function replayUntil(session: ReplaySession, replay: Replay, until: Until): Promise<{ events: number }> {
   const writer = runOn(session.writer);
   return withShadows(writer, tablesOf(replay), async () => {
-    const settled = await settledPosition(session);
+    const settled = await settledPosition(session, replay.signal);
     const last = 'position' in until ? Math.min(until.position, settled) : settled;
     const includes = (row: LoggedRow) =>
       'position' in until ? row.position <= until.position : row.occurred_at <= until.occurredAt;

@@ -9,6 +9,7 @@ export const shadowName: NameTable = (table) => `${table}_replay`;
 const oldName: NameTable = (table) => `${table}_replay_old`;
 /** The name under which `--until` leaves a table. */
 export const asOfName: NameTable = (table) => `${table}_at`;
+export const readableName: NameTable = (table) => `${table}_readable`;
 
 export interface Shadow {
   table: string;
@@ -75,10 +76,33 @@ export async function swapShadows(run: RunSql, tables: readonly string[]): Promi
 
 export const dropOld = (run: RunSql, tables: readonly string[]) => dropTables(run, tables.map(oldName));
 
-/** Leaves the shadows beside the live tables, under the names of `asOfName`. */
+/** Leaves the shadows beside the live tables, under the names of `asOfName`, each with its readable view. */
 export async function keepShadows(run: RunSql, tables: readonly string[]): Promise<void> {
-  await dropTables(run, tables.map(asOfName));
+  await dropAsOf(run, tables);
   await run(`RENAME TABLE ${tables.map((table) => `${shadowName(table)} TO ${asOfName(table)}`).join(', ')}`);
+  for (const table of tables) await createReadable(run, asOfName(table));
+}
+
+/** Drops the tables and views that `--until` leaves. */
+export async function dropAsOf(run: RunSql, tables: readonly string[]): Promise<void> {
+  for (const table of tables) await run(`DROP VIEW IF EXISTS ${readableName(asOfName(table))}`);
+  await dropTables(run, tables.map(asOfName));
+}
+
+/** A view of a table with ids in hex, names as text and times in UTC. */
+async function createReadable(run: RunSql, table: string): Promise<void> {
+  const columns = await run(`SHOW COLUMNS FROM ${table}`);
+  const shown = columns.map(({ Field, Type }) => `${readable(String(Field), String(Type))} AS ${Field}`);
+  await run(`CREATE VIEW ${readableName(table)} AS SELECT ${shown.join(', ')} FROM ${table}`);
+}
+
+function readable(column: string, type: string): string {
+  if (type.startsWith('binary')) return `LOWER(HEX(${column}))`;
+  if (type.startsWith('varbinary')) return `CONVERT(${column} USING utf8mb4)`;
+  // Times count from 1970: microseconds in columns that end in _at, else minutes. Computed without the time zone of the session.
+  if (column.endsWith('_at')) return `TIMESTAMP'1970-01-01 00:00:00' + INTERVAL ${column} MICROSECOND`;
+  if (column === 'minute') return `TIMESTAMP'1970-01-01 00:00:00' + INTERVAL ${column} MINUTE`;
+  return column;
 }
 
 /** Parses SHOW CREATE TABLE, which has one column or key a line. References to one of `tables` become references to its shadow. */

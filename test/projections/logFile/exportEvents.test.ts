@@ -1,12 +1,13 @@
 import { rejects } from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connectMysql, connectOnce } from '../../../src/infra/stores/mysql.ts';
 import { openMysql } from '../../../src/infra/stores/openMysql.ts';
+import { OperatorError } from '../../../src/operatorError.ts';
 import { applyBatch } from '../../../src/projections/applyBatch.ts';
 import { lastPosition, runOn } from '../../../src/projections/log/readLog.ts';
 import { exportLog } from '../../../src/projections/logFile/exportEvents.ts';
@@ -98,7 +99,7 @@ test('a complete export, a file that is no export, and the export of another log
   assert.match((await exportTo(whole)).stderr, /is already a complete export/);
   const other = path('letter.txt');
   writeFileSync(other, 'Dear all,\n');
-  assert.match((await exportTo(other)).stderr, /line 1 is cut, or is not a line of an export/);
+  assert.match((await exportTo(other)).stderr, /is not an export/);
   writeFileSync(other, 'Dear all');
   assert.match((await exportTo(other)).stderr, /is not an export/);
   assert.is(readFileSync(other, 'utf8'), 'Dear all');
@@ -224,6 +225,26 @@ test('a cut or damaged zipped file is refused with the number of the line', asyn
     // Damaged bytes may still unzip, to text that is no line.
     assert.match(message, /line \d+ (cannot be decompressed|is cut|was changed)/);
   }
+});
+
+test('a file that vanishes between its check and its import is one line, and imports nothing', async () => {
+  const file = path('vanishing.ndjson');
+  copyFileSync(whole, file);
+  const database = await createDatabase();
+  const opened = await openMysql(database);
+  const { session, close: closeSession } = await openReplaySession(database);
+  const importing = importLog({
+    file,
+    writer: runOn(session.writer),
+    holder: runOn(session.holder),
+    signal: new AbortController().signal,
+    onProgress: (phase) => phase === 'checking' && rmSync(file, { force: true }),
+  });
+  await rejects(importing, (error) => error instanceof OperatorError && /cannot be read/.test(error.message));
+  const rows = await opened.mysql('event_log');
+  await closeSession();
+  await opened.close();
+  assert.is(rows.length, 0);
 });
 
 test.after(async () => {

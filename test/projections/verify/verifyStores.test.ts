@@ -7,6 +7,8 @@ import { connectOnce } from '../../../src/infra/stores/mysql.ts';
 import { createLog } from '../../../src/infra/telemetry/log.ts';
 import { verifyAll, verifyOne } from '../../../src/projections/verify/verifyStores.ts';
 import { openSystem } from '../../../src/system.ts';
+import { createDataDir } from '../../support/dataDirs.ts';
+import { openLossyProxy } from '../../support/lossyProxy.ts';
 import { endPrograms, startProgram } from '../../support/program.ts';
 import { customer, givenCoupon, openTestSystem, settled } from '../../support/testSystem.ts';
 
@@ -165,6 +167,32 @@ for (const [what, damage, mend, says] of damages) {
     await mend();
     assert.match(mismatches.join('\n'), says);
     assert.equal((await verify()).mismatches, []);
+  });
+}
+
+for (const [store, command] of [
+  ['Redis', 'zscore'],
+  ['MySQL', 'LEFT JOIN coupon_grabs'],
+] as const) {
+  test(`a connection to ${store} that is cut gives one plain line and exit status 1`, async () => {
+    const urls = { Redis: new URL(config.redisUrl), MySQL: new URL(config.mysqlUrl) };
+    const socket =
+      store === 'Redis' ? decodeURIComponent(urls.Redis.pathname) : urls.MySQL.searchParams.get('socketPath');
+    const proxy = await openLossyProxy(String(socket), createDataDir());
+    if (store === 'Redis') urls.Redis.pathname = proxy.socket;
+    else urls.MySQL.searchParams.set('socketPath', proxy.socket);
+    proxy.loseReply(command);
+    const cut = startProgram('src/tools/verify.ts', { REDIS_URL: urls.Redis.href, MYSQL_URL: urls.MySQL.href });
+    const { status, stdout, stderr } = await cut.ended;
+    await proxy.close();
+    assert.equal([status, stdout], [1, '']);
+    const [named, line, ...more] = stderr.trim().split('\n');
+    assert.match(String(named), /^MySQL: /);
+    assert.match(
+      String(line),
+      new RegExp(`the connection to ${store} was lost: nothing is known, run the command again$`),
+    );
+    assert.equal(more, []);
   });
 }
 
