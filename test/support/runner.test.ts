@@ -91,7 +91,7 @@ test('an interrupted run starts no further file', async () => {
     setInterval(() => {}, 1_000);`;
   for (const name of 'abcdefghi') writeFileSync(join(folder, `${name}.test.ts`), source);
   const started = () => readdirSync(folder).filter((file) => file.endsWith('.started')).length;
-  const run = startProgram('test/run.ts', {}, ['--fast', '--folder', folder]);
+  const run = startProgram('test/runTests.ts', {}, ['--fast', '--folder', folder]);
   while (started() === 0) await sleep(20);
   run.kill('SIGTERM');
   const { status, stderr } = await run.ended;
