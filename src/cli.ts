@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Command } from 'commander';
 import { describeError } from './infra/telemetry/safeError.ts';
 import { OperatorError } from './operatorError.ts';
@@ -20,6 +21,10 @@ export async function runProgram(run: () => Promise<void>): Promise<void> {
   // Node itself would print every field of the error, and a password may be one of them.
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
+  // From Node 22 on, the event loop stands still while tsx loads the modules. A signal of that time goes to the handler in
+  // bin/run.mjs only if it is delivered before the program installs its own. The second turn surely contains a poll for signals.
+  await nextTurn();
+  await nextTurn();
   await run().catch(fail);
 }
 

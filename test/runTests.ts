@@ -64,6 +64,8 @@ await runProgram(async () => {
   try {
     await interruptible(stopped, Promise.all(Array.from({ length: AT_ONCE }, runNext)));
   } finally {
+    // After a signal, no further file may start when the running ones are killed.
+    files.length = 0;
     const cut = [...running];
     for (const child of cut) child.kill('SIGKILL');
     await Promise.all(cut.map((child) => once(child, 'close')));

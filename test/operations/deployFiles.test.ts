@@ -39,7 +39,7 @@ import {
   readYaml,
   serviceOf,
 } from '../support/manifests.ts';
-import { currentLts, nodeReleases } from '../support/nodeReleases.ts';
+import { currentLts, currentLtsVersion } from '../support/nodeReleases.ts';
 
 // Compares the deployment files with the program that they deploy. No container engine and no cluster is needed.
 
@@ -187,7 +187,7 @@ test('the programs that the image and the Job run exist', () => {
 });
 
 test('the image and .nvmrc use the Node release that npm run test:nodes runs as the current LTS', () => {
-  for (const { from } of stages) assert.is(from, `node:${nodeReleases[currentLts]}-bookworm-slim`);
+  for (const { from } of stages) assert.is(from, `node:${currentLtsVersion}-bookworm-slim`);
   assert.is(readFileSync(join(root, '.nvmrc'), 'utf8'), `${currentLts}\n`);
 });
 

@@ -1,14 +1,28 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createDataDir } from './dataDirs.ts';
+import { killProcessesOf } from './killProcesses.ts';
 import { endPrograms, startProgram } from './program.ts';
 
 // The test runner itself: a test file that proves nothing must fail.
 
 const test = suite('the test runner');
 const uvu = import.meta.resolve('uvu');
+
+/** Whether the process exists and is no zombie: an ended process stays one until its new parent has read its status. */
+const isRunning = (pid: number) => /^State:\s+[^Z\s]/m.test(readStatus(pid));
+const readStatus = (pid: number) => {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return '';
+  }
+};
 
 const files: [what: string, source: string, last: string][] = [
   ['a file that registers no test', 'console.log("nothing here");', '0 passed, 1 failed'],
@@ -66,6 +80,51 @@ test('the fast run leaves out a file that uses stores, by itself or through a he
   assert.not.match(stdout, /(direct|effect|dynamic)\.test\.ts/);
   assert.is(stdout.trim().split('\n').at(-1), '1 passed, 0 failed');
   assert.is(status, 0);
+});
+
+test('an interrupted run starts no further file', async () => {
+  const folder = join(createDataDir(), 'interrupted');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  const source = `import { writeFileSync } from 'node:fs';
+    writeFileSync(process.argv[1] + '.started', '');
+    setInterval(() => {}, 1_000);`;
+  for (const name of 'abcdefghi') writeFileSync(join(folder, `${name}.test.ts`), source);
+  const started = () => readdirSync(folder).filter((file) => file.endsWith('.started')).length;
+  const run = startProgram('test/runTests.ts', {}, ['--fast', '--folder', folder]);
+  while (started() === 0) await sleep(20);
+  run.kill('SIGTERM');
+  const { status, stderr } = await run.ended;
+  const before = started();
+  await sleep(1_500);
+  assert.is(status, 1);
+  assert.match(stderr, /^interrupted$/m);
+  assert.is(started(), before);
+});
+
+test('killing the processes of a folder ends a detached grandchild, and no process of another folder', async () => {
+  const [folder, other] = [createDataDir(), createDataDir()];
+  const sleeper = (path: string, script: string) =>
+    spawn('sh', ['-c', script], { env: { PATH: process.env.PATH, TMPDIR: path }, detached: true, stdio: 'ignore' });
+  const child = sleeper(folder, `setsid sleep 1000 & echo $! > ${folder}/pid; wait`);
+  const bystander = sleeper(other, 'exec sleep 1000');
+  const killed = once(child, 'close');
+  const grandchild = () => (existsSync(join(folder, 'pid')) ? readFileSync(join(folder, 'pid'), 'utf8') : '');
+  while (grandchild() === '') await sleep(20);
+  await killProcessesOf(folder);
+  await killed;
+  const [grandchildRuns, bystanderRuns] = [grandchild(), bystander.pid].map((pid) => isRunning(Number(pid)));
+  bystander.kill('SIGKILL');
+  assert.is(grandchildRuns, false);
+  assert.is(bystanderRuns, true);
+});
+
+test('test:nodes refuses a release that is not in its table', async () => {
+  for (const only of ['22,18', 'toString']) {
+    const { status, stderr } = await startProgram('test/runOnNodes.ts', {}, ['--only', only]).ended;
+    assert.is(status, 2, only);
+    assert.match(stderr, /Expected some of 22,24,26\./);
+  }
 });
 
 test.after(endPrograms);
