@@ -70,7 +70,7 @@ export interface paths {
         };
         /**
          * List a user's coupons
-         * @description A page has 20 coupons, oldest first. The list of a seller has the coupons that the seller created and how many pieces are left at this moment; any logged-in user may read it. The list of a customer has the coupons that the customer has grabbed, including the latest grab; only that customer may read it.
+         * @description A page has 20 coupons, oldest first. The list of a seller has the coupons that the seller created and how many pieces are left at this moment; any logged-in user may read it. The list of a customer has the coupons that the customer has grabbed, with seller and time, including the latest grab; only that customer may read it.
          */
         get: operations["listCoupons"];
         put?: never;
@@ -136,7 +136,7 @@ export interface paths {
         put?: never;
         /**
          * Let simulated customers grab a coupon
-         * @description Each customer makes one attempt. The grabs are real: pieces stay taken, and the events are in the log. The live figures show the progress. 404 unless the settings allow rehearsals.
+         * @description Each customer grabs on arrival, and retries until the outcome is known. The grabs are real: pieces stay taken, and the events are in the log. The live figures show the progress. 404 unless the settings allow rehearsals.
          */
         post: operations["rehearse"];
         delete?: never;
@@ -315,6 +315,12 @@ export interface components {
             /** @description Face value. */
             stock: number;
             description: string;
+            seller: string;
+            /**
+             * Format: date-time
+             * @description The time of the grab on the clock of Redis.
+             */
+            grabbedAt: string;
         };
         SellerCoupon: {
             name: string;
@@ -338,7 +344,22 @@ export interface components {
             stock: number;
             /** @description Pieces left in Redis, whichever process handled the grabs. */
             left: number;
-            /** @description Attempts to grab since `countedSince`, by outcome; `unknown` is a 503. */
+            /** @description Pieces that customers have got: the number of grab events of the coupon. */
+            grabbed: number;
+            sale: {
+                /** @description Milliseconds since 1970; null before the first grab. */
+                firstGrabAt: number | null;
+                lastGrabAt: number | null;
+                /** @description Pieces grabbed in each minute, oldest first: the newest 60 minutes that have grabs. */
+                minutes: {
+                    /** @description Minutes since 1970. */
+                    minute: number;
+                    grabs: number;
+                }[];
+                /** @description False until MySQL has been read: minutes and times then lack grabs from before the first listener. */
+                complete: boolean;
+            };
+            /** @description Attempts to grab since `countedSince`, by their answers; `unknown` is a 503. They are not stored. `grabbed` here includes repeats of a grab with the same `Idempotency-Key`. */
             tries: {
                 grabbed: number;
                 soldOut: number;
@@ -358,7 +379,7 @@ export interface components {
             customers: number;
             grabbed: number;
             refused: number;
-            /** @description Requests with any other answer, or with none. */
+            /** @description Customers who gave up without knowing the outcome. */
             unknown: number;
         };
         LiveSnapshot: {
@@ -374,6 +395,8 @@ export interface components {
             /** @description Why grabs get 503 at the moment; null while they are accepted. */
             shut: string | null;
             rehearsal: components["schemas"]["RehearsalProgress"] | null;
+            /** @description Coupons of the seller. Live figures cover the newest 100. */
+            total: number;
             coupons: components["schemas"]["LiveCoupon"][];
             seller: string;
             countedSince: number;
@@ -393,6 +416,8 @@ export interface components {
             /** @description Why grabs get 503 at the moment; null while they are accepted. */
             shut: string | null;
             rehearsal: components["schemas"]["RehearsalProgress"] | null;
+            /** @description Coupons of the seller. Live figures cover the newest 100. */
+            total: number;
             coupons: components["schemas"]["LiveCoupon"][];
         };
         Problem: {
@@ -890,10 +915,10 @@ export interface operations {
                 content: {
                     /**
                      * @example event: snapshot
-                     *     data: {"at":1795521600000,"outbox":{"entries":1,"oldestMs":12},"durable":false,"shut":null,"rehearsal":null,"coupons":[{"name":"spring","amount":20,"stock":5,"left":12,"tries":{"grabbed":8,"soldOut":0,"alreadyGrabbed":3,"unknown":0},"latency":{"p50":1.2,"p99":4.6}}],"seller":"ann","countedSince":1795521500000,"mayRehearse":true}
+                     *     data: {"at":1795521600000,"outbox":{"entries":1,"oldestMs":12},"durable":false,"shut":null,"rehearsal":null,"total":1,"coupons":[{"name":"spring","amount":20,"stock":5,"left":12,"grabbed":8,"sale":{"firstGrabAt":1795521590000,"lastGrabAt":1795521599500,"minutes":[{"minute":29925359,"grabs":8}],"complete":true},"tries":{"grabbed":8,"soldOut":0,"alreadyGrabbed":3,"unknown":0},"latency":{"p50":1.2,"p99":4.6}}],"seller":"ann","countedSince":1795521500000,"mayRehearse":true}
                      *
                      *     event: figures
-                     *     data: {"at":1795521600000,"outbox":{"entries":0,"oldestMs":0},"durable":true,"shut":null,"rehearsal":null,"coupons":[]}
+                     *     data: {"at":1795521600000,"outbox":{"entries":0,"oldestMs":0},"durable":true,"shut":null,"rehearsal":null,"total":1,"coupons":[]}
                      */
                     "text/event-stream": string;
                 };

@@ -68,7 +68,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeClock);
     const watch = createBatchWatch({ metrics, tracing, clock });
     const gate = createGate(log);
-    const { live, close: closeLive } = await openLive({ ...config, redis, gate, log });
+    const { live, close: closeLive } = await openLive({ ...config, redis, mysql, gate, log });
     remember(closeLive);
     // Opened before the writer, so that it is released after the writer has applied its queue.
     const { lease, close: closeLease } = openLease(config.mysqlUrl, log);

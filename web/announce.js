@@ -21,9 +21,18 @@ export function announce(text) {
   );
 }
 
-/** @param {string} text an empty text hides the banner */
-export function warn(text) {
+/** @type {Map<string, string>} */
+const warnings = new Map();
+
+/**
+ * Shows a text in the banner until the same source has another one.
+ * @param {'stream' | 'gate' | 'offers' | 'owned'} source
+ * @param {string} text an empty text ends the warning
+ */
+export function warn(source, text) {
+  warnings.set(source, text);
+  const texts = [...warnings.values()].filter((warning) => warning !== '');
   const banner = byId('banner');
-  banner.hidden = text === '';
-  setText(banner, text);
+  banner.hidden = texts.length === 0;
+  setText(banner, texts.join(' '));
 }

@@ -1,34 +1,35 @@
+import { plainMessages } from './messages.js';
 import { readSession } from './session.js';
 
-/** A request that did not succeed. `status` is 0 when there was no answer. `message` is the `errMsg` of the API. */
+/** A request without an answer for this long has failed: a connection can be dead although both ends believe in it. */
+const ANSWER_LIMIT_MS = 15_000;
+
+/**
+ * A request that did not succeed. A refusal is the API's own answer, and another attempt would get it again. Everything else is a failure
+ * that passes: no answer, a busy server, or an answer that comes from a proxy and not from the API.
+ */
 export class ApiError extends Error {
   /**
-   * @param {number} status
    * @param {string} message
+   * @param {{ isRefusal?: boolean, status?: number, retryAfterMs?: number }} [more]
    */
-  constructor(status, message) {
+  constructor(message, { isRefusal = false, status = 0, retryAfterMs = 0 } = {}) {
     super(message);
+    this.isRefusal = isRefusal;
     this.status = status;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
-/**
- * Plain sentences that the console shows in place of some messages of the API.
- * @type {Record<string, string>}
- */
-const plainMessages = {
-  'User name too short.': 'Please enter a user name.',
-  'Password too short.': 'The password needs at least six characters.',
-  'Insert user failed. Maybe user name duplicates.': 'This user name is already taken.',
-  'Coupon name or description should not be empty.': 'Please enter a name for the coupon.',
-  'Amount field wrong format.': 'The number of pieces must be a whole number, 1 or more.',
-  'Stock field wrong format.': 'The face value must be a whole number, 0 or more.',
-  'Create failed. Maybe (username,coupon name) duplicates': 'You already have a coupon with this name.',
-};
+/** @param {unknown} error */
+export const isTemporary = (error) => error instanceof ApiError && !error.isRefusal;
 
 /** @param {unknown} error */
-export const messageOf = (error) =>
-  error instanceof ApiError ? (plainMessages[error.message] ?? error.message) : String(error);
+export function messageOf(error) {
+  if (!(error instanceof ApiError)) return String(error);
+  if (error.isRefusal) return plainMessages[error.message]?.text ?? error.message;
+  return error.status === 503 || error.status === 429 ? 'Server busy' : 'Cannot reach the server';
+}
 
 /** @type {(message: string) => void} */
 let sessionEnded = () => {};
@@ -37,47 +38,107 @@ export function onSessionEnded(callback) {
   sessionEnded = callback;
 }
 
+/** @typedef {{ json?: object, headers?: Record<string, string>, signal?: AbortSignal, token?: string }} RequestOptions */
+
 /**
- * Sends one request with the token of this tab. Throws ApiError unless the status is a success.
+ * Sends one request, with the token of this tab unless another one is given. Resolves to a response with a status of success.
  * @param {string} method
  * @param {string} path
- * @param {{ json?: object, headers?: Record<string, string>, signal?: AbortSignal }} [options]
+ * @param {RequestOptions} options
  */
-export async function send(method, path, { json, headers, signal } = {}) {
-  const session = readSession();
+async function request(method, path, { json, headers, signal, token = readSession()?.token }) {
   const response = await fetch(path, {
     method,
     ...(signal && { signal }),
     ...(json && { body: JSON.stringify(json) }),
     headers: {
-      ...(session && { Authorization: session.token }),
+      ...(token && { Authorization: token }),
       ...(json && { 'Content-Type': 'application/json' }),
       ...headers,
     },
-  }).catch((error) => {
-    if (signal?.aborted) throw error;
-    throw new ApiError(0, 'Cannot reach the server.');
   });
   if (response.ok) return response;
   const message = await response.json().then(
-    ({ errMsg }) => String(errMsg),
-    () => response.statusText,
+    (body) => body?.errMsg,
+    () => undefined,
   );
-  if (message === 'Authorization has expired.') sessionEnded('Your session has expired. Please log in again.');
-  else if (message === 'Not Authorized.' && session) sessionEnded('You have been logged out. Please log in again.');
-  throw new ApiError(response.status, message);
+  const isRefusal = typeof message === 'string' && response.status < 500 && response.status !== 429;
+  if (isRefusal && token !== undefined && token === readSession()?.token) {
+    if (message === 'Authorization has expired.') sessionEnded('Your session has expired. Please log in again.');
+    else if (message === 'Not Authorized.') sessionEnded('You have been logged out. Please log in again.');
+  }
+  const retryAfterMs = retryAfterOf(response);
+  throw new ApiError(isRefusal ? message : response.statusText, { isRefusal, status: response.status, retryAfterMs });
+}
+
+/** The header has seconds or a date. @param {Response} response */
+function retryAfterOf(response) {
+  const value = response.headers.get('Retry-After') ?? '';
+  const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? 0 : Math.max(0, ms);
+}
+
+/**
+ * Sends one request and reads its answer, in limited time. Throws ApiError unless the API itself answers with success, and the reason of
+ * `signal` when that is aborted.
+ * @param {string} method
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ * @returns {Promise<{ status: number, headers: Headers, body: any }>} without a body it is undefined
+ */
+export async function send(method, path, options = {}) {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), ANSWER_LIMIT_MS);
+  const signal = options.signal ? AbortSignal.any([options.signal, limit.signal]) : limit.signal;
+  try {
+    const response = await request(method, path, { ...options, signal });
+    const body = response.status === 204 ? undefined : await response.json();
+    if (body !== undefined && typeof body?.errMsg !== 'string') throw new ApiError('not an answer of the API');
+    return { status: response.status, headers: response.headers, body };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw error instanceof ApiError ? error : new ApiError(String(error));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * The chunks of the live stream of a seller. `signal` ends it.
+ * @param {string} seller
+ * @param {AbortSignal} signal
+ */
+export async function openStream(seller, signal) {
+  const response = await request('GET', `/api/live?seller=${encodeURIComponent(seller)}`, { signal });
+  if (response.body === null || !response.headers.get('Content-Type')?.startsWith('text/event-stream'))
+    throw new ApiError('not a stream of the API');
+  return response.body.getReader();
 }
 
 /** @param {string} username */
 export const couponsPath = (username) => `/api/users/${encodeURIComponent(username)}/coupons`;
+/** The number of coupons on a full page of a list. */
+export const PAGE_SIZE = 20;
 
 /**
- * One page of a list. The API answers an empty page with 204.
- * @param {string} username
+ * One page of the coupons that a seller offers. The API answers an empty page with 204.
+ * @param {string} seller
  * @param {number} page
+ * @param {AbortSignal} signal
  * @returns {Promise<{ name: string, stock: number, description: string, amount: number, left: number }[]>}
  */
-export async function listCoupons(username, page) {
-  const response = await send('GET', `${couponsPath(username)}?page=${page}`);
-  return response.status === 204 ? [] : (await response.json()).data;
+export const listOffers = (seller, page, signal) => list(seller, page, signal);
+/**
+ * One page of a customer's own coupons.
+ * @param {string} customer
+ * @param {number} page
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ name: string, stock: number, description: string, seller: string, grabbedAt: string }[]>}
+ */
+export const listOwned = (customer, page, signal) => list(customer, page, signal);
+
+/** @param {string} username @param {number} page @param {AbortSignal} signal */
+async function list(username, page, signal) {
+  const { body } = await send('GET', `${couponsPath(username)}?page=${page}`, { signal });
+  return body?.data ?? [];
 }

@@ -1,46 +1,69 @@
-import { warn } from './announce.js';
 import { onSessionEnded, send } from './api.js';
 import { openCustomer } from './customer.js';
-import { byId, setText } from './dom.js';
+import { byId, formatTime, setText } from './dom.js';
 import { openLogin } from './login.js';
+import { untilAnswered } from './retry.js';
 import { openSeller } from './seller.js';
 import { clearSession, readSession } from './session.js';
+import { setSellerOfAddress } from './share.js';
 
 // Shows one of three pages: the log-in, a seller's page or a customer's page.
+
+/** A session that ends within this time is announced. */
+const SESSION_WARNING_MS = 300_000;
+const SESSION_CHECK_MS = 5_000;
 
 const pages = { seller: openSeller(), customer: openCustomer() };
 const login = openLogin(() => show());
 /** @type {keyof typeof pages | undefined} */
 let openPage;
 
-/** @param {string} [message] shown on the log-in page */
-function show(message = '') {
+/**
+ * @param {string} [message] shown on the log-in page
+ * @param {string} [username] filled in on the log-in page
+ */
+function show(message = '', username = '') {
   if (openPage !== undefined) pages[openPage].stop();
-  warn('');
   const session = readSession();
   openPage = session?.kind;
   for (const name of ['login', 'seller', 'customer']) byId(name).hidden = name !== (openPage ?? 'login');
   byId('account').hidden = session === undefined;
   document.title = 'seckill console';
-  if (session === undefined) {
-    login.show(message);
-    byId('username').focus();
-    return;
-  }
+  showSessionEnd();
+  if (session === undefined) return login.show(message, username);
   setText(byId('account-name'), session.username);
   setText(byId('account-kind'), session.kind);
   pages[session.kind].start(session.username);
-  byId('main').focus();
+  // The page before may have been scrolled down to its form.
+  byId('main').focus({ preventScroll: true });
+  scrollTo(0, 0);
 }
 
-byId('log-out').addEventListener('click', async () => {
-  // The tab forgets the token even if the server cannot be reached.
-  await send('POST', '/api/auth/logout').catch(() => {});
+/** A timer would be too early after 24 days and too late after a device has slept, so the clock is read from time to time. */
+setInterval(showSessionEnd, SESSION_CHECK_MS);
+function showSessionEnd() {
+  const endsAt = readSession()?.endsAt ?? Number.POSITIVE_INFINITY;
+  const isNear = endsAt - Date.now() < SESSION_WARNING_MS;
+  byId('session-warning').hidden = !isNear;
+  if (isNear) setText(byId('session-end'), `Your session ends at ${formatTime(endsAt)}.`);
+}
+byId('session-renew').addEventListener('click', () => {
+  const username = readSession()?.username;
   clearSession();
+  show('', username);
+});
+
+byId('log-out').addEventListener('click', () => {
+  const token = readSession()?.token ?? '';
+  // The tab forgets the session at once, even if the server cannot be reached; the log-out is repeated until the server answers.
+  void untilAnswered(() => send('POST', '/api/auth/logout', { token }), { signal: new AbortController().signal });
+  clearSession();
+  setSellerOfAddress('');
   show();
 });
 onSessionEnded((message) => {
+  const username = readSession()?.username;
   clearSession();
-  show(message);
+  show(message, username);
 });
 show();

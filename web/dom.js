@@ -54,10 +54,28 @@ export const formatCount = (value) => wholeNumber.format(value);
 export const formatSeconds = (ms) => `${ms < 100 ? (ms / 1_000).toFixed(2) : (ms / 1_000).toFixed(1)} s`;
 /** @param {number} ms */
 export const formatMs = (ms) => `${ms < 10 ? ms.toFixed(1) : formatCount(ms)} ms`;
+/** @param {number} ms since 1970 */
+export const formatTime = (ms) => new Date(ms).toLocaleTimeString('en', { hour12: false });
+/** @param {number} ms since 1970 */
+export const formatDateTime = (ms) =>
+  `${new Date(ms).toLocaleDateString('en', { day: 'numeric', month: 'short', year: 'numeric' })}, ${formatTime(ms)}`;
+/** A length of time in at most two units. @param {number} ms */
+export function formatDuration(ms) {
+  if (ms < 60_000) return formatSeconds(ms);
+  const minutes = Math.round(ms / 60_000);
+  if (minutes < 60)
+    return ms < 600_000 ? `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1_000)} s` : `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.round(hours / 24)} days`;
+}
 
 /**
- * The fields of a form by their names, as text.
- * @param {HTMLFormElement} form
+ * Shows a number that may have up to 16 digits. A long one gets a smaller font, by the attribute `data-digits`.
+ * @param {HTMLElement} element
+ * @param {number} value
  */
-export const fieldsOf = (form) =>
-  Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value)]));
+export function setNumber(element, value) {
+  const digits = String(value).length;
+  element.dataset.digits = digits > 12 ? 'huge' : digits > 6 ? 'many' : 'few';
+  setText(element, formatCount(value));
+}

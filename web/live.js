@@ -1,19 +1,21 @@
 import { announce, warn } from './announce.js';
-import { ApiError, send } from './api.js';
+import { ApiError, isTemporary, openStream } from './api.js';
 import { byId, setText } from './dom.js';
+import { createBackoff } from './retry.js';
 
 /** @typedef {import('../src/live/figures.ts').LiveSnapshot} Snapshot */
 /** @typedef {import('../src/live/figures.ts').LiveFigures} Figures */
 /** @typedef {import('../src/live/figures.ts').LiveCoupon} LiveCoupon */
 
-const FIRST_DELAY_MS = 500;
-const MAX_DELAY_MS = 5_000;
-/** The server sends something at least every 15 s. After this silence the connection is dead, even if TCP has not noticed. */
-const SILENCE_LIMIT_MS = 40_000;
+/**
+ * The server sends something every 15 s, with the largest audience every 19 s. After a longer silence the connection is half open: dead,
+ * although TCP has not noticed.
+ */
+const SILENCE_LIMIT_MS = 25_000;
 
 /**
- * Follows a seller's sales until the returned function is called, and reconnects when the stream ends. Uses fetch, because EventSource
- * cannot send the token.
+ * Follows a seller's sales until the returned function is called. A stream that ends or fails is opened again, for as long as the page is
+ * open. Uses fetch, because EventSource cannot send the token.
  * @param {string} seller
  * @param {{ snapshot: (snapshot: Snapshot) => void, figures: (figures: Figures) => void }} handlers
  */
@@ -23,6 +25,8 @@ export function follow(seller, handlers) {
   return () => {
     stop.abort();
     showState('off');
+    warn('stream', '');
+    warn('gate', '');
   };
 }
 
@@ -32,41 +36,43 @@ export function follow(seller, handlers) {
  * @param {AbortSignal} signal
  */
 async function run(seller, handlers, signal) {
-  let delay = FIRST_DELAY_MS;
+  const backoff = createBackoff();
   while (!signal.aborted) {
     try {
       for await (const [event, data] of eventsOf(seller, signal)) {
-        delay = FIRST_DELAY_MS;
+        if (signal.aborted) return;
+        backoff.reset();
         showState('live');
+        warn('stream', '');
+        warn('gate', data.shut === null ? '' : `Coupons cannot be grabbed at the moment: ${data.shut}.`);
         if (event === 'snapshot') handlers.snapshot(data);
         else handlers.figures(data);
-        showGate(data);
       }
     } catch (error) {
       if (signal.aborted) return;
-      // A retry would get the same answer. The page that follows the seller shows the error.
-      if (error instanceof ApiError && error.status < 500) return showState('off');
+      // The page that follows the seller shows a refusal, which it gets too.
+      if (error instanceof ApiError && error.isRefusal) return showState('off');
+      if (!isTemporary(error)) throw error;
       showState('reconnecting');
-      warn(reconnectingText(error));
+      warn('stream', reconnectingText(error));
+      await backoff.wait(error, signal).catch(() => {});
     }
-    await new Promise((resolve) => setTimeout(resolve, delay));
-    delay = Math.min(2 * delay, MAX_DELAY_MS);
   }
 }
 
 /**
+ * The events of one connection. Throws ApiError when it ends, whatever the reason.
  * @param {string} seller
  * @param {AbortSignal} stopped
  * @returns {AsyncGenerator<[string, any]>}
  */
 async function* eventsOf(seller, stopped) {
-  const request = new AbortController();
-  const stop = () => request.abort();
+  const connection = new AbortController();
+  const stop = () => connection.abort();
   stopped.addEventListener('abort', stop);
   let timer = setTimeout(stop, SILENCE_LIMIT_MS);
   try {
-    const response = await send('GET', `/api/live?seller=${encodeURIComponent(seller)}`, { signal: request.signal });
-    const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+    const reader = await openStream(seller, connection.signal);
     const decoder = new TextDecoder();
     let text = '';
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
@@ -80,7 +86,9 @@ async function* eventsOf(seller, stopped) {
         if (event !== undefined && data !== undefined) yield [event, JSON.parse(data)];
       }
     }
-    throw new Error('the stream has ended');
+    throw new ApiError('the stream has ended');
+  } catch (error) {
+    throw error instanceof ApiError ? error : new ApiError(String(error));
   } finally {
     clearTimeout(timer);
     stopped.removeEventListener('abort', stop);
@@ -90,21 +98,18 @@ async function* eventsOf(seller, stopped) {
 
 /** @param {unknown} error */
 function reconnectingText(error) {
-  if (!(error instanceof ApiError)) return 'Connection lost, reconnecting …';
-  return error.status === 503 ? 'Server busy, reconnecting …' : 'Cannot reach the server, reconnecting …';
+  const isBusy = error instanceof ApiError && (error.status === 503 || error.status === 429);
+  return isBusy ? 'Server busy, reconnecting …' : 'Connection lost, reconnecting …';
 }
 
-const stateTexts = { live: 'live', reconnecting: 'reconnecting', off: 'not connected' };
+/** `off`: nothing is followed, so there is nothing to show. */
+const stateTexts = { live: 'live', reconnecting: 'reconnecting', off: '' };
 
 /** @param {keyof typeof stateTexts} state */
 function showState(state) {
   const element = byId('stream-state');
   if (element.dataset.state !== state && state !== 'off') announce(stateTexts[state]);
   element.dataset.state = state;
+  element.hidden = state === 'off';
   setText(element, stateTexts[state]);
-}
-
-/** @param {Figures} figures */
-function showGate({ shut }) {
-  warn(shut === null ? '' : `Coupons cannot be grabbed at the moment: ${shut}.`);
 }

@@ -1,13 +1,42 @@
-import { messageOf, send } from './api.js';
-import { byId, fieldsOf, setText } from './dom.js';
+import { ApiError, send } from './api.js';
+import { byId, setText } from './dom.js';
+import { openForm } from './forms.js';
+import { untilAnswered } from './retry.js';
 import { saveSession } from './session.js';
+import { sellerOfAddress } from './share.js';
+
+const TAKEN = 'Insert user failed. Maybe user name duplicates.';
+/** @param {unknown} error */
+const isWrongPassword = (error) => error instanceof ApiError && error.message === 'Wrong username or password.';
 
 /** The log-in page. Registering also logs in. @param {() => void} onLogin */
 export function openLogin(onLogin) {
-  const form = byId('login-form', HTMLFormElement);
   const passwordInput = byId('password', HTMLInputElement);
+  const usernameInput = byId('username', HTMLInputElement);
   let registering = false;
-  let busy = false;
+
+  const login = openForm('login-form', 'login-message', async (fields, { signal, onRetry }) => {
+    const { username = '', password = '', kind: chosenKind } = fields;
+    const options = { signal, onRetry };
+    /** @param {string} path @param {object} json */
+    const post = (path, json) => send('POST', path, { json, signal });
+    /** The refusal of a retry: an attempt before may have registered the user, which the log-in will show. @type {unknown} */
+    let taken;
+    if (registering)
+      await untilAnswered(async (isRetry) => {
+        await post('/api/users', { username, password, kind: chosenKind }).catch((error) => {
+          if (!(isRetry && error instanceof ApiError && error.message === TAKEN)) throw error;
+          taken = error;
+        });
+      }, options);
+    const { body, headers } = await untilAnswered(() => post('/api/auth', { username, password }), options).catch(
+      (error) => Promise.reject(isWrongPassword(error) && taken !== undefined ? taken : error),
+    );
+    saveSession({ username, kind: body.kind, token: headers.get('Authorization') ?? '' });
+    login.reset();
+    registering = false;
+    onLogin();
+  });
 
   const showMode = () => {
     const title = registering ? 'Register' : 'Log in';
@@ -23,36 +52,24 @@ export function openLogin(onLogin) {
   byId('login-switch').addEventListener('click', () => {
     registering = !registering;
     showMode();
-    byId('username').focus();
-  });
-
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault();
-    if (busy) return;
-    busy = true;
-    setText(byId('login-message'), '');
-    const { username = '', password = '', kind: chosenKind } = fieldsOf(form);
-    try {
-      if (registering) await send('POST', '/api/users', { json: { username, password, kind: chosenKind } });
-      const response = await send('POST', '/api/auth', { json: { username, password } });
-      const { kind } = await response.json();
-      saveSession({ username, kind, token: response.headers.get('Authorization') ?? '' });
-      form.reset();
-      registering = false;
-      showMode();
-      onLogin();
-    } catch (error) {
-      setText(byId('login-message'), messageOf(error));
-      byId('username').focus();
-    } finally {
-      busy = false;
-    }
+    usernameInput.focus();
   });
 
   return {
-    /** @param {string} message why the user has to log in again, or empty */
-    show(message) {
+    /**
+     * @param {string} message why the user has to log in again, or empty
+     * @param {string} username the user who has to log in again, or empty
+     */
+    show(message, username) {
+      showMode();
+      usernameInput.value = username;
+      const seller = sellerOfAddress();
+      byId('login-seller').hidden = seller === '';
+      setText(byId('login-seller'), `Log in or register as a customer to see the coupons from ${seller}.`);
+      byId('kind-seller', HTMLInputElement).defaultChecked = seller === '';
+      byId('kind-customer', HTMLInputElement).defaultChecked = seller !== '';
       setText(byId('login-message'), message);
+      (username === '' ? usernameInput : passwordInput).focus();
     },
   };
 }

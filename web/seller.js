@@ -1,22 +1,30 @@
 import { announce } from './announce.js';
-import { couponsPath, messageOf, send } from './api.js';
-import { openBoard } from './board.js';
-import { byId, create, fieldsOf, formatCount, setBar, setText } from './dom.js';
+import { ApiError, couponsPath, send } from './api.js';
+import { byId } from './dom.js';
+import { openForm } from './forms.js';
 import { follow } from './live.js';
-import { openRehearsal } from './rehearsal.js';
+import { untilAnswered } from './retry.js';
+import { openBoard } from './seller/board.js';
+import { openCouponList } from './seller/couponList.js';
+import { openOlderCoupons } from './seller/olderCoupons.js';
+import { openRehearsal } from './seller/rehearsal.js';
+import { openShare } from './share.js';
 
 /** @typedef {import('../src/live/figures.ts').LiveCoupon} LiveCoupon */
 /** @typedef {import('../src/live/figures.ts').LiveFigures} Figures */
+
+const DUPLICATE = 'Create failed. Maybe (username,coupon name) duplicates';
 
 /** A seller's page: create coupons, select one and watch it sell. */
 export function openSeller() {
   const board = openBoard();
   const rehearsal = openRehearsal();
-  const form = byId('create-form', HTMLFormElement);
+  const share = openShare();
+  const olderCoupons = openOlderCoupons();
   /** @type {Map<string, LiveCoupon>} newest first */
   let coupons = new Map();
-  /** @type {Map<string, { item: HTMLElement, button: HTMLElement, count: HTMLElement, bar: HTMLElement }>} */
-  const rows = new Map();
+  /** Of the seller, with those that the live stream lacks. */
+  let total = 0;
   let selected = '';
   /** A created coupon that is not in the stream yet. It is selected as soon as it is. */
   let toSelect = '';
@@ -32,47 +40,17 @@ export function openSeller() {
     rehearsal.selectCoupon(name);
     byId('board').hidden = false;
     byId('board-empty').hidden = true;
-    for (const [rowName, { button }] of rows) button.setAttribute('aria-pressed', String(rowName === name));
+    list.setSelected(name);
     board.show(coupon, at);
   };
-
-  /** @param {LiveCoupon} coupon */
-  const rowOf = ({ name }) => {
-    const known = rows.get(name);
-    if (known !== undefined) return known;
-    const count = create('span', { class: 'count' });
-    const bar = create('span', { class: 'bar', 'aria-hidden': 'true' }, create('span'));
-    const title = create('span', { class: 'title' }, name);
-    const button = create('button', { type: 'button', 'aria-pressed': 'false' }, title, count, bar);
-    button.addEventListener('click', () => select(name));
-    const row = { item: create('li', {}, button), button, count, bar };
-    rows.set(name, row);
-    return row;
-  };
-
-  const showList = () => {
-    const list = byId('coupon-list');
-    let position = list.firstElementChild;
-    for (const coupon of coupons.values()) {
-      const { item, count, bar } = rowOf(coupon);
-      // Moved only when its position is wrong, because moving an element takes the focus away from it.
-      if (item !== position) list.insertBefore(item, position);
-      else position = item.nextElementSibling;
-      setText(count, coupon.left === 0 ? 'sold out' : `${formatCount(coupon.left)} / ${formatCount(coupon.amount)}`);
-      setBar(bar, coupon.left / coupon.amount);
-    }
-    for (const [name, { item }] of rows) {
-      if (coupons.has(name)) continue;
-      item.remove();
-      rows.delete(name);
-    }
-    byId('coupon-list-empty').hidden = coupons.size > 0;
-  };
+  const list = openCouponList(select);
 
   /** @param {Figures} figures */
   const show = (figures) => {
     at = figures.at;
-    showList();
+    total = figures.total;
+    list.show([...coupons.values()]);
+    olderCoupons.show(figures.total, coupons);
     board.showSystem(figures);
     rehearsal.show(figures.rehearsal);
     const first = coupons.keys().next().value;
@@ -84,27 +62,38 @@ export function openSeller() {
     } else if (figures.coupons.some(({ name }) => name === selected)) select(selected);
   };
 
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault();
-    setText(byId('create-message'), '');
-    const { name = '', ...rest } = fieldsOf(form);
-    try {
-      await send('POST', couponsPath(seller), { json: { name, ...rest } });
-    } catch (error) {
-      setText(byId('create-message'), messageOf(error));
-      byId('coupon-name').focus();
-      return;
-    }
+  /** The name of the coupon that was just created, until the form is edited. */
+  let justCreated = '';
+  const creation = openForm('create-form', 'create-message', async ({ name = '', ...rest }, { signal, onRetry }) => {
+    // The second half of a double click on a fast server: the name is empty again.
+    if (name === '' && justCreated !== '') return;
+    const isNewName = !coupons.has(name) && coupons.size === total;
+    await untilAnswered(
+      (isRetry) =>
+        send('POST', couponsPath(seller), { json: { name, ...rest }, signal }).catch((error) => {
+          // The name was free before, so an earlier attempt has created the coupon, and its answer was lost.
+          const wasCreated = isRetry && isNewName && error instanceof ApiError && error.message === DUPLICATE;
+          if (!wasCreated) throw error;
+        }),
+      { signal, onRetry },
+    );
+    if (signal.aborted) return;
     announce(`${name} is on sale.`);
+    justCreated = name;
     for (const id of ['coupon-name', 'coupon-description']) byId(id, HTMLInputElement).value = '';
     if (coupons.has(name)) select(name);
     else toSelect = name;
+  });
+  creation.form.addEventListener('input', () => {
+    justCreated = '';
   });
 
   return {
     /** @param {string} username */
     start(username) {
       seller = username;
+      share.show(seller);
+      olderCoupons.start(seller);
       stop = follow(seller, {
         snapshot(snapshot) {
           coupons = new Map(snapshot.coupons.map((coupon) => [coupon.name, coupon]));
@@ -124,9 +113,15 @@ export function openSeller() {
     },
     stop() {
       stop();
+      creation.reset();
+      rehearsal.reset();
+      olderCoupons.stop();
       coupons = new Map();
+      total = 0;
       selected = '';
-      showList();
+      toSelect = '';
+      justCreated = '';
+      list.show([]);
       byId('board').hidden = true;
       byId('board-empty').hidden = false;
     },

@@ -11,12 +11,16 @@ export const doneReply = z.object({ errMsg: z.literal('') });
 export const loggedInReply = z.object({ kind: kindSchema, errMsg: z.literal('') });
 export const loggedOutReply = z.object({ errMsg: z.literal('log out.') });
 
-export const customerCoupon = z.object({
+const coupon = z.object({
   name: z.string(),
   stock: z.int().min(0).meta({ description: 'Face value.' }),
   description: z.string(),
+});
+export const customerCoupon = coupon.extend({
+  seller: z.string(),
+  grabbedAt: z.iso.datetime().meta({ description: 'The time of the grab on the clock of Redis.' }),
 }) satisfies z.ZodType<CustomerCoupon>;
-export const sellerCoupon = customerCoupon.extend({
+export const sellerCoupon = coupon.extend({
   amount: z.int().min(1).meta({ description: 'Pieces at the creation.' }),
   left: z.int().min(0).meta({ description: 'Pieces left at this moment.' }),
 }) satisfies z.ZodType<SellerCoupon>;

@@ -10,9 +10,22 @@ export const liveCouponSchema = z.object({
   amount: count,
   stock: count.meta({ description: 'Face value.' }),
   left: count.meta({ description: 'Pieces left in Redis, whichever process handled the grabs.' }),
-  tries: z
-    .object({ grabbed: count, soldOut: count, alreadyGrabbed: count, unknown: count })
-    .meta({ description: 'Attempts to grab since `countedSince`, by outcome; `unknown` is a 503.' }),
+  grabbed: count.meta({ description: 'Pieces that customers have got: the number of grab events of the coupon.' }),
+  sale: z.object({
+    firstGrabAt: z.number().nullable().meta({ description: 'Milliseconds since 1970; null before the first grab.' }),
+    lastGrabAt: z.number().nullable(),
+    minutes: z
+      .array(z.object({ minute: count.meta({ description: 'Minutes since 1970.' }), grabs: count }))
+      .meta({ description: 'Pieces grabbed in each minute, oldest first: the newest 60 minutes that have grabs.' }),
+    complete: z.boolean().meta({
+      description: 'False until MySQL has been read: minutes and times then lack grabs from before the first listener.',
+    }),
+  }),
+  tries: z.object({ grabbed: count, soldOut: count, alreadyGrabbed: count, unknown: count }).meta({
+    description:
+      'Attempts to grab since `countedSince`, by their answers; `unknown` is a 503. They are not stored. `grabbed` here includes ' +
+      'repeats of a grab with the same `Idempotency-Key`.',
+  }),
   latency: z.object({ p50: z.number(), p99: z.number() }).nullable().meta({
     description: 'Milliseconds inside the server, computed from recent attempts; null before the first attempt.',
   }),
@@ -26,7 +39,7 @@ export const rehearsalProgressSchema = z.object({
   customers: count,
   grabbed: count,
   refused: count,
-  unknown: count.meta({ description: 'Requests with any other answer, or with none.' }),
+  unknown: count.meta({ description: 'Customers who gave up without knowing the outcome.' }),
 });
 export type RehearsalProgress = z.infer<typeof rehearsalProgressSchema>;
 
@@ -40,6 +53,7 @@ const common = {
   durable: z.boolean().meta({ description: 'Everything decided so far is in MySQL.' }),
   shut: z.string().nullable().meta({ description: 'Why grabs get 503 at the moment; null while they are accepted.' }),
   rehearsal: rehearsalProgressSchema.nullable(),
+  total: count.meta({ description: 'Coupons of the seller. Live figures cover the newest 100.' }),
 };
 
 /** `coupons` has only the coupons that have changed since the previous event. */

@@ -5,9 +5,10 @@ import type { CouponCreated, CouponGrabbed } from '../events.ts';
 import type { Closer } from '../infra/closers.ts';
 import type { Gate } from '../infra/gate.ts';
 import type { CouponName } from '../infra/keys.ts';
+import type { Mysql } from '../infra/stores/mysql.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import { Unavailable } from '../unavailable.ts';
-import { openExchange } from './exchange.ts';
+import { type LiveMessage, openExchange } from './exchange.ts';
 import type { RehearsalProgress } from './figures.ts';
 import { openListener } from './listener.ts';
 import { createSystemFigures } from './systemFigures.ts';
@@ -21,6 +22,9 @@ const WRITES_PER_SECOND = 500;
 const MAX_LISTENERS = 2_000;
 /** After so many writes the event loop gets a turn, so that grabs are not delayed. */
 const WRITES_PER_TURN = 50;
+
+/** A stream begins without the history of its coupons when MySQL takes longer; the history follows as soon as it is read. */
+const HISTORY_LIMIT_MS = 1_000;
 
 export interface Live {
   /** Called for every grab. `outcome` is the value of `Grab-Outcome`, or `unknown` for a 503. */
@@ -37,11 +41,15 @@ export interface Live {
   endStreams(): void;
 }
 
-/** Streams the figures of running sales. They come from events and from answers to grabs, and are shared by all processes. */
+/**
+ * Streams the figures of sales. What was grabbed before a board opens comes from Redis and MySQL; from then on, the figures come from
+ * events and from answers to grabs, and are shared by all processes.
+ */
 export async function openLive(deps: {
   redisUrl: string;
   allowRehearsal: boolean;
   redis: Redis;
+  mysql: Mysql;
   gate: Gate;
   log: Log;
 }) {
@@ -53,9 +61,13 @@ export async function openLive(deps: {
   let listening = 0;
   let closing = false;
 
+  const onMessage = (message: LiveMessage) => {
+    if (message.coupons.some(({ version }) => version !== undefined)) system.onGrabs();
+    boards.receive(message);
+  };
   const { exchange, close: closeExchange } = await openExchange({
     ...deps,
-    onMessage: boards.receive,
+    onMessage,
     onReconnect: boards.markAllStale,
   });
 
@@ -67,9 +79,15 @@ export async function openLive(deps: {
   };
   const publishTimer = setInterval(publishCounts, TICK_MS);
 
+  const withinHistoryLimit = (reading: Promise<void>) =>
+    Promise.race([
+      reading.catch((err) => log.debug({ err }, 'reading the history of a sale failed')),
+      sleep(HISTORY_LIMIT_MS, undefined, { ref: false }),
+    ]);
   const readFigures = async () => {
     await system.refreshIfDue();
     await boards.refreshOneDue();
+    if (system.current().outbox.entries === 0) await boards.readHistoryOfOneDue();
   };
   const broadcast = async ({ board, listeners }: WatchedBoard) => {
     const text = board.takeChanges(system.current());
@@ -110,6 +128,7 @@ export async function openLive(deps: {
       await watched.ready;
       // A board without listeners is not refreshed, so it may be out of date.
       await boards.refreshIfDue(watched);
+      await withinHistoryLimit(watched.firstHistory);
       if (!system.wasRead()) await readFigures();
       if (closing) throw new Unavailable('the server is stopping');
       // The client has disconnected in the meantime.

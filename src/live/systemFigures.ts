@@ -9,15 +9,32 @@ const OUTBOX_INTERVAL_MS = 500;
 export function createSystemFigures({ redis, gate }: { redis: Redis; gate: Gate }) {
   let outbox: SystemFigures['outbox'] = { entries: 0, oldestMs: 0 };
   let readAt = 0;
+  /** Grabs have arrived that may be younger than the outbox as it was read. */
+  let hasNewGrabs = false;
   return {
-    current: (): SystemFigures => ({ outbox, durable: outbox.entries === 0, shut: gate.reason() ?? null }),
+    current: (): SystemFigures => ({
+      outbox,
+      durable: outbox.entries === 0 && !hasNewGrabs,
+      shut: gate.reason() ?? null,
+    }),
     wasRead: () => readAt > 0,
+    onGrabs() {
+      hasNewGrabs = true;
+    },
     async refreshIfDue(): Promise<void> {
       const now = performance.now();
       if (now - readAt <= OUTBOX_INTERVAL_MS) return;
       readAt = now;
-      const entries = await outboxDepth(redis);
-      outbox = { entries, oldestMs: entries === 0 ? 0 : Math.floor((await outboxAge(redis)) * 1_000) };
+      // A grab that arrives during the reading counts as new again.
+      const hadNewGrabs = hasNewGrabs;
+      hasNewGrabs = false;
+      try {
+        const entries = await outboxDepth(redis);
+        outbox = { entries, oldestMs: entries === 0 ? 0 : Math.floor((await outboxAge(redis)) * 1_000) };
+      } catch (error) {
+        hasNewGrabs ||= hadNewGrabs;
+        throw error;
+      }
     },
   };
 }

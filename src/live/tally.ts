@@ -3,6 +3,7 @@ import type { CouponGrabbed } from '../events.ts';
 import type { CouponName } from '../infra/keys.ts';
 import { couponPath } from '../infra/keys.ts';
 import { BUCKETS, bucketOf } from './latencyBuckets.ts';
+import { minuteOf } from './saleCourse.ts';
 
 /** Coupons in one message. Further coupons lose these counts; their `left` is corrected when the board is refreshed from Redis. */
 const MAX_COUPONS = 200;
@@ -15,7 +16,9 @@ export const couponTallySchema = z.object({
   /** Pieces left after the event of this version; absent when this process has published no event of the coupon. */
   left: count.optional(),
   version: count.optional(),
-  /** In the order of `countedOutcomes`. */
+  /** The grabs that this process has published: first and last in microseconds since 1970, and the pieces left after each minute. */
+  sale: z.object({ first: count, last: count, leftByMinute: z.array(z.tuple([count, count])) }).optional(),
+  /** Attempts by their answers, in the order of `countedOutcomes`. */
   tries: z.array(count).length(countedOutcomes.length),
   /** Latency as [bucket, count], without the empty buckets. */
   took: z.array(z.tuple([count.max(BUCKETS - 1), count])),
@@ -32,6 +35,9 @@ export interface Tally {
 
 interface Counts extends CouponName {
   latest: CouponGrabbed | undefined;
+  firstAt: number;
+  lastAt: number;
+  leftByMinute: Map<number, number>;
   tries: number[];
   latencyCounts: Uint32Array;
 }
@@ -47,6 +53,9 @@ export function createTally(): Tally {
       seller,
       name,
       latest: undefined,
+      firstAt: Number.POSITIVE_INFINITY,
+      lastAt: 0,
+      leftByMinute: new Map(),
       tries: countedOutcomes.map(() => 0),
       latencyCounts: new Uint32Array(BUCKETS),
     };
@@ -64,18 +73,28 @@ export function createTally(): Tally {
       counts.latencyCounts[bucket] = (counts.latencyCounts[bucket] ?? 0) + 1;
     },
     addEvents(events) {
-      const last = events.at(-1);
+      // The events of a delivery are of one script call, in the order of their versions.
+      const [first, last] = [events[0], events.at(-1)];
       const counts = last === undefined ? undefined : countsOf(last.coupon);
-      if (last !== undefined && counts !== undefined && last.version > (counts.latest?.version ?? 0))
-        counts.latest = last;
+      if (first === undefined || last === undefined || counts === undefined) return;
+      if (last.version > (counts.latest?.version ?? 0)) counts.latest = last;
+      counts.firstAt = Math.min(counts.firstAt, first.occurredAt);
+      counts.lastAt = Math.max(counts.lastAt, last.occurredAt);
+      const minute = minuteOf(last.occurredAt);
+      const left = counts.leftByMinute.get(minute) ?? Number.POSITIVE_INFINITY;
+      counts.leftByMinute.set(minute, Math.min(left, last.data.left));
     },
     take() {
       const taken = [...countsByCoupon.values()];
       countsByCoupon = new Map();
-      return taken.map(({ seller, name, latest, tries, latencyCounts }) => ({
+      return taken.map(({ seller, name, latest, firstAt, lastAt, leftByMinute, tries, latencyCounts }) => ({
         seller,
         name,
-        ...(latest === undefined ? {} : { left: latest.data.left, version: latest.version }),
+        ...(latest && {
+          left: latest.data.left,
+          version: latest.version,
+          sale: { first: firstAt, last: lastAt, leftByMinute: [...leftByMinute] },
+        }),
         tries,
         took: [...latencyCounts.entries()].filter(([, times]) => times > 0),
       }));

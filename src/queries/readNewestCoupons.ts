@@ -3,6 +3,7 @@ import { keys } from '../infra/keys.ts';
 import { readCoupons } from './readCoupons.ts';
 
 export interface CouponState {
+  id: string;
   name: string;
   amount: number;
   /** Face value. */
@@ -12,19 +13,26 @@ export interface CouponState {
   version: number;
 }
 
-/** The current state of a seller's newest coupons, newest first. */
-export async function readNewestCoupons(redis: Redis, seller: string, count: number): Promise<CouponState[]> {
-  const names = await redis.zrevrange(keys.sellerView(seller), 0, count - 1);
+/** A seller's newest coupons as they are at this moment, the newest first, and how many coupons the seller has in total. */
+export async function readNewestCoupons(
+  redis: Redis,
+  seller: string,
+  count: number,
+): Promise<{ coupons: CouponState[]; total: number }> {
+  const view = keys.sellerView(seller);
+  const [names, total] = await Promise.all([redis.zrevrange(view, 0, count - 1), redis.zcard(view)]);
   const read = await readCoupons(
     redis,
     names.map((name) => ({ seller, name })),
-    ['left', 'amount', 'stock', 'version'],
+    ['id', 'left', 'amount', 'stock', 'version'],
   );
-  return read.map(({ left, amount, stock, version }, place) => ({
+  const coupons = read.map(({ id, left, amount, stock, version }, place) => ({
+    id,
     name: names[place] ?? '',
     amount: Number(amount),
     stock: Number(stock),
     left: Number(left),
     version: Number(version),
   }));
+  return { coupons, total };
 }

@@ -13,16 +13,14 @@ const screenshotFolder = resolve(process.env.TEST_SCREENSHOTS ?? 'screenshots');
 export const phone = { width: 360, height: 740 };
 export const desktop = { width: 1280, height: 900 };
 
-/** Browsers log every refused request as an error. These are not errors of the page. */
-const isRefusedRequest = (text: string) =>
-  /^Failed to load resource: the server responded with a status of (4\d\d|503)/.test(text);
+/** Browsers log every request that fails or is refused as an error. These are not errors of the page. */
+const isFailedRequest = (text: string) =>
+  /^Failed to load resource: (the server responded with a status of (4\d\d|50[234])|net::ERR_)/.test(text);
 
-/** A server that allows rehearsals, and a real Chromium. */
-export const openBrowser = () =>
+/** A real Chromium. `errors` collects what goes wrong on its pages. */
+export const openChromium = () =>
   openAll(async (remember) => {
     ensurePrograms(['chromium'], (line) => console.log(line));
-    const server = await openTestServer({ ALLOW_REHEARSAL: '1' });
-    remember(server.close);
     const browser = await chromium.launch({
       executablePath: findProgram('chromium') ?? '',
       // Chromium has no sandbox when it runs as root. It only opens our own page.
@@ -31,20 +29,31 @@ export const openBrowser = () =>
     remember(() => browser.close());
     const errors: string[] = [];
 
-    /** Opens the console in a new browser context, without a session. */
-    const openPage = async (options: BrowserContextOptions = {}): Promise<Page> => {
+    /** Opens the console of a server in a new browser context, without a session. */
+    const openPage = async (url: string, options: BrowserContextOptions & { fakeClock?: true } = {}): Promise<Page> => {
       const context = await browser.newContext({ viewport: desktop, ...options });
       const page = await context.newPage();
       page.setDefaultTimeout(10_000);
+      if (options.fakeClock) await page.clock.install();
       // A violation of the Content-Security-Policy is logged as an error too.
       page.on('console', (message) => {
-        if (message.type() === 'error' && !isRefusedRequest(message.text())) errors.push(message.text());
+        if (message.type() === 'error' && !isFailedRequest(message.text())) errors.push(message.text());
       });
       page.on('pageerror', (error) => errors.push(String(error.stack)));
-      await page.goto(server.url);
+      await page.goto(url);
       return page;
     };
-    return { server, openPage, errors };
+    return { openPage, errors };
+  });
+
+/** A server that allows rehearsals, and a real Chromium. */
+export const openBrowser = () =>
+  openAll(async (remember) => {
+    const server = await openTestServer({ ALLOW_REHEARSAL: '1' });
+    remember(server.close);
+    const { openPage, errors, close } = await openChromium();
+    remember(close);
+    return { server, openPage: (options?: BrowserContextOptions) => openPage(server.url, options), errors };
   });
 
 export async function register(page: Page, username: string, kind: 'seller' | 'customer'): Promise<void> {
@@ -54,6 +63,12 @@ export async function register(page: Page, username: string, kind: 'seller' | 'c
   await page.check(`input[value=${kind}]`);
   await page.click('#login-submit');
   await page.waitForSelector(`#${kind}:not([hidden])`);
+}
+
+export async function logIn(page: Page, username: string): Promise<void> {
+  await page.fill('#username', username);
+  await page.fill('#password', 'secret');
+  await page.click('#login-submit');
 }
 
 export async function createCoupon(page: Page, name: string, amount: number): Promise<void> {

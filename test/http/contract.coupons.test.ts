@@ -148,15 +148,19 @@ test('every logged-in user may list the coupons of a seller', async () => {
   }
 });
 
-test("a customer's own list has the coupon as soon as the grab is answered", async () => {
+test("a customer's own list has what was grabbed, by seller and time, the last grab at once", async () => {
   const kim = await client.enter('kim', 'customer');
   assert.is((await client.list(kim, 'kim')).status, 204);
-
+  const before = Date.now();
   await client.grab(kim, 'bea', 'spring');
   const { status, body } = await client.list(kim, 'kim');
 
   assert.is(status, 200);
-  assert.equal(body, { errMsg: '', data: [{ name: 'spring', stock: 5, description: 'd' }] });
+  const [first] = (body?.data ?? []) as { grabbedAt: string }[];
+  const grabbedAt = first?.grabbedAt ?? '';
+  assert.equal(body, { errMsg: '', data: [{ name: 'spring', stock: 5, description: 'd', seller: 'bea', grabbedAt }] });
+  assert.is(new Date(grabbedAt).toISOString(), grabbedAt);
+  assert.ok(Date.parse(grabbedAt) >= before && Date.parse(grabbedAt) <= Date.now());
 });
 
 test('a customer or a seller who lists the coupons of another customer gets 401', async () => {

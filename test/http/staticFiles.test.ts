@@ -39,10 +39,20 @@ test('every file that the page refers to is served with its content type', async
 
   const named = [...page.matchAll(/(?:src|href)="(\/[^"]*)"/g)].map(([, path]) => path);
   assert.ok(named.length >= 5);
-  for (const path of [...named, '/console/uPlot.js', '/console/charts.js']) {
+  for (const path of [
+    ...named,
+    '/console/uPlot.js',
+    '/console/qr.js',
+    '/console/seller/charts.js',
+    '/console/customer/grab.js',
+  ]) {
     const { status, headers } = await fetch(`${url}${path}`);
     assert.is(status, 200, path);
-    assert.match(headers.get('content-type') ?? '', /css|javascript|svg/, path);
+    assert.match(
+      headers.get('content-type') ?? '',
+      ['/', '/docs'].includes(path ?? '') ? /html/ : /css|javascript|svg/,
+      path,
+    );
   }
 });
 

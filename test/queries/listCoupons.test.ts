@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert';
 import { grabCoupon } from '../../src/commands/grabCoupon.ts';
 import { keys } from '../../src/infra/keys.ts';
 import { listCoupons } from '../../src/queries/listCoupons.ts';
-import { customer, givenCoupon, openTestSystem, seller, settled } from '../support/testSystem.ts';
+import type { CustomerCoupon } from '../../src/queries/listCustomerCoupons.ts';
+import { customer, givenCoupon, loggedEvents, openTestSystem, seller, settled } from '../support/testSystem.ts';
 
 const { system, close } = await openTestSystem();
 const test = suite('listCoupons');
@@ -37,17 +38,31 @@ test("a seller's list shows the pieces that are left right after a grab", async 
   assert.equal(first, { name: 'coupon 0', stock: 5, description: 'coupon 0!', amount: 2, left: 1 });
 });
 
-test("a customer's own list has the last grab as soon as it is answered, without the seller's figures", async () => {
+test("a customer's own list shows the last grab at once, with its seller and the time of its event", async () => {
   for (const name of ['coupon 7', 'coupon 3']) {
     await grabCoupon(system, customer('eve'), { seller: 'ann', name });
 
     const list = await listCoupons(system, customer('eve'), { username: 'eve', page: 1 });
-
-    assert.equal(list.at(-1), { name, stock: 5, description: `${name}!` });
+    await settled(system);
+    const occurredAt = (await loggedEvents(system, 'ann', name)).at(-1)?.occurredAt ?? 0;
+    const grabbedAt = new Date(occurredAt / 1_000).toISOString();
+    assert.equal(list.at(-1), { name, stock: 5, description: `${name}!`, seller: 'ann', grabbedAt });
   }
 });
 
-test("a customer's list is in the order of the customer's grabs on all its pages", async () => {
+test("coupons of one name from two sellers differ by their seller in a customer's list", async () => {
+  for (const of of ['sal', 'sam']) {
+    await givenCoupon(system, of, 'twin', 1);
+    await grabCoupon(system, customer('tim'), { seller: of, name: 'twin' });
+  }
+  const list = await listCoupons(system, customer('tim'), { username: 'tim', page: 1 });
+  assert.equal(
+    (list as CustomerCoupon[]).map(({ seller, name }) => `${seller}/${name}`),
+    ['sal/twin', 'sam/twin'],
+  );
+});
+
+test("a customer's list is in the order of the grabs over many coupons, and stable over its pages", async () => {
   const order = numbered(45).reverse();
   for (const name of order) await grabCoupon(system, customer('zoe'), { seller: 'ann', name });
 

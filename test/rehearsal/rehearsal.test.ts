@@ -14,7 +14,7 @@ const rehearse = (token: string, json: object) => client.send('POST', '/api/rehe
 const isFinished = (coupon: string) => (data: { rehearsal: { coupon: string; running: boolean } | null }) =>
   data.rehearsal !== null && data.rehearsal.coupon === coupon && !data.rehearsal.running;
 
-test('each simulated customer makes one attempt: all pieces are taken, the others are refused, and MySQL has the grabs', async () => {
+test('each simulated customer gets an outcome: all pieces are taken, the others are refused, and MySQL has the grabs', async () => {
   await client.create(ann, 'ann', { name: 'sea', amount: 20, stock: 5 });
   const stream = await listen(url, ann, 'ann');
   assert.is((await stream.waitFor(() => true)).mayRehearse, true);

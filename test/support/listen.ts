@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LiveFigures, LiveSnapshot } from '../../src/live/figures.ts';
 
+type Holds = (data: LiveEvent['data'], event: string) => boolean;
 type LiveEvent = { event: string; data: LiveFigures & Partial<LiveSnapshot>; at: number };
 
 /** Opens a live stream of a seller. `events` grows with each event that arrives. */
@@ -29,17 +30,21 @@ export async function listen(url: string, token: string, seller: string) {
     events,
     ended,
     /** Resolves with the first event that fulfils the condition. */
-    async waitFor(holds: (data: LiveEvent['data'], event: string) => boolean): Promise<LiveEvent['data']> {
-      const limit = Date.now() + 10_000;
-      for (;;) {
-        const found = events.find(({ data, event }) => holds(data, event));
-        if (found !== undefined) return found.data;
-        if (Date.now() > limit) throw new Error(`no such event: ${JSON.stringify(events.slice(-2))}`);
-        await sleep(10);
-      }
-    },
+    waitFor: (holds: Holds) => find(holds, 0),
+    /** The same for events that arrive from now on. */
+    waitForNext: (holds: Holds) => find(holds, events.length),
     stop: () => stop.abort(),
   };
+
+  async function find(holds: Holds, from: number): Promise<LiveEvent['data']> {
+    const limit = Date.now() + 10_000;
+    for (;;) {
+      const found = events.slice(from).find(({ data, event }) => holds(data, event));
+      if (found !== undefined) return found.data;
+      if (Date.now() > limit) throw new Error(`no such event: ${JSON.stringify(events.slice(-2))}`);
+      await sleep(10);
+    }
+  }
 }
 
 /** The coupon of this name in the event, if the event has it. */

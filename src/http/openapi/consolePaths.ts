@@ -18,13 +18,22 @@ import { eventStream, type Paths, plainSchema, problems, refusedBy, reply, reque
 const rehearsal = { coupon: 'spring', customers: 2_000, seconds: 8 };
 
 const tries = { grabbed: 8, soldOut: 0, alreadyGrabbed: 3, unknown: 0 };
+const sale = {
+  firstGrabAt: 1_795_521_590_000,
+  lastGrabAt: 1_795_521_599_500,
+  minutes: [{ minute: 29_925_359, grabs: 8 }],
+  complete: true,
+};
 const figures: LiveFigures = {
   at: 1_795_521_600_000,
   outbox: { entries: 1, oldestMs: 12 },
   durable: false,
   shut: null,
   rehearsal: null,
-  coupons: [{ name: 'spring', amount: 20, stock: 5, left: 12, tries, latency: { p50: 1.2, p99: 4.6 } }],
+  total: 1,
+  coupons: [
+    { name: 'spring', amount: 20, stock: 5, left: 12, grabbed: 8, sale, tries, latency: { p50: 1.2, p99: 4.6 } },
+  ],
 };
 const snapshot: LiveSnapshot = { ...figures, seller: 'ann', countedSince: 1_795_521_500_000, mayRehearse: true };
 const changes: LiveFigures = { ...figures, outbox: { entries: 0, oldestMs: 0 }, durable: true, coupons: [] };
@@ -67,8 +76,8 @@ export const consolePaths = (): Paths => ({
       tags: ['console'],
       summary: 'Let simulated customers grab a coupon',
       description:
-        'Each customer makes one attempt. The grabs are real: pieces stay taken, and the events are in the log. The live figures show ' +
-        'the progress. 404 unless the settings allow rehearsals.',
+        'Each customer grabs on arrival, and retries until the outcome is known. The grabs are real: pieces stay taken, and the ' +
+        'events are in the log. The live figures show the progress. 404 unless the settings allow rehearsals.',
       requestBody: requestBody('NewRehearsal', rehearsal),
       responses: {
         202: reply('The rehearsal has started.', 'Done', { errMsg: '' }),

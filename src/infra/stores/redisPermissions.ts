@@ -33,6 +33,7 @@ const trials = (a: string, b: string, channel: string): readonly (readonly [comm
   ['ZRANGE', a, '0', '-1'],
   ['ZREVRANGE', a, '0', '-1'],
   ['ZSCORE', a, 'member'],
+  ['ZCARD', a],
   ['UNLINK', a],
   ['SADD', a, 'member'],
   ['SCARD', a],

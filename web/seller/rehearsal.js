@@ -1,26 +1,22 @@
-import { announce } from './announce.js';
-import { messageOf, send } from './api.js';
-import { byId, fieldsOf, formatCount, setText } from './dom.js';
+import { announce } from '../announce.js';
+import { send } from '../api.js';
+import { byId, formatCount, setText } from '../dom.js';
+import { openForm } from '../forms.js';
+import { untilAnswered } from '../retry.js';
 
-/** @typedef {import('../src/live/figures.ts').LiveFigures['rehearsal']} Progress */
+/** @typedef {import('../../src/live/figures.ts').LiveFigures['rehearsal']} Progress */
 
 /** The form that starts a rehearsal, and its progress. */
 export function openRehearsal() {
-  const form = byId('rehearsal-form', HTMLFormElement);
-  const button = byId('rehearsal-start');
+  const button = byId('rehearsal-start', HTMLButtonElement);
   let selectedCoupon = '';
   let running = false;
 
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault();
+  const start = openForm('rehearsal-form', 'rehearsal-message', async (fields, { signal, onRetry }) => {
     if (running || selectedCoupon === '') return;
-    setText(byId('rehearsal-message'), '');
-    try {
-      await send('POST', '/api/rehearsals', { json: { coupon: selectedCoupon, ...fieldsOf(form) } });
-      announce('Rehearsal started.');
-    } catch (error) {
-      setText(byId('rehearsal-message'), messageOf(error));
-    }
+    const json = { coupon: selectedCoupon, ...fields };
+    await untilAnswered(() => send('POST', '/api/rehearsals', { json, signal }), { signal, onRetry });
+    announce('Rehearsal started.');
   });
 
   return {
@@ -31,6 +27,11 @@ export function openRehearsal() {
     /** @param {boolean} allowed */
     setAllowed(allowed) {
       byId('rehearsal').hidden = !allowed;
+    },
+    reset() {
+      start.reset();
+      selectedCoupon = '';
+      running = false;
     },
     /** @param {Progress} progress */
     show(progress) {
@@ -49,7 +50,7 @@ export function openRehearsal() {
       bar.value = finished;
       const text =
         `${formatCount(finished)} of ${formatCount(customers)} customers done: ${formatCount(grabbed)} got a coupon, ` +
-        `${formatCount(refused)} were refused${unknown > 0 ? `, ${formatCount(unknown)} failed` : ''}.`;
+        `${formatCount(refused)} were refused${unknown > 0 ? `, ${formatCount(unknown)} without an answer` : ''}.`;
       setText(byId('rehearsal-text'), text);
       if (wasRunning && !running) announce(`Rehearsal finished. ${text}`);
     },

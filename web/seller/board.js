@@ -1,9 +1,10 @@
-import { announce } from './announce.js';
+import { announce } from '../announce.js';
+import { byId, create, formatCount, formatMs, formatSeconds, formatTime, setBar, setNumber, setText } from '../dom.js';
 import { openCharts } from './charts.js';
-import { byId, create, formatCount, formatMs, formatSeconds, setBar, setText } from './dom.js';
+import { openSale } from './sale.js';
 
-/** @typedef {import('../src/live/figures.ts').LiveCoupon} LiveCoupon */
-/** @typedef {import('../src/live/figures.ts').LiveFigures} Figures */
+/** @typedef {import('../../src/live/figures.ts').LiveCoupon} LiveCoupon */
+/** @typedef {import('../../src/live/figures.ts').LiveFigures} Figures */
 
 /** A coupon is almost sold out from this share of its pieces on. */
 const LOW_SHARE = 0.1;
@@ -14,7 +15,7 @@ const ANNOUNCED_SHARES = [0.5, 0.25, LOW_SHARE];
 const IDLE_MS = 5_000;
 
 const outcomes = /** @type {const} */ ([
-  ['grabbed', 'grabbed', 'grabbed'],
+  ['grabbed', 'grabbed (stored)', 'grabbed'],
   ['soldOut', 'refused: sold out', 'refused'],
   ['alreadyGrabbed', 'refused: already grabbed', 'refused'],
   ['unknown', 'outcome unknown (503)', 'unknown'],
@@ -23,6 +24,7 @@ const outcomes = /** @type {const} */ ([
 /** Shows one coupon as it sells. */
 export function openBoard() {
   const charts = openCharts();
+  const sale = openSale();
   /** @type {Map<string, { count: HTMLElement, bar: HTMLElement }>} */
   const rows = new Map();
   for (const [key, label, kind] of outcomes) {
@@ -36,14 +38,14 @@ export function openBoard() {
   let openedAt = 0;
   let previous = { at: 0, tries: 0, grabs: 0 };
 
-  /** @param {LiveCoupon} coupon */
+  /** All attempts that were counted; one that repeats a grab with the same key is an attempt too. @param {LiveCoupon} coupon */
   const totalOf = ({ tries }) => tries.grabbed + tries.soldOut + tries.alreadyGrabbed + tries.unknown;
 
   /** @param {LiveCoupon} coupon @param {number} at */
   const draw = (coupon, at) => {
     const seconds = (at - previous.at) / 1_000;
     if (seconds <= 0) return;
-    const [tries, grabs] = [totalOf(coupon), coupon.tries.grabbed];
+    const [tries, grabs] = [totalOf(coupon), coupon.grabbed];
     const perSecond = { tries: (tries - previous.tries) / seconds, grabs: (grabs - previous.grabs) / seconds };
     previous = { at, tries, grabs };
     charts.add({ at: Math.round((at - openedAt) / 10) / 100, left: coupon.left, ...perSecond });
@@ -69,9 +71,9 @@ export function openBoard() {
     const isSoldOut = coupon.left === 0;
     const isLow = !isSoldOut && share <= LOW_SHARE;
     setText(byId('board-name'), coupon.name);
-    setText(byId('board-left'), formatCount(coupon.left));
-    setText(byId('board-amount'), formatCount(coupon.amount));
-    setText(byId('board-stock'), formatCount(coupon.stock));
+    setNumber(byId('board-left'), coupon.left);
+    setNumber(byId('board-amount'), coupon.amount);
+    setNumber(byId('board-stock'), coupon.stock);
     setText(byId('board-status'), isSoldOut ? 'sold out' : isLow ? 'almost sold out' : 'on sale');
     const { dataset } = byId('ticket');
     dataset.soldOut = isSoldOut ? 'yes' : 'no';
@@ -83,13 +85,16 @@ export function openBoard() {
 
   /** @param {LiveCoupon} coupon */
   const showOutcomes = (coupon) => {
-    const total = Math.max(1, totalOf(coupon));
+    // The number of grabs comes from events. The answers to attempts include repeats of the same grab.
+    const counts = { ...coupon.tries, grabbed: coupon.grabbed };
+    const total = Math.max(1, counts.grabbed + counts.soldOut + counts.alreadyGrabbed + counts.unknown);
     for (const [key] of outcomes) {
       const row = rows.get(key);
       if (row === undefined) continue;
-      setText(row.count, formatCount(coupon.tries[key]));
-      setBar(row.bar, coupon.tries[key] / total);
+      setText(row.count, formatCount(counts[key]));
+      setBar(row.bar, counts[key] / total);
     }
+    setText(byId('attempts'), formatCount(totalOf(coupon)));
     setText(byId('p50'), coupon.latency === null ? '–' : formatMs(coupon.latency.p50));
     setText(byId('p99'), coupon.latency === null ? '–' : formatMs(coupon.latency.p99));
   };
@@ -108,20 +113,20 @@ export function openBoard() {
       if (shown?.name !== coupon.name) {
         charts.clear();
         openedAt = at;
-        previous = { at: at - 1, tries: totalOf(coupon), grabs: coupon.tries.grabbed };
+        previous = { at: at - 1, tries: totalOf(coupon), grabs: coupon.grabbed };
       }
       // After a reconnect to another process the counts can be lower.
-      if (totalOf(coupon) < previous.tries)
-        previous = { ...previous, tries: totalOf(coupon), grabs: coupon.tries.grabbed };
+      if (totalOf(coupon) < previous.tries) previous = { ...previous, tries: totalOf(coupon) };
       announceShare(coupon);
       showTicket(coupon);
       showOutcomes(coupon);
+      sale.show(coupon);
       draw(coupon, at);
       shown = structuredClone(coupon);
     },
     /** @param {number} since */
     countedSince(since) {
-      setText(byId('outcomes-since'), `since ${new Date(since).toLocaleTimeString('en', { hour12: false })}`);
+      setText(byId('outcomes-since'), formatTime(since));
     },
     /** @param {Figures} figures */
     showSystem({ outbox, durable }) {
@@ -131,7 +136,9 @@ export function openBoard() {
         byId('durable-detail'),
         durable
           ? 'all grabs so far are in the event log'
-          : `${formatCount(outbox.entries)} outbox ${outbox.entries === 1 ? 'entry' : 'entries'} waiting, the oldest for ${formatSeconds(outbox.oldestMs)}`,
+          : outbox.entries === 0
+            ? 'the newest grabs are being written'
+            : `${formatCount(outbox.entries)} outbox ${outbox.entries === 1 ? 'entry' : 'entries'} waiting, the oldest for ${formatSeconds(outbox.oldestMs)}`,
       );
       setText(byId('outbox-entries'), formatCount(outbox.entries));
       setText(byId('outbox-age'), outbox.entries === 0 ? '0 s' : formatSeconds(outbox.oldestMs));

@@ -1,0 +1,63 @@
+// Sentences that the console shows in place of the messages of the API, each with the form field that it is about.
+
+/** @type {Record<string, { field?: string, text: string }>} */
+export const plainMessages = {
+  'User name too short.': { field: 'username', text: 'Please enter a user name.' },
+  'User name too long.': { field: 'username', text: 'A user name has at most 64 characters.' },
+  'User name has unsupported characters.': {
+    field: 'username',
+    text: 'Please use only letters, digits and the characters . _ - @ in a user name.',
+  },
+  'Insert user failed. Maybe user name duplicates.': { field: 'username', text: 'This user name is already taken.' },
+  'Password too short.': { field: 'password', text: 'The password needs at least six characters.' },
+  'Empty field of kind.': { text: 'Please choose whether you want to sell or to grab coupons.' },
+  'Wrong username or password.': { text: 'Wrong user name or password.' },
+  'Coupon name or description should not be empty.': { field: 'name', text: 'Please enter a name for the coupon.' },
+  'Coupon name too long.': { field: 'name', text: 'The name has at most 100 characters.' },
+  'Coupon name has unsupported characters.': {
+    field: 'name',
+    text: 'The name must not contain a slash or invisible characters, nor begin or end with a space.',
+  },
+  'Create failed. Maybe (username,coupon name) duplicates': {
+    field: 'name',
+    text: 'You already have a coupon with this name.',
+  },
+  'Amount field wrong format.': {
+    field: 'amount',
+    text: 'The number of pieces must be a whole number, 1 or more.',
+  },
+  'Stock field wrong format.': { field: 'stock', text: 'The face value must be a whole number, 0 or more.' },
+  'Coupon description has unsupported characters.': {
+    field: 'description',
+    text: 'The description contains characters that cannot be stored.',
+  },
+  'Request body too large.': { text: 'That is too much text. Please shorten it to some thousand characters.' },
+  'Customers field wrong format: a whole number from 1 to 10000.': {
+    field: 'customers',
+    text: 'The number of customers must be a whole number from 1 to 10,000.',
+  },
+  'Seconds field wrong format: a whole number from 0 to 60.': {
+    field: 'seconds',
+    text: 'The duration must be a whole number from 0 to 60.',
+  },
+  'No such coupon.': { text: 'This coupon does not exist.' },
+  'A rehearsal is running already.': { text: 'A rehearsal is already running. Only one runs at a time.' },
+  // Both answers to a name that belongs to no seller: a customer's own coupons are not shown to others.
+  'Record not found.': { field: 'seller', text: 'There is no seller with this name.' },
+  'Cannot check other customer.': { field: 'seller', text: 'There is no seller with this name.' },
+};
+
+/**
+ * How a grab that was not unknown ended, by the header Grab-Outcome.
+ * @type {Record<string, { text: string, outcome: 'grabbed' | 'refused' | 'waiting' }>}
+ */
+export const grabOutcomes = {
+  grabbed: { text: 'Grabbed! This coupon is yours.', outcome: 'grabbed' },
+  'already-grabbed': { text: 'You already have this coupon.', outcome: 'grabbed' },
+  'sold-out': { text: 'Sold out.', outcome: 'refused' },
+  'no-such-coupon': { text: 'This coupon does not exist.', outcome: 'refused' },
+  'not-started': { text: 'The sale has not started yet.', outcome: 'waiting' },
+  ended: { text: 'The sale has ended.', outcome: 'refused' },
+  paused: { text: 'The sale is paused. Please try again later.', outcome: 'waiting' },
+  closed: { text: 'The sale is closed.', outcome: 'refused' },
+};
