@@ -70,7 +70,7 @@ export interface paths {
         };
         /**
          * List a user's coupons
-         * @description A page has 20 coupons, oldest first. The list of a seller has the coupons that the seller created and how many pieces are left at this moment; any logged-in user may read it. The list of a customer has the coupons that the customer has grabbed, with seller and time, including the latest grab; only that customer may read it.
+         * @description A page has 20 coupons, oldest first. The list of a seller has the coupons that the seller created and how many pieces are left at this moment; any logged-in user may read it. The list of a customer has the coupons that the customer has grabbed, each with its seller and the time of the grab, including the latest grab; only that customer may read it.
          */
         get: operations["listCoupons"];
         put?: never;

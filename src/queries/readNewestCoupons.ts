@@ -13,7 +13,7 @@ export interface CouponState {
   version: number;
 }
 
-/** A seller's newest coupons as they are at this moment, the newest first, and how many coupons the seller has in total. */
+/** The current state of a seller's newest coupons, newest first, and the number of all coupons of the seller. */
 export async function readNewestCoupons(
   redis: Redis,
   seller: string,

@@ -148,10 +148,11 @@ test('every logged-in user may list the coupons of a seller', async () => {
   }
 });
 
-test("a customer's own list has what was grabbed, by seller and time, the last grab at once", async () => {
+test("a customer's own list has the coupon, its seller and the time of the grab as soon as the grab is answered", async () => {
   const kim = await client.enter('kim', 'customer');
   assert.is((await client.list(kim, 'kim')).status, 204);
   const before = Date.now();
+
   await client.grab(kim, 'bea', 'spring');
   const { status, body } = await client.list(kim, 'kim');
 

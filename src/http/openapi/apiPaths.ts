@@ -127,7 +127,7 @@ export const apiPaths = (): Paths => ({
       description:
         'A page has 20 coupons, oldest first. The list of a seller has the coupons that the seller created and how many pieces are ' +
         'left at this moment; any logged-in user may read it. The list of a customer has the coupons that the customer has ' +
-        'grabbed, with seller and time, including the latest grab; only that customer may read it.',
+        'grabbed, each with its seller and the time of the grab, including the latest grab; only that customer may read it.',
       parameters: [
         pathParameter('username', 'A seller, or the customer of the token.', 'ann'),
         { name: 'page', in: 'query', schema: plainSchema(listCouponsQuery.shape.page), example: 1 },

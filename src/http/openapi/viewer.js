@@ -1,4 +1,4 @@
-// Runs in the browser. A file of its own, because the page's policy allows no inline scripts.
+// Runs in the browser. The script has its own file because the page's policy allows no inline script.
 
 // Swagger UI has dark colours, which it uses only on request.
 const darkScheme = matchMedia('(prefers-color-scheme: dark)');
@@ -10,6 +10,6 @@ globalThis.SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#document',
   deepLinking: true,
-  // By default Swagger UI sends the document to another server for validation.
+  // By default Swagger UI sends the document to a public validator.
   validatorUrl: null,
 });
