@@ -89,7 +89,7 @@ export function serveStaticFiles(sources: Sources): Middleware {
     const file = ctx.method === 'GET' || ctx.method === 'HEAD' ? files.get(path) : undefined;
     if (file === undefined) return next();
     // Logs and metrics use one label for all files of a folder.
-    ctx.state.route = path.replace(/(?<=.)\/[^/]+$/, '/:file');
+    ctx.state.route = path.replace(/^(\/[^/]+)\/.+$/, '$1/:file');
     file.content ??= await readContent(file.source);
     const { bytes, gzipped, etag } = file.content;
     ctx.set({ ...HEADERS, ETag: etag });

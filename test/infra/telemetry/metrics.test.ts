@@ -74,7 +74,7 @@ test('a path without a route never becomes the value of a label', async () => {
 });
 
 test('all files of a page share one label, and names of files never become labels', async () => {
-  for (const path of ['/', '/console/app.js', '/console/layout.css', '/docs', '/docs/', '/docs/viewer.js'])
+  for (const path of ['/', '/console/app.js', '/console/styles/layout.css', '/docs', '/docs/', '/docs/viewer.js'])
     await fetch(`${url}${path}`);
   for (const path of ['/openapi.json', '/docs/made-up', '/console/made-up']) await fetch(`${url}${path}`);
 
