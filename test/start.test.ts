@@ -25,6 +25,9 @@ test('given an empty folder, the server starts private stores, Ctrl-C stops them
   const bob = await client.enter('bob', 'customer');
   await client.create(ann, 'ann', { name: 'sea', amount: 2, stock: 5 });
   assert.is((await client.grab(bob, 'ann', 'sea')).status, 201);
+  const ownCoupons = (await client.list(bob, 'bob')).body?.data as { grabbedAt: string }[];
+  const { grabbedAt } = ownCoupons[0] ?? {};
+  assert.equal(ownCoupons, [{ name: 'sea', stock: 5, description: '', seller: 'ann', grabbedAt }]);
 
   first.kill('SIGINT');
   assert.is((await first.ended).status, 0);
@@ -32,7 +35,7 @@ test('given an empty folder, the server starts private stores, Ctrl-C stops them
 
   const second = startServer({ DATA_DIR: dataDir });
   const again = createClient(await second.listening);
-  assert.equal((await again.list(bob, 'bob')).body?.data, [{ name: 'sea', stock: 5, description: '' }]);
+  assert.equal((await again.list(bob, 'bob')).body?.data, ownCoupons);
   assert.is((await again.grab(bob, 'ann', 'sea')).headers.get('grab-outcome'), 'already-grabbed');
   second.kill('SIGTERM');
   assert.is((await second.ended).status, 0);
