@@ -18,7 +18,7 @@ const coupon = z.object({
 });
 export const customerCoupon = coupon.extend({
   seller: z.string(),
-  grabbedAt: z.iso.datetime().meta({ description: 'The time of the grab on the clock of Redis.' }),
+  grabbedAt: z.string().meta({ format: 'date-time', description: 'The time of the grab on the clock of Redis.' }),
 }) satisfies z.ZodType<CustomerCoupon>;
 export const sellerCoupon = coupon.extend({
   amount: z.int().min(1).meta({ description: 'Pieces at the creation.' }),
