@@ -1,14 +1,13 @@
 import { EventEmitter } from 'eventemitter3';
-import type { CouponCreated, CouponGrabbed, DecidedEvent } from '../events.ts';
+import type { DecidedEvent } from '../events.ts';
 import type { Delivery } from './outbox.ts';
 
-type DeliveryOf<E extends DecidedEvent> = Delivery & { events: E[] };
+type DeliveryOf<T extends DecidedEvent['type']> = Delivery & { events: Extract<DecidedEvent, { type: T }>[] };
 
 /** `inlined` settles with the inline projections: it rejects when one of them failed to apply the delivery. */
-export interface BusEvents {
-  CouponCreated: (delivery: DeliveryOf<CouponCreated>, inlined: Promise<void>) => void;
-  CouponGrabbed: (delivery: DeliveryOf<CouponGrabbed>, inlined: Promise<void>) => void;
-}
+export type BusEvents = {
+  [T in DecidedEvent['type']]: (delivery: DeliveryOf<T>, inlined: Promise<void>) => void;
+};
 
 type InlineProjection = (delivery: Delivery) => Promise<void>;
 

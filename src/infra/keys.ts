@@ -18,6 +18,15 @@ export function splitCouponPath(path: string): CouponName {
   return { seller: path.slice(0, slash), name: path.slice(slash + 1) };
 }
 
+/** A piece in the view of its customer: `seller/name/code`; without the code for grabs of the first releases, which have none. */
+export const piecePath = (coupon: CouponName, code?: string) =>
+  code === undefined ? couponPath(coupon) : `${couponPath(coupon)}/${code}`;
+
+export function splitPiecePath(path: string): CouponName & { code?: string } {
+  const [seller = '', name = '', code] = path.split('/');
+  return { seller, name, ...(code === undefined ? {} : { code }) };
+}
+
 export const partitionOf = (coupon: CouponName) => calculateSlot(couponPath(coupon)) % PARTITIONS;
 
 // `{p}` is a Redis Cluster hash tag: all keys of one decision are in one slot.
@@ -42,6 +51,16 @@ export const keys = {
   holders: (coupon: CouponName) => ofCoupon('holders', coupon),
   /** Refusals that may become false later, kept for the idempotency keys that got them as an answer. */
   answers: (coupon: CouponName) => ofCoupon('answers', coupon),
+  /** Idempotency keys whose request succeeded, with the reply that they get again; a win that is held is stored with its holder. */
+  requests: (coupon: CouponName) => ofCoupon('requests', coupon),
+  /** When each code was redeemed; a code that is good has no entry. */
+  redemptions: (coupon: CouponName) => ofCoupon('redemptions', coupon),
+  /** Events that later grabs depend on and that MySQL may lack, by version: see `Delivery.prior` in outbox.ts. */
+  unloggedChanges: (coupon: CouponName) => ofCoupon('unlogged-changes', coupon),
+  /** The same for the last event of a piece, by code. */
+  unloggedPieces: (coupon: CouponName) => ofCoupon('unlogged-pieces', coupon),
+  /** The coupon and the first customer of every code of the partition, dead codes included: `seller/name/customer`. */
+  codes: (partition: number) => inPartition(partition, 'codes'),
   /** Where reconcile builds a coupon's holders before they replace the old ones. */
   holdersBuilt: (coupon: CouponName, builder: string) => ofCoupon(`built:${builder}`, coupon),
   /** The coupon that a customer's idempotency key belongs to. No username contains a `:`, so no two pairs share a key. */

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { type DecidedEvent, decidedEventSchema, eventId, unreachable } from '../events.ts';
+import { CODE_LENGTH } from '../coupon/code.ts';
+import { type DecidedEvent, decidedEventSchema, eventDataSchemas, eventId } from '../events.ts';
 import { allPartitions, keys } from './keys.ts';
 import { runScript } from './scripts.ts';
 import { readRedisTime } from './stores/redisClock.ts';
@@ -16,48 +17,76 @@ export interface EntryRef {
 export interface Delivery {
   entry: EntryRef;
   events: DecidedEvent[];
+  /**
+   * Earlier events that `events` depend on, such as the restock before a grab, from entries of their own that MySQL may not have yet.
+   * If Redis loses both entries after the client of `events` got its answer, the process that answered still has them all.
+   */
+  prior: DecidedEvent[];
 }
+
+export const allEvents = ({ prior, events }: Delivery) => (prior.length === 0 ? events : [...prior, ...events]);
 
 export type RawEntry = [id: string, fields: string[]];
 export const entryKey = ({ partition, id }: EntryRef) => `${partition}/${id}`;
 
 const customersSchema = z.array(z.string().min(1)).min(1);
 const keysSchema = z.array(z.string());
+/** The fields of entries, each entry as a list of names and values. */
+const priorSchema = z.array(z.array(z.string()));
+
+type Fields = Record<string, string | undefined>;
 
 /** Decodes a stored entry. Throws on an entry that our scripts could not have written. */
 export function decodeEntry(partition: number, [id, fields]: RawEntry): Delivery {
-  const field: Record<string, string | undefined> = {};
-  for (let i = 0; i < fields.length; i += 2) field[String(fields[i])] = fields[i + 1];
-  const type = field.type as DecidedEvent['type'];
-  const first = Number(field.version);
-  const coupon = { id: String(field.coupon), seller: field.seller, name: field.name };
+  const own = fieldsOf(fields);
+  const prior = own.prior === undefined ? [] : priorSchema.parse(JSON.parse(own.prior));
+  return {
+    entry: { partition, id },
+    events: decodeEvents(own),
+    prior: prior.flatMap((earlier) => decodeEvents(fieldsOf(earlier))),
+  };
+}
+
+function fieldsOf(list: readonly string[]): Fields {
+  const fields: Fields = {};
+  for (let i = 0; i < list.length; i += 2) fields[String(list[i])] = list[i + 1];
+  return fields;
+}
+
+function decodeEvents(fields: Fields): DecidedEvent[] {
+  const type = fields.type as DecidedEvent['type'];
+  const first = Number(fields.version);
+  const coupon = { id: String(fields.coupon), seller: fields.seller, name: fields.name };
   const event = (version: number, data: unknown) =>
-    ({ id: eventId(coupon.id, version), type, coupon, version, occurredAt: Number(field.at), data }) as DecidedEvent;
-  const entry = { partition, id };
-  switch (type) {
-    case 'CouponCreated': {
-      const { amount, stock, description } = field;
-      const created = event(first, { amount: Number(amount), stock: Number(stock), description });
-      return { entry, events: [decidedEventSchema.parse(created)] };
-    }
-    case 'CouponGrabbed': {
-      const customers = customersSchema.parse(JSON.parse(String(field.customers)));
-      const idempotencyKeys = field.keys ? keysSchema.parse(JSON.parse(field.keys)) : [];
-      const events = customers.map((customer, place) => {
-        const idempotencyKey = idempotencyKeys[place];
-        return event(first + place, {
-          customer,
-          left: Number(field.left) - place,
-          ...(idempotencyKey ? { idempotencyKey } : {}),
-        });
-      });
-      // Versions count up and pieces count down: when the first and the last event are valid, so are the events between them.
-      for (const end of [events.at(0), events.at(-1)]) decidedEventSchema.parse(end);
-      return { entry, events };
-    }
-    default:
-      return unreachable(type);
-  }
+    ({ id: eventId(coupon.id, version), type, coupon, version, occurredAt: Number(fields.at), data }) as DecidedEvent;
+  if (type !== 'CouponGrabbed') return [decidedEventSchema.parse(event(first, dataOf(type, fields)))];
+
+  const customers = customersSchema.parse(JSON.parse(String(fields.customers)));
+  const idempotencyKeys = fields.keys ? keysSchema.parse(JSON.parse(fields.keys)) : [];
+  // Entries of the first releases have no codes.
+  const codes = fields.codes ?? '';
+  const events = customers.map((customer, place) => {
+    const idempotencyKey = idempotencyKeys[place];
+    const code = codes.slice(place * CODE_LENGTH, (place + 1) * CODE_LENGTH);
+    return event(first + place, {
+      customer,
+      left: Number(fields.left) - place,
+      ...(code ? { code } : {}),
+      ...(idempotencyKey ? { idempotencyKey } : {}),
+    });
+  });
+  // Versions count up and pieces count down: when the first and the last event are valid, so are the events between them.
+  for (const end of [events.at(0), events.at(-1)]) decidedEventSchema.parse(end);
+  return events;
+}
+
+const textFields: ReadonlySet<string> = new Set(['description', 'customer', 'code', 'idempotencyKey']);
+
+/** The data of an event that has an entry of its own: its fields are in the entry under their own names. */
+function dataOf(type: DecidedEvent['type'], fields: Fields): Record<string, unknown> {
+  const { shape } = eventDataSchemas[type] ?? z.object({});
+  const present = Object.keys(shape).filter((name) => fields[name] !== undefined);
+  return Object.fromEntries(present.map((name) => [name, textFields.has(name) ? fields[name] : Number(fields[name])]));
 }
 
 /** One page of a partition's outbox, oldest first: entries after `after` (exclusive) and up to `to`. */

@@ -38,4 +38,5 @@ let entries = 0;
 export const delivery = (...events: Delivery['events']): Delivery => ({
   entry: { partition: 0, id: `${++entries}-0` },
   events,
+  prior: [],
 });
