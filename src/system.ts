@@ -1,11 +1,13 @@
 import type { DecisionDeps } from './commands/decision.ts';
 import { createGrabLine, type GrabLine } from './commands/grabLine.ts';
 import type { ServerConfig } from './config.ts';
+import { decidedEventTypes } from './events.ts';
 import { type Bus, createBus } from './infra/bus.ts';
 import { openAll } from './infra/closers.ts';
 import { openFence } from './infra/fence.ts';
 import { createGate } from './infra/gate.ts';
 import { openLease } from './infra/lease.ts';
+import { allEvents } from './infra/outbox.ts';
 import { openOutboxLimit } from './infra/outboxLimit.ts';
 import { createPasswords, type Passwords } from './infra/passwords.ts';
 import { openRevocations, type Revocations } from './infra/revocations.ts';
@@ -97,9 +99,11 @@ export const openSystem = (config: ServerConfig, log: Log) =>
 
     registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, listeners: live.listeners });
     const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch, log };
+    const grabLine = createGrabLine(decision);
+    for (const type of endingRefusals) bus.on(type, grabLine.forgetRefusals);
     const system: System = {
       ...decision,
-      grabLine: createGrabLine(decision),
+      grabLine,
       couponTerms: createCouponTerms({ redis, gate }),
       mysql,
       tokens: createTokens(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked),
@@ -113,14 +117,16 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     return { system };
   });
 
-/** Every subscriber of the bus. The views come first: a grab is answered when they have it. */
+/** After these events a customer who was refused may get a piece. */
+const endingRefusals = ['GrabReleased', 'CouponRestocked', 'CouponResumed', 'TermsChanged'] as const;
+
+/** The subscribers of the bus that the recovery at the start needs. The views come first: a grab is answered when they have it. */
 function subscribeAll(
   bus: Bus,
   { redis, writer, live }: { redis: DecisionDeps['redis']; writer: MysqlWriter; live: Live },
 ) {
-  bus.inline(({ events }) => projectToViews(redis, events));
-  bus.on('CouponCreated', writer.enqueue);
-  bus.on('CouponGrabbed', writer.enqueue);
+  bus.inline((delivery) => projectToViews(redis, allEvents(delivery)));
+  for (const type of decidedEventTypes) bus.on(type, writer.enqueue);
   bus.on('CouponCreated', ({ events }) => live.onCreated(events));
   bus.on('CouponGrabbed', ({ events }) => live.onGrabbed(events));
 }

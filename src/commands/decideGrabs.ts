@@ -1,25 +1,44 @@
 import { z } from 'zod';
+import { newCode } from '../coupon/code.ts';
 import { type CouponName, keys, partitionOf } from '../infra/keys.ts';
 import { runScript } from '../infra/scripts.ts';
 import {
   type DecisionDeps,
   deadlineAndLimit,
   failOn,
+  IDEMPOTENCY_TTL_SECONDS,
   obstacleReplySchema,
   publishDecision,
   rawEntrySchema,
 } from './decision.ts';
 
-/** How long an idempotency key stays bound to its coupon, and how long a refusal is stored for it. A win keeps its key for ever. */
-export const IDEMPOTENCY_TTL_SECONDS = 86_400;
-
-export const outcomeSchema = z.enum(['grabbed', 'already-grabbed', 'sold-out', 'no-such-coupon']);
+export const outcomeSchema = z.enum([
+  'grabbed',
+  'already-grabbed',
+  'sold-out',
+  'no-such-coupon',
+  'not-started',
+  'ended',
+  'paused',
+  'closed',
+]);
 export type GrabOutcome = z.infer<typeof outcomeSchema>;
 
-const replySchema = z.union([
-  z.tuple([z.literal('decided'), z.array(outcomeSchema), rawEntrySchema.optional()]),
-  obstacleReplySchema,
+export type GrabResult =
+  /** `code` is an empty string for a repeated win of the first releases, which had no codes. */
+  | { outcome: 'grabbed'; code: string }
+  /** `startsAt`: microseconds since 1970 on the clock of Redis. */
+  | { outcome: 'not-started'; startsAt: number }
+  | { outcome: Exclude<GrabOutcome, 'grabbed' | 'not-started'> };
+
+const decidedSchema = z.tuple([
+  z.literal('decided'),
+  z.array(outcomeSchema),
+  rawEntrySchema.nullable(),
+  z.array(z.union([z.number(), z.string()])),
+  z.string().nullable(),
 ]);
+const replySchema = z.union([decidedSchema, z.tuple([z.literal('code-taken')]), obstacleReplySchema]);
 
 export interface GrabRequest {
   customer: string;
@@ -28,7 +47,7 @@ export interface GrabRequest {
 }
 
 /**
- * Decides many grabs of one coupon with one script call, in the order of their arrival. The outcomes have the same order. `since` is
+ * Decides many grabs of one coupon with one script call, in the order of their arrival. The results have the same order. `since` is
  * the arrival of the first grab in milliseconds of performance.now(). Throws when the outcome is unknown or nothing was decided.
  */
 export async function decideGrabs(
@@ -36,22 +55,46 @@ export async function decideGrabs(
   coupon: CouponName,
   grabs: readonly GrabRequest[],
   since = performance.now(),
-): Promise<GrabOutcome[]> {
+): Promise<GrabResult[]> {
   const begin = deadlineAndLimit(deps, since);
   const partition = partitionOf(coupon);
+  const codes = grabs.map(() => newCode(partition));
+  const args = [...begin, String(IDEMPOTENCY_TTL_SECONDS)];
+  for (const [place, { customer, idempotencyKey }] of grabs.entries())
+    args.push(customer, idempotencyKey, codes[place] ?? '');
   const call = runScript(
     deps.redis,
     'grabCoupon',
-    [keys.fence(partition), keys.coupon(coupon), keys.holders(coupon), keys.outbox(partition), keys.answers(coupon)],
     [
-      ...begin,
-      String(IDEMPOTENCY_TTL_SECONDS),
-      ...grabs.flatMap(({ customer, idempotencyKey }) => [customer, idempotencyKey]),
+      keys.fence(partition),
+      keys.coupon(coupon),
+      keys.holders(coupon),
+      keys.outbox(partition),
+      keys.answers(coupon),
+      keys.codes(partition),
+      keys.requests(coupon),
+      keys.unloggedChanges(coupon),
     ],
+    args,
   );
-  const reply = await deps.watch.grabScript(coupon, grabs, call);
-  const [status, outcomes, entry] = replySchema.parse(reply);
-  if (status !== 'decided') return failOn(deps, status);
-  if (entry !== undefined) await publishDecision(deps, partition, entry);
-  return outcomes;
+  const reply = replySchema.parse(await deps.watch.grabScript(coupon, grabs, call));
+  // One in some thousand million codes exists already: other codes are made.
+  if (reply[0] === 'code-taken') return decideGrabs(deps, coupon, grabs, since);
+  if (reply[0] !== 'decided') return failOn(deps, reply[0]);
+  const [, outcomes, entry, repeated, startsAt] = reply;
+  if (entry !== null) await publishDecision(deps, partition, entry);
+  // The place of a repeated win is counted from 1.
+  for (let i = 0; i < repeated.length; i += 2) codes[Number(repeated[i]) - 1] = String(repeated[i + 1]);
+  return outcomes.map((outcome, place) => resultOf(outcome, codes[place] ?? '', startsAt));
+}
+
+/** Refusals are shared objects: under a flood, nearly every grab is refused. */
+const refusals = Object.fromEntries(outcomeSchema.options.map((outcome) => [outcome, { outcome }])) as {
+  [Outcome in GrabOutcome]: { outcome: Outcome };
+};
+
+function resultOf(outcome: GrabOutcome, code: string, startsAt: string | null): GrabResult {
+  if (outcome === 'grabbed') return { outcome, code };
+  if (outcome === 'not-started') return { outcome, startsAt: Number(startsAt) };
+  return refusals[outcome];
 }

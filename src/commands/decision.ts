@@ -27,8 +27,13 @@ export interface DecisionDeps {
 
 /** An entry as a script replies it and as XRANGE reads it. */
 export const rawEntrySchema = z.tuple([z.string(), z.array(z.string())]);
+/** How long an idempotency key stays bound to its request, and how long a refusal is stored for it. A success keeps its key for ever. */
+export const IDEMPOTENCY_TTL_SECONDS = 86_400;
+/** Changes of one coupon that MySQL may lack: every entry of the coupon carries them until MySQL has them. */
+export const CHANGES_LIMIT = 256;
+
 /** The replies of every deciding script that decided nothing. */
-export const obstacleReplySchema = z.tuple([z.enum(['fenced', 'late', 'full', 'damaged'])]);
+export const obstacleReplySchema = z.tuple([z.enum(['fenced', 'late', 'full', 'damaged', 'behind', 'reserved'])]);
 
 /** Throws Unavailable (src/unavailable.ts) while the gate is shut or the outbox is full. */
 export function mustBeAbleToDecide({ gate, outboxLimit }: Pick<DecisionDeps, 'gate' | 'outboxLimit'>): void {
@@ -62,6 +67,10 @@ export function failOn(
       throw new Unavailable('Redis was held up for too long');
     case 'damaged':
       throw new Unavailable('the events of this coupon are damaged');
+    case 'behind':
+      throw new Unavailable('MySQL has not stored the last changes of this coupon yet');
+    case 'reserved':
+      throw new Unavailable('a coupon of this name is being created');
     default:
       return obstacle satisfies never;
   }

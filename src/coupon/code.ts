@@ -12,7 +12,7 @@ const PARTITION_BITS = 4;
 
 /** x^5 + x^2 + 1: with this polynomial the five-bit numbers are a field. */
 const POLYNOMIAL = 0b100101;
-const valueOf = new Map([...ALPHABET].map((character, value) => [character, value]));
+const valueByCharacter = new Map([...ALPHABET].map((character, value) => [character, value]));
 
 const timesTwo = (value: number) => ((value << 1) & 32 ? (value << 1) ^ POLYNOMIAL : value << 1);
 
@@ -44,7 +44,8 @@ export function newCode(partition: number): string {
 }
 
 /** The partition that a code leads to. */
-export const partitionOfCode = (code: string) => (valueOf.get(code.charAt(0)) ?? 0) & ((1 << PARTITION_BITS) - 1);
+export const partitionOfCode = (code: string) =>
+  (valueByCharacter.get(code.charAt(0)) ?? 0) & ((1 << PARTITION_BITS) - 1);
 
 /** The code as it is printed: three groups of four. */
 export const groupedCode = (code: string) =>
@@ -55,12 +56,8 @@ export const groupedCode = (code: string) =>
  * character shows that it was mistyped.
  */
 export function readCode(typed: string): string | undefined {
-  const code = typed
-    .toUpperCase()
-    .replace(/[\s-]/g, '')
-    .replaceAll('O', '0')
-    .replace(/[IL]/g, '1');
-  const values = [...code].map((character) => valueOf.get(character));
+  const code = typed.toUpperCase().replace(/[\s-]/g, '').replaceAll('O', '0').replace(/[IL]/g, '1');
+  const values = [...code].map((character) => valueByCharacter.get(character));
   if (values.length !== CODE_LENGTH || values.includes(undefined)) return undefined;
   const [check, ...rest] = (values as number[]).reverse();
   return checkOf(rest.reverse()) === check ? code : undefined;

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context, Middleware } from 'koa';
-import type { GrabOutcome } from '../commands/decideGrabs.ts';
 import { grabCoupon } from '../commands/grabCoupon.ts';
 import { tooManyGrabs } from '../commands/grabLine.ts';
+import { groupedCode } from '../coupon/code.ts';
 import type { CouponName } from '../infra/keys.ts';
 import type { System } from '../system.ts';
 import { type Auth, requireClaims } from './auth.ts';
@@ -31,14 +31,14 @@ export function createGrabHandlers(system: System, auth: Auth): { beforeRouter: 
       // Synchronous on purpose: under a flood of repeated refusals, promise allocation dominates.
       const refusal = system.grabLine.repeatedRefusal(coupon, { customer: by.sub, idempotencyKey });
       if (refusal !== undefined) {
-        record(system, ctx, coupon, refusal, since);
-        return answer(ctx, refusal);
+        record(system, ctx, coupon, refusal.outcome, since);
+        return answer(system, ctx, refusal);
       }
       system.tracing.follow(spanOf(ctx), by.sub, coupon);
       try {
-        const outcome = await grabCoupon(system, by, { ...coupon, idempotencyKey });
-        record(system, ctx, coupon, outcome, since);
-        answer(ctx, outcome);
+        const result = await grabCoupon(system, by, { ...coupon, idempotencyKey });
+        record(system, ctx, coupon, result.outcome, since);
+        answer(system, ctx, result);
       } catch (error) {
         record(system, ctx, coupon, 'unknown', since);
         throw error;
@@ -85,24 +85,43 @@ function record({ metrics, live }: System, ctx: Context, coupon: CouponName, out
 }
 
 // A string and not a Buffer: Node sends a string and the headers with one write.
-const WON = '{"errMsg":""}';
+const wonBody = (code: string) => (code === '' ? '{"errMsg":""}' : `{"errMsg":"","code":"${groupedCode(code)}"}`);
 const JSON_TYPE = 'application/json; charset=utf-8';
-const wonHeaders = { 'Grab-Outcome': 'grabbed', 'Content-Type': JSON_TYPE, 'Content-Length': WON.length };
 const refusedHeaders = {
   'sold-out': { 'Grab-Outcome': 'sold-out' },
   'already-grabbed': { 'Grab-Outcome': 'already-grabbed' },
   'no-such-coupon': { 'Grab-Outcome': 'no-such-coupon' },
+  ended: { 'Grab-Outcome': 'ended' },
+  paused: { 'Grab-Outcome': 'paused' },
+  closed: { 'Grab-Outcome': 'closed' },
 } as const;
 
-function answer(ctx: Context, outcome: GrabOutcome | 'not-a-customer' | 'key-of-another-coupon'): void {
+type Answered = Awaited<ReturnType<typeof grabCoupon>>;
+
+function answer({ clock }: System, ctx: Context, result: Answered): void {
+  const { outcome } = result;
   switch (outcome) {
-    case 'grabbed':
+    case 'grabbed': {
+      const body = wonBody(result.code);
       ctx.respond = false;
-      ctx.res.writeHead(201, wonHeaders).end(WON);
+      ctx.res
+        .writeHead(201, { 'Grab-Outcome': outcome, 'Content-Type': JSON_TYPE, 'Content-Length': body.length })
+        .end(body);
       break;
+    }
+    case 'not-started': {
+      // Without jitter: the sale starts for all customers at the same time. Rounded up, so that no client returns too early.
+      const seconds = Math.max(1, Math.ceil((result.startsAt - clock.earliest()) / 1_000_000));
+      ctx.respond = false;
+      ctx.res.writeHead(204, { 'Grab-Outcome': outcome, 'Retry-After': String(seconds) }).end();
+      break;
+    }
     case 'sold-out':
     case 'already-grabbed':
     case 'no-such-coupon':
+    case 'ended':
+    case 'paused':
+    case 'closed':
       ctx.respond = false;
       ctx.res.writeHead(204, refusedHeaders[outcome]).end();
       break;

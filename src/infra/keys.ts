@@ -53,6 +53,8 @@ export const keys = {
   answers: (coupon: CouponName) => ofCoupon('answers', coupon),
   /** Idempotency keys whose request succeeded, with the reply that they get again; a win that is held is stored with its holder. */
   requests: (coupon: CouponName) => ofCoupon('requests', coupon),
+  /** The batch of creations that has reserved the name of a coupon. */
+  reservation: (coupon: CouponName) => ofCoupon('reservation', coupon),
   /** When each code was redeemed; a code that is good has no entry. */
   redemptions: (coupon: CouponName) => ofCoupon('redemptions', coupon),
   /** Events that later grabs depend on and that MySQL may lack, by version: see `Delivery.prior` in outbox.ts. */

@@ -2,8 +2,23 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 
 const folder = new URL('../commands/lua/', import.meta.url);
+const includes = new URL('../commands/includes/', import.meta.url);
 
-export type ScriptName = 'claimIdempotencyKey' | 'createCoupon' | 'grabCoupon' | 'deadLetter' | 'restoreCoupon';
+export type ScriptName =
+  | 'changeTerms'
+  | 'claimIdempotencyKey'
+  | 'closeCoupon'
+  | 'createCoupon'
+  | 'deadLetter'
+  | 'grabCoupon'
+  | 'pauseCoupon'
+  | 'redeemCode'
+  | 'releaseGrab'
+  | 'restockCoupon'
+  | 'restoreCoupon'
+  | 'resumeCoupon'
+  | 'undoRedemption';
+
 export interface Script {
   name: string;
   /** The content of the file, with its header and the unexpanded includes. */
@@ -15,11 +30,11 @@ export interface Script {
 
 /** Reads every script. The header of a script is its interface: the number of its KEYS lines is the number of keys. */
 export function readScripts(): Script[] {
-  const files = readdirSync(folder).filter((file) => file.endsWith('.lua') && !file.startsWith('include-'));
+  const files = readdirSync(folder).filter((file) => file.endsWith('.lua'));
   return files.sort().map((file) => {
     const source = readFileSync(new URL(file, folder), 'utf8');
     const lua = source.replace(/^-- @include (\S+)$/gm, (_, part) =>
-      readFileSync(new URL(`include-${part}.lua`, folder), 'utf8'),
+      readFileSync(new URL(`${part}.lua`, includes), 'utf8'),
     );
     const numberOfKeys = new Set(source.match(/^KEYS\[\d+\]/gm)).size;
     return { name: file.replace(/\.lua$/, ''), source, lua, numberOfKeys };

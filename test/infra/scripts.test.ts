@@ -14,7 +14,21 @@ const listed = (source: string, kind: 'KEYS' | 'ARGV') =>
 test('the loader finds every script', () => {
   assert.equal(
     readScripts().map(({ name }) => name),
-    ['claimIdempotencyKey', 'createCoupon', 'deadLetter', 'grabCoupon', 'restoreCoupon'],
+    [
+      'changeTerms',
+      'claimIdempotencyKey',
+      'closeCoupon',
+      'createCoupon',
+      'deadLetter',
+      'grabCoupon',
+      'pauseCoupon',
+      'redeemCode',
+      'releaseGrab',
+      'restockCoupon',
+      'restoreCoupon',
+      'resumeCoupon',
+      'undoRedemption',
+    ],
   );
 });
 

@@ -3,18 +3,25 @@ Decides, for a list of customers in their order, which of them get one piece of 
 
 KEYS[1] fence: exists while the partition is reconciled
 KEYS[2] coupon: hash
-KEYS[3] holders: hash, customer -> version of the event that made them a holder, and ' ' and the idempotency key if there was one
+KEYS[3] holders: hash, customer -> the customer's pieces (includes/pieces.lua)
 KEYS[4] outbox: stream
 KEYS[5] answers: hash, 'customer key' -> the refusal that this idempotency key got
+KEYS[6] codes: hash, code -> seller/name/customer
+KEYS[7] requests: hash, 'grab customer key' -> the code of a piece that was grabbed with this key and given back
+KEYS[8] unloggedChanges: hash, version -> an event that grabs depend on (includes/prior.lua)
 
 ARGV[1] deadline: microseconds since 1970 on the clock of Redis
 ARGV[2] outboxLimit: entries, decimal digits
 ARGV[3] answersTtl: seconds that a refusal is kept
-ARGV[4..] customer, idempotency key, customer, idempotency key ...; an empty string means no key
+ARGV[4..] customer, idempotency key, code of the piece if the customer wins, customer ...; an empty key means no key
 
 Replies
-  {'decided', {outcome of customer 1, ... of customer n}, {entry id, {field, value, ...}}}: the entry only if a customer won.
-    An outcome is 'grabbed', 'already-grabbed', 'sold-out' or 'no-such-coupon'. The idempotency key of a win gets 'grabbed' again.
+  {'decided', {outcome of customer 1, ... of customer n}, entry, repeated, startsAt}: nothing else is possible for these customers.
+    An outcome is 'grabbed', 'already-grabbed', 'sold-out', 'no-such-coupon', 'closed', 'ended', 'not-started' or 'paused'.
+    entry: {entry id, {field, value, ...}}, nil unless a customer won
+    repeated: {place, code, ...}, for idempotency keys whose win is an old one; the place is counted from 1
+    startsAt: of the sale, if it has not started
+  {'code-taken'}: nothing was decided, one of the codes exists already
   {'fenced'}: nothing was decided, the write model must be reconciled first
   {'late'}: nothing was decided, the deadline has passed
   {'full'}: nothing was decided, the outbox is at its limit
@@ -24,65 +31,113 @@ Replies
 -- @include digits
 -- @include append-event
 -- @include obstacle
+-- @include pieces
+-- @include prior
 
-local fence, coupon, holders, outbox, answers = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local fence, coupon, holders, outbox, answers, codes, requests, unloggedChanges = unpack(KEYS)
 local deadline, outboxLimit, answersTtl = ARGV[1], ARGV[2], ARGV[3]
 
-local reason = obstacle(fence, outbox, deadline, outboxLimit)
+local at = now()
+local reason = obstacle(fence, outbox, at, deadline, outboxLimit)
 if reason then return { reason } end
 
-local id, seller, name, left, version, damaged = unpack(redis.call('HMGET', coupon,
-  'id', 'seller', 'name', 'left', 'version', 'damaged'))
+local id, seller, name, left, version, damaged, phase, startsAt, endsAt, perCustomer = unpack(redis.call('HMGET', coupon,
+  'id', 'seller', 'name', 'left', 'version', 'damaged', 'phase', 'startsAt', 'endsAt', 'perCustomer'))
 if damaged then return { 'damaged' } end
-left, version = tonumber(left), tonumber(version)
+left, version, perCustomer = tonumber(left), tonumber(version), tonumber(perCustomer or 1)
+
+-- Refusals that are the same for all customers.
+local notOnSale = not id and 'no-such-coupon'
+  or phase == 'closed' and 'closed'
+  or endsAt and tonumber(at) >= tonumber(endsAt) and 'ended'
+  or startsAt and tonumber(at) < tonumber(startsAt) and 'not-started'
+  or phase
+  or nil
 
 -- The idempotency key of a win is stored with the holder and in the event, so its 201 can be repeated for ever, even after Redis was
--- rebuilt. 'sold-out' and 'already-grabbed' stay true, but 'no-such-coupon' may not, so it is stored for the key that got it.
-local outcomes, winners, winnersKeys, newHolders, keyOfWinner, newAnswers = {}, {}, {}, {}, {}, {}
+-- rebuilt. A refusal is stored for the key that got it, unless it passes by itself: then the key is free for the grab that follows.
+local passing = { ['not-started'] = true, paused = true }
+local outcomes, winners, winnersKeys, winnersCodes, newAnswers, repeated = {}, {}, {}, {}, {}, {}
+local piecesOf, changed = {}, {}
 local hasKey = false
-for i = 4, #ARGV, 2 do
-  local customer, key = ARGV[i], ARGV[i + 1]
-  local request = customer .. ' ' .. key
-  local heldWith = keyOfWinner[customer]
-  if not heldWith then
-    local held = redis.call('HGET', holders, customer)
-    heldWith = held and (string.match(held, '^%d+ (.+)$') or '')
+for i = 4, #ARGV, 3 do
+  local customer, key, code = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local place = #outcomes + 1
+  local pieces = piecesOf[customer]
+  if not pieces then
+    pieces = readPieces(redis.call('HGET', holders, customer))
+    piecesOf[customer] = pieces
   end
-  local outcome = key ~= '' and redis.call('HGET', answers, request)
-  if outcome then
-    -- This idempotency key got an answer before; it gets the same one.
-  elseif not id then
-    outcome = 'no-such-coupon'
-    if key ~= '' then newAnswers[#newAnswers + 1] = request end
-  elseif heldWith then
-    outcome = key ~= '' and heldWith == key and 'grabbed' or 'already-grabbed'
-  elseif left - #winners <= 0 then
-    outcome = 'sold-out'
-  else
-    outcome = 'grabbed'
-    keyOfWinner[customer] = key
-    hasKey = hasKey or key ~= ''
-    winners[#winners + 1] = customer
-    winnersKeys[#winnersKeys + 1] = key
-    newHolders[#newHolders + 1] = customer
-    newHolders[#newHolders + 1] = digits(version + #winners) .. (key ~= '' and ' ' .. key or '')
+  local outcome
+  if key ~= '' then
+    local wonCode
+    for _, piece in ipairs(pieces) do
+      if piece.key == key then wonCode = piece.code end
+    end
+    wonCode = wonCode or redis.call('HGET', requests, 'grab ' .. customer .. ' ' .. key)
+    if wonCode then
+      outcome = 'grabbed'
+      repeated[#repeated + 1] = place
+      repeated[#repeated + 1] = wonCode
+    else
+      outcome = redis.call('HGET', answers, customer .. ' ' .. key)
+    end
   end
-  outcomes[#outcomes + 1] = outcome
+  if not outcome then
+    if notOnSale then
+      outcome = notOnSale
+    elseif #pieces >= perCustomer then
+      outcome = 'already-grabbed'
+    elseif left - #winners <= 0 then
+      outcome = 'sold-out'
+    else
+      outcome = 'grabbed'
+      hasKey = hasKey or key ~= ''
+      winners[#winners + 1] = customer
+      winnersKeys[#winnersKeys + 1] = key
+      winnersCodes[#winnersCodes + 1] = code
+      local text = digits(version + #winners) .. ',' .. code .. (key ~= '' and ' ' .. key or '')
+      if not changed[customer] then
+        changed[customer] = true
+        changed[#changed + 1] = customer
+      end
+      pieces[#pieces + 1] = { text = text, code = code, key = key }
+    end
+    if key ~= '' and outcome ~= 'grabbed' and not passing[outcome] then
+      newAnswers[#newAnswers + 1] = customer .. ' ' .. key
+      newAnswers[#newAnswers + 1] = outcome
+    end
+  end
+  outcomes[place] = outcome
 end
 
-if #winners == 0 then
-  for _, request in ipairs(newAnswers) do
-    redis.call('HSET', answers, request, 'no-such-coupon')
-    redis.call('EXPIRE', answers, answersTtl)
+local entry = false
+if #winners > 0 then
+  for _, taken in ipairs(redis.call('HMGET', codes, unpack(winnersCodes))) do
+    if taken then return { 'code-taken' } end
   end
-  return { 'decided', outcomes }
+  -- XADD is the first write: Redis does not roll back, and a holder without an outbox entry would never reach MySQL.
+  -- `version` and `left` are those of the first winner; each next winner adds one to the version and takes one from `left`.
+  entry = appendEvent(outbox, {
+    'type', 'CouponGrabbed', 'coupon', id, 'seller', seller, 'name', name, 'version', digits(version + 1), 'at', at,
+    'left', digits(left - 1), 'customers', cjson.encode(winners), 'keys', hasKey and cjson.encode(winnersKeys) or '',
+    'codes', table.concat(winnersCodes),
+  }, priorOf(unloggedChanges))
+  local newHolders, newCodes = {}, {}
+  for i, customer in ipairs(changed) do
+    newHolders[2 * i - 1] = customer
+    newHolders[2 * i] = writePieces(piecesOf[customer])
+  end
+  for i, code in ipairs(winnersCodes) do
+    newCodes[2 * i - 1] = code
+    newCodes[2 * i] = seller .. '/' .. name .. '/' .. winners[i]
+  end
+  redis.call('HSET', holders, unpack(newHolders))
+  redis.call('HSET', codes, unpack(newCodes))
+  redis.call('HSET', coupon, 'left', digits(left - #winners), 'version', digits(version + #winners))
 end
-
--- XADD is the first write: Redis does not roll back, and a holder without an outbox entry would never reach MySQL.
--- `version` and `left` are those of the first winner; each next winner adds one to the version and takes one from `left`.
-local entry = appendEvent(outbox,
-  'type', 'CouponGrabbed', 'coupon', id, 'seller', seller, 'name', name, 'version', digits(version + 1), 'at', now(),
-  'left', digits(left - 1), 'customers', cjson.encode(winners), 'keys', hasKey and cjson.encode(winnersKeys) or '')
-redis.call('HSET', holders, unpack(newHolders))
-redis.call('HSET', coupon, 'left', digits(left - #winners), 'version', digits(version + #winners))
-return { 'decided', outcomes, entry }
+if #newAnswers > 0 then
+  redis.call('HSET', answers, unpack(newAnswers))
+  redis.call('EXPIRE', answers, answersTtl)
+end
+return { 'decided', outcomes, entry, repeated, notOnSale == 'not-started' and startsAt or false }

@@ -3,9 +3,18 @@ import type { Closer } from '../closers.ts';
 import type { Log } from '../telemetry/log.ts';
 
 const MEASURE_EVERY_MS = 1_000;
+/** With an older measurement, nothing is said about how late it may be on the clock of Redis. */
+const LATEST_FOR_MS = 3_000;
+/** Two clocks drift apart by less than this between two measurements. */
+const DRIFT_MS = 5;
 
+/** All times are in microseconds since 1970 on the clock of Redis. */
 export interface RedisClock {
-  /** The time `ms` milliseconds from now, in microseconds since 1970 on the clock of Redis. May be too early, never too late. */
+  /** The time now. May be too early, never too late. */
+  earliest(): number;
+  /** The time now. May be too late, never too early unless the clock was set forward since the last measurement; it may be Infinity. */
+  latest(): number;
+  /** The time `ms` milliseconds from now, as an argument of a script. May be too early, never too late. */
   deadline(ms: number): string;
   /** Measures the clock again: after each connection, which may lead to another Redis, and when a script replied `late`. */
   measure(): Promise<void>;
@@ -19,17 +28,27 @@ export async function readRedisTime(redis: Redis): Promise<number> {
 
 /**
  * Computes the time of Redis without a round trip. It adds the time since the last measurement, on the monotonic clock of the
- * process, so the time of day of the process does not matter. Redis reads its clock before the reply arrives: hence "never too late".
+ * process, so the time of day of the process does not matter. Redis reads its clock after the command was sent and before the reply
+ * arrives: hence "never too late", counted from the reply, and "never too early", counted from the command.
  */
 export async function openRedisClock(deps: { redis: Redis; log: Log }): Promise<{ clock: RedisClock; close: Closer }> {
   const { redis, log } = deps;
   let redisMs = 0;
-  let measuredAt = 0;
+  let sentAt = 0;
+  let repliedAt = 0;
+  const earliestMs = () => redisMs + performance.now() - repliedAt;
   const clock: RedisClock = {
-    deadline: (ms) => String(Math.floor((redisMs + performance.now() - measuredAt + ms) * 1_000)),
+    earliest: () => Math.floor(earliestMs() * 1_000),
+    latest() {
+      const since = performance.now() - sentAt;
+      return since > LATEST_FOR_MS ? Number.POSITIVE_INFINITY : Math.ceil((redisMs + since + DRIFT_MS) * 1_000);
+    },
+    deadline: (ms) => String(Math.floor((earliestMs() + ms) * 1_000)),
     async measure() {
+      const sending = performance.now();
       const time = await readRedisTime(redis);
-      measuredAt = performance.now();
+      sentAt = sending;
+      repliedAt = performance.now();
       redisMs = time / 1_000;
     },
   };

@@ -58,4 +58,4 @@ const grabOf = ({ type, coupon: { seller, name }, data }: DecidedEvent): Grab[] 
 
 /** Seconds since the entry was written, on the clock of Redis as the process last measured it. */
 const ageOf = ({ entry }: Delivery, clock: RedisClock) =>
-  Math.max(0, Number(clock.deadline(0)) / 1_000_000 - Number.parseInt(entry.id, 10) / 1_000);
+  Math.max(0, clock.earliest() / 1_000_000 - Number.parseInt(entry.id, 10) / 1_000);

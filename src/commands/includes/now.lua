@@ -1,4 +1,4 @@
---- now(): microseconds since 1970 on the clock of Redis, as a string of digits.
+--- now(): microseconds since 1970 on the clock of Redis, as a string of digits. A script asks once and decides as of that time.
 -- A Lua number would be printed with 14 digits and lose the last two.
 local function now()
   local time = redis.call('TIME')

@@ -1,0 +1,18 @@
+--- readPieces(value): the pieces of a customer, the oldest first, from the value in the holders hash; {} when it is false.
+-- The pieces are joined by line feeds, each `<grab version>[,<code>][ <idempotency key>]`. Grabs of the first releases have no code.
+local function readPieces(value)
+  local pieces = {}
+  for text in string.gmatch(value or '', '[^\n]+') do
+    local grab, code, key = string.match(text, '^(%d+),?(%w*) ?(.*)$')
+    pieces[#pieces + 1] = { text = text, grab = grab, code = code, key = key }
+  end
+  return pieces
+end
+
+--- writePieces(pieces): the value for the holders hash.
+local function writePieces(pieces)
+  if #pieces == 1 then return pieces[1].text end
+  local texts = {}
+  for i, piece in ipairs(pieces) do texts[i] = piece.text end
+  return table.concat(texts, '\n')
+end

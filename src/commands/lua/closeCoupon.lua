@@ -1,0 +1,50 @@
+--[[
+Ends the sale of a coupon for ever.
+
+KEYS[1] fence: exists while the partition is reconciled
+KEYS[2] coupon: hash
+KEYS[3] outbox: stream
+KEYS[4] answers: hash, 'close key' -> the refusal that this idempotency key got
+KEYS[5] requests: hash, 'close key' -> the time at which the request with this idempotency key succeeded
+KEYS[6] unloggedChanges: hash, version -> an event that later decisions depend on (includes/prior.lua)
+
+ARGV[1] deadline: microseconds since 1970 on the clock of Redis
+ARGV[2] outboxLimit: entries, decimal digits
+ARGV[3] answersTtl: seconds that a refusal is kept
+ARGV[4] changesLimit: changes of one coupon that MySQL may lack
+ARGV[5] key: idempotency key; empty means none
+
+Replies
+  {'changed', {entry id, {field, value, ...}}}
+  {'repeated', time}: the request with this idempotency key has closed the coupon before
+  {'refused', 'no-such-coupon'}
+  {'refused', 'closed'}
+  {'fenced'}: nothing was decided, the write model must be reconciled first
+  {'late'}: nothing was decided, the deadline has passed
+  {'full'}: nothing was decided, the outbox is at its limit
+  {'behind'}: nothing was decided, MySQL lacks too many changes of this coupon
+  {'damaged'}: nothing was decided, the log of this coupon has a gap that an operator must repair
+]]
+-- @include now
+-- @include digits
+-- @include append-event
+-- @include obstacle
+-- @include answered
+-- @include prior
+-- @include change
+
+local fence, coupon, outbox, answers, requests, unloggedChanges = unpack(KEYS)
+local deadline, outboxLimit, answersTtl, changesLimit, key = unpack(ARGV)
+
+local request = key ~= '' and 'close ' .. key
+local at = now()
+local state, reply = beginChange(KEYS, at, deadline, outboxLimit, request)
+if reply then return reply end
+if redis.call('HLEN', unloggedChanges) >= tonumber(changesLimit) then return { 'behind' } end
+if not state.id then return refuse(answers, request, answersTtl, 'no-such-coupon') end
+if state.phase == 'closed' then return refuse(answers, request, answersTtl, 'closed') end
+
+local entry = appendChange(outbox, unloggedChanges, state, eventFields(state, 'CouponClosed', at, key, { 'left', state.left }))
+redis.call('HSET', coupon, 'phase', 'closed', 'version', state.nextVersion)
+if request then redis.call('HSET', requests, request, at) end
+return { 'changed', entry }

@@ -1,0 +1,75 @@
+--[[
+Redeems the code of a piece that its customer holds.
+
+KEYS[1] fence: exists while the partition is reconciled
+KEYS[2] coupon: hash
+KEYS[3] outbox: stream
+KEYS[4] answers: hash, 'redeem code key' -> the refusal that this idempotency key got
+KEYS[5] requests: hash, 'redeem code key' -> the time at which the request with this idempotency key succeeded
+KEYS[6] unloggedChanges: hash, version -> an event that later decisions depend on (includes/prior.lua)
+KEYS[7] unloggedPieces: hash, code -> version and last event of a piece (includes/prior.lua)
+KEYS[8] holders: hash, customer -> the customer's pieces (includes/pieces.lua)
+KEYS[9] redemptions: hash, code -> the time of its redemption in microseconds
+
+ARGV[1] deadline: microseconds since 1970 on the clock of Redis
+ARGV[2] outboxLimit: entries, decimal digits
+ARGV[3] answersTtl: seconds that a refusal is kept
+ARGV[4] key: idempotency key; empty means none
+ARGV[5] customer: that the code was made for
+ARGV[6] code
+
+Replies
+  {'redeemed', time, {entry id, {field, value, ...}}}
+  {'repeated', time}: the request with this idempotency key has redeemed the code before
+  {'refused', 'no-such-code'}: no customer holds a piece with this code
+  {'refused', 'redeemed', time}: the code was redeemed before
+  {'refused', 'not-valid-yet'}
+  {'refused', 'no-longer-valid'}
+  {'fenced'}: nothing was decided, the write model must be reconciled first
+  {'late'}: nothing was decided, the deadline has passed
+  {'full'}: nothing was decided, the outbox is at its limit
+  {'damaged'}: nothing was decided, the log of this coupon has a gap that an operator must repair
+]]
+-- @include now
+-- @include digits
+-- @include append-event
+-- @include obstacle
+-- @include answered
+-- @include prior
+-- @include change
+-- @include pieces
+
+local fence, coupon, outbox, answers, requests, unloggedChanges, unloggedPieces, holders, redemptions = unpack(KEYS)
+local deadline, outboxLimit, answersTtl, key, customer, code = unpack(ARGV)
+
+local request = key ~= '' and 'redeem ' .. code .. ' ' .. key
+local at = now()
+local state, reply = beginChange(KEYS, at, deadline, outboxLimit, request)
+if reply then return reply end
+local found
+for _, piece in ipairs(readPieces(state.id and redis.call('HGET', holders, customer))) do
+  if piece.code == code then found = piece end
+end
+if not found then return refuse(answers, request, answersTtl, 'no-such-code') end
+local redeemedAt = redis.call('HGET', redemptions, code)
+if redeemedAt then
+  refuse(answers, request, answersTtl, 'redeemed')
+  return { 'refused', 'redeemed', redeemedAt }
+end
+if state.validFrom and tonumber(at) < tonumber(state.validFrom) then
+  return refuse(answers, request, answersTtl, 'not-valid-yet')
+end
+if state.validUntil and tonumber(at) >= tonumber(state.validUntil) then
+  return refuse(answers, request, answersTtl, 'no-longer-valid')
+end
+
+local fields = eventFields(state, 'CouponRedeemed', at, key,
+  { 'left', state.left, 'customer', customer, 'grab', found.grab, 'code', code })
+local event = cjson.encode(fields)
+-- XADD is the first write: Redis does not roll back, and a redemption without an outbox entry would never reach MySQL.
+local entry = appendEvent(outbox, fields, priorOf(unloggedChanges, unloggedPieces, code))
+redis.call('HSET', unloggedPieces, code, state.nextVersion .. ' ' .. event)
+redis.call('HSET', redemptions, code, at)
+redis.call('HSET', coupon, 'redeemed', digits(tonumber(state.redeemed or 0) + 1), 'version', state.nextVersion)
+if request then redis.call('HSET', requests, request, at) end
+return { 'redeemed', at, entry }
