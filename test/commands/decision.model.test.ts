@@ -1,27 +1,41 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { changeTerms } from '../../src/commands/changes/changeTerms.ts';
+import { closeCoupon } from '../../src/commands/changes/closeCoupon.ts';
+import { pauseCoupon } from '../../src/commands/changes/pauseCoupon.ts';
+import { restockCoupon } from '../../src/commands/changes/restockCoupon.ts';
+import { resumeCoupon } from '../../src/commands/changes/resumeCoupon.ts';
 import { createCoupon } from '../../src/commands/createCoupon.ts';
-import { decideGrabs, type GrabRequest } from '../../src/commands/decideGrabs.ts';
+import { decideGrabs } from '../../src/commands/decideGrabs.ts';
 import type { DecisionDeps } from '../../src/commands/decision.ts';
+import { redeemCode } from '../../src/commands/pieces/redeemCode.ts';
+import { releaseGrab } from '../../src/commands/pieces/releaseGrab.ts';
+import { undoRedemption } from '../../src/commands/pieces/undoRedemption.ts';
+import type { CouponEvent } from '../../src/events.ts';
 import { createBus } from '../../src/infra/bus.ts';
 import { openAll } from '../../src/infra/closers.ts';
 import { createGate } from '../../src/infra/gate.ts';
 import { allPartitions, keys } from '../../src/infra/keys.ts';
+import { allEvents } from '../../src/infra/outbox.ts';
 import { openOutboxLimit } from '../../src/infra/outboxLimit.ts';
-import { loadScripts } from '../../src/infra/scripts.ts';
+import { readScripts } from '../../src/infra/scripts.ts';
 import { openRedis } from '../../src/infra/stores/redis.ts';
 import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
-import { couponCreated, couponGrabbed, publishedDuring } from '../support/givenWhenThen.ts';
+import { projectToViews } from '../../src/projections/redisViews.ts';
+import { createModel, type ModelCommand, START } from '../support/couponModel.ts';
+import { publishedDuring } from '../support/givenWhenThen.ts';
 import { openTestStores } from '../support/testStores.ts';
-import { seller } from '../support/testSystem.ts';
+import { customer as customerNamed, seller } from '../support/testSystem.ts';
 
-// Compares the scripts with a model of a few lines. For any sequence of creations and grabs, both must decide the same outcomes, keep
-// the same holders and write the same events.
+// Compares the scripts with the one rule of src/coupon/decide.ts. For any sequence of commands, at any times around the edges of the
+// windows, both must decide the same outcomes and the same events, and Redis must hold what follows from the events.
 
-const RUNS = 3_000;
+const RUNS = 2_000;
+/** The scripts read the time from this key, so that a command can come exactly at the edge of a window. */
+const TIME_KEY = 'seckill:time-of-the-test';
 
 const { deps, close } = await openAll(async (remember) => {
   const stores = await openTestStores();
@@ -29,7 +43,13 @@ const { deps, close } = await openAll(async (remember) => {
   const log = createLog('silent');
   const { redis, close: closeRedis } = await openRedis(stores.config.redisUrl, log);
   remember(closeRedis);
-  await loadScripts(redis);
+  for (const { name, lua, numberOfKeys } of readScripts()) {
+    const atTestTime = lua.replace(
+      /local function now\(\)[\s\S]*?\nend/,
+      `local function now() return redis.call('GET', '${TIME_KEY}') end`,
+    );
+    redis.defineCommand(name, { lua: atTestTime, numberOfKeys });
+  }
   await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), 'a test')));
   const fence = {
     reconcileAgain(): never {
@@ -39,12 +59,14 @@ const { deps, close } = await openAll(async (remember) => {
   };
   const { clock, close: closeClock } = await openRedisClock({ redis, log });
   remember(closeClock);
-  const { outboxLimit, close: closeOutboxLimit } = openOutboxLimit({ redis, entries: 1_000_000, log });
+  const { outboxLimit, close: closeOutboxLimit } = openOutboxLimit({ redis, entries: 10_000_000, log });
   remember(closeOutboxLimit);
+  const bus = createBus();
+  bus.inline((delivery) => projectToViews(redis, allEvents(delivery)));
   const deps: DecisionDeps = {
     redis,
-    clock,
-    bus: createBus(),
+    clock: { ...clock, deadline: () => String(Number.MAX_SAFE_INTEGER) },
+    bus,
     gate: createGate(log),
     fence,
     outboxLimit,
@@ -54,102 +76,198 @@ const { deps, close } = await openAll(async (remember) => {
   return { deps };
 });
 
-interface ModelCoupon {
-  amount: number;
-  holders: GrabRequest[];
-}
-interface Model {
-  coupons: Map<string, ModelCoupon>;
-  /** `coupon customer key` of the requests with an idempotency key that got no-such-coupon. */
-  keysWithoutCoupon: Set<string>;
-}
-type Command = { create: string; amount: number } | { grab: string; requests: GrabRequest[] };
-
-const name = fc.constantFrom('a', 'A', 'b c', '券');
-const request = fc.record({
-  customer: fc.constantFrom('bob', 'Bob', 'bób', 'eve', 'zoe', 'tom', 'kim'),
-  idempotencyKey: fc.constantFrom('', '', 'k', 'K', 'a key, 钥'),
+const couponName = fc.constantFrom('a', 'A', 'b c', '券');
+const customer = fc.constantFrom('bob', 'Bob', 'bób', 'eve', 'zoe');
+const idempotencyKey = fc.constantFrom('', '', '', 'k', 'K', 'a key, 钥');
+/** A time of the test or close to it; undefined means no limit. */
+const time = fc.option(fc.integer({ min: 0, max: 60 }), { nil: undefined, freq: 3 });
+const limits = fc.record({
+  startsAt: time,
+  endsAt: time,
+  validFrom: time,
+  validUntil: time,
+  perCustomer: fc.constantFrom(undefined, undefined, 2, 3),
 });
-const commands: fc.Arbitrary<Command[]> = fc.array(
-  fc.oneof(
-    { weight: 1, arbitrary: fc.record({ create: name, amount: fc.integer({ min: 1, max: 5 }) }) },
-    { weight: 4, arbitrary: fc.record({ grab: name, requests: fc.array(request, { minLength: 1, maxLength: 6 }) }) },
-  ),
-  { maxLength: 25 },
+const changed = fc.record(
+  {
+    stock: fc.integer({ min: 0, max: 3 }),
+    description: fc.constantFrom('', 'new /"\\ 券'),
+    startsAt: fc.option(fc.integer({ min: 0, max: 60 })),
+    endsAt: fc.option(fc.integer({ min: 0, max: 60 })),
+    validUntil: fc.option(fc.integer({ min: 0, max: 60 })),
+  },
+  { requiredKeys: [] },
 );
+const change = (type: 'pause' | 'resume' | 'close') =>
+  fc.record({ type: fc.constant(type), name: couponName, idempotencyKey });
+/** `piece` chooses one of the codes that were ever given out. */
+const ofPiece = (type: 'redeem' | 'undo') => fc.record({ type: fc.constant(type), piece: fc.nat(50), idempotencyKey });
 
-/** Decides the command in the model. */
-function expectedOutcomes({ coupons, keysWithoutCoupon }: Model, command: Command): string[] {
-  if ('create' in command) {
-    if (coupons.has(command.create)) return ['duplicate-coupon'];
-    coupons.set(command.create, { amount: command.amount, holders: [] });
-    return ['created'];
-  }
-  const coupon = coupons.get(command.grab);
-  return command.requests.map(({ customer, idempotencyKey }) => {
-    const withKey = `${command.grab} ${customer} ${idempotencyKey}`;
-    if (idempotencyKey !== '' && keysWithoutCoupon.has(withKey)) return 'no-such-coupon';
-    if (coupon === undefined) {
-      keysWithoutCoupon.add(withKey);
-      return 'no-such-coupon';
+const command: fc.Arbitrary<ModelCommand> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant('create' as const),
+      name: couponName,
+      amount: fc.integer({ min: 1, max: 5 }),
+      limits,
+      idempotencyKey,
+    }),
+  },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      type: fc.constant('grab' as const),
+      name: couponName,
+      requests: fc.array(fc.record({ customer, idempotencyKey }), { minLength: 1, maxLength: 6 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('release' as const),
+      name: couponName,
+      customer,
+      piece: fc.option(fc.nat(50), { nil: undefined }),
+      idempotencyKey,
+    }),
+  },
+  { weight: 3, arbitrary: ofPiece('redeem') },
+  { weight: 2, arbitrary: ofPiece('undo') },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('restock' as const),
+      name: couponName,
+      amount: fc.constantFrom(1, 2, Number.MAX_SAFE_INTEGER - 3, Number.MAX_SAFE_INTEGER),
+      idempotencyKey,
+    }),
+  },
+  { weight: 2, arbitrary: change('pause') },
+  { weight: 2, arbitrary: change('resume') },
+  { weight: 1, arbitrary: change('close') },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: fc.constant('change' as const), name: couponName, terms: changed, idempotencyKey }),
+  },
+);
+/** Each command comes some microseconds after the one before it. */
+const sequence = fc.array(fc.tuple(fc.nat(4), command), { maxLength: 30 });
+
+/** Decides the command with the scripts; resolves to one outcome, or to one for each grab. `codes`: all that were given out. */
+async function decide(owner: string, given: ModelCommand, codes: readonly string[]): Promise<string[]> {
+  const by = seller(owner);
+  const codeOf = (piece: number) => codes[piece % Math.max(1, codes.length)] ?? '000000000000';
+  switch (given.type) {
+    case 'create': {
+      const { name, amount, idempotencyKey } = given;
+      const times = Object.fromEntries(
+        Object.entries(given.limits).map(([field, value]) => [
+          field,
+          field === 'perCustomer' || value === undefined ? value : START + value,
+        ]),
+      );
+      const coupon = { seller: owner, name, amount, stock: 1, description: 'd', ...times, idempotencyKey };
+      return [await createCoupon(deps, by, coupon)];
     }
-    const held = coupon.holders.find((holder) => holder.customer === customer);
-    if (held) return idempotencyKey !== '' && idempotencyKey === held.idempotencyKey ? 'grabbed' : 'already-grabbed';
-    if (coupon.holders.length === coupon.amount) return 'sold-out';
-    coupon.holders.push({ customer, idempotencyKey });
-    return 'grabbed';
-  });
+    case 'grab': {
+      const results = await decideGrabs(deps, { seller: owner, name: given.name }, given.requests);
+      return results.map((result) =>
+        result.outcome === 'grabbed'
+          ? `grabbed ${result.code}`
+          : result.outcome === 'not-started'
+            ? `not-started ${result.startsAt}`
+            : result.outcome,
+      );
+    }
+    case 'release': {
+      const { name, customer, piece, idempotencyKey } = given;
+      const code = piece === undefined ? undefined : codeOf(piece);
+      return [
+        await releaseGrab(deps, customerNamed(customer), { seller: owner, name, customer, code, idempotencyKey }),
+      ];
+    }
+    case 'redeem':
+    case 'undo': {
+      const handler = given.type === 'redeem' ? redeemCode : undoRedemption;
+      const { idempotencyKey } = given;
+      const { result } = await handler(deps, by, { seller: owner, code: codeOf(given.piece), idempotencyKey });
+      return [result];
+    }
+    case 'restock': {
+      const { name, amount, idempotencyKey } = given;
+      return [await restockCoupon(deps, by, { seller: owner, name, amount, idempotencyKey })];
+    }
+    case 'change': {
+      const { name, idempotencyKey } = given;
+      const terms = Object.fromEntries(
+        Object.entries(given.terms).map(([field, value]) => [
+          field,
+          typeof value === 'number' && field !== 'stock' ? START + value : value,
+        ]),
+      );
+      return [await changeTerms(deps, by, { seller: owner, name, terms, idempotencyKey })];
+    }
+    case 'pause':
+    case 'resume':
+    case 'close': {
+      const handler = { pause: pauseCoupon, resume: resumeCoupon, close: closeCoupon }[given.type];
+      return [await handler(deps, by, { seller: owner, name: given.name, idempotencyKey: given.idempotencyKey })];
+    }
+    default:
+      return given satisfies never;
+  }
 }
 
-const expectedEvents = ({ amount, holders }: ModelCoupon) => [
-  couponCreated(amount, 1, ''),
-  ...holders.map(({ customer, idempotencyKey }, place) =>
-    couponGrabbed(place + 2, customer, amount - place - 1, idempotencyKey === '' ? undefined : idempotencyKey),
-  ),
-];
+const test = suite('the scripts compared with the rule');
 
-const expectedHolders = ({ holders }: ModelCoupon) =>
-  Object.fromEntries(
-    holders.map(({ customer, idempotencyKey }, place) => [customer, `${place + 2} ${idempotencyKey}`.trimEnd()]),
-  );
-
-/** Decides the command with the scripts, for a seller of this name. */
-async function decide(owner: string, command: Command): Promise<string[]> {
-  if ('grab' in command) return decideGrabs(deps, { seller: owner, name: command.grab }, command.requests);
-  const coupon = { seller: owner, name: command.create, amount: command.amount, stock: 1, description: '' };
-  return [await createCoupon(deps, seller(owner), coupon)];
-}
-
-const test = suite('the scripts compared with a model');
-
-test(`outcomes, holders and events are those of the model in ${RUNS} random sequences of commands`, async () => {
+test(`outcomes, events and what Redis holds follow the rule in ${RUNS} random sequences of all commands`, async () => {
   let run = 0;
   await fc.assert(
-    fc.asyncProperty(commands, async (sequence) => {
+    fc.asyncProperty(sequence, async (commands) => {
       const owner = `seller-${run++}`;
-      const model: Model = { coupons: new Map(), keysWithoutCoupon: new Set() };
+      // The customers of a run are known to no other run: their idempotency keys and views are shared by all coupons.
+      const own = (name: string) => `${name}-${run}`;
+      const model = createModel(owner);
+      let now = START;
 
       const deliveries = await publishedDuring(deps, async () => {
-        for (const command of sequence) assert.equal(await decide(owner, command), expectedOutcomes(model, command));
+        for (const [step, drawn] of commands) {
+          now += step;
+          await deps.redis.set(TIME_KEY, String(now));
+          const given = withCustomers(drawn, own);
+          const outcomes = await decide(owner, given, model.codes());
+          assert.equal(outcomes, model.expect(given, now, outcomes), `${JSON.stringify(given)} at ${now - START}`);
+        }
       });
 
-      const published = deliveries.flatMap(({ events }) => events);
-      for (const [couponName, coupon] of model.coupons) {
-        const named = { seller: owner, name: couponName };
-        const events = published.filter((event) => event.coupon.name === couponName);
+      const published = deliveries.flatMap(({ events }) => events as CouponEvent[]);
+      for (const { name, events, hash, holders, redemptions } of model.coupons()) {
+        const named = { seller: owner, name };
+        const ofCoupon = published.filter((event) => event.coupon.name === name);
         assert.equal(
-          events.map(({ type, version, data }) => ({ type, version, data })),
-          expectedEvents(coupon),
+          ofCoupon.map(({ type, version, occurredAt, data }) => ({ type, version, occurredAt, data })),
+          events,
         );
-        assert.equal(await deps.redis.hgetall(keys.holders(named)), expectedHolders(coupon));
-        const [left, version] = await deps.redis.hmget(keys.coupon(named), 'left', 'version');
-        assert.is(Number(left), coupon.amount - coupon.holders.length);
-        assert.is(Number(version), coupon.holders.length + 1);
+        const { id, ...stored } = await deps.redis.hgetall(keys.coupon(named));
+        assert.is(id, ofCoupon[0]?.coupon.id);
+        assert.equal(stored, hash);
+        assert.equal(await deps.redis.hgetall(keys.holders(named)), holders);
+        assert.equal(await deps.redis.hgetall(keys.redemptions(named)), redemptions);
       }
+      // What an entry carries of earlier events are these events.
+      const byId = new Map(published.map((event) => [event.id, event]));
+      for (const { prior } of deliveries) for (const event of prior) assert.equal(event, byId.get(event.id));
     }),
     { numRuns: RUNS },
   );
 });
+
+function withCustomers(given: ModelCommand, own: (name: string) => string): ModelCommand {
+  if (given.type === 'grab')
+    return { ...given, requests: given.requests.map((request) => ({ ...request, customer: own(request.customer) })) };
+  return given.type === 'release' ? { ...given, customer: own(given.customer) } : given;
+}
 
 test.after(close);
 test.run();

@@ -2,7 +2,6 @@ import { hash, verify } from '@node-rs/argon2';
 import jsonwebtoken from 'jsonwebtoken';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { grabCoupon } from '../../src/commands/grabCoupon.ts';
 import { logIn } from '../../src/commands/logIn.ts';
 import { logOut } from '../../src/commands/logOut.ts';
 import { registerUser } from '../../src/commands/registerUser.ts';
@@ -10,7 +9,7 @@ import { keys } from '../../src/infra/keys.ts';
 import { createPasswords } from '../../src/infra/passwords.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openSystem } from '../../src/system.ts';
-import { customer, givenCoupon, openTestSystem, settled } from '../support/testSystem.ts';
+import { customer, givenCoupon, grabOutcome, openTestSystem, settled } from '../support/testSystem.ts';
 
 const { system, config, close } = await openTestSystem();
 const test = suite('identity');
@@ -144,7 +143,7 @@ test('of many registrations of look-alike names at once, one is registered and n
 test('a name that the log holds without an account cannot be registered', async () => {
   // Given a log from elsewhere: the users of its seller and its customer were not imported.
   await givenCoupon(system, 'the-seller', 'spring', 3);
-  await grabCoupon(system, customer('the-bóss'), { seller: 'the-seller', name: 'spring', idempotencyKey: '' });
+  await grabOutcome(system, customer('the-bóss'), { seller: 'the-seller', name: 'spring', idempotencyKey: '' });
   await settled(system);
   for (const username of ['the-seller', 'the-bóss', 'the-bóss'.normalize('NFD')])
     assert.is(await registerUser(system, { ...bob, username }), 'username-taken', username);

@@ -2,14 +2,13 @@ import { rejects } from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { grabCoupon } from '../../src/commands/grabCoupon.ts';
 import { openAll } from '../../src/infra/closers.ts';
 import { openLease } from '../../src/infra/lease.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openSystem } from '../../src/system.ts';
 import { gateOpens, lockCoupons } from '../support/outages.ts';
 import { openTestStores } from '../support/testStores.ts';
-import { customer, givenCoupon, settled } from '../support/testSystem.ts';
+import { customer, givenCoupon, grabOutcome, settled } from '../support/testSystem.ts';
 
 // Two processes on the same stores. A process reconciles only after the other process has written its queue to MySQL.
 
@@ -26,7 +25,7 @@ const { one, two, config, close } = await openAll(async (remember) => {
 const test = suite('the lease');
 const always = async () => true;
 const grab = (system: typeof one, by: string, name: string) =>
-  grabCoupon(system, customer(by), { seller: 'ann', name });
+  grabOutcome(system, customer(by), { seller: 'ann', name });
 
 test('a win that is only in the queue of one process survives a flush of Redis that another process reconciles', async () => {
   // Given a win in the queue of the second process, whose transaction in MySQL has to wait.

@@ -1,7 +1,6 @@
 import { rejects } from 'node:assert/strict';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { grabCoupon } from '../../src/commands/grabCoupon.ts';
 import { openAll } from '../../src/infra/closers.ts';
 import { keys, partitionOf } from '../../src/infra/keys.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
@@ -10,7 +9,7 @@ import { createDataDir } from '../support/dataDirs.ts';
 import { openLossyProxy } from '../support/lossyProxy.ts';
 import { gateOpens } from '../support/outages.ts';
 import { openTestStores } from '../support/testStores.ts';
-import { customer, givenCoupon, loggedEvents, settled } from '../support/testSystem.ts';
+import { customer, givenCoupon, grabOutcome, loggedEvents, settled } from '../support/testSystem.ts';
 
 const { system, proxy, mysqlProxy, close } = await openAll(async (remember) => {
   const stores = await openTestStores();
@@ -29,7 +28,7 @@ const { system, proxy, mysqlProxy, close } = await openAll(async (remember) => {
   return { system, proxy, mysqlProxy };
 });
 const test = suite('a lost reply');
-const grab = (by: string) => grabCoupon(system, customer(by), { seller: 'ann', name: 'sea' });
+const grab = (by: string) => grabOutcome(system, customer(by), { seller: 'ann', name: 'sea' });
 
 test('a winning grab whose reply from Redis is lost fails as unknown, and the log has the win once', async () => {
   await givenCoupon(system, 'ann', 'sea', 5);
@@ -54,7 +53,7 @@ test('a winning grab whose reply from Redis is lost fails as unknown, and the lo
 
 test('after a lost reply, a retry with the same idempotency key gets the win', async () => {
   await givenCoupon(system, 'ann', 'key', 5);
-  const withKey = () => grabCoupon(system, customer('tom'), { seller: 'ann', name: 'key', idempotencyKey: 'k' });
+  const withKey = () => grabOutcome(system, customer('tom'), { seller: 'ann', name: 'key', idempotencyKey: 'k' });
 
   // The reply to the claim of the key arrives; the reply to the decision is lost.
   proxy.loseReply(keys.holders({ seller: 'ann', name: 'key' }));
@@ -70,7 +69,7 @@ test('events are applied once when the reply to their COMMIT is lost', async () 
 
   for (const name of ['bob', 'kim', 'zoe']) {
     mysqlProxy.loseReply('COMMIT;');
-    assert.is(await grabCoupon(system, customer(name), { seller: 'ann', name: 'commit' }), 'grabbed');
+    assert.is(await grabOutcome(system, customer(name), { seller: 'ann', name: 'commit' }), 'grabbed');
     await settled(system);
   }
 

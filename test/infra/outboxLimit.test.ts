@@ -2,7 +2,6 @@ import { rejects } from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { grabCoupon } from '../../src/commands/grabCoupon.ts';
 import { openAll } from '../../src/infra/closers.ts';
 import { keys, partitionOf } from '../../src/infra/keys.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
@@ -11,7 +10,7 @@ import { openSystem } from '../../src/system.ts';
 import { createClient } from '../support/httpClient.ts';
 import { lockCoupons } from '../support/outages.ts';
 import { openTestStores } from '../support/testStores.ts';
-import { customer, givenCoupon, loggedEvents, settled } from '../support/testSystem.ts';
+import { customer, givenCoupon, grabOutcome, loggedEvents, settled } from '../support/testSystem.ts';
 
 // While MySQL is unavailable, grabs are decided until the outbox is full.
 
@@ -27,7 +26,7 @@ const { system, url, close } = await openAll(async (remember) => {
   return { system, url };
 });
 const test = suite('OUTBOX_LIMIT');
-const grab = (by: string, name = 'sea') => grabCoupon(system, customer(by), { seller: 'ann', name });
+const grab = (by: string, name = 'sea') => grabOutcome(system, customer(by), { seller: 'ann', name });
 const customers = Array.from({ length: 20 }, (_, i) => `customer-${i}`);
 
 test('with a full outbox grabs fail and are not refused, and they are decided again when MySQL is back', async () => {

@@ -3,13 +3,20 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCoupon } from '../../src/commands/createCoupon.ts';
 import { decideGrabs } from '../../src/commands/decideGrabs.ts';
-import { grabCoupon } from '../../src/commands/grabCoupon.ts';
 import { createBus } from '../../src/infra/bus.ts';
 import { outboxDepth } from '../../src/infra/outbox.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import { startMysqlWriter } from '../../src/projections/mysqlWriter.ts';
 import { lockCoupons } from '../support/outages.ts';
-import { customer, givenCoupon, loggedEvents, openTestSystem, seller, settled } from '../support/testSystem.ts';
+import {
+  customer,
+  givenCoupon,
+  grabOutcome,
+  loggedEvents,
+  openTestSystem,
+  seller,
+  settled,
+} from '../support/testSystem.ts';
 
 const { system, close } = await openTestSystem();
 const test = suite('the MySQL writer');
@@ -19,7 +26,7 @@ async function givenWaitingTransaction(name: string): Promise<() => Promise<void
   await givenCoupon(system, 'ann', name, 10);
   await settled(system);
   const unlock = await lockCoupons(system, name);
-  await grabCoupon(system, customer('bob'), { seller: 'ann', name });
+  await grabOutcome(system, customer('bob'), { seller: 'ann', name });
   return unlock;
 }
 
@@ -27,7 +34,7 @@ test('grabs are answered while a transaction waits, and are in MySQL afterwards'
   const unlock = await givenWaitingTransaction('slow');
 
   for (const name of ['eve', 'zoe'])
-    assert.is(await grabCoupon(system, customer(name), { seller: 'ann', name: 'slow' }), 'grabbed');
+    assert.is(await grabOutcome(system, customer(name), { seller: 'ann', name: 'slow' }), 'grabbed');
   assert.is(await outboxDepth(system.redis), 3);
   await unlock();
 

@@ -1,9 +1,8 @@
-import { grabCoupon } from '../../src/commands/grabCoupon.ts';
-import type { CouponEvent } from '../../src/events.ts';
+import { type CouponEvent, decidedEventTypes } from '../../src/events.ts';
 import type { CouponName } from '../../src/infra/keys.ts';
 import type { Delivery } from '../../src/infra/outbox.ts';
 import type { System } from '../../src/system.ts';
-import { customer, loggedEvents, settled } from './testSystem.ts';
+import { customer, grabOutcome, loggedEvents, settled } from './testSystem.ts';
 
 // The shape of a test of a command: given a coupon and its holders, when a command is handled, then an outcome and new events.
 
@@ -12,7 +11,7 @@ type NewEvent = Pick<CouponEvent, 'type' | 'version' | 'data'>;
 /** Given customers who have grabbed a piece of the coupon, one after the other. */
 export async function givenHolders(system: System, coupon: CouponName, ...customers: string[]): Promise<void> {
   for (const name of customers) {
-    const outcome = await grabCoupon(system, customer(name), coupon);
+    const outcome = await grabOutcome(system, customer(name), coupon);
     if (outcome !== 'grabbed') throw new Error(`given holder ${name}: ${outcome}`);
   }
 }
@@ -35,12 +34,12 @@ export async function when<Outcome>(
 /** The deliveries that the bus publishes while the work is done. */
 export async function publishedDuring({ bus }: Pick<System, 'bus'>, work: () => Promise<unknown>): Promise<Delivery[]> {
   const deliveries: Delivery[] = [];
-  const listener = (delivery: Delivery) => void deliveries.push(delivery);
-  bus.on('CouponCreated', listener).on('CouponGrabbed', listener);
+  const listener = (delivery: Delivery, _inlined: Promise<void>) => void deliveries.push(delivery);
+  for (const type of decidedEventTypes) bus.on(type, listener);
   try {
     await work();
   } finally {
-    bus.off('CouponCreated', listener).off('CouponGrabbed', listener);
+    for (const type of decidedEventTypes) bus.off(type, listener);
   }
   return deliveries;
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCoupon } from '../../src/commands/createCoupon.ts';
+import { type GrabCoupon, grabCoupon } from '../../src/commands/grabCoupon.ts';
 import type { CouponEvent } from '../../src/events.ts';
 import { openAll } from '../../src/infra/closers.ts';
 import { outboxDepth } from '../../src/infra/outbox.ts';
@@ -21,6 +22,10 @@ export const openTestSystem = () =>
 
 export const customer = (sub: string): User => ({ sub, kind: 'customer' });
 export const seller = (sub: string): User => ({ sub, kind: 'seller' });
+
+/** The outcome of a grab, for tests that do not look at its code. */
+export const grabOutcome = async (system: Parameters<typeof grabCoupon>[0], by: User, coupon: GrabCoupon) =>
+  (await grabCoupon(system, by, coupon)).outcome;
 
 /** Given a coupon of so many pieces. */
 export async function givenCoupon(system: System, of: string, name: string, amount: number): Promise<void> {

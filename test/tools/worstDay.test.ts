@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { grabCoupon } from '../../src/commands/grabCoupon.ts';
 import type { Closer } from '../../src/infra/closers.ts';
 import { findProgram } from '../../src/infra/local/install.ts';
 import { connectMysql } from '../../src/infra/stores/mysql.ts';
@@ -16,7 +15,7 @@ import { createDataDir } from '../support/dataDirs.ts';
 import { createClient } from '../support/httpClient.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
 import { openTestStores } from '../support/testStores.ts';
-import { customer, givenCoupon, settled } from '../support/testSystem.ts';
+import { customer, givenCoupon, grabOutcome, settled } from '../support/testSystem.ts';
 
 // First MySQL is lost, then Redis. Only an exported log is left.
 
@@ -41,7 +40,7 @@ test('a dropped database is restored from an export, a flushed Redis from the da
   for (let i = 0; i < 20; i++) {
     await givenCoupon(first.system, 'ann', `coupon ${i}`, 30);
     const coupon = { seller: 'ann', name: `coupon ${i}` };
-    await Promise.all(Array.from({ length: 40 }, (_, i) => grabCoupon(first.system, customer(`c${i}`), coupon)));
+    await Promise.all(Array.from({ length: 40 }, (_, i) => grabOutcome(first.system, customer(`c${i}`), coupon)));
   }
   await settled(first.system);
   const database = new URL(config.mysqlUrl).pathname.slice(1);
@@ -67,10 +66,10 @@ test('a dropped database is restored from an export, a flushed Redis from the da
   assert.match(tooEarly.stderr, /Redis has not been built yet: start the server once/);
   const second = await start();
   await assertAgreement('after the flush');
-  assert.is(await grabCoupon(second.system, customer('c0'), { seller: 'ann', name: 'coupon 3' }), 'already-grabbed');
-  assert.is(await grabCoupon(second.system, customer('new'), { seller: 'ann', name: 'coupon 3' }), 'sold-out');
+  assert.is(await grabOutcome(second.system, customer('c0'), { seller: 'ann', name: 'coupon 3' }), 'already-grabbed');
+  assert.is(await grabOutcome(second.system, customer('new'), { seller: 'ann', name: 'coupon 3' }), 'sold-out');
   await givenCoupon(second.system, 'ann', 'next', 1);
-  assert.is(await grabCoupon(second.system, customer('c0'), { seller: 'ann', name: 'next' }), 'grabbed');
+  assert.is(await grabOutcome(second.system, customer('c0'), { seller: 'ann', name: 'next' }), 'grabbed');
   await settled(second.system);
   await assertAgreement('after the next sale');
   await second.close();

@@ -58,6 +58,7 @@ local event = cjson.encode(fields)
 local entry = appendEvent(outbox, fields, priorOf(unloggedChanges, unloggedPieces, code))
 redis.call('HSET', unloggedPieces, code, state.nextVersion .. ' ' .. event)
 redis.call('HDEL', redemptions, code)
-redis.call('HSET', coupon, 'redeemed', digits(tonumber(state.redeemed) - 1), 'version', state.nextVersion)
+redis.call('HSET', coupon, 'version', state.nextVersion)
+if redis.call('HINCRBY', coupon, 'redeemed', -1) == 0 then redis.call('HDEL', coupon, 'redeemed') end
 if request then redis.call('HSET', requests, request, at) end
 return { 'undone', entry }

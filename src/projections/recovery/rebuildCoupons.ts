@@ -7,7 +7,7 @@ import { couponPath, keys } from '../../infra/keys.ts';
 import { runScript } from '../../infra/scripts.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 import { bytesToId, type EventRow, eventColumns, rowsToEvents } from '../log/eventRows.ts';
-import { viewEntriesOf } from '../redisViews.ts';
+import { viewEntryOf } from '../redisViews.ts';
 import { DamageError } from './damage.ts';
 
 /** Events in a page. Two pages are in memory at once: one is written while the next one is read. */
@@ -142,7 +142,7 @@ const holderValue = ({ version, data: { idempotencyKey } }: CouponGrabbed) =>
 
 /** Writes what the inline projection writes, with one command for all entries of a view. */
 function addToViews(events: readonly CouponEvent[], pipeline: ChainableCommander): void {
-  for (const [view, entries] of groupBy(events.flatMap(viewEntriesOf), (entry) => entry.view)) {
+  for (const [view, entries] of groupBy(events.flatMap((event) => viewEntryOf(event) ?? []), (entry) => entry.view)) {
     for (let i = 0; i < entries.length; i += MEMBERS)
       pipeline.zadd(view, ...entries.slice(i, i + MEMBERS).flatMap(({ at, member }) => [at, member]));
   }

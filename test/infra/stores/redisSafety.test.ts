@@ -2,11 +2,10 @@ import { rejects } from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { grabCoupon } from '../../../src/commands/grabCoupon.ts';
 import { createLog } from '../../../src/infra/telemetry/log.ts';
 import { openSystem } from '../../../src/system.ts';
 import { gateOpens } from '../../support/outages.ts';
-import { customer, givenCoupon, openTestSystem } from '../../support/testSystem.ts';
+import { customer, givenCoupon, grabOutcome, openTestSystem } from '../../support/testSystem.ts';
 
 // A Redis with settings that could lose or evict acknowledged writes.
 
@@ -61,10 +60,10 @@ test('after a reconnect to a Redis that has become unsafe, no grab is decided un
   redis.stream.destroy();
   await sleep(1_000);
 
-  await rejects(() => grabCoupon(system, customer('bob'), { seller: 'ann', name: 'sea' }), /not reconciled/);
+  await rejects(() => grabOutcome(system, customer('bob'), { seller: 'ann', name: 'sea' }), /not reconciled/);
   await redis.config('SET', 'maxmemory-policy', 'noeviction');
   await gateOpens(system);
-  assert.is(await grabCoupon(system, customer('bob'), { seller: 'ann', name: 'sea' }), 'grabbed');
+  assert.is(await grabOutcome(system, customer('bob'), { seller: 'ann', name: 'sea' }), 'grabbed');
 });
 
 test.after(close);

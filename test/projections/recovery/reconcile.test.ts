@@ -2,7 +2,6 @@ import { rejects } from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { grabCoupon } from '../../../src/commands/grabCoupon.ts';
 import { registerUser } from '../../../src/commands/registerUser.ts';
 import { keys } from '../../../src/infra/keys.ts';
 import { connectOnce } from '../../../src/infra/stores/mysql.ts';
@@ -15,12 +14,12 @@ import { listCoupons } from '../../../src/queries/listCoupons.ts';
 import { openSystem } from '../../../src/system.ts';
 import { gateOpens, lockCoupons } from '../../support/outages.ts';
 import { grabbed } from '../../support/sampleEvents.ts';
-import { customer, givenCoupon, loggedEvents, openTestSystem, settled } from '../../support/testSystem.ts';
+import { customer, givenCoupon, grabOutcome, loggedEvents, openTestSystem, settled } from '../../support/testSystem.ts';
 
 const { system, config, close } = await openTestSystem();
 const { redis, gate } = system;
 const test = suite('reconcile');
-const grab = (by: string, name: string) => grabCoupon(system, customer(by), { seller: 'ann', name });
+const grab = (by: string, name: string) => grabOutcome(system, customer(by), { seller: 'ann', name });
 const reconciled = () => gateOpens(system);
 
 /** All keys of Redis with their values, without the keys that differ after a rebuild. */

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { grabCoupon } from '../../../src/commands/grabCoupon.ts';
 import { keys, partitionOf } from '../../../src/infra/keys.ts';
 import { moveToDeadLetters } from '../../../src/infra/outbox.ts';
-import { customer, givenCoupon, loggedEvents, openTestSystem, settled } from '../../support/testSystem.ts';
+import { customer, givenCoupon, grabOutcome, loggedEvents, openTestSystem, settled } from '../../support/testSystem.ts';
 
 // The repairs by hand that docs/OPERATIONS.md describes.
 
@@ -19,7 +18,7 @@ test('a dead letter that is added to the outbox again, even twice, is applied on
   const partition = partitionOf({ seller: 'ann', name: 'sea' });
   const pause = await mysql.transaction();
   await pause.raw('SELECT id FROM projection_pause FOR UPDATE');
-  await grabCoupon(system, customer('bob'), { seller: 'ann', name: 'sea' });
+  await grabOutcome(system, customer('bob'), { seller: 'ann', name: 'sea' });
   const [[id] = ['']] = await redis.xrange(keys.outbox(partition), '-', '+');
   await moveToDeadLetters(redis, { partition, id }, 'a test');
   await pause.rollback();

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { grabCoupon } from '../../../src/commands/grabCoupon.ts';
 import { keys } from '../../../src/infra/keys.ts';
 import { connectOnce } from '../../../src/infra/stores/mysql.ts';
 import { createLog } from '../../../src/infra/telemetry/log.ts';
@@ -10,14 +9,14 @@ import { openSystem } from '../../../src/system.ts';
 import { createDataDir } from '../../support/dataDirs.ts';
 import { openLossyProxy } from '../../support/lossyProxy.ts';
 import { endPrograms, startProgram } from '../../support/program.ts';
-import { customer, givenCoupon, openTestSystem, settled } from '../../support/testSystem.ts';
+import { customer, givenCoupon, grabOutcome, openTestSystem, settled } from '../../support/testSystem.ts';
 
 const { system, config, close } = await openTestSystem();
 const { redis, mysql } = system;
 const { connection, close: closeConnection } = await connectOnce(config.mysqlUrl);
 const test = suite('npm run verify');
 
-const grab = (who: string, name: string) => grabCoupon(system, customer(who), { seller: 'ann', name });
+const grab = (who: string, name: string) => grabOutcome(system, customer(who), { seller: 'ann', name });
 const verify = () => verifyAll({ redis, connection, signal: new AbortController().signal, onProgress: () => {} });
 const program = (...args: string[]) =>
   startProgram('src/tools/verify.ts', { REDIS_URL: config.redisUrl, MYSQL_URL: config.mysqlUrl }, args).ended;
@@ -225,7 +224,7 @@ test('verify reports no mismatch while two processes sell as fast as they can', 
   const sell = async (of: typeof system, who: number) => {
     for (let i = 0; selling; i++) {
       const coupon = { seller: 'ann', name: `busy ${i % 8}` };
-      await grabCoupon(of, customer(`crowd ${who} ${i}`), coupon).then(
+      await grabOutcome(of, customer(`crowd ${who} ${i}`), coupon).then(
         () => sold++,
         // A 503 of an overloaded process has an unknown outcome, and does not matter here.
         () => sleep(10),
