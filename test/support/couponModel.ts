@@ -16,12 +16,12 @@ interface Keyed {
 export type Limits = Partial<
   Record<'startsAt' | 'endsAt' | 'validFrom' | 'validUntil' | 'perCustomer', number | undefined>
 >;
-/** Times are counted from START. `piece` is the place of a code among all codes, modulo their number. */
+/** Times are in microseconds. */
 export type ModelCommand =
   | ({ type: 'create'; name: string; amount: number; limits: Limits } & Keyed)
   | { type: 'grab'; name: string; requests: ({ customer: string } & Keyed)[] }
-  | ({ type: 'release'; name: string; customer: string; piece: number | undefined } & Keyed)
-  | ({ type: 'redeem' | 'undo'; piece: number } & Keyed)
+  | ({ type: 'release'; name: string; customer: string; code: string | undefined } & Keyed)
+  | ({ type: 'redeem' | 'undo'; code: string } & Keyed)
   | ({ type: 'restock'; name: string; amount: number } & Keyed)
   | ({ type: 'pause' | 'resume' | 'close'; name: string } & Keyed)
   | ({ type: 'change'; name: string; terms: TermsChange } & Keyed);
@@ -127,7 +127,7 @@ export function createModel(owner: string) {
           amount,
           stock: 1,
           description: 'd',
-          ...Object.fromEntries(Object.entries(times).map(([field, value]) => [field, START + value])),
+          ...times,
           ...(perCustomer === undefined ? {} : { perCustomer }),
           ...(idempotencyKey === '' ? {} : { idempotencyKey }),
         },
@@ -137,10 +137,6 @@ export function createModel(owner: string) {
     if (idempotencyKey !== '') answers.set(answerKey, outcome);
     return outcome;
   };
-
-  /** The codes in the order in which they were given out. */
-  const codeList = () => [...codes.keys()];
-  const codeOf = (piece: number) => codeList()[piece % Math.max(1, codes.size)] ?? '000000000000';
 
   /** The outcomes that the scripts should give. `given` are their outcomes, from which the random codes of wins are taken. */
   function expect(command: ModelCommand, now: number, given: readonly string[]): string[] {
@@ -153,16 +149,14 @@ export function createModel(owner: string) {
           return decideOne(command.name, { type: 'grab', customer, code }, customer, idempotencyKey, now);
         });
       case 'release': {
-        const { name, customer, idempotencyKey } = command;
-        const code = command.piece === undefined ? undefined : codeOf(command.piece);
+        const { name, customer, code, idempotencyKey } = command;
         if (!claim(customer, idempotencyKey, JSON.stringify(['release', name, code])))
           return ['key-of-another-request'];
         return [decideOne(name, { type: 'release', customer, code }, customer, idempotencyKey, now)];
       }
       case 'redeem':
       case 'undo': {
-        const { type, idempotencyKey } = command;
-        const code = codeOf(command.piece);
+        const { type, code, idempotencyKey } = command;
         const found = codes.get(code);
         if (found === undefined) return ['no-such-code'];
         if (!claim(owner, idempotencyKey, JSON.stringify([type, code]))) return ['key-of-another-request'];
@@ -176,13 +170,7 @@ export function createModel(owner: string) {
       case 'change': {
         const { name, terms, idempotencyKey } = command;
         if (!claim(owner, idempotencyKey, JSON.stringify(['change', name, terms]))) return ['key-of-another-request'];
-        const absolute = Object.fromEntries(
-          Object.entries(terms).map(([field, value]) => [
-            field,
-            typeof value === 'number' && field !== 'stock' ? START + value : value,
-          ]),
-        );
-        return [decideOne(name, { type: 'change', terms: absolute }, '', idempotencyKey, now)];
+        return [decideOne(name, { type: 'change', terms }, '', idempotencyKey, now)];
       }
       case 'pause':
       case 'resume':
@@ -198,7 +186,8 @@ export function createModel(owner: string) {
 
   return {
     expect,
-    codes: codeList,
+    /** Every code that was given out, in this order, with its coupon and customer. */
+    codes: () => [...codes].map(([code, of]) => ({ code, ...of })),
     /** What the log and Redis should have of each coupon. */
     coupons: () =>
       [...coupons].map(([name, { state, pieces, events }]) => ({
