@@ -53,7 +53,35 @@ export const refusals = {
   'not-a-sellers-rehearsal': new Problem(401, 'Only sellers can rehearse.'),
   'no-such-coupon': new Problem(400, 'No such coupon.'),
   'rehearsal-runs': new Problem(409, 'A rehearsal is running already.'),
+  'key-of-another-request': new Problem(422, 'The Idempotency-Key belongs to another request.'),
+  'not-the-owner': notAuthorized(),
+  'not-the-holder': notAuthorized(),
 } as const;
+
+/** The refusals of the commands about a coupon and its pieces, each with its answer. */
+export const changeRefusals = {
+  'no-such-coupon': new Problem(404, 'No such coupon.'),
+  paused: new Problem(409, 'The coupon is paused.'),
+  'not-paused': new Problem(409, 'The coupon is not paused.'),
+  closed: new Problem(409, 'The coupon is closed.'),
+  'too-many-pieces': new Problem(409, 'A coupon has at most 9007199254740991 pieces in all.'),
+  'empty-window': new Problem(409, 'With this change, a window of the coupon would end before it starts.'),
+  'not-held': new Problem(404, 'The customer has no such piece.'),
+  'code-needed': new Problem(409, 'The customer has several pieces of this coupon: name the code of one.'),
+  redeemed: new Problem(409, 'The code of this piece is redeemed.'),
+  'no-such-code': new Problem(404, 'No such code.'),
+  'not-redeemed': new Problem(409, 'The code is not redeemed.'),
+  'not-valid-yet': new Problem(409, 'The code is not valid yet.'),
+  'no-longer-valid': new Problem(409, 'The code is no longer valid.'),
+} as const;
+
+/** `redeemedAt`: microseconds since 1970. */
+export const alreadyRedeemed = (redeemedAt: number | undefined) =>
+  new Problem(
+    409,
+    'The code is redeemed already.',
+    redeemedAt === undefined ? {} : { redeemedAt: new Date(redeemedAt / 1_000).toISOString() },
+  );
 
 /**
  * The value of Retry-After: whole seconds, never less than given, and up to half as much more at random. Otherwise all clients that
@@ -112,7 +140,9 @@ export const answerErrors: Middleware = async (ctx, next) => {
   }
 };
 
-const refusalNames = new Map<unknown, string>(Object.entries(refusals).map(([name, { body }]) => [body, name]));
+const refusalNames = new Map<unknown, string>(
+  [...Object.entries(refusals), ...Object.entries(changeRefusals)].map(([name, { body }]) => [body, name]),
+);
 
 /**
  * The outcome of a request in one word, for logs and metrics: the outcome of a grab, the name of a refusal, or a word for the

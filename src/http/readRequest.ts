@@ -20,7 +20,7 @@ export function readIdempotencyKey(ctx: Context): string {
   return idempotencyKey.parse(isUtf8(bytes) ? bytes.toString() : bytes.toString('latin1'));
 }
 
-/** Reads a JSON object of at most 16 KiB and puts its keys into lower case: clients send `Username` as well as `username`. */
+/** Reads a JSON object of at most 16 KiB, with its keys as the contract spells them: clients send `Username` as well as `username`. */
 export async function readBody(ctx: Context): Promise<Record<string, unknown>> {
   const body = await readOptionalBody(ctx);
   if (body === undefined) throw notJson();
@@ -41,7 +41,7 @@ export async function readOptionalBody(ctx: Context): Promise<Record<string, unk
   const isJson = ctx.is('application/json') !== false && (charset === '' || /^utf-?8$/i.test(charset));
   if (!isJson) throw notSentAsJson();
   if (ctx.get('content-encoding') !== '') throw notJson();
-  return withLowerCaseKeys(parseObject(bytes));
+  return withContractKeys(parseObject(bytes));
 }
 
 function parseObject(bytes: Buffer): object {
@@ -57,8 +57,14 @@ function parseObject(bytes: Buffer): object {
   return value;
 }
 
-function withLowerCaseKeys(body: object): Record<string, unknown> {
-  const entries = Object.entries(body).map(([key, value]) => [key.toLowerCase(), value] as const);
+/** The fields that have capitals in the contract, by their spelling in lower case. */
+const spellings = new Map(
+  ['startsAt', 'endsAt', 'validFrom', 'validUntil', 'perCustomer'].map((field) => [field.toLowerCase(), field]),
+);
+const spelled = (key: string) => spellings.get(key.toLowerCase()) ?? key.toLowerCase();
+
+function withContractKeys(body: object): Record<string, unknown> {
+  const entries = Object.entries(body).map(([key, value]) => [spelled(key), value] as const);
   const once = new Map(entries);
   if (once.size < entries.length) throw invalidInput('Two fields have the same name.');
   return Object.fromEntries(once);

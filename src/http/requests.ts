@@ -1,37 +1,15 @@
 import { z } from 'zod';
+import { atLeast, atMost, text, wholeNumber } from './fields.ts';
 
 // The schemas of the requests. The answer to an invalid request is the first issue that its schema finds, so fields and checks stand
 // in the order that the contract gives.
 
 const PASSWORD_MIN = 6;
 const USERNAME_MAX = 64;
-const COUPON_NAME_MAX = 100;
 const IDEMPOTENCY_KEY_MAX = 64;
 
 // A combining mark (Hindi, Thai, a decomposed accent) belongs to the letter before it.
 const USERNAME = /^[\p{L}\p{Nd}._@-][\p{L}\p{M}\p{Nd}._@-]*$/u;
-// Printable characters: no control characters, no line separators, no invisible formatting except the joiners of scripts and emoji.
-const PRINTABLE = /^(?:[^\p{C}\p{Zl}\p{Zp}/]|[\u200c\u200d])+$/u;
-const NO_SPACE_AT_AN_END = /^\P{Z}(?:.*\P{Z})?$/su;
-
-const characters = (text: string) => [...text].length;
-
-// zod counts UTF-16 code units, but the contract and JSON schemas count characters.
-const atLeast = (min: number, errMsg: string) => (text: z.ZodString) =>
-  text.refine((value) => characters(value) >= min, errMsg).meta({ minLength: min });
-const atMost = (max: number, errMsg: string) => (text: z.ZodString) =>
-  text.refine((value) => characters(value) <= max, errMsg).meta({ maxLength: max });
-
-/** A string field. An absent or null field counts as empty and gets the answer of an empty one. */
-const text = (field: string, ifEmpty: string) =>
-  z.string({ error: ({ input }) => (input == null ? ifEmpty : `Field ${field} should be a string.`) });
-
-/** A whole number, as a JSON number or as plain decimal digits. */
-const wholeNumber = (min: number, errMsg: string, max = Number.MAX_SAFE_INTEGER) => {
-  const number = z.int(errMsg).min(min, errMsg).max(max, errMsg);
-  return z.union([number, z.string().regex(/^\d+$/).transform(Number).pipe(number)], errMsg);
-};
-
 export const registerUserBody = z.object({
   username: text('username', 'User name too short.')
     .min(1, 'User name too short.')
@@ -57,24 +35,6 @@ export const registerUserBody = z.object({
 export const credentials = z.object({ username: z.string(), password: z.string() });
 /** A value that is not a string gets the answer of wrong credentials and not that of a malformed request. */
 export const logInBody = credentials.catch({ username: '', password: '' });
-
-export const createCouponBody = z.object({
-  name: text('name', 'Coupon name or description should not be empty.')
-    .min(1, 'Coupon name or description should not be empty.')
-    .regex(PRINTABLE, 'Coupon name has unsupported characters.')
-    .regex(NO_SPACE_AT_AN_END, 'Coupon name has unsupported characters.')
-    .apply(atMost(COUPON_NAME_MAX, 'Coupon name too long.'))
-    .meta({
-      description: 'Printable characters of any script but `/`, without a space at either end. Case-sensitive.',
-    }),
-  description: z
-    .string('Field description should be a string.')
-    .refine((description) => description.isWellFormed(), 'Coupon description has unsupported characters.')
-    .nullish()
-    .transform((description) => description ?? ''),
-  amount: wholeNumber(1, 'Amount field wrong format.').meta({ description: 'Number of pieces.' }),
-  stock: wholeNumber(0, 'Stock field wrong format.').meta({ description: 'Face value.' }),
-});
 
 /** Pages count from 1. An absent page, 0 and negative numbers mean the first page. */
 export const listCouponsQuery = z.object({

@@ -8,12 +8,15 @@ import { listCoupons } from '../queries/listCoupons.ts';
 import type { System } from '../system.ts';
 import { Unavailable } from '../unavailable.ts';
 import { type Auth, claimsOf, requireClaims } from './auth.ts';
+import { createCouponBody } from './changes/bodies.ts';
+import { addChangeRoutes } from './changes/changeRoutes.ts';
+import { addPieceRoutes } from './changes/pieceRoutes.ts';
 import { addConsoleRoutes } from './consoleRoutes.ts';
 import { refusals, respondWith } from './errors.ts';
 import { GRAB_ROUTE } from './grab.ts';
 import { docsFiles } from './openapi/docsFiles.ts';
-import { readBody, readOptionalBody } from './readRequest.ts';
-import { createCouponBody, listCouponsQuery, logInBody, registerUserBody } from './requests.ts';
+import { readBody, readIdempotencyKey, readOptionalBody } from './readRequest.ts';
+import { listCouponsQuery, logInBody, registerUserBody } from './requests.ts';
 import { serveStaticFiles } from './staticFiles.ts';
 
 /** `grab` answers the grabs that reach the router. */
@@ -46,7 +49,8 @@ export function createRoutes(system: System, auth: Auth, grab: Middleware): Rout
     // The command checks this too. Here it comes before the body is read, so that the answer is 401 whatever the body is.
     const refusal = refuseCreator(by, seller);
     if (refusal !== undefined) return respondWith(ctx, refusals[refusal]);
-    const result = await createCoupon(system, by, { seller, ...createCouponBody.parse(await readBody(ctx)) });
+    const body = createCouponBody.parse(await readBody(ctx));
+    const result = await createCoupon(system, by, { seller, ...body, idempotencyKey: readIdempotencyKey(ctx) });
     if (result === 'created') created(ctx);
     else respondWith(ctx, refusals[result]);
   });
@@ -62,6 +66,8 @@ export function createRoutes(system: System, auth: Auth, grab: Middleware): Rout
     else respondWith(ctx, { status: 200, body: { errMsg: '', data: list } });
   });
 
+  addChangeRoutes(router, system, auth);
+  addPieceRoutes(router, system, auth);
   addConsoleRoutes(router, system, auth);
   addOperatorRoutes(router, system);
 

@@ -11,7 +11,8 @@ import {
   refusals,
   serviceUnavailable,
 } from '../errors.ts';
-import { createCouponBody, idempotencyKey, listCouponsQuery, registerUserBody } from '../requests.ts';
+import { createCouponBody } from '../changes/bodies.ts';
+import { idempotencyKey, listCouponsQuery, registerUserBody } from '../requests.ts';
 import { header, type Paths, pathParameter, plainSchema, problems, refusedBy, reply, requestBody } from './describe.ts';
 
 // The operations for customers and sellers.
@@ -25,6 +26,7 @@ const outcomeUnknown = problemOf(new Error('store unavailable'));
 
 const tokenHeader = header(z.string(), 'The token of the new session.');
 const won = header(outcomeSchema.extract(['grabbed']), 'The outcome of the grab.');
+const startsIn = header(z.int().min(1), 'With `not-started`: the number of seconds until the sale starts.');
 const notWon = header(outcomeSchema.exclude(['grabbed']), 'Why the customer did not get a piece.');
 
 export const apiPaths = (): Paths => ({
@@ -111,11 +113,17 @@ export const apiPaths = (): Paths => ({
             { ...coupon, name: 'x'.repeat(101) },
             { ...coupon, amount: 0 },
             { ...coupon, stock: -1 },
+            { ...coupon, startsAt: 'noon' },
+            { ...coupon, startsAt: '2026-11-27T18:00:00Z', endsAt: '2026-11-27T12:00:00Z' },
+            { ...coupon, validFrom: '2026-11-27T18:00:00Z', validUntil: '2026-11-27T12:00:00Z' },
+            { ...coupon, perCustomer: 1_001 },
           ),
           refusals['duplicate-coupon'],
+          ...refusedBy(idempotencyKey, 'x'.repeat(65)),
           ...badToken,
           refusals['not-a-seller'],
           refusals['other-seller'],
+          refusals['key-of-another-request'],
           outcomeUnknown,
         ),
       },
@@ -152,8 +160,8 @@ export const apiPaths = (): Paths => ({
       tags: ['coupons'],
       summary: 'Grab a piece of a coupon',
       description:
-        'The customer of the token gets one piece. A customer gets at most one piece of a coupon. A 201 is final: no later ' +
-        'failure takes the piece away.',
+        'The customer of the token gets one piece, up to the limit of pieces that one customer may hold. A 201 is final: no later ' +
+        'failure takes the piece away. Its `code` is what the customer shows at the till.',
       parameters: [
         pathParameter('seller', 'The seller who created the coupon.', 'ann'),
         pathParameter('name', 'The name of the coupon.', 'spring'),
@@ -168,8 +176,16 @@ export const apiPaths = (): Paths => ({
         },
       ],
       responses: {
-        201: reply('The customer has a piece, durably.', 'Done', { errMsg: '' }, { 'Grab-Outcome': won }),
-        204: { description: 'The customer did not get a piece.', headers: { 'Grab-Outcome': notWon } },
+        201: reply(
+          'The customer has a piece, durably.',
+          'Grabbed',
+          { errMsg: '', code: '7K3M-9QTX-2WEC' },
+          { 'Grab-Outcome': won },
+        ),
+        204: {
+          description: 'The customer did not get a piece.',
+          headers: { 'Grab-Outcome': notWon, 'Retry-After': startsIn },
+        },
         ...problems(
           malformedPath(),
           ...badBody,

@@ -7,11 +7,15 @@ import {
   rehearsalProgressSchema,
 } from '../../live/figures.ts';
 import { type Problem, problemOf, RETRY_AFTER_MIN_SECONDS } from '../errors.ts';
-import { createCouponBody, credentials, registerUserBody, rehearsalBody } from '../requests.ts';
+import { createCouponBody, redemptionBody, restockBody, termsBody } from '../changes/bodies.ts';
+import { credentials, registerUserBody, rehearsalBody } from '../requests.ts';
 import {
   couponsReply,
   customerCoupon,
   doneReply,
+  grabbedReply,
+  redemptionReply,
+  undoneReply,
   loggedInReply,
   loggedOutReply,
   problemReply,
@@ -26,8 +30,14 @@ const named = {
   NewUser: registerUserBody,
   Credentials: credentials,
   NewCoupon: createCouponBody,
+  Restock: restockBody,
+  TermsChange: termsBody,
+  Redemption: redemptionBody,
   NewRehearsal: rehearsalBody,
   Done: doneReply,
+  Grabbed: grabbedReply,
+  Redeemed: redemptionReply,
+  Undone: undoneReply,
   LoggedIn: loggedInReply,
   LoggedOut: loggedOutReply,
   CustomerCoupon: customerCoupon,
@@ -148,7 +158,8 @@ export const refusedBy = (schema: z.ZodType, ...inputs: unknown[]): Problem[] =>
 const meanings: Record<number, string> = {
   400: 'The request is invalid; `errMsg` gives the reason.',
   401: 'The request is not authorized; `errMsg` gives the reason.',
-  409: 'The request conflicts with an operation that is running; `errMsg` gives the reason.',
+  404: 'There is no such thing; `errMsg` says what.',
+  409: 'The request does not fit the present state; `errMsg` gives the reason.',
   413: 'The body is larger than 16 KiB.',
   422: 'The request contradicts an earlier request; `errMsg` gives the reason.',
   503: 'The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry.',

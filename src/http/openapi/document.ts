@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { apiPaths } from './apiPaths.ts';
+import { changePaths } from './changePaths.ts';
 import { consolePaths } from './consolePaths.ts';
 import { namedSchemas } from './describe.ts';
 import { operatorPaths } from './operatorPaths.ts';
@@ -32,12 +33,13 @@ export function createDocument() {
     tags: [
       { name: 'users', description: 'Registration and sessions.' },
       { name: 'coupons', description: 'Creating, grabbing and listing coupons.' },
+      { name: 'pieces', description: 'Redeeming codes and giving pieces back.' },
       { name: 'console', description: 'Further operations that the console at `/` uses.' },
       { name: 'operation', description: 'Health checks and metrics, for operators.' },
       { name: 'documentation', description: 'The description of this API, for developers of clients.' },
     ],
     security: [{ bearer: [] }, { bare: [] }],
-    paths: { ...apiPaths(), ...consolePaths(), ...operatorPaths() },
+    paths: { ...apiPaths(), ...changePaths(), ...consolePaths(), ...operatorPaths() },
     components: {
       schemas: namedSchemas(),
       securitySchemes: {

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { readCode } from '../../coupon/code.ts';
+import { atMost, text, time, wholeNumber } from '../fields.ts';
+
+// The bodies of the requests that create and change coupons. The answer to an invalid request is the first issue that its schema
+// finds, so fields and checks stand in the order that the contract gives.
+
+const COUPON_NAME_MAX = 100;
+export const PER_CUSTOMER_MAX = 1_000;
+
+// Printable characters: no control characters, no line separators, no invisible formatting except the joiners of scripts and emoji.
+const PRINTABLE = /^(?:[^\p{C}\p{Zl}\p{Zp}/]|[\u200c\u200d])+$/u;
+const NO_SPACE_AT_AN_END = /^\P{Z}(?:.*\P{Z})?$/su;
+
+const stock = wholeNumber(0, 'Stock field wrong format.').meta({ description: 'Face value.' });
+const description = z
+  .string('Field description should be a string.')
+  .refine((value) => value.isWellFormed(), 'Coupon description has unsupported characters.');
+const timeOf = (field: string, meaning: string) =>
+  time(`${field} field wrong format.`).meta({
+    description: `${meaning} ISO 8601 with a time zone, or milliseconds since 1970, on the clock of Redis.`,
+  });
+const startsAt = timeOf('StartsAt', 'Grabs succeed from this time on.');
+const endsAt = timeOf('EndsAt', 'Grabs succeed before this time.');
+const validFrom = timeOf('ValidFrom', 'Codes can be redeemed from this time on.');
+const validUntil = timeOf('ValidUntil', 'Codes can be redeemed before this time.');
+
+interface Windows {
+  startsAt?: number | null | undefined;
+  endsAt?: number | null | undefined;
+  validFrom?: number | null | undefined;
+  validUntil?: number | null | undefined;
+}
+export const EMPTY_SALE_WINDOW = 'EndsAt should be after startsAt.';
+export const EMPTY_VALIDITY = 'ValidUntil should be after validFrom.';
+const isAfter = (until: number | null | undefined, from: number | null | undefined) =>
+  until == null || from == null || until > from;
+const hasSaleWindow = ({ startsAt, endsAt }: Windows) => isAfter(endsAt, startsAt);
+const hasValidity = ({ validFrom, validUntil }: Windows) => isAfter(validUntil, validFrom);
+
+/** An absent or null time means no limit. */
+const optional = <T extends z.ZodType>(field: T) => field.nullish().transform((value) => value ?? undefined);
+
+export const createCouponBody = z
+  .object({
+  name: text('name', 'Coupon name or description should not be empty.')
+      .min(1, 'Coupon name or description should not be empty.')
+      .regex(PRINTABLE, 'Coupon name has unsupported characters.')
+      .regex(NO_SPACE_AT_AN_END, 'Coupon name has unsupported characters.')
+      .apply(atMost(COUPON_NAME_MAX, 'Coupon name too long.'))
+      .meta({
+        description: 'Printable characters of any script but `/`, without a space at either end. Case-sensitive.',
+      }),
+    description: description.nullish().transform((value) => value ?? ''),
+    amount: wholeNumber(1, 'Amount field wrong format.').meta({ description: 'Number of pieces.' }),
+    stock,
+    startsAt: optional(startsAt),
+    endsAt: optional(endsAt),
+    validFrom: optional(validFrom),
+    validUntil: optional(validUntil),
+    perCustomer: wholeNumber(1, 'PerCustomer field wrong format.', PER_CUSTOMER_MAX)
+      .nullish()
+      .transform((pieces) => (pieces === 1 ? undefined : (pieces ?? undefined)))
+      .meta({ description: 'Pieces that one customer may hold: 1 if absent.' }),
+  })
+  .refine(hasSaleWindow, EMPTY_SALE_WINDOW)
+  .refine(hasValidity, EMPTY_VALIDITY);
+
+export const restockBody = z.object({
+  amount: wholeNumber(1, 'Amount field wrong format.').meta({ description: 'Number of pieces to add.' }),
+});
+
+/** A null time removes the limit; an absent field stays as it is. */
+export const termsBody = z
+  .object({
+    description: description.optional(),
+    stock: stock.optional(),
+    startsAt: startsAt.nullable().optional(),
+    endsAt: endsAt.nullable().optional(),
+    validFrom: validFrom.nullable().optional(),
+    validUntil: validUntil.nullable().optional(),
+  })
+  .refine((terms) => Object.values(terms).some((value) => value !== undefined), 'No term to change.')
+  .refine(hasSaleWindow, EMPTY_SALE_WINDOW)
+  .refine(hasValidity, EMPTY_VALIDITY);
+
+export const MISTYPED_CODE = 'Mistyped code.';
+/** A code in any case, with or without separators; the value has neither. */
+export const code = z
+  .string({ error: ({ input }) => (input == null ? 'Empty field of code.' : 'Field code should be a string.') })
+  .min(1, 'Empty field of code.')
+  .transform((typed, ctx) => {
+    const read = readCode(typed);
+    if (read === undefined) ctx.addIssue({ code: 'custom', message: MISTYPED_CODE });
+    return read ?? z.NEVER;
+  })
+  .meta({ description: 'As printed, such as 7K3M-9QTX-2WEC. Case and separators do not matter.' });
+export const redemptionBody = z.object({ code });
