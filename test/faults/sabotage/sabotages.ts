@@ -65,7 +65,7 @@ export const sabotages: readonly Sabotage[] = [
     noticedAs: grabLost,
     patches: [
       {
-        file: 'src/commands/lua/include-append-event.lua',
+        file: 'src/commands/includes/append-event.lua',
         find: "outbox, '*'",
         replace: "outbox, 'MAXLEN', '10', '*'",
       },
@@ -188,7 +188,7 @@ export const sabotages: readonly Sabotage[] = [
     noticedAs: ['late'],
     patches: [
       {
-        file: 'src/commands/lua/include-obstacle.lua',
+        file: 'src/commands/includes/obstacle.lua',
         find: /^.*tonumber\(deadline\).*$/gm,
         replace: '',
       },
