@@ -75,7 +75,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     // Opened before the writer, so that it is released after the writer has applied its queue.
     const { lease, close: closeLease } = openLease(config.mysqlUrl, log);
     remember(closeLease);
-    const { writer, close: closeWriter } = startMysqlWriter({ mysql, redis, watch, log });
+    const { writer, close: closeWriter } = startMysqlWriter({ mysql, redis, gate, watch, log });
     remember(closeWriter);
     const bus = createBus();
     subscribeAll(bus, { redis, writer, live });

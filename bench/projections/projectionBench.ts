@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { interruptible, stopSignal } from '../../src/cli.ts';
 import { createBus } from '../../src/infra/bus.ts';
+import { createGate } from '../../src/infra/gate.ts';
 import { type Delivery, outboxDepth } from '../../src/infra/outbox.ts';
 import { startProgress } from '../../src/infra/progress.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
@@ -103,7 +104,7 @@ async function measureAll(
 /** The projection on a bus of its own. */
 function openProjection({ mysql, redis, log }: Stores) {
   const bus = createBus();
-  const { writer, close } = startMysqlWriter({ mysql, redis, watch: unwatched, log });
+  const { writer, close } = startMysqlWriter({ mysql, redis, gate: createGate(log), watch: unwatched, log });
   bus.on('CouponCreated', writer.enqueue);
   bus.on('CouponGrabbed', writer.enqueue);
   return {

@@ -11,6 +11,8 @@ export interface Queued {
   delivery: Delivery;
   /** Settles when the inline projections have applied the delivery, or failed to. */
   inlined: Promise<void>;
+  /** The gate's count of shuts when the delivery was queued. */
+  gateShuts: number;
   /** The batch that it was taken with; undefined while it waits. */
   batch?: readonly Queued[] | undefined;
   /** When it was first postponed, in milliseconds of performance.now(); undefined for a delivery that never was. */
@@ -41,10 +43,10 @@ export function createDeliveryQueue() {
     /** Events that are in no batch. */
     waiting: () => events - taken,
     /** False when there is no room, or the delivery is queued already. */
-    add(delivery: Delivery, inlined: Promise<void>): boolean {
+    add(delivery: Delivery, inlined: Promise<void>, gateShuts: number): boolean {
       const key = entryKey(delivery.entry);
       if (!hasRoom() || queue.has(key)) return false;
-      const queued = { delivery, inlined };
+      const queued = { delivery, inlined, gateShuts };
       queue.set(key, queued);
       count(queued, 1);
       return true;

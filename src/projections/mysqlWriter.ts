@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Closer } from '../infra/closers.ts';
+import type { Gate } from '../infra/gate.ts';
 import { type Delivery, deleteEntries, type EntryRef, hasCreation, moveToDeadLetters } from '../infra/outbox.ts';
 import { withLockRetries } from '../infra/stores/lockRetries.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
@@ -35,11 +36,12 @@ export interface MysqlWriter {
 /**
  * The asynchronous projection: gathers the deliveries of the bus, for longer the more of them come, and applies many in one
  * transaction. When whole batches wait, two transactions run at once.
- * An outbox entry is deleted after the COMMIT that holds its events. An entry that cannot be deleted then (Redis is away, a view could
- * not be written) stays in the outbox and comes again by the relay; MySQL does not wait for it. Closing applies the queue once.
+ * An outbox entry is deleted after the COMMIT that holds its events. An entry that cannot be deleted then (Redis is away or may have
+ * been replaced, a view could not be written) stays in the outbox and comes again by the relay; MySQL does not wait for it. Closing
+ * applies the queue once.
  */
-export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; watch: BatchWatch; log: Log }) {
-  const { mysql, redis, watch, log } = deps;
+export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate; watch: BatchWatch; log: Log }) {
+  const { mysql, redis, gate, watch, log } = deps;
   const queue = createDeliveryQueue();
   let closing = false;
   let wakers: (() => void)[] = [];
@@ -71,8 +73,11 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; watch: Batc
 
   const deleteCommitted = async (committed: Queued[]) => {
     const views = await Promise.allSettled(committed.map(({ inlined }) => inlined));
-    const entries = committed.flatMap(({ delivery }, place) =>
-      views[place]?.status === 'fulfilled' ? [delivery.entry] : [],
+    // If the gate was shut after a delivery was queued, Redis may be an older one that has the entry but lacks the view entry: the relay
+    // must publish the entry again. The counts are compared because reconcile publishes entries while the gate is still shut.
+    const shuts = gate.shuts();
+    const entries = committed.flatMap(({ delivery, gateShuts }, place) =>
+      views[place]?.status === 'fulfilled' && gateShuts === shuts ? [delivery.entry] : [],
     );
     await deleteEntries(redis, entries).catch((err) => log.warn({ err }, 'committed entries stay in the outbox'));
   };
@@ -153,7 +158,7 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; watch: Batc
     enqueue(delivery, inlined) {
       // The publisher handles a rejection; the writer looks at the promise after the COMMIT.
       inlined.catch(() => {});
-      if (queue.add(delivery, inlined)) wake();
+      if (queue.add(delivery, inlined, gate.shuts())) wake();
     },
     isQueued: queue.has,
     hasRoom: queue.hasRoom,

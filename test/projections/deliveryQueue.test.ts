@@ -12,7 +12,7 @@ const grab = (version: number) => delivery(grabbed(coupon, version, `customer ${
 /** Given a queue with the grabs of these versions, both inclusive. */
 function givenQueue(first: number, last: number) {
   const queue = createDeliveryQueue();
-  for (let version = first; version <= last; version++) queue.add(grab(version), inlined);
+  for (let version = first; version <= last; version++) queue.add(grab(version), inlined, 0);
   return queue;
 }
 
@@ -20,7 +20,7 @@ test('the queue accepts at most 20,000 events, and has room again when events ar
   const queue = createDeliveryQueue();
 
   let added = 0;
-  for (let version = 2; version < 50_000; version++) if (queue.add(grab(version), inlined)) added++;
+  for (let version = 2; version < 50_000; version++) if (queue.add(grab(version), inlined, 0)) added++;
 
   assert.is(added, 20_000);
   assert.is(queue.hasRoom(), false);
@@ -33,7 +33,7 @@ test('the queue accepts at most 20 million characters of descriptions', () => {
   const event = created(coupon, 1);
   const long = { ...event, data: { ...event.data, description: 'd'.repeat(1_000_000) } };
 
-  const added = Array.from({ length: 30 }, () => queue.add(delivery(long), inlined)).filter(Boolean);
+  const added = Array.from({ length: 30 }, () => queue.add(delivery(long), inlined, 0)).filter(Boolean);
 
   assert.is(added.length, 20);
   assert.is(queue.takeBatch().length, 1);
@@ -53,13 +53,13 @@ test('a batch has the first 2,048 events in the order of their arrival', () => {
 test('a queued entry is not queued a second time until it is removed', () => {
   const queue = createDeliveryQueue();
   const one = grab(2);
-  assert.is(queue.add(one, inlined), true);
+  assert.is(queue.add(one, inlined, 0), true);
 
-  assert.is(queue.add({ ...one }, inlined), false);
+  assert.is(queue.add({ ...one }, inlined, 0), false);
 
   for (const queued of queue.takeBatch()) queue.remove(queued);
   assert.is(queue.isEmpty(), true);
-  assert.is(queue.add(one, inlined), true);
+  assert.is(queue.add(one, inlined, 0), true);
 });
 
 test('the entries of one batch are in no other batch until they are given back', () => {

@@ -1,13 +1,15 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCoupon } from '../../src/commands/createCoupon.ts';
 import { decideGrabs } from '../../src/commands/decideGrabs.ts';
 import { createBus } from '../../src/infra/bus.ts';
+import { keys } from '../../src/infra/keys.ts';
 import { outboxDepth } from '../../src/infra/outbox.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import { startMysqlWriter } from '../../src/projections/mysqlWriter.ts';
-import { lockCoupons } from '../support/outages.ts';
+import { gateOpens, lockCoupons } from '../support/outages.ts';
 import {
   customer,
   givenCoupon,
@@ -95,6 +97,24 @@ test('a failed batch is retried even when nothing else is in the queue', async (
   assert.ok(applied);
   await settled(system);
   assert.is((await loggedEvents(system, 'ann', 'fails last')).length, 2_502);
+});
+
+test('a grab that is queued when an older Redis connects gets its view entry from the outbox of that Redis', async () => {
+  const { redis } = system;
+  const unlock = await givenWaitingTransaction('older');
+  const view = keys.customerView('bob');
+  // Given the data of a Redis that was copied between the decision and its view: it has the holder and the outbox entry.
+  await redis.multi().zrem(view, 'ann/older').del(keys.marker).exec();
+  const [closed, ready] = [once(redis, 'close'), once(redis, 'ready')];
+  redis.stream.destroy();
+  await Promise.all([closed, ready]);
+
+  await unlock();
+
+  await gateOpens(system);
+  await settled(system);
+  assert.ok((await redis.zrange(view, 0, '-1')).includes('ann/older'));
+  assert.is((await loggedEvents(system, 'ann', 'older')).length, 2);
 });
 
 test.after(close);
