@@ -28,6 +28,7 @@ const trials = (a: string, b: string, channel: string): readonly (readonly [comm
   ['HMGET', a, 'field'],
   ['HLEN', a],
   ['HEXISTS', a, 'field'],
+  ['HDEL', a, 'field'],
   ['UNLINK', a],
   ['ZADD', a, '1', 'member'],
   ['ZRANGE', a, '0', '-1'],
