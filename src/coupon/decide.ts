@@ -19,7 +19,7 @@ export type CouponCommand =
   /** The terms that change; null removes a limit, and absent fields stay. */
   | { type: 'change'; terms: TermsChange };
 
-export type TermsChange = { [Field in keyof Terms]?: Exclude<Terms[Field], undefined> | null };
+export type TermsChange = { [Field in keyof Terms]?: Terms[Field] | null | undefined };
 
 export type Refusal =
   | 'no-such-coupon'

@@ -36,5 +36,8 @@ export const time = (errMsg: string) => {
     .refine((value) => isoTime.safeParse(value).success)
     .meta({ format: 'date-time' });
   const digits = z.string().regex(/^\d+$/).transform(Number);
-  return z.union([inMicroseconds, digits.pipe(inMicroseconds), isoText.transform(Date.parse).pipe(inMicroseconds)], errMsg);
+  return z.union(
+    [inMicroseconds, digits.pipe(inMicroseconds), isoText.transform(Date.parse).pipe(inMicroseconds)],
+    errMsg,
+  );
 };

@@ -52,10 +52,7 @@ export const undoneReply = z.object({ errMsg: z.literal(''), data: redemption.om
  */
 export const problemReply = z.object({
   errMsg: z.string().min(1),
-  redeemedAt: z
-    .string()
-    .optional()
-    .meta({ format: 'date-time', description: 'When the code was redeemed.' }),
+  redeemedAt: z.string().optional().meta({ format: 'date-time', description: 'When the code was redeemed.' }),
   hint: z.string().optional().meta({ description: 'How to correct the request.' }),
   kind: z.literal('').optional(),
   data: z.array(z.never()).max(0).optional(),

@@ -95,15 +95,17 @@ export async function readOutbox(redis: Redis, partition: number, after: string,
   return (await redis.xrange(keys.outbox(partition), start, to, 'COUNT', count)) as RawEntry[];
 }
 
-/** Whether the outbox holds the creation of the delivery's coupon, before the delivery. */
-export async function hasCreation(redis: Redis, { entry, events }: Delivery): Promise<boolean> {
+/** Whether an entry before the delivery, of the same coupon, holds one of the events with these ids. */
+export async function holdsBefore(
+  redis: Redis,
+  { entry, events }: Delivery,
+  ids: ReadonlySet<string>,
+): Promise<boolean> {
+  const { partition } = entry;
   for (let after = '-'; ; ) {
-    const page = await readOutbox(redis, entry.partition, after, entry.id, 1_000);
-    // Compared by field: a coupon may be named `CouponCreated`.
-    const fieldOf = (fields: string[], name: string) => fields[fields.indexOf(name) + 1];
-    const isCreation = ([, fields]: RawEntry) =>
-      fieldOf(fields, 'type') === 'CouponCreated' && fieldOf(fields, 'coupon') === events[0]?.coupon.id;
-    if (page.some(isCreation)) return true;
+    const page = await readOutbox(redis, partition, after, entry.id, 1_000);
+    const ofCoupon = page.filter(([, fields]) => fieldsOf(fields).coupon === events[0]?.coupon.id);
+    if (ofCoupon.some((raw) => decodeEntry(partition, raw).events.some(({ id }) => ids.has(id)))) return true;
     const last = page.at(-1);
     if (last === undefined || page.length < 1_000) return false;
     after = last[0];

@@ -8,6 +8,7 @@ export type ScriptName =
   | 'changeTerms'
   | 'claimIdempotencyKey'
   | 'closeCoupon'
+  | 'confirmLogged'
   | 'createCoupon'
   | 'deadLetter'
   | 'grabCoupon'

@@ -1,4 +1,4 @@
-import { type Delivery, type EntryRef, entryKey } from '../infra/outbox.ts';
+import { allEvents, type Delivery, type EntryRef, entryKey } from '../infra/outbox.ts';
 
 /** Four full rounds of the line: a larger batch would hold a coupon's row lock for longer and gain little. */
 export const MAX_BATCH_EVENTS = 2_048;
@@ -27,11 +27,11 @@ export function createDeliveryQueue() {
   let taken = 0;
   const hasRoom = () => events < MAX_QUEUED_EVENTS && text < MAX_QUEUED_TEXT;
   const count = ({ delivery }: Queued, sign: 1 | -1) => {
-    events += sign * delivery.events.length;
+    events += sign * sizeOf(delivery);
     text += sign * textOf(delivery);
   };
   const untake = (queued: Queued) => {
-    if (queued.batch !== undefined) taken -= queued.delivery.events.length;
+    if (queued.batch !== undefined) taken -= sizeOf(queued.delivery);
     queued.batch = undefined;
   };
 
@@ -74,20 +74,22 @@ export function createDeliveryQueue() {
       let batchText = 0;
       for (const queued of queue.values()) {
         if (queued.batch !== undefined) continue;
-        batchEvents += queued.delivery.events.length;
+        batchEvents += sizeOf(queued.delivery);
         batchText += textOf(queued.delivery);
         if (batch.length > 0 && (batchEvents > MAX_BATCH_EVENTS || batchText > MAX_BATCH_TEXT)) break;
         batch.push(queued);
       }
       for (const queued of batch) {
         queued.batch = batch;
-        taken += queued.delivery.events.length;
+        taken += sizeOf(queued.delivery);
       }
       return batch;
     },
   };
 }
 
+const sizeOf = ({ events, prior }: Delivery) => events.length + prior.length;
+
 /** Characters of the one field that may be long. */
-const textOf = ({ events }: Delivery) =>
-  events.reduce((sum, event) => sum + (event.type === 'CouponCreated' ? event.data.description.length : 0), 0);
+const textOf = (delivery: Delivery) =>
+  allEvents(delivery).reduce((sum, { data }) => sum + ('description' in data ? data.description.length : 0), 0);

@@ -2,16 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Closer } from '../infra/closers.ts';
 import type { Gate } from '../infra/gate.ts';
-import { type Delivery, deleteEntries, type EntryRef, hasCreation, moveToDeadLetters } from '../infra/outbox.ts';
+import { type Delivery, deleteEntries, type EntryRef, holdsBefore, moveToDeadLetters } from '../infra/outbox.ts';
 import { withLockRetries } from '../infra/stores/lockRetries.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
 import { isRowRefused } from '../infra/stores/mysqlErrors.ts';
 import type { BatchWatch } from '../infra/telemetry/batchWatch.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import { applyBatch } from './applyBatch.ts';
+import { confirmLogged } from './confirmLogged.ts';
 import { createDeliveryQueue, MAX_BATCH_EVENTS, type Queued } from './deliveryQueue.ts';
+import { prerequisitesOf } from './sortBatch.ts';
 
-/** How long an entry may be refused by MySQL, or wait for its coupon's creation, before it becomes a dead letter. */
+/** How long an entry may be refused by MySQL, or wait for an earlier event, before it becomes a dead letter. */
 const PATIENCE_MS = 10_000;
 const LONGEST_PAUSE_MS = 1_000;
 /** Between two attempts at postponed deliveries, while there are no others. */
@@ -37,8 +39,8 @@ export interface MysqlWriter {
  * The asynchronous projection: gathers the deliveries of the bus, for longer the more of them come, and applies many in one
  * transaction. When whole batches wait, two transactions run at once.
  * An outbox entry is deleted after the COMMIT that holds its events. An entry that cannot be deleted then (Redis is away or may have
- * been replaced, a view could not be written) stays in the outbox and comes again by the relay; MySQL does not wait for it. Closing
- * applies the queue once.
+ * been replaced, a view could not be written, its event not confirmed) stays in the outbox and comes again by the relay; MySQL does not
+ * wait for it. Closing applies the queue once.
  */
 export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate; watch: BatchWatch; log: Log }) {
   const { mysql, redis, gate, watch, log } = deps;
@@ -62,22 +64,27 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate;
     queue.remove(queued);
   };
   // A postponed delivery stays in the queue: should Redis lose its outbox now, this process still has the event.
-  const postpone = async (queued: Queued, reason: string, waitsForCreation = false) => {
+  const postpone = async (queued: Queued, reason: string, prerequisites?: ReadonlySet<string>) => {
     queue.postpone(queued);
     wake();
     if (performance.now() - (queued.postponedSince ?? 0) <= PATIENCE_MS) return;
-    // A grab waits for its coupon's creation as long as the creation is in the outbox before it.
-    if (waitsForCreation && (await hasCreation(redis, queued.delivery))) queued.postponedSince = performance.now();
+    // An early delivery waits as long as an event that it depends on is in the outbox before it.
+    if (prerequisites !== undefined && (await holdsBefore(redis, queued.delivery, prerequisites)))
+      queued.postponedSince = performance.now();
     else await setAside(queued, reason);
   };
 
   const deleteCommitted = async (committed: Queued[]) => {
     const views = await Promise.allSettled(committed.map(({ inlined }) => inlined));
+    const confirmed = await confirmLogged(
+      deps,
+      committed.map(({ delivery }) => delivery),
+    );
     // If the gate was shut after a delivery was queued, Redis may be an older one that has the entry but lacks the view entry: the relay
     // must publish the entry again. The counts are compared because reconcile publishes entries while the gate is still shut.
     const shuts = gate.shuts();
     const entries = committed.flatMap(({ delivery, gateShuts }, place) =>
-      views[place]?.status === 'fulfilled' && gateShuts === shuts ? [delivery.entry] : [],
+      views[place]?.status === 'fulfilled' && confirmed.has(delivery) && gateShuts === shuts ? [delivery.entry] : [],
     );
     await deleteEntries(redis, entries).catch((err) => log.warn({ err }, 'committed entries stay in the outbox'));
   };
@@ -95,7 +102,11 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate;
       for (const queued of committed) queue.remove(queued);
       await deleteCommitted(committed);
       for (const queued of within(applied.early))
-        await postpone(queued, 'a grab of a coupon that was never created', true);
+        await postpone(
+          queued,
+          'its coupon was never created, or its piece never grabbed',
+          prerequisitesOf(queued.delivery),
+        );
       for (const queued of within(applied.damaged)) await setAside(queued, 'the log has another event of this version');
       return committed.length;
     } catch (error) {

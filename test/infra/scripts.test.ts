@@ -18,6 +18,7 @@ test('the loader finds every script', () => {
       'changeTerms',
       'claimIdempotencyKey',
       'closeCoupon',
+      'confirmLogged',
       'createCoupon',
       'deadLetter',
       'grabCoupon',

@@ -1,7 +1,16 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Delivery } from '../../src/infra/outbox.ts';
 import { createDeliveryQueue } from '../../src/projections/deliveryQueue.ts';
-import { couponRef, created, delivery, grabbed } from '../support/sampleEvents.ts';
+import {
+  couponRef,
+  created,
+  delivery,
+  deliveryWithPrior,
+  grabbed,
+  paused,
+  termsChanged,
+} from '../support/sampleEvents.ts';
 
 const test = suite('the delivery queue');
 const coupon = couponRef('queued');
@@ -28,14 +37,32 @@ test('the queue accepts at most 20,000 events, and has room again when events ar
   assert.is(queue.hasRoom(), true);
 });
 
-test('the queue accepts at most 20 million characters of descriptions', () => {
+const long = 'd'.repeat(1_000_000);
+const changed = termsChanged(coupon, 3, 0, { stock: 5, description: long });
+const longDeliveries: [what: string, delivery: () => Delivery][] = [
+  ['of creations', () => delivery(created(coupon, 1, { description: long }))],
+  ['of changed terms', () => delivery(changed)],
+  ['that grabs carry', () => deliveryWithPrior([changed], grabbed(coupon, 4, 'bob', 0))],
+];
+for (const [what, longDelivery] of longDeliveries) {
+  test(`the queue accepts at most 20 million characters of descriptions ${what}, and one such delivery is a batch`, () => {
+    const queue = createDeliveryQueue();
+
+    const added = Array.from({ length: 30 }, () => queue.add(longDelivery(), inlined, 0)).filter(Boolean);
+
+    assert.is(added.length, 20);
+    assert.is(queue.takeBatch().length, 1);
+  });
+}
+
+test('the events that a delivery carries count as its own', () => {
   const queue = createDeliveryQueue();
-  const event = created(coupon, 1);
-  const long = { ...event, data: { ...event.data, description: 'd'.repeat(1_000_000) } };
+  const prior = Array.from({ length: 1_024 }, (_, i) => paused(coupon, i + 2, 0));
 
-  const added = Array.from({ length: 30 }, () => queue.add(delivery(long), inlined, 0)).filter(Boolean);
+  queue.add(deliveryWithPrior(prior, grabbed(coupon, 2_000, 'bob', 0)), inlined, 0);
+  queue.add(deliveryWithPrior(prior, grabbed(coupon, 2_001, 'eve', 0)), inlined, 0);
 
-  assert.is(added.length, 20);
+  assert.is(queue.size(), 2_050);
   assert.is(queue.takeBatch().length, 1);
 });
 

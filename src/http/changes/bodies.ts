@@ -43,7 +43,7 @@ const optional = <T extends z.ZodType>(field: T) => field.nullish().transform((v
 
 export const createCouponBody = z
   .object({
-  name: text('name', 'Coupon name or description should not be empty.')
+    name: text('name', 'Coupon name or description should not be empty.')
       .min(1, 'Coupon name or description should not be empty.')
       .regex(PRINTABLE, 'Coupon name has unsupported characters.')
       .regex(NO_SPACE_AT_AN_END, 'Coupon name has unsupported characters.')

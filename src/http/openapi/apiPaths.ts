@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { outcomeSchema } from '../../commands/decideGrabs.ts';
+import { createCouponBody } from '../changes/bodies.ts';
 import {
   authorizationExpired,
   bodyTooLarge,
@@ -11,7 +12,6 @@ import {
   refusals,
   serviceUnavailable,
 } from '../errors.ts';
-import { createCouponBody } from '../changes/bodies.ts';
 import { idempotencyKey, listCouponsQuery, registerUserBody } from '../requests.ts';
 import { header, type Paths, pathParameter, plainSchema, problems, refusedBy, reply, requestBody } from './describe.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { code, EMPTY_SALE_WINDOW, redemptionBody, restockBody, termsBody } from '../changes/bodies.ts';
+import { code, redemptionBody, restockBody, termsBody } from '../changes/bodies.ts';
 import {
   alreadyRedeemed,
   authorizationExpired,
@@ -13,7 +13,16 @@ import {
   refusals,
 } from '../errors.ts';
 import { idempotencyKey } from '../requests.ts';
-import { type Operation, type Paths, pathParameter, plainSchema, problems, refusedBy, reply, requestBody } from './describe.ts';
+import {
+  type Operation,
+  type Paths,
+  pathParameter,
+  plainSchema,
+  problems,
+  refusedBy,
+  reply,
+  requestBody,
+} from './describe.ts';
 
 // The operations that change coupons and pieces.
 
@@ -22,7 +31,8 @@ const name = pathParameter('name', 'The name of the coupon.', 'spring');
 const keyHeader = {
   name: 'Idempotency-Key',
   in: 'header',
-  description: 'A string that the client chooses for this request. A retry with the same key is safe: it gets the original answer.',
+  description:
+    'A string that the client chooses for this request. A retry with the same key is safe: it gets the original answer.',
   schema: plainSchema(idempotencyKey),
   example: 'change-1',
 };
@@ -157,11 +167,7 @@ export const changePaths = (): Paths => ({
       parameters: [seller, pathParameter('code', 'The code, as for a redemption.', redeemed.code), keyHeader],
       responses: {
         200: reply('The redemption is undone.', 'Undone', { errMsg: '', data: undone }),
-        ...problems(
-          ...always,
-          ...refusedBy(code, '7K3M-9QTX-2WED'),
-          ...refused('no-such-code', 'not-redeemed'),
-        ),
+        ...problems(...always, ...refusedBy(code, '7K3M-9QTX-2WED'), ...refused('no-such-code', 'not-redeemed')),
       },
     },
   },
@@ -188,11 +194,7 @@ export const changePaths = (): Paths => ({
       ],
       responses: {
         200: reply('The piece is given back.', 'Done', { errMsg: '' }),
-        ...problems(
-          ...always,
-          ...refusedBy(code, '7K3M-9QTX-2WED'),
-          ...refused('not-held', 'code-needed', 'redeemed'),
-        ),
+        ...problems(...always, ...refusedBy(code, '7K3M-9QTX-2WED'), ...refused('not-held', 'code-needed', 'redeemed')),
       },
     },
   },

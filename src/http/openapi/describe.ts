@@ -6,20 +6,20 @@ import {
   liveSnapshotSchema,
   rehearsalProgressSchema,
 } from '../../live/figures.ts';
-import { type Problem, problemOf, RETRY_AFTER_MIN_SECONDS } from '../errors.ts';
 import { createCouponBody, redemptionBody, restockBody, termsBody } from '../changes/bodies.ts';
+import { type Problem, problemOf, RETRY_AFTER_MIN_SECONDS } from '../errors.ts';
 import { credentials, registerUserBody, rehearsalBody } from '../requests.ts';
 import {
   couponsReply,
   customerCoupon,
   doneReply,
   grabbedReply,
-  redemptionReply,
-  undoneReply,
   loggedInReply,
   loggedOutReply,
   problemReply,
+  redemptionReply,
   sellerCoupon,
+  undoneReply,
 } from '../responses.ts';
 
 // Builds the parts of an operation in the OpenAPI document. Bodies are described by the schemas that validate or type them, and the

@@ -142,7 +142,10 @@ const holderValue = ({ version, data: { idempotencyKey } }: CouponGrabbed) =>
 
 /** Writes what the inline projection writes, with one command for all entries of a view. */
 function addToViews(events: readonly CouponEvent[], pipeline: ChainableCommander): void {
-  for (const [view, entries] of groupBy(events.flatMap((event) => viewEntryOf(event) ?? []), (entry) => entry.view)) {
+  for (const [view, entries] of groupBy(
+    events.flatMap((event) => viewEntryOf(event) ?? []),
+    (entry) => entry.view,
+  )) {
     for (let i = 0; i < entries.length; i += MEMBERS)
       pipeline.zadd(view, ...entries.slice(i, i + MEMBERS).flatMap(({ at, member }) => [at, member]));
   }

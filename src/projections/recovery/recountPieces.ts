@@ -13,12 +13,22 @@ interface Gap {
   last: number;
 }
 
+/** The columns with the versions of the events that a row comes from. */
+const versionColumns = [
+  ['coupons', 'id', ['amount_version', 'terms_version', 'phase_version']],
+  ['coupon_grabs', 'coupon_id', ['version', 'changed_version']],
+] as const;
+
 /**
  * Closes the gaps in a coupon's log that Redis left behind. Of two processes, one may have got the reply with version 8 and answered
  * its customer, while the other had not yet got the reply with version 7 when Redis lost both. No client was ever answered for version
  * 7: every process has written its decisions to MySQL before reconcile begins. So `PiecesRecounted` events fill version 7, and one more
- * at the end of the log says how many pieces are really left. A missing version with a row in coupon_grabs was lost by MySQL and not
- * by Redis: that is damage. Resolves to the coupon's version after that. `at`: microseconds since 1970 on the clock of Redis.
+ * at the end of the log says how many pieces are really left.
+ * No later event depends on version 7: the entry of version 8 would have carried it as `Delivery.prior`, and the log would have both.
+ * So a gap was another grab, or a redemption or its undoing with no later event about the same piece. A gap is never a restock, a
+ * pause, a change of terms or a release, on which later grabs depend: without them the log is still a valid history.
+ * A missing version that a row of coupons or coupon_grabs comes from was lost by MySQL and not by Redis: that is damage.
+ * Resolves to the coupon's version after that. `at`: microseconds since 1970 on the clock of Redis.
  */
 export async function recountPieces(deps: { mysql: Mysql; log: Log }, couponId: Buffer, at: number): Promise<number> {
   const { mysql, log } = deps;
@@ -59,11 +69,16 @@ async function findGaps(trx: Knex.Transaction, couponId: Buffer): Promise<Gap[]>
 }
 
 async function mustNotBeKnown(trx: Knex.Transaction, couponId: Buffer, first: number, last: number): Promise<void> {
-  const [row] = await trx('coupon_grabs')
-    .where({ coupon_id: couponId })
-    .whereBetween('version', [first, last])
-    .limit(1);
-  if (row !== undefined) throw new DamageError(`the event log lacks version ${row.version}, which coupon_grabs has`);
+  for (const [table, id, columns] of versionColumns) {
+    for (const column of columns) {
+      const [row] = await trx(table)
+        .select({ version: column })
+        .where({ [id]: couponId })
+        .whereBetween(column, [first, last])
+        .limit(1);
+      if (row !== undefined) throw new DamageError(`the event log lacks version ${row.version}, which ${table} has`);
+    }
+  }
 }
 
 async function readEvent(trx: Knex.Transaction, couponId: Buffer, version: number): Promise<CouponEvent> {
@@ -83,8 +98,18 @@ async function countAgain(
 ): Promise<PiecesRecounted> {
   const [counted] = await trx('event_log')
     .where({ coupon_id: couponId })
-    .select(trx.raw("MAX(version) AS newest, SUM(type = 'CouponGrabbed') AS grabs"));
-  return recounted(created, Number(counted.newest) + 1, leftAfter(created) - Number(counted.grabs), at);
+    .select(
+      trx.raw("MAX(version) AS newest, SUM(type = 'CouponGrabbed') AS grabs, SUM(type = 'GrabReleased') AS releases"),
+    );
+  const [row]: EventRow[] = await trx('event_log')
+    .select(...eventColumns)
+    .where({ coupon_id: couponId, type: 'CouponRestocked' })
+    .orderBy('version', 'desc')
+    .limit(1);
+  const restocked = row === undefined ? undefined : rowToEvent(row);
+  const amount = restocked?.type === 'CouponRestocked' ? restocked.data.amount : leftAfter(created);
+  const left = amount - Number(counted.grabs) + Number(counted.releases);
+  return recounted(created, Number(counted.newest) + 1, left, at);
 }
 
 const recounted = ({ coupon }: CouponEvent, version: number, left: number, at: number): PiecesRecounted => ({

@@ -99,8 +99,9 @@ async function createReadable(run: RunSql, table: string): Promise<void> {
 function readable(column: string, type: string): string {
   if (type.startsWith('binary')) return `LOWER(HEX(${column}))`;
   if (type.startsWith('varbinary')) return `CONVERT(${column} USING utf8mb4)`;
-  // Times count from 1970: microseconds in columns that end in _at, else minutes. Computed without the time zone of the session.
-  if (column.endsWith('_at')) return `TIMESTAMP'1970-01-01 00:00:00' + INTERVAL ${column} MICROSECOND`;
+  // Times count from 1970, in microseconds or in minutes. They are computed without the time zone of the session.
+  if (/_at$|^valid_(from|until)$/.test(column))
+    return `TIMESTAMP'1970-01-01 00:00:00' + INTERVAL ${column} MICROSECOND`;
   if (column === 'minute') return `TIMESTAMP'1970-01-01 00:00:00' + INTERVAL ${column} MINUTE`;
   return column;
 }
