@@ -99,6 +99,16 @@ export const scenarios: Scenario[] = [
     check: expectOnly('204 sold-out'),
   },
   {
+    name: 'not-started',
+    title: 'a crowd that waits for the start, each customer once',
+    goals: {},
+    async setUp(testbed) {
+      const paths = await testbed.createCoupons('tomorrow', 1, PLENTY, { startsAt: Date.now() + 86_400_000 });
+      return () => winPlan(testbed, paths);
+    },
+    check: expectOnly('204 not-started'),
+  },
+  {
     name: 'already-grabbed',
     title: 'already-grabbed flood',
     goals: {},

@@ -35,7 +35,12 @@ export interface Testbed {
   /** Runs a plan to its last request, without measuring. Throws unless every answer has this outcome. */
   expectOutcome(outcome: string, plan: LoadPlan): Promise<void>;
   /** Creates the coupons `<prefix>-0`, `<prefix>-1` and so on; resolves to their paths. */
-  createCoupons(prefix: string, count: number, amount: number, seller?: string): Promise<string[]>;
+  createCoupons(
+    prefix: string,
+    count: number,
+    amount: number,
+    more?: { seller?: string; startsAt?: number },
+  ): Promise<string[]>;
   /** Starts a server of bench/baselines on the same stores. */
   startBaseline(file: string): Promise<{ child: Child; url: string }>;
   /** Resolves when the outbox is empty: MySQL has every event. */
@@ -97,12 +102,12 @@ export const openTestbed = (options: TestbedOptions) =>
       runLoad,
       issueToken,
       expectOutcome,
-      async createCoupons(prefix, count, amount, seller = SELLER) {
+      async createCoupons(prefix, count, amount, { seller = SELLER, ...terms } = {}) {
         await expectOutcome('201', {
           method: 'POST',
           paths: [`/api/users/${seller}/coupons`],
           token: issueToken(seller, 'seller'),
-          json: JSON.stringify({ name: `${prefix}-{i}`, amount, stock: 5, description: 'of the benchmark' }),
+          json: JSON.stringify({ name: `${prefix}-{i}`, amount, stock: 5, description: 'of the benchmark', ...terms }),
           firstCustomer: 0,
           customers: 1,
           offset: 0,
