@@ -2,7 +2,7 @@ import { rejects } from 'node:assert/strict';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decideGrabs } from '../../src/commands/decideGrabs.ts';
-import { couponGrabbed, givenHolders, publishedDuring, when } from '../support/givenWhenThen.ts';
+import { couponGrabbed, givenHolders, publishedDuring, when, withoutCode } from '../support/givenWhenThen.ts';
 import {
   customer,
   givenCoupon,
@@ -106,9 +106,14 @@ test('one script call decides for several customers in their order, with at most
   await given('list', 2);
   const requests = ['bob', 'bob', 'eve', 'zoe'].map((customer) => ({ customer, idempotencyKey: '' }));
 
-  const { outcome, events } = await when(system, ofAnn('list'), () => decideGrabs(system, ofAnn('list'), requests));
+  const { outcome: results, events } = await when(system, ofAnn('list'), () =>
+    decideGrabs(system, ofAnn('list'), requests),
+  );
 
-  assert.equal(outcome, ['grabbed', 'already-grabbed', 'grabbed', 'sold-out']);
+  assert.equal(
+    results.map(({ outcome }) => outcome),
+    ['grabbed', 'already-grabbed', 'grabbed', 'sold-out'],
+  );
   assert.equal(events, [couponGrabbed(2, 'bob', 1), couponGrabbed(3, 'eve', 0)]);
 });
 
@@ -124,7 +129,7 @@ test('a grab publishes one typed event, and a refusal publishes none', async () 
   const [event] = deliveries[0]?.events ?? [];
   assert.is(event?.type, 'CouponGrabbed');
   assert.is(event?.version, 2);
-  assert.equal(event?.data, { customer: 'bob', left: 0 });
+  assert.equal(event && withoutCode(event.data), { customer: 'bob', left: 0 });
 });
 
 test("a coupon's events in MySQL are the decided ones, with versions 1 to n without a gap", async () => {
@@ -139,7 +144,7 @@ test("a coupon's events in MySQL are the decided ones, with versions 1 to n with
     [1, 2, 3, 4],
   );
   assert.equal(
-    events.slice(1).map(({ data }) => data),
+    events.slice(1).map(({ data }) => withoutCode(data)),
     [
       { customer: 'bob', left: 2 },
       { customer: 'eve', left: 1 },

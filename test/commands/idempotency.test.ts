@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { decideGrabs } from '../../src/commands/decideGrabs.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openSystem } from '../../src/system.ts';
+import { withoutCode } from '../support/givenWhenThen.ts';
 import { openTestServer } from '../support/testServer.ts';
 import { loggedEvents, settled } from '../support/testSystem.ts';
 
@@ -42,7 +43,7 @@ test('retries with the same key get 201 again, and the log has one event', async
   for (let tries = 0; tries < 3; tries++) assert.is(await grab(bob, 'again', 'k-1'), '201 grabbed');
 
   assert.equal(
-    (await grabEvents('again')).map(({ data }) => data),
+    (await grabEvents('again')).map(({ data }) => withoutCode(data)),
     [{ customer: 'bob', left: 4, idempotencyKey: 'k-1' }],
   );
 });
@@ -150,7 +151,7 @@ test('one script call for several grabs matches each key with its own customer',
   await given('batch', 3);
   const request = (customer: string, idempotencyKey: string) => ({ customer, idempotencyKey });
 
-  const outcomes = await decideGrabs(system, { seller: 'ann', name: 'batch' }, [
+  const results = await decideGrabs(system, { seller: 'ann', name: 'batch' }, [
     request('tom', 'a'),
     request('tom', 'a'),
     request('tom', 'b'),
@@ -158,7 +159,10 @@ test('one script call for several grabs matches each key with its own customer',
     request('kim', 'a'),
   ]);
 
-  assert.equal(outcomes, ['grabbed', 'grabbed', 'already-grabbed', 'grabbed', 'already-grabbed']);
+  assert.equal(
+    results.map(({ outcome }) => outcome),
+    ['grabbed', 'grabbed', 'already-grabbed', 'grabbed', 'already-grabbed'],
+  );
 });
 
 test.after(async () => {

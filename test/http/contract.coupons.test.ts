@@ -10,6 +10,10 @@ const bob = await client.enter('bob', 'customer');
 const eve = await client.enter('eve', 'customer');
 const good = { name: 'x', amount: 1, stock: 5, description: 'd' };
 
+/** These fields of every row: answers may have more. */
+const only = (fields: readonly string[], rows: unknown) =>
+  (rows as Record<string, unknown>[]).map((row) => Object.fromEntries(fields.map((field) => [field, row[field]])));
+
 const created: [description: string, json: object][] = [
   ['numbers', { name: 'n1', amount: 20, stock: 5, description: 'd' }],
   ['numbers as strings', { name: 'n2', amount: '20', stock: '0', description: 'd' }],
@@ -118,7 +122,7 @@ test('a won grab gets 201, and every other grab gets 204 with the reason in the 
 
     assert.is(answer.status, status);
     assert.is(answer.headers.get('grab-outcome'), outcome);
-    assert.equal(answer.body, status === 201 ? { errMsg: '' } : undefined);
+    assert.is(answer.body?.errMsg, status === 201 ? '' : undefined);
   }
 });
 
@@ -144,7 +148,8 @@ test('every logged-in user may list the coupons of a seller', async () => {
     const { status, body } = await client.list(token, 'bea');
 
     assert.is(status, 200);
-    assert.equal(body, { errMsg: '', data: [first] });
+    assert.is(body?.errMsg, '');
+    assert.equal(only(Object.keys(first), body?.data), [first]);
   }
 });
 
@@ -159,7 +164,9 @@ test("a customer's own list has the coupon, its seller and the time of the grab 
   assert.is(status, 200);
   const [first] = (body?.data ?? []) as { grabbedAt: string }[];
   const grabbedAt = first?.grabbedAt ?? '';
-  assert.equal(body, { errMsg: '', data: [{ name: 'spring', stock: 5, description: 'd', seller: 'bea', grabbedAt }] });
+  const own = { name: 'spring', stock: 5, description: 'd', seller: 'bea', grabbedAt };
+  assert.is(body?.errMsg, '');
+  assert.equal(only(Object.keys(own), body?.data), [own]);
   assert.is(new Date(grabbedAt).toISOString(), grabbedAt);
   assert.ok(Date.parse(grabbedAt) >= before && Date.parse(grabbedAt) <= Date.now());
 });
