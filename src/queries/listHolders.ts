@@ -42,11 +42,12 @@ export async function* pagesOfHolders(
   reads: MysqlReads,
   log: CouponLog,
   { after, q }: HoldersFilter,
+  pageSize = DOWNLOAD_PAGE,
 ): AsyncGenerator<Holder[]> {
   for (let last: number | undefined = after; last !== undefined; ) {
-    const page: Holder[] = await readHolders(reads, log, { after: last, q }, DOWNLOAD_PAGE);
+    const page: Holder[] = await readHolders(reads, log, { after: last, q }, pageSize);
     yield page;
-    last = page.length < DOWNLOAD_PAGE ? undefined : page.at(-1)?.version;
+    last = page.length < pageSize ? undefined : page.at(-1)?.version;
   }
 }
 

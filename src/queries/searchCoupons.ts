@@ -27,20 +27,27 @@ interface Sql {
 export async function searchCoupons(
   { redis, reads, clock }: { redis: Redis; reads: MysqlReads; clock: RedisClock },
   seller: string,
-  { status, q = '', sort }: CouponSearch,
+  search: CouponSearch,
   page: number,
 ): Promise<SellerCoupon[]> {
-  const now = clock.earliest();
+  const names = await reads.read((mysql) => findNames(mysql, seller, search, clock.earliest(), page));
+  return readSellerCoupons(redis, seller, names);
+}
+
+/** The names of one page. `now`: microseconds since 1970 on the clock of Redis. */
+export function findNames(
+  mysql: Mysql,
+  seller: string,
+  { status, q = '', sort }: CouponSearch,
+  now: number,
+  page: number,
+): Promise<string[]> {
   const conditions: Sql[] = [{ sql: 'seller = ?', values: [Buffer.from(seller)] }];
   if (q !== '') conditions.push({ sql: 'name >= ? AND name < ?', values: prefixRange(q) });
   if (status !== undefined) conditions.push(statusSql(status, now));
-  const names = await reads.read((mysql) => {
-    const { first } = ranksOf(page);
-    return sort === 'ending'
-      ? namesByEnd(mysql, conditions, now, first)
-      : selectNames(mysql, conditions, orders[sort], first, PAGE_SIZE);
-  });
-  return readSellerCoupons(redis, seller, names);
+  const { first } = ranksOf(page);
+  if (sort === 'ending') return namesByEnd(mysql, conditions, now, first);
+  return selectNames(mysql, conditions, orders[sort], first, PAGE_SIZE);
 }
 
 const orders = {
