@@ -15,6 +15,7 @@ export async function* holdersCsv(pages: AsyncIterable<readonly Holder[]>): Asyn
       header: isFirst,
       bom: isFirst,
       record_delimiter: 'windows',
+      quote_record_delimiter: true,
       escape_formulas: true,
     });
     isFirst = false;

@@ -16,7 +16,8 @@ export async function sendDownload(
 ): Promise<void> {
   const first = await chunks.next();
   ctx.status = 200;
-  ctx.attachment(fileName);
+  // The fallback is for clients that know ASCII alone.
+  ctx.attachment(fileName, { fallback: fileName.replace(/[^ -~]/gu, '_') });
   if (ctx.method === 'HEAD') return;
   ctx.respond = false;
   ctx.res.setTimeout(STALLED_MS);
