@@ -13,6 +13,7 @@ import { createPasswords, type Passwords } from './infra/passwords.ts';
 import { openRevocations, type Revocations } from './infra/revocations.ts';
 import { loadScripts } from './infra/scripts.ts';
 import type { Mysql } from './infra/stores/mysql.ts';
+import { type MysqlReads, openMysqlReads } from './infra/stores/mysqlReads.ts';
 import { openMysql } from './infra/stores/openMysql.ts';
 import { openRedis } from './infra/stores/redis.ts';
 import { openRedisClock } from './infra/stores/redisClock.ts';
@@ -31,6 +32,7 @@ import { ensureReconciled } from './projections/recovery/reconcile.ts';
 import { projectToViews } from './projections/redisViews.ts';
 import { startRelay } from './projections/relay.ts';
 import { type CouponTerms, createCouponTerms } from './queries/couponTerms.ts';
+import { createLogProgress, type LogProgress } from './queries/logProgress.ts';
 import { openRehearsals, type Rehearsals } from './rehearsal/rehearsals.ts';
 
 /** The dependencies of the routes. */
@@ -38,6 +40,8 @@ export interface System extends DecisionDeps {
   grabLine: GrabLine;
   couponTerms: CouponTerms;
   mysql: Mysql;
+  reads: MysqlReads;
+  logProgress: LogProgress;
   tokens: Tokens;
   passwords: Passwords;
   revocations: Revocations;
@@ -59,9 +63,12 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeMetrics);
     const { mysql, close: closeMysql } = await openMysql(config.mysqlUrl);
     remember(closeMysql);
+    const { reads, close: closeReads } = openMysqlReads({ ...config, log });
+    remember(closeReads);
     const { redis, close: closeRedis } = await openRedis(config.redisUrl, log);
     remember(closeRedis);
     countMysqlErrors(mysql, metrics);
+    countMysqlErrors(reads.mysql, metrics);
     countRedisErrors(redis, metrics);
     await mustHavePermissions(redis);
     await loadScripts(redis);
@@ -106,6 +113,8 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       grabLine,
       couponTerms: createCouponTerms({ redis, gate }),
       mysql,
+      reads,
+      logProgress: createLogProgress({ reads }),
       tokens: createTokens(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked),
       passwords: await createPasswords(config.argon2),
       revocations,

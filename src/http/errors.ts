@@ -52,6 +52,7 @@ export const refusals = {
   'no-such-user': new Problem(400, 'Record not found.'),
   'not-a-sellers-rehearsal': new Problem(401, 'Only sellers can rehearse.'),
   'no-such-coupon': new Problem(400, 'No such coupon.'),
+  'not-a-sellers-list': new Problem(400, 'Only the coupons of a seller can be searched and sorted.'),
   'rehearsal-runs': new Problem(409, 'A rehearsal is running already.'),
   'key-of-another-request': new Problem(422, 'The Idempotency-Key belongs to another request.'),
   'not-the-owner': notAuthorized(),

@@ -5,7 +5,7 @@ import { atLeast, atMost, text, wholeNumber } from './fields.ts';
 // in the order that the contract gives.
 
 const PASSWORD_MIN = 6;
-const USERNAME_MAX = 64;
+export const USERNAME_MAX = 64;
 const IDEMPOTENCY_KEY_MAX = 64;
 
 // A combining mark (Hindi, Thai, a decomposed accent) belongs to the letter before it.
@@ -35,17 +35,6 @@ export const registerUserBody = z.object({
 export const credentials = z.object({ username: z.string(), password: z.string() });
 /** A value that is not a string gets the answer of wrong credentials and not that of a malformed request. */
 export const logInBody = credentials.catch({ username: '', password: '' });
-
-/** Pages count from 1. An absent page, 0 and negative numbers mean the first page. */
-export const listCouponsQuery = z.object({
-  page: z
-    .string('Wrong format of page.')
-    .regex(/^(-?\d+)?$/, 'Wrong format of page.')
-    .transform((page) => Math.max(1, Number(page)))
-    .pipe(z.int('Wrong format of page.'))
-    .default(1)
-    .meta({ description: 'The number of the page, counted from 1. 0 and negative numbers mean the first page.' }),
-});
 
 export const idempotencyKey = z.string().apply(atMost(IDEMPOTENCY_KEY_MAX, 'Idempotency-Key too long.'));
 

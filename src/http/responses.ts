@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { CustomerCoupon } from '../queries/listCustomerCoupons.ts';
-import type { SellerCoupon } from '../queries/listSellerCoupons.ts';
+import type { couponReply, couponsReply, historyReply, holdersReply } from './lists/listReplies.ts';
 
 // The schemas of the response bodies. Handlers answer with these types, and the OpenAPI document is generated from these schemas.
 
@@ -15,24 +14,6 @@ export const grabbedReply = z.object({
 });
 export const loggedInReply = z.object({ kind: kindSchema, errMsg: z.literal('') });
 export const loggedOutReply = z.object({ errMsg: z.literal('log out.') });
-
-const coupon = z.object({
-  name: z.string(),
-  stock: z.int().min(0).meta({ description: 'Face value.' }),
-  description: z.string(),
-});
-export const customerCoupon = coupon.extend({
-  seller: z.string(),
-  grabbedAt: z.string().meta({ format: 'date-time', description: 'The time of the grab on the clock of Redis.' }),
-}) satisfies z.ZodType<CustomerCoupon>;
-export const sellerCoupon = coupon.extend({
-  amount: z.int().min(1).meta({ description: 'Pieces at the creation.' }),
-  left: z.int().min(0).meta({ description: 'Pieces left at this moment.' }),
-}) satisfies z.ZodType<SellerCoupon>;
-export const couponsReply = z.object({
-  errMsg: z.literal(''),
-  data: z.union([z.array(sellerCoupon), z.array(customerCoupon)]),
-});
 
 /** A redeemed code. Times are on the clock of Redis. */
 export const redemption = z.object({
@@ -65,6 +46,9 @@ export type Reply =
   | z.infer<typeof loggedInReply>
   | z.infer<typeof loggedOutReply>
   | z.infer<typeof couponsReply>
+  | z.infer<typeof couponReply>
+  | z.infer<typeof holdersReply>
+  | z.infer<typeof historyReply>
   | z.infer<typeof redemptionReply>
   | z.infer<typeof undoneReply>
   | ProblemReply;

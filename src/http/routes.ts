@@ -4,7 +4,6 @@ import { createCoupon, refuseCreator } from '../commands/createCoupon.ts';
 import { logIn } from '../commands/logIn.ts';
 import { logOut } from '../commands/logOut.ts';
 import { registerUser } from '../commands/registerUser.ts';
-import { listCoupons } from '../queries/listCoupons.ts';
 import type { System } from '../system.ts';
 import { Unavailable } from '../unavailable.ts';
 import { type Auth, claimsOf, requireClaims } from './auth.ts';
@@ -14,9 +13,10 @@ import { addPieceRoutes } from './changes/pieceRoutes.ts';
 import { addConsoleRoutes } from './consoleRoutes.ts';
 import { refusals, respondWith } from './errors.ts';
 import { GRAB_ROUTE } from './grab.ts';
+import { addListRoutes } from './lists/listRoutes.ts';
 import { docsFiles } from './openapi/docsFiles.ts';
 import { readBody, readIdempotencyKey, readOptionalBody } from './readRequest.ts';
-import { listCouponsQuery, logInBody, registerUserBody } from './requests.ts';
+import { logInBody, registerUserBody } from './requests.ts';
 import { serveStaticFiles } from './staticFiles.ts';
 
 /** `grab` answers the grabs that reach the router. */
@@ -57,15 +57,7 @@ export function createRoutes(system: System, auth: Auth, grab: Middleware): Rout
 
   router.patch(GRAB_ROUTE, grab);
 
-  router.get('/api/users/:username/coupons', auth.required, async (ctx) => {
-    const { username = '' } = ctx.params;
-    const { page } = listCouponsQuery.parse(ctx.query);
-    const list = await listCoupons(system, requireClaims(ctx), { username, page });
-    if (typeof list === 'string') return respondWith(ctx, refusals[list]);
-    if (list.length === 0) ctx.status = 204;
-    else respondWith(ctx, { status: 200, body: { errMsg: '', data: list } });
-  });
-
+  addListRoutes(router, system, auth);
   addChangeRoutes(router, system, auth);
   addPieceRoutes(router, system, auth);
   addConsoleRoutes(router, system, auth);

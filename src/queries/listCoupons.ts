@@ -2,25 +2,47 @@ import type { Redis } from 'ioredis';
 import type { Fence } from '../infra/fence.ts';
 import type { Gate } from '../infra/gate.ts';
 import { keys } from '../infra/keys.ts';
+import type { MysqlReads } from '../infra/stores/mysqlReads.ts';
+import type { RedisClock } from '../infra/stores/redisClock.ts';
 import type { User } from '../infra/tokens.ts';
 import type { CouponTerms } from './couponTerms.ts';
 import { type CustomerCoupon, listCustomerCoupons } from './listCustomerCoupons.ts';
-import { listSellerCoupons, type SellerCoupon } from './listSellerCoupons.ts';
+import { listSellerCoupons } from './listSellerCoupons.ts';
+import { type CouponSearch, searchCoupons } from './searchCoupons.ts';
+import type { SellerCoupon } from './sellerCoupon.ts';
 
-export type CouponList = SellerCoupon[] | CustomerCoupon[] | 'no-such-user' | 'other-customer';
+export type CouponList = SellerCoupon[] | CustomerCoupon[] | 'no-such-user' | 'other-customer' | 'not-a-sellers-list';
 
-/** One page of a user's coupons, oldest first, from Redis alone. The list is empty when the page has no coupons. */
+/** The stores of the lists. */
+export interface ListDeps {
+  redis: Redis;
+  reads: MysqlReads;
+  gate: Gate;
+  fence: Fence;
+  clock: RedisClock;
+  couponTerms: CouponTerms;
+}
+
+/**
+ * One page of a user's coupons. Without a search it comes from Redis alone, oldest first. The list is empty when the page has no
+ * coupons.
+ */
 export async function listCoupons(
-  deps: { redis: Redis; gate: Gate; fence: Fence; couponTerms: CouponTerms },
+  deps: ListDeps,
   by: User,
-  { username, page }: { username: string; page: number },
+  { username, page, search }: { username: string; page: number; search?: CouponSearch | undefined },
 ): Promise<CouponList> {
   deps.gate.mustBeOpen();
   const kind = by.sub === username ? by.kind : await deps.redis.get(keys.userView(username));
   if (kind === 'customer' && by.sub !== username) return 'other-customer';
-  const list = kind === 'seller' ? listSellerCoupons : listCustomerCoupons;
-  const coupons = kind === null ? [] : await list(deps, username, page);
+  if (kind === 'customer' && search !== undefined) return 'not-a-sellers-list';
+  const coupons = kind === null ? [] : await listOf(deps, kind, username, page, search);
   // The list may also be empty because Redis was emptied a moment ago.
   if (coupons.length === 0) await deps.fence.mustStand();
   return kind === null ? 'no-such-user' : coupons;
+}
+
+function listOf(deps: ListDeps, kind: string, username: string, page: number, search: CouponSearch | undefined) {
+  if (kind !== 'seller') return listCustomerCoupons(deps, username, page);
+  return search === undefined ? listSellerCoupons(deps, username, page) : searchCoupons(deps, username, search, page);
 }

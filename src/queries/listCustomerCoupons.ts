@@ -1,30 +1,67 @@
 import type { Redis } from 'ioredis';
-import { keys, splitCouponPath } from '../infra/keys.ts';
-import type { CouponTerms, Terms } from './couponTerms.ts';
-import { ranksOf } from './page.ts';
+import { groupedCode } from '../coupon/code.ts';
+import { type CouponName, keys, splitPiecePath } from '../infra/keys.ts';
+import type { CouponTerms, ShownTerms } from './couponTerms.ts';
+import { isoTime, isoTimes } from './isoTime.ts';
+import { PAGE_SIZE, ranksOf } from './page.ts';
 
-export interface CustomerCoupon extends Terms {
+/** A piece that the customer holds. Times are ISO 8601 on the clock of Redis. */
+export interface CustomerCoupon {
   name: string;
+  /** Face value. */
+  stock: number;
+  description: string;
   seller: string;
-  /** ISO 8601, on the clock of Redis. */
   grabbedAt: string;
+  /** In groups of four characters; absent for grabs of the first releases. */
+  code?: string | undefined;
+  /** Absent while the code is good. */
+  redeemedAt?: string | undefined;
+  /** The code is redeemed from `validFrom` on and before `validUntil`; an absent time means no limit. */
+  validFrom?: string | undefined;
+  validUntil?: string | undefined;
 }
 
-/** One page of the coupons that a customer has grabbed. The score of the view is the time of the grab in microseconds. */
+/**
+ * One page of the pieces that a customer holds, oldest first. The score of the view is the time of the grab in microseconds; it is
+ * negative for a piece that was given back.
+ */
 export async function listCustomerCoupons(
   { redis, couponTerms }: { redis: Redis; couponTerms: CouponTerms },
   customer: string,
   page: number,
 ): Promise<CustomerCoupon[]> {
-  const { first, last } = ranksOf(page);
-  const scored = await redis.zrange(keys.customerView(customer), first, String(last), 'WITHSCORES');
-  const coupons = scored.filter((_, place) => place % 2 === 0).map(splitCouponPath);
+  const view = keys.customerView(customer);
+  const scored = await redis.zrangebyscore(view, '(0', '+inf', 'WITHSCORES', 'LIMIT', ranksOf(page).first, PAGE_SIZE);
+  const pieces = scored.filter((_, place) => place % 2 === 0).map(splitPiecePath);
   const times = scored.filter((_, place) => place % 2 === 1);
-  const terms = await couponTerms.read(coupons);
-  return coupons.map(({ seller, name }, place) => ({
-    name,
-    ...(terms[place] as Terms),
-    seller,
-    grabbedAt: new Date(Number(times[place]) / 1_000).toISOString(),
-  }));
+  const [terms, redemptions] = await Promise.all([couponTerms.read(pieces), readRedemptions(redis, pieces)]);
+  return pieces.map(({ seller, name, code }, place) => {
+    const { stock, description, validFrom, validUntil } = terms[place] as ShownTerms;
+    return {
+      name,
+      stock,
+      description,
+      seller,
+      grabbedAt: isoTime(Number(times[place])),
+      ...(code === undefined ? {} : { code: groupedCode(code) }),
+      ...isoTimes({ redeemedAt: redemptions[place], validFrom, validUntil }),
+    };
+  });
+}
+
+/** The time of each piece's redemption in microseconds, undefined for a piece that is not redeemed; one round trip for all. */
+async function readRedemptions(
+  redis: Redis,
+  pieces: readonly (CouponName & { code?: string })[],
+): Promise<(number | undefined)[]> {
+  if (pieces.every(({ code }) => code === undefined)) return [];
+  const pipeline = redis.pipeline();
+  // No code is empty, so a piece without a code has no redemption.
+  for (const { code = '', ...coupon } of pieces) pipeline.hget(keys.redemptions(coupon), code);
+  const replies = (await pipeline.exec()) ?? [];
+  return replies.map(([error, reply]) => {
+    if (error) throw error;
+    return reply === null ? undefined : Number(reply);
+  });
 }

@@ -21,7 +21,7 @@ export async function readNewestCoupons(
 ): Promise<{ coupons: CouponState[]; total: number }> {
   const view = keys.sellerView(seller);
   const [names, total] = await Promise.all([redis.zrevrange(view, 0, count - 1), redis.zcard(view)]);
-  const read = await readCoupons(
+  const { read } = await readCoupons(
     redis,
     names.map((name) => ({ seller, name })),
     ['id', 'left', 'amount', 'stock', 'version'],

@@ -5,7 +5,7 @@ import { atMost, text, time, wholeNumber } from '../fields.ts';
 // The bodies of the requests that create and change coupons. The answer to an invalid request is the first issue that its schema
 // finds, so fields and checks stand in the order that the contract gives.
 
-const COUPON_NAME_MAX = 100;
+export const COUPON_NAME_MAX = 100;
 export const PER_CUSTOMER_MAX = 1_000;
 
 // Printable characters: no control characters, no line separators, no invisible formatting except the joiners of scripts and emoji.

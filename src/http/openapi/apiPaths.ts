@@ -12,7 +12,7 @@ import {
   refusals,
   serviceUnavailable,
 } from '../errors.ts';
-import { idempotencyKey, listCouponsQuery, registerUserBody } from '../requests.ts';
+import { idempotencyKey, registerUserBody } from '../requests.ts';
 import { header, type Paths, pathParameter, plainSchema, problems, refusedBy, reply, requestBody } from './describe.ts';
 
 // The operations for customers and sellers.
@@ -124,31 +124,6 @@ export const apiPaths = (): Paths => ({
           refusals['not-a-seller'],
           refusals['other-seller'],
           refusals['key-of-another-request'],
-          outcomeUnknown,
-        ),
-      },
-    },
-    get: {
-      operationId: 'listCoupons',
-      tags: ['coupons'],
-      summary: "List a user's coupons",
-      description:
-        'A page has 20 coupons, oldest first. The list of a seller has the coupons that the seller created and how many pieces are ' +
-        'left at this moment; any logged-in user may read it. The list of a customer has the coupons that the customer has ' +
-        'grabbed, each with its seller and the time of the grab, including the latest grab; only that customer may read it.',
-      parameters: [
-        pathParameter('username', 'A seller, or the customer of the token.', 'ann'),
-        { name: 'page', in: 'query', schema: plainSchema(listCouponsQuery.shape.page), example: 1 },
-      ],
-      responses: {
-        200: reply('A page of coupons.', 'Coupons', { errMsg: '', data: [{ ...coupon, left: 12 }] }),
-        204: { description: 'The page has no coupons.' },
-        ...problems(
-          malformedPath(),
-          ...refusedBy(listCouponsQuery, { page: 'x' }),
-          refusals['no-such-user'],
-          ...badToken,
-          refusals['other-customer'],
           outcomeUnknown,
         ),
       },

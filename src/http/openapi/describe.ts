@@ -8,17 +8,25 @@ import {
 } from '../../live/figures.ts';
 import { createCouponBody, redemptionBody, restockBody, termsBody } from '../changes/bodies.ts';
 import { type Problem, problemOf, RETRY_AFTER_MIN_SECONDS } from '../errors.ts';
-import { credentials, registerUserBody, rehearsalBody } from '../requests.ts';
 import {
+  countedCoupon,
+  couponReply,
   couponsReply,
   customerCoupon,
+  historyEvent,
+  historyReply,
+  holder,
+  holdersReply,
+  sellerCoupon,
+} from '../lists/listReplies.ts';
+import { credentials, registerUserBody, rehearsalBody } from '../requests.ts';
+import {
   doneReply,
   grabbedReply,
   loggedInReply,
   loggedOutReply,
   problemReply,
   redemptionReply,
-  sellerCoupon,
   undoneReply,
 } from '../responses.ts';
 
@@ -43,6 +51,12 @@ const named = {
   CustomerCoupon: customerCoupon,
   SellerCoupon: sellerCoupon,
   Coupons: couponsReply,
+  CountedCoupon: countedCoupon,
+  Coupon: couponReply,
+  Holder: holder,
+  Holders: holdersReply,
+  HistoryEvent: historyEvent,
+  History: historyReply,
   LiveCoupon: liveCouponSchema,
   RehearsalProgress: rehearsalProgressSchema,
   LiveSnapshot: liveSnapshotSchema,
@@ -68,6 +82,14 @@ export interface Operation {
 export type Paths = Record<string, Record<string, Operation>>;
 
 const refTo = (name: string) => `#/components/schemas/${name}`;
+
+/** The paths of several parts of the document; two parts may have methods of one path. */
+export function mergePaths(...parts: readonly Paths[]): Paths {
+  const merged: Paths = {};
+  for (const [path, methods] of parts.flatMap(Object.entries<Paths[string]>))
+    merged[path] = { ...merged[path], ...methods };
+  return merged;
+}
 
 /** Removes `$schema` and `$id`, which belong into a document that is a single schema. */
 const embedded = ({ $schema, $id, ...schema }: Record<string, unknown>) => schema;
@@ -112,6 +134,18 @@ export const requestBody = <N extends Name>(name: N, example: Example<N>) => ({
   description: 'A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`.',
   content: { 'application/json': { schema: { $ref: refTo(name) }, example } },
 });
+
+/** The parameters of a query string, which the schema validates. */
+export const queryParameters = <Query extends z.ZodObject>(
+  query: Query,
+  examples: { [Name in keyof Query['shape']]: z.output<Query>[Name] },
+) =>
+  Object.entries(query.shape).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    schema: plainSchema(schema as z.ZodType),
+    example: examples[name],
+  }));
 
 export const header = (schema: z.ZodType, description: string) => ({ description, schema: plainSchema(schema) });
 

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { apiPaths } from './apiPaths.ts';
 import { changePaths } from './changePaths.ts';
 import { consolePaths } from './consolePaths.ts';
-import { namedSchemas } from './describe.ts';
+import { mergePaths, namedSchemas } from './describe.ts';
+import { listPaths } from './listPaths.ts';
 import { operatorPaths } from './operatorPaths.ts';
 
 const description = `
@@ -39,7 +40,7 @@ export function createDocument() {
       { name: 'documentation', description: 'The description of this API, for developers of clients.' },
     ],
     security: [{ bearer: [] }, { bare: [] }],
-    paths: { ...apiPaths(), ...changePaths(), ...consolePaths(), ...operatorPaths() },
+    paths: mergePaths(apiPaths(), listPaths(), changePaths(), consolePaths(), operatorPaths()),
     components: {
       schemas: namedSchemas(),
       securitySchemes: {

@@ -66,7 +66,7 @@ function refuseWrongDatabase(redis: Redis, onRefused: (error: Error) => void): v
 }
 
 /** The commands of queries. They may wait until all requests of this turn of the event loop have been read. */
-const READS = new Set(['get', 'zrange', 'hmget']);
+const READS = new Set(['get', 'hget', 'hmget', 'time', 'zrange', 'zrangebyscore']);
 
 /**
  * Sends commands of one turn of the event loop in one write, since a system call for each would cost more than the commands. Reads

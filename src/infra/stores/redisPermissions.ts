@@ -36,6 +36,7 @@ const trials = (a: string, b: string, channel: string): readonly (readonly [comm
   ['ZADD', a, '1', 'member'],
   ['ZRANGE', a, '0', '-1'],
   ['ZREVRANGE', a, '0', '-1'],
+  ['ZRANGEBYSCORE', a, '(0', '+inf'],
   ['ZSCORE', a, 'member'],
   ['ZCARD', a],
   ['UNLINK', a],

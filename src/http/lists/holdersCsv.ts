@@ -1,0 +1,32 @@
+import { stringify } from 'csv-stringify/sync';
+import type { Holder } from '../../queries/listHolders.ts';
+
+const columns = ['version', 'customer', 'code', 'grabbedAt', 'redeemedAt'] as const satisfies (keyof Holder)[];
+
+/**
+ * The pages as a CSV file (RFC 4180), page by page. It begins with a byte order mark, without which Excel reads the names as ANSI. A
+ * cell that a spreadsheet would take for a formula begins with an apostrophe.
+ */
+export async function* holdersCsv(pages: AsyncIterable<readonly Holder[]>): AsyncGenerator<string> {
+  let isFirst = true;
+  for await (const page of pages) {
+    yield stringify([...page], {
+      columns: [...columns],
+      header: isFirst,
+      bom: isFirst,
+      record_delimiter: 'windows',
+      quote_record_delimiter: true,
+      escape_formulas: true,
+    });
+    isFirst = false;
+  }
+}
+
+/** Bounds the name to what every file system takes: 255 bytes. */
+const MAX_CHARACTERS = 60;
+
+/** The name of the file. Characters that are special to a file system or a header become `_`. */
+export function fileNameOf(coupon: string): string {
+  const safe = coupon.replace(/[<>:"/\\|?*%\p{C}]/gu, '_');
+  return `holders of ${[...safe].slice(0, MAX_CHARACTERS).join('')}.csv`;
+}

@@ -1,0 +1,76 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import { isOwner } from '../../commands/changes/changeCoupon.ts';
+import type { CouponName } from '../../infra/keys.ts';
+import { type CouponLog, findCouponLog } from '../../queries/couponLog.ts';
+import { listCoupons } from '../../queries/listCoupons.ts';
+import { listHistory } from '../../queries/listHistory.ts';
+import { listHolders, pagesOfHolders } from '../../queries/listHolders.ts';
+import { readCoupon } from '../../queries/readCoupon.ts';
+import type { System } from '../../system.ts';
+import { type Auth, requireClaims } from '../auth.ts';
+import { changeRefusals, notAuthorized, refusals, respondWith } from '../errors.ts';
+import { GRAB_ROUTE } from '../grab.ts';
+import { fileNameOf, holdersCsv } from './holdersCsv.ts';
+import { givenIn, historyQuery, holdersQuery, listCouponsQuery } from './listQueries.ts';
+import { sendDownload } from './sendDownload.ts';
+
+/** What can be read of coupons. */
+export function addListRoutes(router: Router, system: System, auth: Auth): void {
+  router.get('/api/users/:username/coupons', auth.required, async (ctx) => {
+    const { username = '' } = ctx.params;
+    const { page, sort, ...filter } = listCouponsQuery.parse(givenIn(ctx.query));
+    const isSearch = sort !== undefined || Object.keys(filter).length > 0;
+    const search = isSearch ? { ...filter, sort: sort ?? 'oldest' } : undefined;
+    const list = await listCoupons(system, requireClaims(ctx), { username, page, search });
+    if (typeof list === 'string') return respondWith(ctx, refusals[list]);
+    if (list.length === 0) ctx.status = 204;
+    else respondWith(ctx, { status: 200, body: { errMsg: '', data: list } });
+  });
+
+  router.get(GRAB_ROUTE, auth.required, async (ctx) => {
+    const coupon = couponIn(ctx);
+    const found = await readCoupon(system, coupon);
+    if (found === undefined) return respondWith(ctx, changeRefusals['no-such-coupon']);
+    const counts = isOwner(requireClaims(ctx), coupon.seller) ? found.counts : {};
+    respondWith(ctx, { status: 200, body: { errMsg: '', data: { ...found.coupon, ...counts } } });
+  });
+
+  router.get(`${GRAB_ROUTE}/holders`, auth.required, async (ctx) => {
+    const coupon = ownCouponIn(ctx);
+    const query = holdersQuery.parse(givenIn(ctx.query));
+    ctx.vary('Accept');
+    if (ctx.accepts('application/json', 'text/csv') === 'text/csv') {
+      const log = await findCouponLog(system, coupon);
+      if (log === undefined) return respondWith(ctx, changeRefusals['no-such-coupon']);
+      setProgress(ctx, log);
+      const chunks = holdersCsv(pagesOfHolders(system.reads, log, query));
+      return sendDownload(ctx, { chunks, fileName: fileNameOf(coupon.name), log: system.log });
+    }
+    const page = await listHolders(system, coupon, query);
+    if (page === undefined) return respondWith(ctx, changeRefusals['no-such-coupon']);
+    setProgress(ctx, page);
+    respondWith(ctx, { status: 200, body: { errMsg: '', ...page } });
+  });
+
+  router.get(`${GRAB_ROUTE}/history`, auth.required, async (ctx) => {
+    const page = await listHistory(system, ownCouponIn(ctx), historyQuery.parse(givenIn(ctx.query)));
+    if (page === undefined) return respondWith(ctx, changeRefusals['no-such-coupon']);
+    respondWith(ctx, { status: 200, body: { errMsg: '', ...page } });
+  });
+}
+
+const couponIn = ({ params }: Context): CouponName => ({ seller: params.seller ?? '', name: params.name ?? '' });
+
+/** 401 unless the coupon's seller asks. */
+function ownCouponIn(ctx: Context): CouponName {
+  const coupon = couponIn(ctx);
+  if (!isOwner(requireClaims(ctx), coupon.seller)) throw notAuthorized();
+  return coupon;
+}
+
+/** A CSV file has no place for them beside its rows. */
+function setProgress(ctx: Context, { version, behind }: Pick<CouponLog, 'version' | 'behind'>): void {
+  ctx.set('Coupon-Version', String(version));
+  ctx.set('Coupon-Behind', String(behind));
+}
