@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { groupedCode, newCode } from '../../src/coupon/code.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createAuth } from '../../src/http/auth.ts';
 import { createRoutes } from '../../src/http/routes.ts';
@@ -100,6 +101,77 @@ test('the answers to the console match the document', async () => {
   rehearsals.allowed = true;
 });
 
+test('the answers to changes and about pieces match the document', async () => {
+  const dan = await enter('dan', 'seller');
+  const joy = await enter('joy', 'customer');
+  const key = (value: string) => ({ 'Idempotency-Key': value });
+  const opens = Date.now() + 60_000;
+  for (const more of [{ name: 'autumn' }, { name: 'gone' }, { name: 'winter', startsAt: opens, perCustomer: 2 }])
+    await send('createCoupon', 201, {
+      path: { username: 'dan' },
+      token: dan,
+      body: { ...exampleOf('createCoupon'), ...more },
+      headers: key(`creation of ${more.name}`),
+    });
+  await send('createCoupon', 422, {
+    path: { username: 'dan' },
+    token: dan,
+    body: exampleOf('createCoupon'),
+    headers: key('creation of autumn'),
+  });
+  const path = { seller: 'dan', name: 'autumn' };
+  await send('grabCoupon', 204, { path: { ...path, name: 'winter' }, token: joy });
+
+  // Each change with a good body and with a bad one. The last one closes the coupon, and then all are refused.
+  const changes: [id: string, body: object | undefined, bad: unknown][] = [
+    ['pauseCoupon', undefined, 'no JSON'],
+    ['resumeCoupon', undefined, 'no JSON'],
+    ['restockCoupon', exampleOf('restockCoupon'), { amount: 0 }],
+    ['changeTerms', exampleOf('changeTerms'), {}],
+    ['closeCoupon', undefined, 'no JSON'],
+  ];
+  for (const [id, body, bad] of changes) {
+    const sent = { path, token: dan, ...(body === undefined ? {} : { body }) };
+    await send(id, 200, { ...sent, headers: key(id) });
+    await send(id, 422, { ...sent, path: { ...path, name: 'gone' }, headers: key(id) });
+    await send(id, 400, { ...sent, body: bad });
+    await send(id, 401, { ...sent, token: joy });
+    await send(id, 404, { ...sent, path: { ...path, name: 'nowhere' } });
+    await send(id, 413, { ...sent, ...tooLarge });
+  }
+  for (const [id, body] of changes) await send(id, 409, { path, token: dan, ...(body === undefined ? {} : { body }) });
+
+  const gone = { seller: 'dan', name: 'gone' };
+  const won = await send('grabCoupon', 201, { path: gone, token: joy });
+  const { code } = (await won.json()) as { code: string };
+  const redeem = { path: { seller: 'dan' }, token: dan, body: { code } };
+  const mistyped = `${code.slice(0, -1)}${code.endsWith('0') ? '1' : '0'}`;
+  const other = groupedCode(newCode(0));
+  await send('redeemCode', 200, { ...redeem, headers: key('redemption') });
+  await send('redeemCode', 400, { ...redeem, body: { code: mistyped } });
+  await send('redeemCode', 401, { ...redeem, token: joy });
+  await send('redeemCode', 404, { ...redeem, body: { code: other } });
+  await send('redeemCode', 409, redeem);
+  await send('redeemCode', 413, { ...redeem, ...tooLarge });
+  const held = { path: { customer: 'joy', ...gone }, token: joy };
+  await send('releaseGrab', 409, held);
+  const undo = { path: { seller: 'dan', code }, token: dan };
+  await send('undoRedemption', 422, { ...undo, headers: key('redemption') });
+  await send('undoRedemption', 200, { ...undo, headers: key('undo') });
+  await send('undoRedemption', 400, { ...undo, path: { seller: 'dan', code: mistyped } });
+  await send('undoRedemption', 401, { ...undo, token: joy });
+  await send('undoRedemption', 404, { ...undo, path: { seller: 'dan', code: other } });
+  await send('undoRedemption', 409, undo);
+  await send('undoRedemption', 413, { ...undo, ...tooLarge });
+  await send('redeemCode', 422, { ...redeem, headers: key('undo') });
+  await send('releaseGrab', 400, { ...held, query: `?code=${mistyped}` });
+  await send('releaseGrab', 401, { ...held, token: dan });
+  await send('releaseGrab', 413, { ...held, ...tooLarge });
+  await send('releaseGrab', 200, { ...held, headers: key('release') });
+  await send('releaseGrab', 404, held);
+  await send('releaseGrab', 422, { ...held, path: { ...held.path, name: 'autumn' }, headers: key('release') });
+});
+
 test('the answers to operators and developers match the document', async () => {
   await send('health', 200);
   await send('ready', 200);
@@ -130,6 +202,13 @@ test('the 503 answers match the document', async () => {
   await send('grabCoupon', 503, { path: coupon, token: bob });
   await send('listCoupons', 503, { path: { username: 'ann' }, token: bob });
   await send('watchSales', 503, { query: '?seller=ann', token: bob });
+  const path = { seller: 'zoe', name: 'spring' };
+  for (const id of ['pauseCoupon', 'resumeCoupon', 'closeCoupon']) await send(id, 503, { path, token: ann });
+  for (const id of ['restockCoupon', 'changeTerms']) await send(id, 503, { path, token: ann, body: exampleOf(id) });
+  const code = newCode(0);
+  await send('redeemCode', 503, { path, token: ann, body: { code } });
+  await send('undoRedemption', 503, { path: { ...path, code }, token: ann });
+  await send('releaseGrab', 503, { path: { ...path, customer: 'joe' }, token: bob });
   await send('rehearse', 503, { token: ann, body: exampleOf('rehearse') });
   await send('ready', 503);
   system.gate.clear('a test');

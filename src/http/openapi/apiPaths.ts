@@ -26,7 +26,10 @@ const outcomeUnknown = problemOf(new Error('store unavailable'));
 
 const tokenHeader = header(z.string(), 'The token of the new session.');
 const won = header(outcomeSchema.extract(['grabbed']), 'The outcome of the grab.');
-const startsIn = header(z.int().min(1), 'With `not-started`: the number of seconds until the sale starts.');
+const startsIn = {
+  ...header(z.int().min(1), 'With `not-started`: the number of seconds until the sale starts.'),
+  required: false,
+};
 const notWon = header(outcomeSchema.exclude(['grabbed']), 'Why the customer did not get a piece.');
 
 export const apiPaths = (): Paths => ({
