@@ -9,6 +9,8 @@ const packagesOf = {
   mariadbd: ['mariadb-server-core', 'mariadb-client-core'],
   // For the tests of the console; the font is used in its screenshots.
   chromium: ['chromium', 'fonts-inter'],
+  // For the test of the requests in docs/API.md.
+  curl: ['curl'],
 } as const;
 type Program = keyof typeof packagesOf;
 
