@@ -11,7 +11,7 @@ export async function readNewestGrabs(run: RunSql, count: number): Promise<Table
     `SELECT CONCAT_WS(',', ${asLiterals(logColumns)}) AS literals FROM
       (SELECT * FROM event_log ORDER BY position DESC LIMIT ${count}) newest ORDER BY position`,
   );
-  const grabColumns = ['coupon_id', 'version', 'customer', 'grabbed_at'];
+  const grabColumns = ['coupon_id', 'version', 'customer', 'grabbed_at', 'code'];
   const grabs = await run(
     `SELECT CONCAT_WS(',', ${asLiterals(grabColumns)}) AS literals FROM
       (SELECT g.*, position FROM event_log e JOIN coupon_grabs g USING (coupon_id, version)
@@ -25,7 +25,7 @@ export async function readNewestGrabs(run: RunSql, count: number): Promise<Table
 }
 
 const NUMBER_COLUMNS = ['version', 'occurred_at', 'grabbed_at'];
-const TEXT_COLUMNS = ['type', 'data'];
+const TEXT_COLUMNS = ['type', 'data', 'code'];
 const asLiterals = (columns: string[]) =>
   columns
     .map((name) =>

@@ -95,9 +95,9 @@ test('a delivery whose prior event contradicts the log is damaged, and none of i
   assert.equal((await tables(coupon.id)).log, [1, 2, 3]);
 });
 
-const pieceEvents = { release: released, redemption: redeemed, 'undone redemption': undone } as const;
+const pieceEvents = { 'a release': released, 'a redemption': redeemed, 'an undone redemption': undone } as const;
 for (const [what, eventOf] of Object.entries(pieceEvents)) {
-  test(`a ${what} is early until MySQL has the grab of its piece, and the others of its batch are applied`, async () => {
+  test(`${what} is early until MySQL has the grab of its piece, and the others of its batch are applied`, async () => {
     const { coupon } = await givenGrab(`early ${what}`);
     const grab = grabbed(coupon, 3, 'eve', 1);
     const early = delivery(eventOf(grab, 4, 2));
@@ -116,7 +116,7 @@ for (const [what, eventOf] of Object.entries(pieceEvents)) {
     assert.equal((await tables(coupon.id)).log, [1, 2, 3, 4, 5]);
   });
 
-  test(`a ${what} before its grab in the same batch is applied`, async () => {
+  test(`${what} before its grab in the same batch is applied`, async () => {
     const coupon = couponRef(`together ${what}`);
     const grab = grabbed(coupon, 2, 'bob', 2);
     const batch = [delivery(eventOf(grab, 3, 3)), delivery(grab), delivery(created(coupon, 3))];
@@ -127,7 +127,7 @@ for (const [what, eventOf] of Object.entries(pieceEvents)) {
     const { released: isReleased, redeemed: isRedeemed, log } = await tables(coupon.id);
     assert.equal(
       [log, isReleased, isRedeemed],
-      [[1, 2, 3], what === 'release' ? [2] : [], what === 'redemption' ? [2] : []],
+      [[1, 2, 3], what === 'a release' ? [2] : [], what === 'a redemption' ? [2] : []],
     );
   });
 }

@@ -47,7 +47,7 @@ test('a killed replay leaves the live tables unchanged, the next one swaps, no g
       const coupon = { seller: 'ann', name: `sale ${(buyer + i) % COUPONS}` };
       const on = buyer % 2 === 0 ? system : other.system;
       const answer = await decideGrabs(on, coupon, [grabOf(`late ${buyer} ${i}`)]).then(
-        ([outcome]) => String(outcome),
+        ([result]) => String(result?.outcome),
         (error) => `refused: ${error.message}`,
       );
       answers.set(answer, (answers.get(answer) ?? 0) + 1);
