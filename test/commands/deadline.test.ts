@@ -77,6 +77,16 @@ test('a deadline in 0 ms is never after the present time of Redis, and less than
   assert.ok(deadline > before - 1_000_000);
 });
 
+test('the latest time is never before the present time of Redis, and less than a second after it', async () => {
+  const latest = clock.latest();
+
+  const [seconds = 0, microseconds = 0] = (await redis.time()).map(Number);
+  const now = seconds * 1_000_000 + microseconds;
+  // The time of Redis was read after `latest`, so it may be later by the round trip.
+  assert.ok(clock.latest() >= now);
+  assert.ok(latest < now + 1_000_000);
+});
+
 test('after the clock of Redis was set forward, the first late command starts a new measurement', async () => {
   const { clock: stale, close: closeClock } = await openRedisClock({ redis, log: createLog('silent') });
   closeClock();
