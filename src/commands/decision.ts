@@ -80,9 +80,15 @@ export function failOn(
  * Publishes the decision of a script. The decision stands even when this fails: its entry is in the outbox, and the relay
  * publishes every entry again that stays there. So a failure is logged and changes no answer.
  */
-export async function publishDecision(deps: Pick<DecisionDeps, 'bus' | 'log'>, partition: number, entry: RawEntry) {
+export async function publishDecision(
+  deps: Pick<DecisionDeps, 'bus' | 'log' | 'watch'>,
+  partition: number,
+  entry: RawEntry,
+) {
   try {
-    await deps.bus.publish(decodeEntry(partition, entry));
+    const delivery = decodeEntry(partition, entry);
+    deps.watch.decided(delivery);
+    await deps.bus.publish(delivery);
   } catch (err) {
     deps.log.warn({ err, entry: entry[0] }, 'publishing a decision failed; the relay will publish it again');
   }

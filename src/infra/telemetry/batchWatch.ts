@@ -12,6 +12,8 @@ export interface BatchWatch {
     requests: readonly { customer: string }[],
     call: Promise<T>,
   ): Promise<T>;
+  /** A decision of this process, before it is published. */
+  decided(delivery: Delivery): void;
   /** One transaction of the MySQL projection, including its retries. */
   mysqlBatch<T>(batch: readonly Delivery[], transaction: () => Promise<T>): Promise<T>;
 }
@@ -19,6 +21,7 @@ export interface BatchWatch {
 /** Measures nothing: for tests and benches. */
 export const unwatched: BatchWatch = {
   grabScript: (_coupon, _requests, call) => call,
+  decided: () => {},
   mysqlBatch: (_batch, transaction) => transaction(),
 };
 
@@ -34,6 +37,10 @@ export function createBatchWatch(deps: { metrics: Metrics; tracing: Tracing; clo
       } finally {
         metrics.grabBatch(requests.length, secondsSince(started));
       }
+    },
+    decided({ events }) {
+      const [first] = events;
+      if (first !== undefined) metrics.countDecision(first.type, events.length);
     },
     async mysqlBatch(batch, transaction) {
       const started = performance.now();

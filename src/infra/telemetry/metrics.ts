@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type DecidedEvent, decidedEventTypes } from '../../events.ts';
 import type { Closer } from '../closers.ts';
 import { type Latency, registerLatency } from './requestDurations.ts';
 import { openScrape } from './workersMetrics.ts';
@@ -9,6 +10,10 @@ const GRAB_OUTCOMES = [
   'already-grabbed',
   'sold-out',
   'no-such-coupon',
+  'not-started',
+  'ended',
+  'paused',
+  'closed',
   'not-a-customer',
   'key-of-another-coupon',
   'unknown',
@@ -31,6 +36,8 @@ export interface Metrics {
   text(): Promise<string>;
   /** `outcome`: the answer to the grab, or `unknown` for a 503. */
   countGrab(outcome: string): void;
+  /** Events of one decision of this process, all of one type. */
+  countDecision(event: DecidedEvent['type'], count: number): void;
   requests: Latency;
   /** One call of the grab script for `size` customers. */
   grabBatch(size: number, seconds: number): void;
@@ -60,6 +67,19 @@ export function openMetrics({ workers }: { workers: number }): { metrics: Metric
       for (const [outcome, count] of grabs) {
         this.inc({ outcome }, count);
         grabs.set(outcome, 0);
+      }
+    },
+  });
+  const decisions = new Map(decidedEventTypes.map((type) => [type, 0]));
+  new Counter({
+    name: 'seckill_decisions_total',
+    help: 'Decided events by type',
+    labelNames: ['event'],
+    registers,
+    collect() {
+      for (const [event, count] of decisions) {
+        this.inc({ event }, count);
+        decisions.set(event, 0);
       }
     },
   });
@@ -113,6 +133,7 @@ export function openMetrics({ workers }: { workers: number }): { metrics: Metric
     contentType: register.contentType,
     text,
     countGrab: (outcome) => grabs.set(outcome, (grabs.get(outcome) ?? 0) + 1),
+    countDecision: (event, count) => decisions.set(event, (decisions.get(event) ?? 0) + count),
     requests: registerLatency(
       register,
       'seckill_http_request_duration_seconds',

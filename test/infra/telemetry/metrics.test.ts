@@ -32,6 +32,19 @@ test('grabs are counted by outcome, and the counter of an outcome exists before 
   assert.is(sum('seckill_grabs_total', { outcome: 'no-such-coupon' }), 1);
 });
 
+test('decided events are counted by type, and the counter of a type exists before its first event', async () => {
+  const before = await readMetrics(url);
+  assert.is(before.sum('seckill_decisions_total', { event: 'CouponClosed' }), 0);
+
+  await client.create(ann, 'ann', { name: 'closed', amount: 9, stock: 5 });
+  await client.grab(bob, 'ann', 'closed');
+  await client.send('POST', '/api/users/ann/coupons/closed/close', { token: ann });
+
+  const after = await readMetrics(url);
+  for (const event of ['CouponCreated', 'CouponGrabbed', 'CouponClosed'])
+    assert.is(after.sum('seckill_decisions_total', { event }) - before.sum('seckill_decisions_total', { event }), 1);
+});
+
 test('every request has a duration by route, method and status class, including grabs with and without a body', async () => {
   const before = await readMetrics(url);
 
