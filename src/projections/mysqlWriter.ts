@@ -60,6 +60,8 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate;
       { entry: entry.id, partition: entry.partition, events, reason },
       'dead letter: an event cannot be applied',
     );
+    // Later entries would carry the event, and would become dead letters with it.
+    await confirmLogged(deps, [queued.delivery]);
     await moveToDeadLetters(redis, entry, reason);
     queue.remove(queued);
   };

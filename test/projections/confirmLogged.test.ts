@@ -10,11 +10,14 @@ import { redeemCode } from '../../src/commands/pieces/redeemCode.ts';
 import { releaseGrab } from '../../src/commands/pieces/releaseGrab.ts';
 import { undoRedemption } from '../../src/commands/pieces/undoRedemption.ts';
 import { createBus } from '../../src/infra/bus.ts';
-import { type CouponName, keys } from '../../src/infra/keys.ts';
+import { type CouponName, keys, partitionOf } from '../../src/infra/keys.ts';
 import { type Delivery, outboxDepth } from '../../src/infra/outbox.ts';
 import { runScript } from '../../src/infra/scripts.ts';
+import { insertEvents } from '../../src/projections/insertEvents.ts';
+import { projectionTransaction } from '../../src/projections/log/pause.ts';
 import { projectToViews } from '../../src/projections/redisViews.ts';
 import { lockCoupons } from '../support/outages.ts';
+import { paused } from '../support/sampleEvents.ts';
 import { customer, givenCoupon, loggedEvents, openTestSystem, seller, settled } from '../support/testSystem.ts';
 
 // Events of a coupon's life on their way from Redis to MySQL: until MySQL has them, later entries carry them.
@@ -123,6 +126,22 @@ test('an event that cannot be confirmed stays in the outbox until it is, and the
   await redis.del(keys.unloggedChanges(coupon));
   await settled(system);
   assert.equal(await typesIn('unconfirmed'), ['CouponCreated', 'CouponGrabbed', 'CouponRestocked']);
+});
+
+test('no later grab carries a change that became a dead letter', async () => {
+  // Given a log that has another event of the version that the change will get.
+  const { coupon } = await givenGrab('dead change');
+  const { id = '' } = await redis.hgetall(keys.coupon(coupon));
+  const other = paused({ id, ...coupon }, 3, 8);
+  await projectionTransaction(system.mysql, (_trx, run) => insertEvents(run, [other]));
+
+  await restockCoupon(system, ann, { ...coupon, amount: 3 });
+  await settled(system);
+
+  assert.is(await redis.xlen(keys.deadLetters(partitionOf(coupon))), 1);
+  assert.equal(await typesCarried(coupon, 'eve'), []);
+  await settled(system);
+  assert.equal(await typesIn('dead change'), ['CouponCreated', 'CouponGrabbed', 'CouponPaused', 'CouponGrabbed']);
 });
 
 test('a redemption that comes before the grab of its piece is applied after it', async () => {
