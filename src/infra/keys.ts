@@ -59,7 +59,7 @@ export const keys = {
   redemptions: (coupon: CouponName) => ofCoupon('redemptions', coupon),
   /** Events that later grabs depend on and that MySQL may lack, by version: see `Delivery.prior` in outbox.ts. */
   unloggedChanges: (coupon: CouponName) => ofCoupon('unlogged-changes', coupon),
-  /** The same for the last event of a piece, by code. */
+  /** The same for the redemptions of a piece, by code: a line for each event. */
   unloggedPieces: (coupon: CouponName) => ofCoupon('unlogged-pieces', coupon),
   /** The coupon and the first customer of every code of the partition, dead codes included: `seller/name/customer`. */
   codes: (partition: number) => inPartition(partition, 'codes'),

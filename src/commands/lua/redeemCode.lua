@@ -7,16 +7,17 @@ KEYS[3] outbox: stream
 KEYS[4] answers: hash, 'redeem code key' -> the refusal that this idempotency key got
 KEYS[5] requests: hash, 'redeem code key' -> the time at which the request with this idempotency key succeeded
 KEYS[6] unloggedChanges: hash, version -> an event that later decisions depend on (includes/prior.lua)
-KEYS[7] unloggedPieces: hash, code -> version and last event of a piece (includes/prior.lua)
+KEYS[7] unloggedPieces: hash, code -> events of the piece (includes/prior.lua)
 KEYS[8] holders: hash, customer -> the customer's pieces (includes/pieces.lua)
 KEYS[9] redemptions: hash, code -> the time of its redemption in microseconds
 
 ARGV[1] deadline: microseconds since 1970 on the clock of Redis
 ARGV[2] outboxLimit: entries, decimal digits
 ARGV[3] answersTtl: seconds that a refusal is kept
-ARGV[4] key: idempotency key; empty means none
-ARGV[5] customer: that the code was made for
-ARGV[6] code
+ARGV[4] changesLimit: changes of one piece that MySQL may lack
+ARGV[5] key: idempotency key; empty means none
+ARGV[6] customer: that the code was made for
+ARGV[7] code
 
 Replies
   {'redeemed', time, {entry id, {field, value, ...}}}
@@ -28,6 +29,7 @@ Replies
   {'fenced'}: nothing was decided, the write model must be reconciled first
   {'late'}: nothing was decided, the deadline has passed
   {'full'}: nothing was decided, the outbox is at its limit
+  {'behind'}: nothing was decided, MySQL lacks too many changes of this piece
   {'damaged'}: nothing was decided, the log of this coupon has a gap that an operator must repair
 ]]
 -- @include now
@@ -40,7 +42,7 @@ Replies
 -- @include pieces
 
 local fence, coupon, outbox, answers, requests, unloggedChanges, unloggedPieces, holders, redemptions = unpack(KEYS)
-local deadline, outboxLimit, answersTtl, key, customer, code = unpack(ARGV)
+local deadline, outboxLimit, answersTtl, changesLimit, key, customer, code = unpack(ARGV)
 
 local request = key ~= '' and 'redeem ' .. code .. ' ' .. key
 local at = now()
@@ -63,12 +65,14 @@ if state.validUntil and tonumber(at) >= tonumber(state.validUntil) then
   return refuse(answers, request, answersTtl, 'no-longer-valid')
 end
 
+local lines = linesOf(unloggedPieces, code)
+if #lines >= tonumber(changesLimit) then return { 'behind' } end
 local fields = eventFields(state, 'CouponRedeemed', at, key,
   { 'left', state.left, 'customer', customer, 'grab', found.grab, 'code', code })
 local event = cjson.encode(fields)
 -- XADD is the first write: Redis does not roll back, and a redemption without an outbox entry would never reach MySQL.
-local entry = appendEvent(outbox, fields, priorOf(unloggedChanges, unloggedPieces, code))
-redis.call('HSET', unloggedPieces, code, state.nextVersion .. ' ' .. event)
+local entry = appendEvent(outbox, fields, priorOf(unloggedChanges, lines))
+appendLine(unloggedPieces, code, state.nextVersion, event)
 redis.call('HSET', redemptions, code, at)
 redis.call('HSET', coupon, 'redeemed', digits(tonumber(state.redeemed or 0) + 1), 'version', state.nextVersion)
 if request then redis.call('HSET', requests, request, at) end

@@ -7,7 +7,7 @@ KEYS[3] outbox: stream
 KEYS[4] answers: hash, 'release customer key' -> the refusal that this idempotency key got
 KEYS[5] requests: hash, 'release customer key' -> the time at which the request with this idempotency key succeeded
 KEYS[6] unloggedChanges: hash, version -> an event that later decisions depend on (includes/prior.lua)
-KEYS[7] unloggedPieces: hash, code -> version and last event of a piece (includes/prior.lua)
+KEYS[7] unloggedPieces: hash, code -> events of the piece (includes/prior.lua)
 KEYS[8] holders: hash, customer -> the customer's pieces (includes/pieces.lua)
 KEYS[9] redemptions: hash, code -> the time of its redemption in microseconds
 
@@ -68,8 +68,11 @@ end
 local fields = eventFields(state, 'GrabReleased', at, key, data)
 local event = cjson.encode(fields)
 -- XADD is the first write: Redis does not roll back, and a release without an outbox entry would never reach MySQL.
-local entry = appendEvent(outbox, fields, priorOf(unloggedChanges, unloggedPieces, piece.code))
+local lines = linesOf(unloggedPieces, piece.code)
+local entry = appendEvent(outbox, fields, priorOf(unloggedChanges, lines))
 redis.call('HSET', unloggedChanges, state.nextVersion, event)
+-- The next grab of the piece depends on these too: without its undo, a redeemed piece could not have been given back.
+for _, line in ipairs(lines) do redis.call('HSET', unloggedChanges, line[1], line[2]) end
 if #pieces > 0 then
   redis.call('HSET', holders, customer, writePieces(pieces))
 else

@@ -7,16 +7,17 @@ KEYS[3] outbox: stream
 KEYS[4] answers: hash, 'undo code key' -> the refusal that this idempotency key got
 KEYS[5] requests: hash, 'undo code key' -> the time at which the request with this idempotency key succeeded
 KEYS[6] unloggedChanges: hash, version -> an event that later decisions depend on (includes/prior.lua)
-KEYS[7] unloggedPieces: hash, code -> version and last event of a piece (includes/prior.lua)
+KEYS[7] unloggedPieces: hash, code -> events of the piece (includes/prior.lua)
 KEYS[8] holders: hash, customer -> the customer's pieces (includes/pieces.lua)
 KEYS[9] redemptions: hash, code -> the time of its redemption in microseconds
 
 ARGV[1] deadline: microseconds since 1970 on the clock of Redis
 ARGV[2] outboxLimit: entries, decimal digits
 ARGV[3] answersTtl: seconds that a refusal is kept
-ARGV[4] key: idempotency key; empty means none
-ARGV[5] customer: that the code was made for
-ARGV[6] code
+ARGV[4] changesLimit: changes of one piece that MySQL may lack
+ARGV[5] key: idempotency key; empty means none
+ARGV[6] customer: that the code was made for
+ARGV[7] code
 
 Replies
   {'undone', {entry id, {field, value, ...}}}
@@ -26,6 +27,7 @@ Replies
   {'fenced'}: nothing was decided, the write model must be reconciled first
   {'late'}: nothing was decided, the deadline has passed
   {'full'}: nothing was decided, the outbox is at its limit
+  {'behind'}: nothing was decided, MySQL lacks too many changes of this piece
   {'damaged'}: nothing was decided, the log of this coupon has a gap that an operator must repair
 ]]
 -- @include now
@@ -38,7 +40,7 @@ Replies
 -- @include pieces
 
 local fence, coupon, outbox, answers, requests, unloggedChanges, unloggedPieces, holders, redemptions = unpack(KEYS)
-local deadline, outboxLimit, answersTtl, key, customer, code = unpack(ARGV)
+local deadline, outboxLimit, answersTtl, changesLimit, key, customer, code = unpack(ARGV)
 
 local request = key ~= '' and 'undo ' .. code .. ' ' .. key
 local at = now()
@@ -51,12 +53,14 @@ end
 if not found then return refuse(answers, request, answersTtl, 'no-such-code') end
 if redis.call('HEXISTS', redemptions, code) == 0 then return refuse(answers, request, answersTtl, 'not-redeemed') end
 
+local lines = linesOf(unloggedPieces, code)
+if #lines >= tonumber(changesLimit) then return { 'behind' } end
 local fields = eventFields(state, 'RedemptionUndone', at, key,
   { 'left', state.left, 'customer', customer, 'grab', found.grab, 'code', code })
 local event = cjson.encode(fields)
 -- XADD is the first write: Redis does not roll back, and an undone redemption without an outbox entry would never reach MySQL.
-local entry = appendEvent(outbox, fields, priorOf(unloggedChanges, unloggedPieces, code))
-redis.call('HSET', unloggedPieces, code, state.nextVersion .. ' ' .. event)
+local entry = appendEvent(outbox, fields, priorOf(unloggedChanges, lines))
+appendLine(unloggedPieces, code, state.nextVersion, event)
 redis.call('HDEL', redemptions, code)
 redis.call('HSET', coupon, 'version', state.nextVersion)
 if redis.call('HINCRBY', coupon, 'redeemed', -1) == 0 then redis.call('HDEL', coupon, 'redeemed') end

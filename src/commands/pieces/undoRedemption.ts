@@ -5,6 +5,7 @@ import type { User } from '../../infra/tokens.ts';
 import { isOwner } from '../changes/changeCoupon.ts';
 import { claimIdempotencyKey, describeRequest } from '../claimIdempotencyKey.ts';
 import {
+  CHANGES_LIMIT,
   type DecisionDeps,
   deadlineAndLimit,
   failOn,
@@ -49,7 +50,14 @@ export async function undoRedemption(
   if (!(await claimIdempotencyKey(deps, seller, idempotencyKey, request))) return { result: 'key-of-another-request' };
 
   const partition = partitionOf(piece.coupon);
-  const args = [...deadlineAndLimit(deps), String(IDEMPOTENCY_TTL_SECONDS), idempotencyKey, piece.customer, code];
+  const args = [
+    ...deadlineAndLimit(deps),
+    String(IDEMPOTENCY_TTL_SECONDS),
+    String(CHANGES_LIMIT),
+    idempotencyKey,
+    piece.customer,
+    code,
+  ];
   const reply = replySchema.parse(await runScript(deps.redis, 'undoRedemption', pieceKeys(piece.coupon), args));
   switch (reply[0]) {
     case 'undone':
