@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 
-const folder = new URL('../commands/lua/', import.meta.url);
+/** Scripts that decide, and scripts of the projections. */
+const folders = ['../commands/lua/', '../projections/lua/'].map((path) => new URL(path, import.meta.url));
 const includes = new URL('../commands/includes/', import.meta.url);
 
 export type ScriptName =
@@ -31,8 +32,8 @@ export interface Script {
 
 /** Reads every script. The header of a script is its interface: the number of its KEYS lines is the number of keys. */
 export function readScripts(): Script[] {
-  const files = readdirSync(folder).filter((file) => file.endsWith('.lua'));
-  return files.sort().map((file) => {
+  const files = folders.flatMap((folder) => readdirSync(folder).map((file) => ({ file, folder })));
+  return files.map(({ file, folder }) => {
     const source = readFileSync(new URL(file, folder), 'utf8');
     const lua = source.replace(/^-- @include (\S+)$/gm, (_, part) =>
       readFileSync(new URL(`${part}.lua`, includes), 'utf8'),

@@ -13,7 +13,9 @@ const listed = (source: string, kind: 'KEYS' | 'ARGV') =>
 
 test('the loader finds every script', () => {
   assert.equal(
-    readScripts().map(({ name }) => name),
+    readScripts()
+      .map(({ name }) => name)
+      .sort(),
     [
       'changeTerms',
       'claimIdempotencyKey',
