@@ -1,3 +1,4 @@
+import { type Batches, openBatches } from './commands/batches/finishBatches.ts';
 import type { DecisionDeps } from './commands/decision.ts';
 import { createGrabLine, type GrabLine } from './commands/grabLine.ts';
 import type { ServerConfig } from './config.ts';
@@ -38,6 +39,7 @@ import { openRehearsals, type Rehearsals } from './rehearsal/rehearsals.ts';
 /** The dependencies of the routes. */
 export interface System extends DecisionDeps {
   grabLine: GrabLine;
+  batches: Batches;
   couponTerms: CouponTerms;
   mysql: Mysql;
   reads: MysqlReads;
@@ -107,10 +109,13 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, listeners: live.listeners });
     const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch, log };
     const grabLine = createGrabLine(decision);
+    const { batches, close: closeBatches } = openBatches(decision);
+    remember(closeBatches);
     for (const type of endingRefusals) bus.on(type, grabLine.forgetRefusals);
     const system: System = {
       ...decision,
       grabLine,
+      batches,
       couponTerms: createCouponTerms({ redis, gate }),
       mysql,
       reads,

@@ -3,8 +3,11 @@ import { z } from 'zod';
 import { type CouponName, keys, partitionOf } from '../infra/keys.ts';
 import { runScript } from '../infra/scripts.ts';
 import type { User } from '../infra/tokens.ts';
+import { Unavailable } from '../unavailable.ts';
+import { releaseIfAbandoned } from './batches/batch.ts';
 import { claimIdempotencyKey, describeRequest } from './claimIdempotencyKey.ts';
 import {
+  type DeadlineAndLimit,
   type DecisionDeps,
   deadlineAndLimit,
   failOn,
@@ -33,10 +36,21 @@ export interface CreateCoupon extends CouponName {
 
 const replySchema = z.union([
   z.tuple([z.literal('created'), rawEntrySchema]),
+  z.tuple([z.literal('held')]),
   z.tuple([z.literal('repeated')]).rest(z.string()),
   z.tuple([z.literal('refused'), z.literal('duplicate-coupon')]),
+  z.tuple([z.literal('reserved'), z.string()]),
   obstacleReplySchema,
 ]);
+type CreationReply = z.infer<typeof replySchema>;
+type Reserved = ['reserved', string];
+const isReserved = (reply: CreationReply): reply is Reserved => reply[0] === 'reserved';
+
+/**
+ * A reservation normally lasts milliseconds. One that a dead process left behind is released by the next creator who wants the name; the
+ * expiry removes it if no other creator ever does.
+ */
+const RESERVATION_SECONDS = '86400';
 
 /** The limits as the fields of the coupon in Redis. `perCustomer` is stored only when it is not 1. */
 const limitFields = ['startsAt', 'endsAt', 'validFrom', 'validUntil', 'perCustomer'] as const;
@@ -61,55 +75,93 @@ export async function createCoupon(
   return decideCreation(deps, coupon, uuidv7(), '');
 }
 
-/** `batch`: the batch of creations that this one belongs to; an empty string means none. */
+/** Creates the coupon with this id. `batch`: the batch of creations that the coupon belongs to; an empty string means none. */
 export async function decideCreation(
   deps: DecisionDeps,
   coupon: CreateCoupon,
   id: string,
   batch: string,
 ): Promise<'created' | 'duplicate-coupon'> {
-  const begin = deadlineAndLimit(deps);
+  const reply = await runCreation(deps, coupon, { id, batch, reserveFor: '' }, deadlineAndLimit(deps));
+  switch (reply[0]) {
+    case 'created':
+      await publishDecision(deps, partitionOf(coupon), reply[1]);
+      return 'created';
+    case 'repeated':
+      return 'created';
+    case 'refused':
+      return reply[1];
+    case 'held':
+      throw new Error('the script reserved a name instead of creating the coupon');
+    default:
+      return failOn(deps, reply[0]);
+  }
+}
+
+/**
+ * Reserves the name of the coupon for a batch, with the checks of a creation. 'created' when the request with the same idempotency key
+ * has created the coupon before.
+ */
+export async function reserveName(
+  deps: DecisionDeps,
+  coupon: CreateCoupon,
+  batch: string,
+  begin: DeadlineAndLimit,
+): Promise<'held' | 'created' | 'duplicate-coupon'> {
+  const reply = await runCreation(deps, coupon, { id: '', batch, reserveFor: RESERVATION_SECONDS }, begin);
+  switch (reply[0]) {
+    case 'held':
+      return 'held';
+    case 'created':
+    case 'repeated':
+      return 'created';
+    case 'refused':
+      return reply[1];
+    default:
+      return failOn(deps, reply[0]);
+  }
+}
+
+async function runCreation(
+  deps: DecisionDeps,
+  coupon: CreateCoupon,
+  { id, batch, reserveFor }: { id: string; batch: string; reserveFor: string },
+  begin: DeadlineAndLimit,
+): Promise<Exclude<CreationReply, Reserved>> {
   const { seller, name, amount, stock, description, idempotencyKey = '' } = coupon;
   const limits = limitFields.flatMap((field) => {
     const value = coupon[field];
     return value === undefined ? [] : [field, String(value)];
   });
   const partition = partitionOf(coupon);
-  const reply = await runScript(
-    deps.redis,
-    'createCoupon',
-    [
-      keys.fence(partition),
-      keys.coupon(coupon),
-      keys.outbox(partition),
-      keys.answers(coupon),
-      keys.requests(coupon),
-      keys.reservation(coupon),
-    ],
-    [
-      ...begin,
-      String(IDEMPOTENCY_TTL_SECONDS),
-      idempotencyKey,
-      batch,
-      id,
-      seller,
-      name,
-      String(amount),
-      String(stock),
-      description,
-      ...limits,
-    ],
-  );
-  const [status, detail] = replySchema.parse(reply);
-  switch (status) {
-    case 'created':
-      await publishDecision(deps, partition, detail);
-      return 'created';
-    case 'repeated':
-      return 'created';
-    case 'refused':
-      return detail;
-    default:
-      return failOn(deps, status);
+  const scriptKeys = [
+    keys.fence(partition),
+    keys.coupon(coupon),
+    keys.outbox(partition),
+    keys.answers(coupon),
+    keys.requests(coupon),
+    keys.reservation(coupon),
+  ];
+  const args = [
+    ...begin,
+    String(IDEMPOTENCY_TTL_SECONDS),
+    idempotencyKey,
+    batch,
+    reserveFor,
+    id,
+    seller,
+    name,
+    String(amount),
+    String(stock),
+    description,
+    ...limits,
+  ];
+  const once = async () => replySchema.parse(await runScript(deps.redis, 'createCoupon', scriptKeys, args));
+  const reply = await once();
+  if (!isReserved(reply)) return reply;
+  if (await releaseIfAbandoned(deps, coupon, reply[1])) {
+    const second = await once();
+    if (!isReserved(second)) return second;
   }
+  throw new Unavailable('a coupon of this name is being created');
 }

@@ -33,7 +33,7 @@ export const IDEMPOTENCY_TTL_SECONDS = 86_400;
 export const CHANGES_LIMIT = 256;
 
 /** The replies of every deciding script that decided nothing. */
-export const obstacleReplySchema = z.tuple([z.enum(['fenced', 'late', 'full', 'damaged', 'behind', 'reserved'])]);
+export const obstacleReplySchema = z.tuple([z.enum(['fenced', 'late', 'full', 'damaged', 'behind'])]);
 
 /** Throws Unavailable (src/unavailable.ts) while the gate is shut or the outbox is full. */
 export function mustBeAbleToDecide({ gate, outboxLimit }: Pick<DecisionDeps, 'gate' | 'outboxLimit'>): void {
@@ -41,11 +41,13 @@ export function mustBeAbleToDecide({ gate, outboxLimit }: Pick<DecisionDeps, 'ga
   outboxLimit.mustHaveRoom();
 }
 
+export type DeadlineAndLimit = [deadline: string, limit: string];
+
 /**
  * The arguments that every deciding script begins with; throws like `mustBeAbleToDecide`. `since` is the arrival of the command in
  * milliseconds of performance.now(): the time that it has waited since then is taken off its deadline.
  */
-export function deadlineAndLimit(deps: DecisionDeps, since = performance.now()): [deadline: string, limit: string] {
+export function deadlineAndLimit(deps: DecisionDeps, since = performance.now()): DeadlineAndLimit {
   mustBeAbleToDecide(deps);
   const waited = performance.now() - since;
   return [deps.clock.deadline(COMMAND_TIMEOUT_MS - waited), String(deps.outboxLimit.entries)];
@@ -69,8 +71,6 @@ export function failOn(
       throw new Unavailable('the events of this coupon are damaged');
     case 'behind':
       throw new Unavailable('MySQL has not stored the last changes of this coupon yet');
-    case 'reserved':
-      throw new Unavailable('a coupon of this name is being created');
     default:
       return obstacle satisfies never;
   }

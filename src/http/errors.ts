@@ -84,6 +84,9 @@ export const alreadyRedeemed = (redeemedAt: number | undefined) =>
     redeemedAt === undefined ? {} : { redeemedAt: new Date(redeemedAt / 1_000).toISOString() },
   );
 
+/** The answer to a batch whose coupon at this place, counted from 0, is the first that is refused. */
+export const atPlace = ({ status, body: { errMsg } }: Problem, place: number) => new Problem(status, errMsg, { place });
+
 /**
  * The value of Retry-After: whole seconds, never less than given, and up to half as much more at random. Otherwise all clients that
  * were refused in one instant would return in one instant.

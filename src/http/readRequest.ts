@@ -8,6 +8,8 @@ import { idempotencyKey } from './requests.ts';
 // Reads the parts of a request as values that the schemas of requests.ts validate.
 
 const BODY_LIMIT_BYTES = 16 * 1024;
+const ARRAY_LIMIT_BYTES = 256 * 1024;
+const BEGINS_AN_ARRAY = /^\s*\[/;
 
 /**
  * The header Idempotency-Key: any string of up to 64 characters; an empty string when the request has no key. Node decodes header
@@ -29,32 +31,41 @@ export async function readBody(ctx: Context): Promise<Record<string, unknown>> {
 
 /** The same for a request whose body is optional; undefined when the request has no body. */
 export async function readOptionalBody(ctx: Context): Promise<Record<string, unknown> | undefined> {
+  const bytes = await readBytes(ctx, BODY_LIMIT_BYTES);
+  return bytes === undefined ? undefined : toContractObject(parseBody(bytes));
+}
+
+/** Reads a JSON object like `readBody`, or a JSON array of at most 256 KiB, whose elements are returned as they are. */
+export async function readObjectOrArray(ctx: Context): Promise<Record<string, unknown> | unknown[]> {
+  const bytes = await readBytes(ctx, ARRAY_LIMIT_BYTES);
+  if (bytes === undefined) throw notJson();
+  if (bytes.length > BODY_LIMIT_BYTES && !BEGINS_AN_ARRAY.test(bytes.toString('latin1', 0, 64))) throw bodyTooLarge();
+  const body = parseBody(bytes);
+  return Array.isArray(body) ? body : toContractObject(body);
+}
+
+async function readBytes(ctx: Context, limit: number): Promise<Buffer | undefined> {
   const hasBody = ctx.get('transfer-encoding') !== '' || Number(ctx.get('content-length')) > 0;
   if (!hasBody) return undefined;
-  const bytes = await getRawBody(ctx.req, { length: ctx.get('content-length') || null, limit: BODY_LIMIT_BYTES }).catch(
-    (error) => {
-      throw error.type === 'entity.too.large' ? bodyTooLarge() : notJson();
-    },
-  );
+  const bytes = await getRawBody(ctx.req, { length: ctx.get('content-length') || null, limit }).catch((error) => {
+    throw error.type === 'entity.too.large' ? bodyTooLarge() : notJson();
+  });
   if (bytes.length === 0) return undefined;
   const { charset } = ctx.request;
   const isJson = ctx.is('application/json') !== false && (charset === '' || /^utf-?8$/i.test(charset));
   if (!isJson) throw notSentAsJson();
   if (ctx.get('content-encoding') !== '') throw notJson();
-  return withContractKeys(parseObject(bytes));
+  return bytes;
 }
 
-function parseObject(bytes: Buffer): object {
-  let value: unknown;
+function parseBody(bytes: Buffer): unknown {
   try {
     const json = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     // JSON.parse would read `1e3` as 1000 and `20.0` as 20, but the contract accepts plain digits only.
-    value = parseJson(json, undefined, (digits) => (/^\d+$/.test(digits) ? Number(digits) : Number.NaN));
+    return parseJson(json, undefined, (digits) => (/^\d+$/.test(digits) ? Number(digits) : Number.NaN));
   } catch {
     throw notJson();
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw notJson();
-  return value;
 }
 
 /** The fields that have capitals in the contract, by their spelling in lower case. */
@@ -63,8 +74,10 @@ const spellings = new Map(
 );
 const spelled = (key: string) => spellings.get(key.toLowerCase()) ?? key.toLowerCase();
 
-function withContractKeys(body: object): Record<string, unknown> {
-  const entries = Object.entries(body).map(([key, value]) => [spelled(key), value] as const);
+/** The JSON object with its keys as the contract spells them. Throws a Problem for any other value. */
+export function toContractObject(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw notJson();
+  const entries = Object.entries(value).map(([key, field]) => [spelled(key), field] as const);
   const once = new Map(entries);
   if (once.size < entries.length) throw invalidInput('Two fields have the same name.');
   return Object.fromEntries(once);

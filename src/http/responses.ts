@@ -34,6 +34,11 @@ export const undoneReply = z.object({ errMsg: z.literal(''), data: redemption.om
 export const problemReply = z.object({
   errMsg: z.string().min(1),
   redeemedAt: z.string().optional().meta({ format: 'date-time', description: 'When the code was redeemed.' }),
+  place: z
+    .int()
+    .min(0)
+    .optional()
+    .meta({ description: 'Of several coupons, the place of the first one that is refused, counted from 0.' }),
   hint: z.string().optional().meta({ description: 'How to correct the request.' }),
   kind: z.literal('').optional(),
   data: z.array(z.never()).max(0).optional(),

@@ -1,21 +1,20 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
-import { createCoupon, refuseCreator } from '../commands/createCoupon.ts';
 import { logIn } from '../commands/logIn.ts';
 import { logOut } from '../commands/logOut.ts';
 import { registerUser } from '../commands/registerUser.ts';
 import type { System } from '../system.ts';
 import { Unavailable } from '../unavailable.ts';
-import { type Auth, claimsOf, requireClaims } from './auth.ts';
-import { createCouponBody } from './changes/bodies.ts';
+import { type Auth, claimsOf } from './auth.ts';
 import { addChangeRoutes } from './changes/changeRoutes.ts';
+import { addCreationRoute } from './changes/creationRoute.ts';
 import { addPieceRoutes } from './changes/pieceRoutes.ts';
 import { addConsoleRoutes } from './consoleRoutes.ts';
 import { refusals, respondWith } from './errors.ts';
 import { GRAB_ROUTE } from './grab.ts';
 import { addListRoutes } from './lists/listRoutes.ts';
 import { docsFiles } from './openapi/docsFiles.ts';
-import { readBody, readIdempotencyKey, readOptionalBody } from './readRequest.ts';
+import { readBody, readOptionalBody } from './readRequest.ts';
 import { logInBody, registerUserBody } from './requests.ts';
 import { serveStaticFiles } from './staticFiles.ts';
 
@@ -43,18 +42,7 @@ export function createRoutes(system: System, auth: Auth, grab: Middleware): Rout
     respondWith(ctx, { status: 200, body: { errMsg: 'log out.' } });
   });
 
-  router.post('/api/users/:username/coupons', auth.required, async (ctx) => {
-    const by = requireClaims(ctx);
-    const { username: seller = '' } = ctx.params;
-    // The command checks this too. Here it comes before the body is read, so that the answer is 401 whatever the body is.
-    const refusal = refuseCreator(by, seller);
-    if (refusal !== undefined) return respondWith(ctx, refusals[refusal]);
-    const body = createCouponBody.parse(await readBody(ctx));
-    const result = await createCoupon(system, by, { seller, ...body, idempotencyKey: readIdempotencyKey(ctx) });
-    if (result === 'created') created(ctx);
-    else respondWith(ctx, refusals[result]);
-  });
-
+  addCreationRoute(router, system, auth);
   router.patch(GRAB_ROUTE, grab);
 
   addListRoutes(router, system, auth);

@@ -53,8 +53,10 @@ export const keys = {
   answers: (coupon: CouponName) => ofCoupon('answers', coupon),
   /** Idempotency keys whose request succeeded, with the reply that they get again; a win that is held is stored with its holder. */
   requests: (coupon: CouponName) => ofCoupon('requests', coupon),
-  /** The batch of creations that has reserved the name of a coupon. */
+  /** The batch of creations that has reserved the name of a coupon, as `formatBatch` in commands/batches/batch.ts writes it. */
   reservation: (coupon: CouponName) => ofCoupon('reservation', coupon),
+  /** The batches that are committed and not finished, each with its plan. */
+  batches: (partition: number) => inPartition(partition, 'batches'),
   /** When each code was redeemed; a code that is good has no entry. */
   redemptions: (coupon: CouponName) => ofCoupon('redemptions', coupon),
   /** Events that later grabs depend on and that MySQL may lack, by version: see `Delivery.prior` in outbox.ts. */

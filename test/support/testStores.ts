@@ -38,5 +38,5 @@ export const openTestStores = (more: NodeJS.ProcessEnv = {}) =>
       ARGON2_PASSES: '1',
       ...more,
     };
-    return { config: readConfig(given) as ServerConfig, environment: given };
+    return { config: readConfig(given) as ServerConfig, environment: given, redis };
   });

@@ -66,6 +66,15 @@ export const createCouponBody = z
   .refine(hasSaleWindow, EMPTY_SALE_WINDOW)
   .refine(hasValidity, EMPTY_VALIDITY);
 
+const COUPONS_MAX = 100;
+const WRONG_NUMBER_OF_COUPONS = `Create 1 to ${COUPONS_MAX} coupons at once.`;
+const listOf = <T extends z.ZodType>(element: T) =>
+  z.array(element).min(1, WRONG_NUMBER_OF_COUPONS).max(COUPONS_MAX, WRONG_NUMBER_OF_COUPONS);
+/** Several coupons, all of which are created or none. */
+export const createCouponsBody = listOf(createCouponBody);
+/** The same without the checks of the coupons: each is checked by itself, so that its answer has its place. */
+export const couponList = listOf(z.unknown());
+
 export const restockBody = z.object({
   amount: wholeNumber(1, 'Amount field wrong format.').meta({ description: 'Number of pieces to add.' }),
 });

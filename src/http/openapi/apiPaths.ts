@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { outcomeSchema } from '../../commands/decideGrabs.ts';
-import { createCouponBody } from '../changes/bodies.ts';
+import { createCouponBody, createCouponsBody } from '../changes/bodies.ts';
 import {
+  atPlace,
   authorizationExpired,
   bodyTooLarge,
   malformedPath,
@@ -13,7 +14,17 @@ import {
   serviceUnavailable,
 } from '../errors.ts';
 import { idempotencyKey, registerUserBody } from '../requests.ts';
-import { header, type Paths, pathParameter, plainSchema, problems, refusedBy, reply, requestBody } from './describe.ts';
+import {
+  header,
+  type Paths,
+  pathParameter,
+  plainSchema,
+  problems,
+  refusedBy,
+  reply,
+  requestBody,
+  requestBodyOrList,
+} from './describe.ts';
 
 // The operations for customers and sellers.
 
@@ -99,11 +110,14 @@ export const apiPaths = (): Paths => ({
     post: {
       operationId: 'createCoupon',
       tags: ['coupons'],
-      summary: 'Create a coupon',
+      summary: 'Create a coupon, or several at once',
       description:
-        'The name must be unique among the coupons of the seller: two sellers may both have a coupon `spring`.',
+        'The name must be unique among the coupons of the seller: two sellers may both have a coupon `spring`. An array of 1 to 100 ' +
+        'coupons creates all of them or none. If one of them is refused, the answer is that of the first one, and `place` is its index ' +
+        'in the array, counted from 0; the fields of all coupons are checked before their names. While the coupons are created, a list ' +
+        'may show some of them. After a 503, retry with the same `Idempotency-Key`: the retry gets the answer of the first request.',
       parameters: [pathParameter('username', 'The seller, who must be the user of the token.', 'ann')],
-      requestBody: requestBody('NewCoupon', coupon),
+      requestBody: requestBodyOrList('NewCoupon', 'NewCoupons', coupon),
       responses: {
         201: reply('The coupon is created.', 'Done', { errMsg: '' }),
         ...problems(
@@ -122,6 +136,8 @@ export const apiPaths = (): Paths => ({
             { ...coupon, perCustomer: 1_001 },
           ),
           refusals['duplicate-coupon'],
+          ...refusedBy(createCouponsBody, []),
+          atPlace(refusals['duplicate-coupon'], 1),
           ...refusedBy(idempotencyKey, 'x'.repeat(65)),
           ...badToken,
           refusals['not-a-seller'],

@@ -6,7 +6,7 @@ import {
   liveSnapshotSchema,
   rehearsalProgressSchema,
 } from '../../live/figures.ts';
-import { createCouponBody, redemptionBody, restockBody, termsBody } from '../changes/bodies.ts';
+import { createCouponBody, createCouponsBody, redemptionBody, restockBody, termsBody } from '../changes/bodies.ts';
 import { type Problem, problemOf, RETRY_AFTER_MIN_SECONDS } from '../errors.ts';
 import {
   countedCoupon,
@@ -38,6 +38,7 @@ const named = {
   NewUser: registerUserBody,
   Credentials: credentials,
   NewCoupon: createCouponBody,
+  NewCoupons: createCouponsBody,
   Restock: restockBody,
   TermsChange: termsBody,
   Redemption: redemptionBody,
@@ -129,6 +130,13 @@ export const pathParameter = (name: string, description: string, example: string
   example,
 });
 
+/** A body that is an object, or an array of such objects. */
+export const requestBodyOrList = <N extends Name>(name: N, list: Name, example: Example<N>) => ({
+  required: true,
+  description: 'A JSON object, or an array of such objects, sent as `application/json`. Keys match in any case.',
+  content: { 'application/json': { schema: { oneOf: [{ $ref: refTo(name) }, { $ref: refTo(list) }] }, example } },
+});
+
 export const requestBody = <N extends Name>(name: N, example: Example<N>) => ({
   required: true,
   description: 'A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`.',
@@ -194,7 +202,7 @@ const meanings: Record<number, string> = {
   401: 'The request is not authorized; `errMsg` gives the reason.',
   404: 'There is no such thing; `errMsg` says what.',
   409: 'The request does not fit the present state; `errMsg` gives the reason.',
-  413: 'The body is larger than 16 KiB.',
+  413: 'The body is larger than 16 KiB; an array of coupons may have 256 KiB.',
   422: 'The request contradicts an earlier request; `errMsg` gives the reason.',
   503: 'The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry.',
 };
@@ -204,7 +212,7 @@ const retryAfter = header(z.int().min(RETRY_AFTER_MIN_SECONDS), 'The number of s
 export function problems(...all: Problem[]): Record<string, object> {
   const examplesOf = (status: number) =>
     Object.fromEntries(
-      all.filter((one) => one.status === status).map(({ body }) => [slug(body.hint ?? body.errMsg), { value: body }]),
+      all.filter((one) => one.status === status).map(({ body }) => [exampleName(body), { value: body }]),
     );
   return Object.fromEntries(
     [...new Set(all.map(({ status }) => status))].map((status) => [
@@ -217,6 +225,9 @@ export function problems(...all: Problem[]): Record<string, object> {
     ]),
   );
 }
+
+const exampleName = ({ errMsg, hint, place }: Problem['body']) =>
+  slug(hint ?? (place === undefined ? errMsg : `${errMsg} place ${place}`));
 
 const slug = (sentence: string) =>
   sentence

@@ -27,6 +27,7 @@ const trials = (a: string, b: string, channel: string): readonly (readonly [comm
   ['HGET', a, 'field'],
   ['HMGET', a, 'field'],
   ['HGETALL', a],
+  ['HKEYS', a],
   ['HVALS', a],
   ['HINCRBY', a, 'field', '1'],
   ['HLEN', a],

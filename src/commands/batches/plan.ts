@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { keys } from '../../infra/keys.ts';
+import type { DecisionDeps } from '../decision.ts';
+import { parseBatch } from './batch.ts';
+
+const wholeNumber = z.int().min(0);
+const time = wholeNumber.optional();
+
+/** All that is needed to create the coupons of a batch, as the plan is stored. */
+const planSchema = z.object({
+  batch: z.string(),
+  coupons: z.array(
+    z.object({
+      id: z.uuid(),
+      seller: z.string(),
+      name: z.string(),
+      amount: wholeNumber,
+      stock: wholeNumber,
+      description: z.string(),
+      startsAt: time,
+      endsAt: time,
+      validFrom: time,
+      validUntil: time,
+      perCustomer: time,
+      idempotencyKey: z.string(),
+    }),
+  ),
+});
+export type Plan = z.infer<typeof planSchema>;
+
+/** Undefined when the batch is finished. */
+export async function readPlan({ redis }: Pick<DecisionDeps, 'redis'>, batch: string): Promise<Plan | undefined> {
+  const text = await redis.hget(keys.batches(parseBatch(batch).partition), batch);
+  return text === null ? undefined : planSchema.parse(JSON.parse(text));
+}
+
+export async function deletePlan({ redis }: Pick<DecisionDeps, 'redis'>, batch: string): Promise<void> {
+  await redis.hdel(keys.batches(parseBatch(batch).partition), batch);
+}
