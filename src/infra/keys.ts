@@ -65,8 +65,9 @@ export const keys = {
   unloggedPieces: (coupon: CouponName) => ofCoupon('unlogged-pieces', coupon),
   /** The coupon and the first customer of every code of the partition, dead codes included: `seller/name/customer`. */
   codes: (partition: number) => inPartition(partition, 'codes'),
-  /** Where reconcile builds a coupon's holders before they replace the old ones. */
-  holdersBuilt: (coupon: CouponName, builder: string) => ofCoupon(`built:${builder}`, coupon),
+  /** Where reconcile builds these hashes of a coupon before they replace the old ones. */
+  built: (kind: 'holders' | 'redemptions' | 'requests', coupon: CouponName, builder: string) =>
+    ofCoupon(`built:${builder}:${kind}`, coupon),
   /** The coupon that a customer's idempotency key belongs to. No username contains a `:`, so no two pairs share a key. */
   idempotencyClaim: (customer: string, idempotencyKey: string) => `seckill:idempotency:${customer}:${idempotencyKey}`,
   userView: (username: string) => `seckill:view:user:${username}`,

@@ -14,9 +14,20 @@ test('all keys of one decision are in one slot of a Redis Cluster', () => {
       const partition = partitionOf({ seller, name: coupon });
       const touched = [
         keys.fence(partition),
-        keys.coupon({ seller, name: coupon }),
-        keys.holders({ seller, name: coupon }),
-        keys.holdersBuilt({ seller, name: coupon }, 'x'),
+        ...[
+          keys.coupon,
+          keys.holders,
+          keys.answers,
+          keys.requests,
+          keys.reservation,
+          keys.redemptions,
+          keys.unloggedChanges,
+          keys.unloggedPieces,
+        ].map((key) => key({ seller, name: coupon })),
+        ...(['holders', 'redemptions', 'requests'] as const).map((kind) =>
+          keys.built(kind, { seller, name: coupon }, 'x'),
+        ),
+        keys.codes(partition),
         keys.outbox(partition),
         keys.deadLetters(partition),
       ];

@@ -17,8 +17,10 @@ import { customer, seller } from './testSystem.ts';
 
 type Limits = Omit<Partial<CreateCoupon>, keyof CouponName>;
 
-export function lifeOf(system: System, coupon: CouponName) {
-  const owner = seller(coupon.seller);
+/** All commands come with the idempotency key, if there is one. */
+export function lifeOf(system: System, { seller: of, name }: CouponName, idempotencyKey = '') {
+  const owner = seller(of);
+  const coupon = { seller: of, name, idempotencyKey };
   const must = <T>(result: T, outcome: unknown, expected: string): T => {
     if (outcome !== expected) throw new Error(`${JSON.stringify(coupon)}: ${outcome} instead of ${expected}`);
     return result;
@@ -26,22 +28,23 @@ export function lifeOf(system: System, coupon: CouponName) {
   const changed = async (result: Promise<string>) => void must(undefined, await result, 'changed');
   return {
     async create(amount: number, limits: Limits = {}) {
-      const terms = { amount, stock: 5, description: `${coupon.name}!`, ...limits };
+      const terms = { amount, stock: 5, description: `${name}!`, ...limits };
       must(undefined, await createCoupon(system, owner, { ...coupon, ...terms }), 'created');
     },
     /** Resolves to the code. */
-    async grab(name: string): Promise<string> {
-      const result = await grabCoupon(system, customer(name), coupon);
+    async grab(by: string): Promise<string> {
+      const result = await grabCoupon(system, customer(by), coupon);
       return result.outcome === 'grabbed' ? result.code : must('', result.outcome, 'grabbed');
     },
-    async release(name: string, code?: string) {
-      must(undefined, await releaseGrab(system, customer(name), { ...coupon, customer: name, code }), 'released');
+    async release(by: string, code?: string) {
+      must(undefined, await releaseGrab(system, customer(by), { ...coupon, customer: by, code }), 'released');
     },
     async redeem(code: string) {
-      must(undefined, (await redeemCode(system, owner, { seller: coupon.seller, code })).result, 'redeemed');
+      const { result } = await redeemCode(system, owner, { seller: of, code, idempotencyKey });
+      must(undefined, result, 'redeemed');
     },
     async undo(code: string) {
-      const { result } = await undoRedemption(system, owner, { seller: coupon.seller, code });
+      const { result } = await undoRedemption(system, owner, { seller: of, code, idempotencyKey });
       must(undefined, result, 'undone');
     },
     restock: (amount: number) => changed(restockCoupon(system, owner, { ...coupon, amount })),

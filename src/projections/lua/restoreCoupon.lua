@@ -2,44 +2,45 @@
 Replaces a coupon that is missing, behind the event log or damaged by the one that was rebuilt from the log.
 
 KEYS[1] coupon: hash
-KEYS[2] holders: hash, customer -> version of the event that made them a holder, and ' ' and the idempotency key if there was one
-KEYS[3] built: hash, the holders as the log has them; absent if there are none. It expires in case the process that builds it dies.
+KEYS[2] holders: hash, customer -> the customer's pieces (includes/pieces.lua)
+KEYS[3] redemptions: hash, code -> the time of its redemption in microseconds
+KEYS[4] requests: hash, the idempotency keys whose command succeeded
+KEYS[5] unloggedChanges: hash, version -> an event that the old coupon had and that MySQL may have lacked
+KEYS[6] unloggedPieces: hash, the same for the last event of a piece, by code
+KEYS[7] builtHolders: hash, the holders as the log has them and one empty field. It expires in case the process that builds it dies.
+KEYS[8] builtRedemptions: hash, the redemptions as the log has them; absent if there are none. It expires too.
+KEYS[9] builtRequests: hash, the requests as the log has them; absent if there are none. It expires too.
 
-ARGV[1] id
-ARGV[2] seller
-ARGV[3] name
-ARGV[4] amount
-ARGV[5] stock
-ARGV[6] description
-ARGV[7] left
-ARGV[8] version: of the last event in the log
-ARGV[9] grabs: the number of grabs among the coupon's events in the log
+ARGV[1] version: of the last event in the log
+ARGV[2] customers: the number of customers who hold pieces by the events of the log
+ARGV[3..] field, value, ...: of the coupon
 
 Replies
   {'restored'}
   {'kept'}: the coupon in Redis is at that version or ahead (another process restored it first)
-  {'incomplete'}: the number of holders in built differs from the number of grabs
+  {'incomplete'}: builtHolders has another number of customers, or Redis was emptied while it was built
 ]]
-local coupon, holders, built = KEYS[1], KEYS[2], KEYS[3]
-local id, seller, name, amount, stock, description, left, version, grabs = unpack(ARGV)
+local coupon, holders, redemptions, requests, unloggedChanges, unloggedPieces, builtHolders, builtRedemptions, builtRequests = unpack(KEYS)
+local version, customers = ARGV[1], ARGV[2]
 
 local current, damaged = unpack(redis.call('HMGET', coupon, 'version', 'damaged'))
 if current and tonumber(current) >= tonumber(version) and not damaged then
-  redis.call('UNLINK', built)
+  redis.call('UNLINK', builtHolders, builtRedemptions, builtRequests)
   return { 'kept' }
 end
 
-if redis.call('HLEN', built) ~= tonumber(grabs) then
-  redis.call('UNLINK', built)
+-- The empty field is written first. Without it, Redis was emptied since then, and the rest may be lost as well.
+if redis.call('HLEN', builtHolders) ~= tonumber(customers) + 1 or redis.call('HDEL', builtHolders, '') == 0 then
+  redis.call('UNLINK', builtHolders, builtRedemptions, builtRequests)
   return { 'incomplete' }
 end
 
-redis.call('UNLINK', coupon, holders)
-if redis.call('EXISTS', built) == 1 then
-  redis.call('RENAME', built, holders)
-  redis.call('PERSIST', holders)
+redis.call('UNLINK', coupon, holders, redemptions, requests, unloggedChanges, unloggedPieces)
+for built, key in pairs({ [builtHolders] = holders, [builtRedemptions] = redemptions, [builtRequests] = requests }) do
+  if redis.call('EXISTS', built) == 1 then
+    redis.call('RENAME', built, key)
+    redis.call('PERSIST', key)
+  end
 end
-redis.call('HSET', coupon,
-  'id', id, 'seller', seller, 'name', name, 'amount', amount, 'stock', stock, 'description', description,
-  'left', left, 'version', version)
+redis.call('HSET', coupon, unpack(ARGV, 3))
 return { 'restored' }

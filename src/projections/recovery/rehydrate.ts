@@ -1,11 +1,13 @@
 import type { Redis } from 'ioredis';
+import { couponFields } from '../../coupon/couponFields.ts';
 import { couponPath, keys } from '../../infra/keys.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 import { readRedisTime } from '../../infra/stores/redisClock.ts';
 import type { Log } from '../../infra/telemetry/log.ts';
+import { type CouponRow, stateOfRow } from '../couponRow.ts';
 import { bytesToId } from '../log/eventRows.ts';
 import { DamageError } from './damage.ts';
-import { type CouponRow, rebuildCoupons } from './rebuildCoupons.ts';
+import { rebuildCoupons } from './rebuildCoupons.ts';
 import { recountPieces } from './recountPieces.ts';
 
 const PAGE = 1_000;
@@ -109,12 +111,18 @@ async function withoutGaps(
  * A coupon whose log is damaged stays visible, but its holders are unknown: its grabs get 503 until an operator has mended the
  * log, and the sale of the other coupons goes on. Every reconcile tries to rebuild the coupon again.
  */
-async function quarantine({ redis, log }: RehydrateDeps, row: CouponRow, damage: DamageError): Promise<void> {
+async function quarantine({ redis, mysql, log }: RehydrateDeps, row: CouponRow, damage: DamageError): Promise<void> {
   const [seller, name] = [row.seller.toString(), row.name.toString()];
   const path = couponPath({ seller, name });
   log.error({ err: damage, coupon: path }, 'damaged coupon: its grabs get 503');
-  const { amount, stock, description, pieces_left: left, version } = row;
-  const fields = { id: bytesToId(row.id), seller, name, amount, stock, description, left, version };
-  await redis.hset(keys.coupon({ seller, name }), { ...fields, damaged: damage.message });
+  const [counted] = await mysql('coupon_grabs')
+    .where({ coupon_id: row.id })
+    .count({ grabbed: '*', released: 'released_at', redeemed: 'redeemed_at' });
+  const { grabbed, released, redeemed } = counted ?? {};
+  const counts = { grabbed: Number(grabbed), released: Number(released), redeemed: Number(redeemed) };
+  const fields = { ...couponFields(stateOfRow(row, counts)), damaged: damage.message };
+  const key = keys.coupon({ seller, name });
+  // A field that the row lacks, such as the end of the sale, must not stay.
+  await redis.multi().del(key).hset(key, fields).exec();
   await redis.sadd(keys.damagedCoupons, path);
 }

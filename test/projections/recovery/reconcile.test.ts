@@ -13,6 +13,7 @@ import { verifyOne } from '../../../src/projections/verify/verifyStores.ts';
 import { listCoupons } from '../../../src/queries/listCoupons.ts';
 import { openSystem } from '../../../src/system.ts';
 import { gateOpens, lockCoupons } from '../../support/outages.ts';
+import { assertSameAs, type Snapshot, snapshotOf } from '../../support/redisSnapshot.ts';
 import { grabbed } from '../../support/sampleEvents.ts';
 import { customer, givenCoupon, grabOutcome, loggedEvents, openTestSystem, settled } from '../../support/testSystem.ts';
 
@@ -22,29 +23,8 @@ const test = suite('reconcile');
 const grab = (by: string, name: string) => grabOutcome(system, customer(by), { seller: 'ann', name });
 const reconciled = () => gateOpens(system);
 
-/** All keys of Redis with their values, without the keys that differ after a rebuild. */
-async function snapshot() {
-  const found = (await redis.keys('seckill:*'))
-    .filter((key) => !/fence|marker|outbox|acks|reconciling|built/.test(key))
-    .sort();
-  const read = async (key: string) => {
-    const type = await redis.type(key);
-    if (type === 'hash') return Object.entries(await redis.hgetall(key)).sort();
-    if (type === 'zset') return redis.zrange(key, 0, '-1', 'WITHSCORES');
-    return redis.get(key);
-  };
-  return Promise.all(found.map(async (key) => [key, await read(key), await redis.ttl(key)]));
-}
-
-/** Asserts that Redis is as before. The failure shows only the keys that differ. */
-async function assertSame(before: Awaited<ReturnType<typeof snapshot>>): Promise<void> {
-  const lines = (entries: typeof before) => new Set(entries.map((entry) => JSON.stringify(entry)));
-  const [had, has] = [lines(before), lines(await snapshot())];
-  assert.equal(
-    { lost: [...had].filter((line) => !has.has(line)), new: [...has].filter((line) => !had.has(line)) },
-    { lost: [], new: [] },
-  );
-}
+const snapshot = () => snapshotOf(redis);
+const assertSame = (before: Snapshot) => assertSameAs(redis, before);
 
 /** Given users, a coupon without grabs, one with two holders, and one with more holders than a batch of the rebuild has. */
 test.before(async () => {

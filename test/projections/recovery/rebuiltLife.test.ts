@@ -1,0 +1,147 @@
+import { rejects } from 'node:assert/strict';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { decideGrabs, type GrabRequest } from '../../../src/commands/decideGrabs.ts';
+import { keys } from '../../../src/infra/keys.ts';
+import { idToBytes } from '../../../src/projections/log/eventRows.ts';
+import { lifeOf } from '../../support/couponLife.ts';
+import { gateOpens } from '../../support/outages.ts';
+import { assertSameAs, snapshotOf } from '../../support/redisSnapshot.ts';
+import { openTestSystem, settled } from '../../support/testSystem.ts';
+
+// Everything that the scripts and the inline projection write about the life of a coupon follows from the log.
+
+const { system, close } = await openTestSystem();
+const { redis } = system;
+const test = suite('the rebuild of whole lives');
+const HOUR = 3_600_000_000;
+const PAGE = 10_000;
+const now = Date.now() * 1_000;
+
+async function rebuilt(): Promise<void> {
+  await settled(system);
+  const before = await snapshotOf(redis);
+  await redis.flushall();
+  await rejects(() => system.fence.mustStand());
+  await gateOpens(system);
+  await assertSameAs(redis, before);
+}
+
+test('a coupon with every event, with keys for all of them, is rebuilt as the scripts left it', async () => {
+  const of = { seller: 'ann', name: 'whole life' };
+  const life = lifeOf(system, of);
+  const withKey = (key: string) => lifeOf(system, of, key);
+  const limits = { startsAt: now - HOUR, endsAt: now + HOUR, validFrom: now - HOUR, validUntil: now + HOUR };
+  await withKey('a new coupon').create(4, { ...limits, perCustomer: 3 });
+  const [first, second] = [await withKey('first, with a comma').grab('bob'), await withKey('second').grab('bob')];
+  const eves = await life.grab('eve');
+  await withKey('back').release('bob', first);
+  await withKey('till 1').redeem(second);
+  await withKey('an error').undo(second);
+  await withKey('till 2').redeem(second);
+  await life.redeem(eves);
+  await withKey('pause').pause();
+  await withKey('more').restock(3);
+  await withKey('resume').resume();
+  await life.undo(eves);
+  await life.release('eve');
+  await withKey('third').grab('bob');
+  await withKey('terms').change({ stock: 6, description: 'new \u5238', validFrom: null, startsAt: null });
+  await life.pause();
+  await life.resume();
+  await withKey('the end').close();
+
+  await rebuilt();
+
+  assert.is(await redis.hlen(keys.requests(of)), 11);
+  assert.equal(Object.keys(await redis.hgetall(keys.redemptions(of))), [second]);
+  assert.is(await redis.hget(keys.coupon(of), 'released'), '2');
+});
+
+test('coupons whose events are plain, or few, keep the hash of the first releases', async () => {
+  const plain = lifeOf(system, { seller: 'ann', name: 'plain' });
+  await plain.create(2);
+  await plain.grab('bob');
+  const back = lifeOf(system, { seller: 'ann', name: 'all back' });
+  await back.create(1);
+  await back.release('bob', await back.grab('bob'));
+  await back.grab('bob');
+  await back.release('bob');
+  await lifeOf(system, { seller: 'ann', name: 'paused' }).create(1, { validUntil: now + HOUR });
+  await lifeOf(system, { seller: 'ann', name: 'paused' }).pause();
+
+  await rebuilt();
+
+  assert.equal(Object.keys(await redis.hgetall(keys.coupon({ seller: 'ann', name: 'plain' }))).sort(), [
+    ...['amount', 'description', 'id', 'left', 'name', 'seller', 'stock', 'version'],
+  ]);
+});
+
+for (const perCustomer of [1, 2]) {
+  test(`pieces of earlier pages of the log are given back and joined, with a limit of ${perCustomer}`, async () => {
+    const coupon = { seller: 'ann', name: `large ${perCustomer}` };
+    const life = lifeOf(system, coupon);
+    await life.create(PAGE * 3, perCustomer === 1 ? {} : { perCustomer });
+    const names = Array.from({ length: PAGE * 0.7 }, (_, i) => `${perCustomer} ${i}`);
+    const grabAll = async (of: readonly string[]) => {
+      for (let i = 0; i < of.length; i += 500) {
+        const requests = of.slice(i, i + 500).map((name, place): GrabRequest => {
+          return { customer: name, idempotencyKey: place % 3 === 0 ? `key ${place}` : '' };
+        });
+        await decideGrabs(system, coupon, requests);
+        await settled(system);
+      }
+    };
+    await grabAll(names);
+    const codes = new Map<string, string>();
+    for (const name of ['0', '1', '2', '500', '6999'].map((i) => `${perCustomer} ${i}`)) {
+      const value = await redis.hget(keys.holders(coupon), name);
+      codes.set(name, value?.split(/[, ]/)[1] ?? '');
+    }
+    for (const name of names.slice(0, 2)) await lifeOf(system, coupon, 'back').release(name);
+    await life.redeem(codes.get(names[500] ?? '') ?? '');
+    await life.redeem(codes.get(names[6999] ?? '') ?? '');
+    await grabAll(perCustomer === 1 ? names.slice(0, 1).concat(names.map((name) => `second ${name}`)) : names);
+    await life.undo(codes.get(names[500] ?? '') ?? '');
+    await lifeOf(system, coupon, 'back').release(names[2] ?? '', codes.get(names[2] ?? ''));
+    await life.release(names[500] ?? '', codes.get(names[500] ?? ''));
+    await settled(system);
+    const [logged] = await system.mysql('coupons').where({ name: `large ${perCustomer}` });
+    assert.ok(logged.version > PAGE, `${logged.version} events`);
+
+    await rebuilt();
+  });
+}
+
+test('a coupon whose log contradicts itself is set apart as the tables have it, and mended with the log', async () => {
+  const coupon = { seller: 'ann', name: 'damaged life' };
+  const life = lifeOf(system, coupon);
+  await life.create(5, { endsAt: now + HOUR, perCustomer: 2 });
+  await life.release('bob', await life.grab('bob'));
+  await life.redeem(await life.grab('eve'));
+  await life.change({ endsAt: null, validUntil: now + HOUR });
+  await life.pause();
+  await settled(system);
+  const fields = await redis.hgetall(keys.coupon(coupon));
+  const event = {
+    coupon_id: idToBytes(fields.id ?? ''),
+    version: 8,
+    seller: Buffer.from('ann'),
+    name: Buffer.from(coupon.name),
+  };
+  const data = JSON.stringify({ customer: 'bob', grab: 2, left: 5 });
+  await system.mysql('event_log').insert({ ...event, type: 'GrabReleased', occurred_at: 1, data });
+  await system.mysql('coupons').where({ name: coupon.name }).update({ version: 8 });
+  await redis.hset(keys.coupon(coupon), 'endsAt', '1');
+
+  await redis.del(keys.marker);
+  await rejects(() => system.fence.mustStand());
+  await gateOpens(system);
+
+  const { damaged, ...apart } = await redis.hgetall(keys.coupon(coupon));
+  assert.equal(apart, { ...fields, version: '8' });
+  assert.is(damaged, 'the event log releases a piece that bob does not hold at version 8');
+});
+
+test.after(close);
+test.run();
