@@ -1,11 +1,21 @@
 import createFetchClient, { type Client } from 'openapi-fetch';
 import type { paths } from './api.d.ts';
 
-export type SeckillClient = Client<paths>;
+/** What the server sends to a client that names no type in `Accept`: every type of the document but `text/csv`. */
+type Media =
+  | 'application/json'
+  | 'image/png'
+  | 'text/css'
+  | 'text/event-stream'
+  | 'text/html'
+  | 'text/javascript'
+  | 'text/plain';
+
+export type SeckillClient = Client<paths, Media>;
 
 /** A client for the server at `baseUrl`. After a log-in, its requests send the token. */
 export function createClient(baseUrl: string): SeckillClient {
-  const client = createFetchClient<paths>({ baseUrl });
+  const client = createFetchClient<paths, Media>({ baseUrl });
   let token: string | undefined;
   client.use({
     onRequest({ request }) {

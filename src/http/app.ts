@@ -14,7 +14,7 @@ export function createApp(system: System): Koa {
   const auth = createAuth(system.tokens);
   const grab = createGrabHandlers(system, auth);
   const routes = createRoutes(system, auth, grab.route);
-  app.on('error', (err) => system.log.error({ err }, 'sending a response failed'));
+  app.on('error', (err) => system.log[hasLeft(err) ? 'debug' : 'error']({ err }, 'sending a response failed'));
   app.use(observeRequests(system));
   app.use(answerErrors);
   app.use(grab.beforeRouter);
@@ -24,6 +24,9 @@ export function createApp(system: System): Koa {
   app.use(routes.allowedMethods());
   return app;
 }
+
+/** Clients that break off a download are no failure of the server. */
+const hasLeft = ({ code }: NodeJS.ErrnoException) => code === 'ECONNRESET' || code === 'EPIPE';
 
 /** 400 for a path whose percent-encoding is not UTF-8. Without this check, the router would pass such a name on undecoded. */
 const refuseMalformedPath: Middleware = (ctx, next) => {

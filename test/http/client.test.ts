@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { apiTypes, apiTypesFile } from '../../client/apiTypes.ts';
@@ -32,6 +33,26 @@ async function grab(client: SeckillClient, idempotencyKey?: string, coupon = spr
   return [response.status, response.headers.get('Grab-Outcome')];
 }
 
+/** The first answer that fulfils the condition. */
+async function eventually<T>(ask: () => Promise<T>, holds: (answer: T) => boolean): Promise<T> {
+  const limit = Date.now() + 30_000;
+  for (;;) {
+    const answer = await ask();
+    if (holds(answer) || Date.now() > limit) return answer;
+    await sleep(10);
+  }
+}
+
+/** The coupon when it is sold out. */
+const offered = {
+  name: spring.name,
+  stock: 5,
+  description: '5 off',
+  amount: 2,
+  left: 0,
+  status: 'sold-out',
+  perCustomer: 1,
+} as const;
 const ann = await enter('ann', 'seller');
 const bob = await enter('bob', 'customer');
 const eve = await enter('eve', 'customer');
@@ -66,13 +87,41 @@ test('customers list their own coupons, and every user lists the coupons of a se
   const { name } = spring;
   const own = (await list(bob, 'bob')).data;
   const [first] = own?.data ?? [];
-  const grabbedAt = first && 'grabbedAt' in first ? first.grabbedAt : '';
-  assert.equal(own, { errMsg: '', data: [{ name, stock: 5, description: '5 off', seller: 'ann', grabbedAt }] });
-  const offered = { name, stock: 5, description: '5 off', amount: 2, left: 0 };
+  const { grabbedAt = '', code = '' } = first && 'grabbedAt' in first ? first : {};
+  assert.match(code, /^\w{4}-\w{4}-\w{4}$/);
+  assert.equal(own, { errMsg: '', data: [{ name, stock: 5, description: '5 off', seller: 'ann', grabbedAt, code }] });
   assert.equal((await list(kim, 'ann')).data, { errMsg: '', data: [offered] });
   const empty = await list(kim, 'kim', 1);
   assert.equal([empty.response.status, empty.data], [204, undefined]);
   assert.equal((await list(kim, 'bob')).error, { data: [], errMsg: 'Cannot check other customer.' });
+});
+
+test('a seller reads one coupon with its counts, its holders, its history, and searches the coupons', async () => {
+  const path = { params: { path: spring } };
+
+  const one = await ann.GET('/api/users/{seller}/coupons/{name}', path);
+  // The last event reaches MySQL after its answer.
+  const holders = await eventually(
+    () => ann.GET('/api/users/{seller}/coupons/{name}/holders', path),
+    ({ data }) => data?.behind === 0,
+  );
+  const history = await ann.GET('/api/users/{seller}/coupons/{name}/history', path);
+  const query = { status: 'sold-out', q: '优', sort: 'name' } as const;
+  const found = await ann.GET('/api/users/{username}/coupons', { params: { path: { username: 'ann' }, query } });
+
+  assert.equal(one.data?.data, { ...offered, grabbed: 2, released: 0, redeemed: 0 });
+  assert.equal(
+    holders.data?.data.map(({ version, customer }) => [version, customer]),
+    [
+      [2, 'bob'],
+      [3, 'eve'],
+    ],
+  );
+  assert.equal(
+    history.data?.data.map(({ type }) => type),
+    ['CouponCreated', 'CouponGrabbed', 'CouponGrabbed'],
+  );
+  assert.equal(found.data, { errMsg: '', data: [offered] });
 });
 
 test('after the log-out, requests with the token get 401', async () => {

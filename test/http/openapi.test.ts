@@ -4,9 +4,10 @@ import { groupedCode, newCode } from '../../src/coupon/code.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createAuth } from '../../src/http/auth.ts';
 import { createRoutes } from '../../src/http/routes.ts';
+import { lifeOf } from '../support/couponLife.ts';
 import { compareAnswers } from '../support/document.ts';
 import { serveApp } from '../support/serveApp.ts';
-import { openTestSystem } from '../support/testSystem.ts';
+import { openTestSystem, settled } from '../support/testSystem.ts';
 
 // Compares the document with the routes and with the answers of a real server. The tests provoke every status of every operation;
 // `send(operation, status, request)` checks the answer against the document.
@@ -78,6 +79,51 @@ test('the answers about coupons match the document', async () => {
   await send('listCoupons', 400, { ...ofAnn, token: bob, query: '?page=x' });
   await send('listCoupons', 401, { ...ofAnn });
   await send('listCoupons', 401, { path: { username: 'bob' }, token: ann });
+});
+
+test('the answers of lists of a coupon match the document', async () => {
+  const fay = await enter('fay', 'seller');
+  const kim = await enter('kim', 'customer');
+  const ofFay = { path: { username: 'fay' }, token: kim };
+  const life = lifeOf(system, { seller: 'fay', name: 'summer' });
+  await life.create(3, { startsAt: 1, endsAt: 4e15, validFrom: 1, validUntil: 4e15, perCustomer: 3 });
+  await life.redeem(await life.grab('kim'));
+  const code = await life.grab('kim');
+  await life.redeem(code);
+  await life.undo(code);
+  await life.release('kim', await life.grab('kim'));
+  await life.restock(2);
+  await life.change({ stock: 7 });
+  await life.pause();
+  await life.resume();
+  await settled(system);
+  await send('listCoupons', 200, { path: { username: 'kim' }, token: kim });
+  await send('listCoupons', 200, { ...ofFay, query: '?status=on-sale&q=sum&sort=ending' });
+  await send('listCoupons', 204, { ...ofFay, query: '?status=closed' });
+  await send('listCoupons', 400, { ...ofFay, query: '?status=x' });
+  await send('listCoupons', 400, { ...ofFay, path: { username: 'kim' }, query: '?sort=name' });
+
+  const summer = { path: { seller: 'fay', name: 'summer' } };
+  const none = { path: { seller: 'fay', name: 'none' } };
+  await send('readCoupon', 200, { ...summer, token: fay });
+  await send('readCoupon', 200, { ...summer, token: kim });
+  await send('readCoupon', 400, { malformedPath: '/api/users/fay/coupons/%ff', token: kim });
+  await send('readCoupon', 401, summer);
+  await send('readCoupon', 404, { ...none, token: kim });
+  for (const id of ['listHolders', 'listHistory']) {
+    await send(id, 200, { ...summer, token: fay });
+    await send(id, 200, { ...summer, token: fay, query: '?after=1&limit=1' });
+    await send(id, 400, { ...summer, token: fay, query: '?limit=0' });
+    await send(id, 401, { ...summer, token: kim });
+    await send(id, 404, { ...none, token: fay });
+  }
+  await send('listHolders', 200, { ...summer, token: fay, headers: { accept: 'text/csv' } });
+  system.gate.shut('a test');
+  await send('readCoupon', 503, { ...summer, token: kim });
+  system.gate.clear('a test');
+  await system.reads.mysql.destroy();
+  for (const id of ['listHolders', 'listHistory']) await send(id, 503, { ...summer, token: fay });
+  await send('listCoupons', 503, { ...ofFay, query: '?sort=name' });
 });
 
 test('the answers to the console match the document', async () => {

@@ -2,13 +2,15 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { groupedCode } from '../../src/coupon/code.ts';
 import { type CouponName, keys } from '../../src/infra/keys.ts';
+import { connectMysql } from '../../src/infra/stores/mysql.ts';
 import { findCouponLog } from '../../src/queries/couponLog.ts';
-import { type Holder, listHolders, pagesOfHolders } from '../../src/queries/listHolders.ts';
+import { type Holder, listHolders, pagesOfHolders, selectHolders } from '../../src/queries/listHolders.ts';
 import { lifeOf } from '../support/couponLife.ts';
+import { givenManyHolders } from '../support/manyHolders.ts';
 import { lockCoupons } from '../support/outages.ts';
 import { loggedEvents, openTestSystem, settled } from '../support/testSystem.ts';
 
-const { system, close } = await openTestSystem();
+const { system, config, close } = await openTestSystem();
 const test = suite('the pieces that are held');
 let coupons = 0;
 
@@ -152,6 +154,31 @@ test('of a coupon without grabs are one empty page of a download', async () => {
   for await (const page of pagesOfHolders(system.reads, log, { after: 0, q: '' })) pages.push(page);
 
   assert.equal(pages, [[]]);
+});
+
+test('are found by a name in a small part of the rows, whether few or many customers match', async () => {
+  const coupon = { seller: 'ann', name: 'large' };
+  const count = 100_000;
+  await givenManyHolders(system, coupon, count, (version) => `customer${version}`);
+  const log = await findCouponLog(system, coupon);
+  assert.ok(log);
+  const { mysql, close: closeMysql } = connectMysql(config.mysqlUrl, 1);
+
+  for (const [q, found] of [
+    [`customer${count}`, 1],
+    ['customer9', 100],
+    ['c', 100],
+    ['', 100],
+    ['x', 0],
+  ] as const) {
+    await mysql.raw('FLUSH STATUS');
+    const rows = await selectHolders(mysql, log, { after: 0, q }, 100);
+    const [counters] = await mysql.raw("SHOW SESSION STATUS LIKE 'Handler_read%'");
+    const read = (counters as { Value: string }[]).reduce((sum, { Value }) => sum + Number(Value), 0);
+    assert.is(rows.length, found);
+    assert.ok(read < count / 4, `${q}: ${read} rows read`);
+  }
+  await closeMysql();
 });
 
 test.after(close);

@@ -45,7 +45,7 @@ export function addListRoutes(router: Router, system: System, auth: Auth): void 
       if (log === undefined) return respondWith(ctx, changeRefusals['no-such-coupon']);
       setProgress(ctx, log);
       const chunks = holdersCsv(pagesOfHolders(system.reads, log, query));
-      return sendDownload(ctx, { chunks, fileName: fileNameOf(coupon.name), log: system.log });
+      return sendDownload(ctx, { chunks, fileName: fileNameOf(coupon.name) });
     }
     const page = await listHolders(system, coupon, query);
     if (page === undefined) return respondWith(ctx, changeRefusals['no-such-coupon']);
