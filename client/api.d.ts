@@ -77,8 +77,8 @@ export interface paths {
         get: operations["listCoupons"];
         put?: never;
         /**
-         * Create a coupon
-         * @description The name must be unique among the coupons of the seller: two sellers may both have a coupon `spring`.
+         * Create a coupon, or several at once
+         * @description The name must be unique among the coupons of the seller: two sellers may both have a coupon `spring`. An array of 1 to 100 coupons creates all of them or none. If one of them is refused, the answer is that of the first one, and `place` is its index in the array, counted from 0; the fields of all coupons are checked before their names. While the coupons are created, a list may show some of them. After a 503, retry with the same `Idempotency-Key`: the retry gets the answer of the first request.
          */
         post: operations["createCoupon"];
         delete?: never;
@@ -503,6 +503,7 @@ export interface components {
             /** @description Pieces that one customer may hold: 1 if absent. */
             perCustomer?: (number | string) | null;
         };
+        NewCoupons: components["schemas"]["NewCoupon"][];
         Restock: {
             /** @description Number of pieces to add. */
             amount: number | string;
@@ -872,6 +873,8 @@ export interface components {
              * @description When the code was redeemed.
              */
             redeemedAt?: string;
+            /** @description Of several coupons, the place of the first one that is refused, counted from 0. */
+            place?: number;
             /** @description How to correct the request. */
             hint?: string;
             /** @enum {string} */
@@ -931,7 +934,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB. */
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1008,7 +1011,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB. */
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1062,7 +1065,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB. */
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1185,7 +1188,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
+        /** @description A JSON object, or an array of such objects, sent as `application/json`. Keys match in any case. */
         requestBody: {
             content: {
                 /**
@@ -1196,7 +1199,7 @@ export interface operations {
                  *       "description": "5 off"
                  *     }
                  */
-                "application/json": components["schemas"]["NewCoupon"];
+                "application/json": components["schemas"]["NewCoupon"] | components["schemas"]["NewCoupons"];
             };
         };
         responses: {
@@ -1232,7 +1235,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB. */
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1422,7 +1425,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB. */
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1755,7 +1758,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB. */
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1874,7 +1877,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB. */
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1993,7 +1996,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB. */
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2112,7 +2115,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB. */
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2242,7 +2245,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB. */
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2361,7 +2364,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB. */
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2474,7 +2477,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB. */
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2592,7 +2595,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB. */
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2753,7 +2756,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB. */
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
