@@ -70,7 +70,9 @@ export interface paths {
         };
         /**
          * List a user's coupons
-         * @description A page has 20 coupons, oldest first. The list of a seller has the coupons that the seller created and how many pieces are left at this moment; any logged-in user may read it. The list of a customer has the coupons that the customer has grabbed, each with its seller and the time of the grab, including the latest grab; only that customer may read it.
+         * @description A page has 20 coupons, oldest first. The list of a seller has the coupons that the seller created and how many pieces are left at this moment; any logged-in user may read it. The list of a customer has the pieces that the customer holds, each with its seller, its code and the time of the grab, including the latest grab; only that customer may read it.
+         *
+         *     With `status`, `q` or `sort`, the page of a seller is chosen from what MySQL has, and the values of its coupons are those of this moment. MySQL gets events some 0.1 s after Redis, and later while it is slow; so a coupon that has just changed may be missing, or be there with another status. Without these parameters, MySQL is not read.
          */
         get: operations["listCoupons"];
         put?: never;
@@ -92,7 +94,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Read one coupon
+         * @description The coupon as it is at this moment, for any logged-in user. Its seller gets the counts of grabs, of pieces given back and of redeemed codes as well.
+         */
+        get: operations["readCoupon"];
         put?: never;
         post?: never;
         delete?: never;
@@ -100,9 +106,211 @@ export interface paths {
         head?: never;
         /**
          * Grab a piece of a coupon
-         * @description The customer of the token gets one piece. A customer gets at most one piece of a coupon. A 201 is final: no later failure takes the piece away.
+         * @description The customer of the token gets one piece, up to the limit of pieces that one customer may hold. A 201 is final: no later failure takes the piece away. Its `code` is what the customer shows at the till.
          */
         patch: operations["grabCoupon"];
+        trace?: never;
+    };
+    "/api/users/{seller}/coupons/{name}/holders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the pieces that customers hold
+         * @description The pieces that were not given back, in the order of their grabs. Only the seller of the coupon may read it. It comes from MySQL, which gets events some 0.1 s after Redis, and later while MySQL is slow or away: `version` says how far MySQL is, and `behind` how many events are missing. A client that goes on after `version` misses nothing.
+         *
+         *     With `Accept: text/csv` the answer is a file with all pieces after `after`, whatever the `limit`: UTF-8 with a byte order mark, one line each, columns as the fields of `Holder`. A cell that a spreadsheet would take for a formula begins with an apostrophe. When the connection breaks off before its end, the file is incomplete.
+         */
+        get: operations["listHolders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{seller}/coupons/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the events of a coupon
+         * @description The events in their order; which fields an event has depends on its type. Only the seller of the coupon may read it. It comes from MySQL, which gets events some 0.1 s after Redis, and later while MySQL is slow or away: `version` says how far MySQL is, and `behind` how many events are missing. A client that goes on after `version` misses nothing.
+         */
+        get: operations["listHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{seller}/coupons/{name}/restock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add pieces to a coupon
+         * @description The new pieces sell within a second on all server processes.
+         */
+        post: operations["restockCoupon"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{seller}/coupons/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause the sale of a coupon
+         * @description Grabs get `paused` until the sale is resumed.
+         */
+        post: operations["pauseCoupon"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{seller}/coupons/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume the sale of a coupon
+         * @description The coupon sells within a second on all server processes.
+         */
+        post: operations["resumeCoupon"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{seller}/coupons/{name}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End the sale of a coupon for ever
+         * @description Grabs get `closed`. Codes of pieces that customers hold stay good.
+         */
+        post: operations["closeCoupon"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{seller}/coupons/{name}/terms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the terms of a coupon
+         * @description A field that is absent stays as it is, and a null time removes the limit. All see the new terms within a second.
+         */
+        post: operations["changeTerms"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{seller}/redemptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redeem a code
+         * @description For the seller's till. The code may be typed in any case, with or without separators. Of several attempts exactly one succeeds.
+         */
+        post: operations["redeemCode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{seller}/redemptions/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Undo the redemption of a code
+         * @description The code is good again.
+         */
+        delete: operations["undoRedemption"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{customer}/coupons/{seller}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Give a piece back
+         * @description The customer of the token gives a piece back before its code is redeemed. The code is dead from then on, and any customer may grab the piece.
+         */
+        delete: operations["releaseGrab"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/live": {
@@ -288,6 +496,29 @@ export interface components {
             amount: number | string;
             /** @description Face value. */
             stock: number | string;
+            startsAt?: (number | string) | null;
+            endsAt?: (number | string) | null;
+            validFrom?: (number | string) | null;
+            validUntil?: (number | string) | null;
+            /** @description Pieces that one customer may hold: 1 if absent. */
+            perCustomer?: (number | string) | null;
+        };
+        Restock: {
+            /** @description Number of pieces to add. */
+            amount: number | string;
+        };
+        TermsChange: {
+            description?: string;
+            /** @description Face value. */
+            stock?: number | string;
+            startsAt?: (number | string) | null;
+            endsAt?: (number | string) | null;
+            validFrom?: (number | string) | null;
+            validUntil?: (number | string) | null;
+        };
+        Redemption: {
+            /** @description As printed, such as 7K3M-9QTX-2WEC. Case and separators do not matter. */
+            code: string;
         };
         NewRehearsal: {
             /** @description The name of one of the seller's own coupons. */
@@ -299,6 +530,38 @@ export interface components {
         Done: {
             /** @enum {string} */
             errMsg: "";
+        };
+        Grabbed: {
+            /** @enum {string} */
+            errMsg: "";
+            /** @description What the customer shows at the till. */
+            code?: string;
+        };
+        Redeemed: {
+            /** @enum {string} */
+            errMsg: "";
+            data: {
+                code: string;
+                /** @description The name of the coupon. */
+                coupon: string;
+                customer: string;
+                /** Format: date-time */
+                grabbedAt: string;
+                /** Format: date-time */
+                redeemedAt: string;
+            };
+        };
+        Undone: {
+            /** @enum {string} */
+            errMsg: "";
+            data: {
+                code: string;
+                /** @description The name of the coupon. */
+                coupon: string;
+                customer: string;
+                /** Format: date-time */
+                grabbedAt: string;
+            };
         };
         LoggedIn: {
             /** @enum {string} */
@@ -321,24 +584,207 @@ export interface components {
              * @description The time of the grab on the clock of Redis.
              */
             grabbedAt: string;
+            /** @description The code of the piece, such as `7K3M-9QTX-2WEC`. Grabs of the first releases have none. */
+            code?: string;
+            /**
+             * Format: date-time
+             * @description The time of the redemption. Absent while the code is good.
+             */
+            redeemedAt?: string;
+            /**
+             * Format: date-time
+             * @description Codes are redeemed from this time on. Absent: no limit.
+             */
+            validFrom?: string;
+            /**
+             * Format: date-time
+             * @description Codes are redeemed before this time. Absent: no limit.
+             */
+            validUntil?: string;
         };
         SellerCoupon: {
             name: string;
             /** @description Face value. */
             stock: number;
             description: string;
-            /** @description Pieces at the creation. */
+            /** @description All pieces: those of the creation and of every restock. */
             amount: number;
             /** @description Pieces left at this moment. */
             left: number;
+            /**
+             * @description The state of the sale on the clock of Redis. Grabs succeed while it is `on-sale`, and only then.
+             * @enum {string}
+             */
+            status: "scheduled" | "on-sale" | "paused" | "sold-out" | "closed" | "ended";
+            /** @description Pieces that one customer may hold. */
+            perCustomer: number;
+            /**
+             * Format: date-time
+             * @description Grabs succeed from this time on. Absent: no limit.
+             */
+            startsAt?: string;
+            /**
+             * Format: date-time
+             * @description Grabs succeed before this time. Absent: no limit.
+             */
+            endsAt?: string;
+            /**
+             * Format: date-time
+             * @description Codes are redeemed from this time on. Absent: no limit.
+             */
+            validFrom?: string;
+            /**
+             * Format: date-time
+             * @description Codes are redeemed before this time. Absent: no limit.
+             */
+            validUntil?: string;
         };
         Coupons: {
             /** @enum {string} */
             errMsg: "";
             data: components["schemas"]["SellerCoupon"][] | components["schemas"]["CustomerCoupon"][];
         };
+        CountedCoupon: {
+            name: string;
+            /** @description Face value. */
+            stock: number;
+            description: string;
+            /** @description All pieces: those of the creation and of every restock. */
+            amount: number;
+            /** @description Pieces left at this moment. */
+            left: number;
+            /**
+             * @description The state of the sale on the clock of Redis. Grabs succeed while it is `on-sale`, and only then.
+             * @enum {string}
+             */
+            status: "scheduled" | "on-sale" | "paused" | "sold-out" | "closed" | "ended";
+            /** @description Pieces that one customer may hold. */
+            perCustomer: number;
+            /**
+             * Format: date-time
+             * @description Grabs succeed from this time on. Absent: no limit.
+             */
+            startsAt?: string;
+            /**
+             * Format: date-time
+             * @description Grabs succeed before this time. Absent: no limit.
+             */
+            endsAt?: string;
+            /**
+             * Format: date-time
+             * @description Codes are redeemed from this time on. Absent: no limit.
+             */
+            validFrom?: string;
+            /**
+             * Format: date-time
+             * @description Codes are redeemed before this time. Absent: no limit.
+             */
+            validUntil?: string;
+            /** @description Grabs until now, of pieces that were given back too. For the seller alone. */
+            grabbed?: number;
+            /** @description Pieces given back until now. For the seller alone. */
+            released?: number;
+            /** @description Redeemed codes, without redemptions that were undone. For the seller alone. */
+            redeemed?: number;
+        };
+        Coupon: {
+            /** @enum {string} */
+            errMsg: "";
+            data: components["schemas"]["CountedCoupon"];
+        };
+        Holder: {
+            /** @description The version of the grab. */
+            version: number;
+            customer: string;
+            /** @description The code of the piece, such as `7K3M-9QTX-2WEC`. Grabs of the first releases have none. */
+            code?: string;
+            /**
+             * Format: date-time
+             * @description The time of the grab on the clock of Redis.
+             */
+            grabbedAt: string;
+            /**
+             * Format: date-time
+             * @description The time of the redemption. Absent while the code is good.
+             */
+            redeemedAt?: string;
+        };
+        Holders: {
+            /** @enum {string} */
+            errMsg: "";
+            /** @enum {string} */
+            source: "mysql";
+            /** @description MySQL has all events of the coupon up to this version. The page ends with it at the latest. */
+            version: number;
+            /** @description Events after `version` that MySQL does not have yet. */
+            behind: number;
+            /** @description `after` of the next page. Absent on the last page. */
+            next?: number;
+            data: components["schemas"]["Holder"][];
+        };
+        HistoryEvent: {
+            version: number;
+            /** @enum {string} */
+            type: "CouponCreated" | "CouponGrabbed" | "GrabReleased" | "CouponRedeemed" | "RedemptionUndone" | "CouponRestocked" | "CouponPaused" | "CouponResumed" | "CouponClosed" | "TermsChanged" | "PiecesRecounted";
+            /**
+             * Format: date-time
+             * @description The time of the event on the clock of Redis.
+             */
+            at: string;
+            /** @description All pieces after the event. */
+            amount?: number;
+            /** @description Pieces added by a restock. */
+            added?: number;
+            /** @description Pieces left after the event. */
+            left?: number;
+            /** @description Face value. */
+            stock?: number;
+            description?: string;
+            /**
+             * Format: date-time
+             * @description Grabs succeed from this time on. Absent: no limit.
+             */
+            startsAt?: string;
+            /**
+             * Format: date-time
+             * @description Grabs succeed before this time. Absent: no limit.
+             */
+            endsAt?: string;
+            /**
+             * Format: date-time
+             * @description Codes are redeemed from this time on. Absent: no limit.
+             */
+            validFrom?: string;
+            /**
+             * Format: date-time
+             * @description Codes are redeemed before this time. Absent: no limit.
+             */
+            validUntil?: string;
+            /** @description Pieces that one customer may hold. Absent: one. */
+            perCustomer?: number;
+            /** @description The customer whose piece the event is about. */
+            customer?: string;
+            /** @description The version of the grab of the piece that the event is about. */
+            grab?: number;
+            /** @description The code of the piece, such as `7K3M-9QTX-2WEC`. Grabs of the first releases have none. */
+            code?: string;
+        };
+        History: {
+            /** @enum {string} */
+            errMsg: "";
+            /** @enum {string} */
+            source: "mysql";
+            /** @description MySQL has all events of the coupon up to this version. The page ends with it at the latest. */
+            version: number;
+            /** @description Events after `version` that MySQL does not have yet. */
+            behind: number;
+            /** @description `after` of the next page. Absent on the last page. */
+            next?: number;
+            data: components["schemas"]["HistoryEvent"][];
+        };
         LiveCoupon: {
             name: string;
+            /** @description All pieces: those of the creation and of every restock. */
             amount: number;
             /** @description Face value. */
             stock: number;
@@ -346,6 +792,21 @@ export interface components {
             left: number;
             /** @description Pieces that customers have got: the number of grab events of the coupon. */
             grabbed: number;
+            /** @description Pieces that customers have given back. */
+            released: number;
+            /** @description Redeemed codes, as read from Redis every few seconds. */
+            redeemed: number;
+            /** @description Pieces that one customer may hold. */
+            perCustomer: number;
+            /**
+             * @description On the clock of Redis. Grabs succeed while it is `on-sale`, and only then.
+             * @enum {string}
+             */
+            status: "scheduled" | "on-sale" | "paused" | "sold-out" | "closed" | "ended";
+            /** @description Grabs succeed from this time on, in milliseconds since 1970 on the clock of Redis; null: no limit. */
+            startsAt: number | null;
+            /** @description Grabs succeed before this time; null: no limit. */
+            endsAt: number | null;
             sale: {
                 /** @description Milliseconds since 1970; null before the first grab. */
                 firstGrabAt: number | null;
@@ -365,6 +826,10 @@ export interface components {
                 soldOut: number;
                 alreadyGrabbed: number;
                 unknown: number;
+                notStarted: number;
+                paused: number;
+                ended: number;
+                closed: number;
             };
             /** @description Milliseconds inside the server, computed from recent attempts; null before the first attempt. */
             latency: {
@@ -385,6 +850,8 @@ export interface components {
         LiveSnapshot: {
             /** @description Clock of the server in milliseconds since 1970. For computing rates, not for decisions. */
             at: number;
+            /** @description The time in milliseconds since 1970 on the clock of Redis, which decides when a sale starts and ends. For a countdown. */
+            clock: number;
             /** @description Outbox entries that MySQL does not have yet. The age of the oldest is the lag of the projection. */
             outbox: {
                 entries: number;
@@ -406,6 +873,8 @@ export interface components {
         LiveFigures: {
             /** @description Clock of the server in milliseconds since 1970. For computing rates, not for decisions. */
             at: number;
+            /** @description The time in milliseconds since 1970 on the clock of Redis, which decides when a sale starts and ends. For a countdown. */
+            clock: number;
             /** @description Outbox entries that MySQL does not have yet. The age of the oldest is the lag of the projection. */
             outbox: {
                 entries: number;
@@ -422,6 +891,11 @@ export interface components {
         };
         Problem: {
             errMsg: string;
+            /**
+             * Format: date-time
+             * @description When the code was redeemed.
+             */
+            redeemedAt?: string;
             /** @description How to correct the request. */
             hint?: string;
             /** @enum {string} */
@@ -639,6 +1113,12 @@ export interface operations {
             query?: {
                 /** @example 1 */
                 page?: number;
+                /** @example on-sale */
+                status?: "scheduled" | "on-sale" | "paused" | "sold-out" | "closed" | "ended";
+                /** @example spr */
+                q?: string;
+                /** @example ending */
+                sort?: "oldest" | "newest" | "name" | "ending";
             };
             header?: never;
             path: {
@@ -664,10 +1144,13 @@ export interface operations {
                      *       "data": [
                      *         {
                      *           "name": "spring",
-                     *           "amount": 20,
                      *           "stock": 5,
                      *           "description": "5 off",
-                     *           "left": 12
+                     *           "amount": 20,
+                     *           "left": 12,
+                     *           "status": "on-sale",
+                     *           "perCustomer": 1,
+                     *           "endsAt": "2026-12-24T18:00:00.000Z"
                      *         }
                      *       ]
                      *     }
@@ -782,6 +1265,102 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The request contradicts an earlier request; `errMsg` gives the reason. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readCoupon: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The seller who created the coupon.
+                 * @example ann
+                 */
+                seller: string;
+                /**
+                 * @description The name of the coupon.
+                 * @example spring
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The coupon. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "name": "spring",
+                     *         "stock": 5,
+                     *         "description": "5 off",
+                     *         "amount": 20,
+                     *         "left": 12,
+                     *         "status": "on-sale",
+                     *         "perCustomer": 1,
+                     *         "endsAt": "2026-12-24T18:00:00.000Z",
+                     *         "grabbed": 9,
+                     *         "released": 1,
+                     *         "redeemed": 4
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Coupon"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
             503: {
                 headers: {
@@ -831,17 +1410,20 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "errMsg": ""
+                     *       "errMsg": "",
+                     *       "code": "7K3M-9QTX-2WEC"
                      *     }
                      */
-                    "application/json": components["schemas"]["Done"];
+                    "application/json": components["schemas"]["Grabbed"];
                 };
             };
             /** @description The customer did not get a piece. */
             204: {
                 headers: {
                     /** @description Why the customer did not get a piece. */
-                    "Grab-Outcome"?: "already-grabbed" | "sold-out" | "no-such-coupon";
+                    "Grab-Outcome"?: "already-grabbed" | "sold-out" | "no-such-coupon" | "not-started" | "ended" | "paused" | "closed";
+                    /** @description With `not-started`: the number of seconds until the sale starts. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -857,6 +1439,1176 @@ export interface operations {
             };
             /** @description The request is not authorized; `errMsg` gives the reason. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request contradicts an earlier request; `errMsg` gives the reason. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHolders: {
+        parameters: {
+            query?: {
+                /** @example 0 */
+                after?: number;
+                /** @example 100 */
+                limit?: number;
+                /** @example bo */
+                q?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The seller who created the coupon.
+                 * @example ann
+                 */
+                seller: string;
+                /**
+                 * @description The name of the coupon.
+                 * @example spring
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pieces. */
+            200: {
+                headers: {
+                    /** @description `version` of the body. */
+                    "Coupon-Version"?: number;
+                    /** @description `behind` of the body. */
+                    "Coupon-Behind"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "source": "mysql",
+                     *       "version": 17,
+                     *       "behind": 0,
+                     *       "next": 2,
+                     *       "data": [
+                     *         {
+                     *           "version": 2,
+                     *           "customer": "bob",
+                     *           "code": "7K3M-9QTX-2WEC",
+                     *           "grabbedAt": "2026-12-01T12:00:00.004Z",
+                     *           "redeemedAt": "2026-12-02T09:30:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Holders"];
+                    /**
+                     * @example version,customer,code,grabbedAt,redeemedAt
+                     *     2,bob,7K3M-9QTX-2WEC,2026-12-01T12:00:00.004Z,2026-12-02T09:30:00.000Z
+                     */
+                    "text/csv": string;
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHistory: {
+        parameters: {
+            query?: {
+                /** @example 0 */
+                after?: number;
+                /** @example 100 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The seller who created the coupon.
+                 * @example ann
+                 */
+                seller: string;
+                /**
+                 * @description The name of the coupon.
+                 * @example spring
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "source": "mysql",
+                     *       "version": 17,
+                     *       "behind": 0,
+                     *       "next": 2,
+                     *       "data": [
+                     *         {
+                     *           "version": 1,
+                     *           "type": "CouponCreated",
+                     *           "at": "2026-12-01T11:00:00.000Z",
+                     *           "amount": 20,
+                     *           "stock": 5,
+                     *           "description": "5 off"
+                     *         },
+                     *         {
+                     *           "version": 2,
+                     *           "type": "CouponGrabbed",
+                     *           "at": "2026-12-01T12:00:00.004Z",
+                     *           "customer": "bob",
+                     *           "left": 19,
+                     *           "code": "7K3M-9QTX-2WEC"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["History"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restockCoupon: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A string that the client chooses for this request. A retry with the same key is safe: it gets the original answer.
+                 * @example change-1
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                seller: string;
+                /**
+                 * @description The name of the coupon.
+                 * @example spring
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "amount": 10
+                 *     }
+                 */
+                "application/json": components["schemas"]["Restock"];
+            };
+        };
+        responses: {
+            /** @description The coupon after the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "name": "spring",
+                     *         "stock": 5,
+                     *         "description": "5 off",
+                     *         "amount": 20,
+                     *         "left": 12,
+                     *         "status": "on-sale",
+                     *         "perCustomer": 1,
+                     *         "grabbed": 9,
+                     *         "released": 1,
+                     *         "redeemed": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Coupon"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request contradicts an earlier request; `errMsg` gives the reason. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pauseCoupon: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A string that the client chooses for this request. A retry with the same key is safe: it gets the original answer.
+                 * @example change-1
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                seller: string;
+                /**
+                 * @description The name of the coupon.
+                 * @example spring
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The coupon after the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "name": "spring",
+                     *         "stock": 5,
+                     *         "description": "5 off",
+                     *         "amount": 20,
+                     *         "left": 12,
+                     *         "status": "on-sale",
+                     *         "perCustomer": 1,
+                     *         "grabbed": 9,
+                     *         "released": 1,
+                     *         "redeemed": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Coupon"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request contradicts an earlier request; `errMsg` gives the reason. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeCoupon: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A string that the client chooses for this request. A retry with the same key is safe: it gets the original answer.
+                 * @example change-1
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                seller: string;
+                /**
+                 * @description The name of the coupon.
+                 * @example spring
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The coupon after the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "name": "spring",
+                     *         "stock": 5,
+                     *         "description": "5 off",
+                     *         "amount": 20,
+                     *         "left": 12,
+                     *         "status": "on-sale",
+                     *         "perCustomer": 1,
+                     *         "grabbed": 9,
+                     *         "released": 1,
+                     *         "redeemed": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Coupon"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request contradicts an earlier request; `errMsg` gives the reason. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    closeCoupon: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A string that the client chooses for this request. A retry with the same key is safe: it gets the original answer.
+                 * @example change-1
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                seller: string;
+                /**
+                 * @description The name of the coupon.
+                 * @example spring
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The coupon after the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "name": "spring",
+                     *         "stock": 5,
+                     *         "description": "5 off",
+                     *         "amount": 20,
+                     *         "left": 12,
+                     *         "status": "on-sale",
+                     *         "perCustomer": 1,
+                     *         "grabbed": 9,
+                     *         "released": 1,
+                     *         "redeemed": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Coupon"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request contradicts an earlier request; `errMsg` gives the reason. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeTerms: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A string that the client chooses for this request. A retry with the same key is safe: it gets the original answer.
+                 * @example change-1
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                seller: string;
+                /**
+                 * @description The name of the coupon.
+                 * @example spring
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "description": "5 off, today only",
+                 *       "endsAt": "2026-11-27T18:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TermsChange"];
+            };
+        };
+        responses: {
+            /** @description The coupon after the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "name": "spring",
+                     *         "stock": 5,
+                     *         "description": "5 off",
+                     *         "amount": 20,
+                     *         "left": 12,
+                     *         "status": "on-sale",
+                     *         "perCustomer": 1,
+                     *         "grabbed": 9,
+                     *         "released": 1,
+                     *         "redeemed": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Coupon"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request contradicts an earlier request; `errMsg` gives the reason. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeemCode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A string that the client chooses for this request. A retry with the same key is safe: it gets the original answer.
+                 * @example change-1
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                seller: string;
+            };
+            cookie?: never;
+        };
+        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "7K3M-9QTX-2WEC"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Redemption"];
+            };
+        };
+        responses: {
+            /** @description The code is redeemed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "code": "7K3M-9QTX-2WEC",
+                     *         "coupon": "spring",
+                     *         "customer": "bob",
+                     *         "grabbedAt": "2026-11-27T12:00:00.031Z",
+                     *         "redeemedAt": "2026-11-28T09:30:00.250Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Redeemed"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request contradicts an earlier request; `errMsg` gives the reason. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undoRedemption: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A string that the client chooses for this request. A retry with the same key is safe: it gets the original answer.
+                 * @example change-1
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                seller: string;
+                /**
+                 * @description The code, as for a redemption.
+                 * @example 7K3M-9QTX-2WEC
+                 */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The redemption is undone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "code": "7K3M-9QTX-2WEC",
+                     *         "coupon": "spring",
+                     *         "customer": "bob",
+                     *         "grabbedAt": "2026-11-27T12:00:00.031Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Undone"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request contradicts an earlier request; `errMsg` gives the reason. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseGrab: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The code of the piece. It may be absent when the customer holds one piece of the coupon.
+                 * @example 7K3M-9QTX-2WEC
+                 */
+                code?: string;
+            };
+            header?: {
+                /**
+                 * @description A string that the client chooses for this request. A retry with the same key is safe: it gets the original answer.
+                 * @example change-1
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The customer, who must be the user of the token.
+                 * @example bob
+                 */
+                customer: string;
+                /**
+                 * @description The seller who created the coupon.
+                 * @example ann
+                 */
+                seller: string;
+                /**
+                 * @description The name of the coupon.
+                 * @example spring
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The piece is given back. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -915,10 +2667,10 @@ export interface operations {
                 content: {
                     /**
                      * @example event: snapshot
-                     *     data: {"at":1795521600000,"outbox":{"entries":1,"oldestMs":12},"durable":false,"shut":null,"rehearsal":null,"total":1,"coupons":[{"name":"spring","amount":20,"stock":5,"left":12,"grabbed":8,"sale":{"firstGrabAt":1795521590000,"lastGrabAt":1795521599500,"minutes":[{"minute":29925359,"grabs":8}],"complete":true},"tries":{"grabbed":8,"soldOut":0,"alreadyGrabbed":3,"unknown":0},"latency":{"p50":1.2,"p99":4.6}}],"seller":"ann","countedSince":1795521500000,"mayRehearse":true}
+                     *     data: {"at":1795521600000,"clock":1795521600002,"outbox":{"entries":1,"oldestMs":12},"durable":false,"shut":null,"rehearsal":null,"total":1,"coupons":[{"name":"spring","amount":20,"stock":5,"left":12,"grabbed":8,"released":0,"redeemed":2,"perCustomer":1,"status":"on-sale","startsAt":1795521590000,"endsAt":null,"sale":{"firstGrabAt":1795521590000,"lastGrabAt":1795521599500,"minutes":[{"minute":29925359,"grabs":8}],"complete":true},"tries":{"grabbed":8,"soldOut":0,"alreadyGrabbed":3,"unknown":0,"notStarted":40,"paused":0,"ended":0,"closed":0},"latency":{"p50":1.2,"p99":4.6}}],"seller":"ann","countedSince":1795521500000,"mayRehearse":true}
                      *
                      *     event: figures
-                     *     data: {"at":1795521600000,"outbox":{"entries":0,"oldestMs":0},"durable":true,"shut":null,"rehearsal":null,"total":1,"coupons":[]}
+                     *     data: {"at":1795521600000,"clock":1795521600002,"outbox":{"entries":0,"oldestMs":0},"durable":true,"shut":null,"rehearsal":null,"total":1,"coupons":[]}
                      */
                     "text/event-stream": string;
                 };
@@ -1007,7 +2759,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found. */
+            /** @description There is no such thing; `errMsg` says what. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1016,7 +2768,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request conflicts with an operation that is running; `errMsg` gives the reason. */
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1227,7 +2979,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Not Found. */
+            /** @description There is no such thing; `errMsg` says what. */
             404: {
                 headers: {
                     [name: string]: unknown;
