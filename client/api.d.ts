@@ -785,6 +785,7 @@ export interface components {
         };
         LiveCoupon: {
             name: string;
+            /** @description All pieces: those of the creation and of every restock. */
             amount: number;
             /** @description Face value. */
             stock: number;
@@ -792,6 +793,21 @@ export interface components {
             left: number;
             /** @description Pieces that customers have got: the number of grab events of the coupon. */
             grabbed: number;
+            /** @description Pieces that customers have given back. */
+            released: number;
+            /** @description Redeemed codes, as read from Redis every few seconds. */
+            redeemed: number;
+            /** @description Pieces that one customer may hold. */
+            perCustomer: number;
+            /**
+             * @description On the clock of Redis. Grabs succeed while it is `on-sale`, and only then.
+             * @enum {string}
+             */
+            status: "scheduled" | "on-sale" | "paused" | "sold-out" | "closed" | "ended";
+            /** @description Grabs succeed from this time on, in milliseconds since 1970 on the clock of Redis; null: no limit. */
+            startsAt: number | null;
+            /** @description Grabs succeed before this time; null: no limit. */
+            endsAt: number | null;
             sale: {
                 /** @description Milliseconds since 1970; null before the first grab. */
                 firstGrabAt: number | null;
@@ -811,6 +827,10 @@ export interface components {
                 soldOut: number;
                 alreadyGrabbed: number;
                 unknown: number;
+                notStarted: number;
+                paused: number;
+                ended: number;
+                closed: number;
             };
             /** @description Milliseconds inside the server, computed from recent attempts; null before the first attempt. */
             latency: {
@@ -831,6 +851,8 @@ export interface components {
         LiveSnapshot: {
             /** @description Clock of the server in milliseconds since 1970. For computing rates, not for decisions. */
             at: number;
+            /** @description The time in milliseconds since 1970 on the clock of Redis, which decides when a sale starts and ends. For a countdown. */
+            clock: number;
             /** @description Outbox entries that MySQL does not have yet. The age of the oldest is the lag of the projection. */
             outbox: {
                 entries: number;
@@ -852,6 +874,8 @@ export interface components {
         LiveFigures: {
             /** @description Clock of the server in milliseconds since 1970. For computing rates, not for decisions. */
             at: number;
+            /** @description The time in milliseconds since 1970 on the clock of Redis, which decides when a sale starts and ends. For a countdown. */
+            clock: number;
             /** @description Outbox entries that MySQL does not have yet. The age of the oldest is the lag of the projection. */
             outbox: {
                 entries: number;
@@ -2646,10 +2670,10 @@ export interface operations {
                 content: {
                     /**
                      * @example event: snapshot
-                     *     data: {"at":1795521600000,"outbox":{"entries":1,"oldestMs":12},"durable":false,"shut":null,"rehearsal":null,"total":1,"coupons":[{"name":"spring","amount":20,"stock":5,"left":12,"grabbed":8,"sale":{"firstGrabAt":1795521590000,"lastGrabAt":1795521599500,"minutes":[{"minute":29925359,"grabs":8}],"complete":true},"tries":{"grabbed":8,"soldOut":0,"alreadyGrabbed":3,"unknown":0},"latency":{"p50":1.2,"p99":4.6}}],"seller":"ann","countedSince":1795521500000,"mayRehearse":true}
+                     *     data: {"at":1795521600000,"clock":1795521600002,"outbox":{"entries":1,"oldestMs":12},"durable":false,"shut":null,"rehearsal":null,"total":1,"coupons":[{"name":"spring","amount":20,"stock":5,"left":12,"grabbed":8,"released":0,"redeemed":2,"perCustomer":1,"status":"on-sale","startsAt":1795521590000,"endsAt":null,"sale":{"firstGrabAt":1795521590000,"lastGrabAt":1795521599500,"minutes":[{"minute":29925359,"grabs":8}],"complete":true},"tries":{"grabbed":8,"soldOut":0,"alreadyGrabbed":3,"unknown":0,"notStarted":40,"paused":0,"ended":0,"closed":0},"latency":{"p50":1.2,"p99":4.6}}],"seller":"ann","countedSince":1795521500000,"mayRehearse":true}
                      *
                      *     event: figures
-                     *     data: {"at":1795521600000,"outbox":{"entries":0,"oldestMs":0},"durable":true,"shut":null,"rehearsal":null,"total":1,"coupons":[]}
+                     *     data: {"at":1795521600000,"clock":1795521600002,"outbox":{"entries":0,"oldestMs":0},"durable":true,"shut":null,"rehearsal":null,"total":1,"coupons":[]}
                      */
                     "text/event-stream": string;
                 };

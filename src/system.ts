@@ -79,7 +79,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeClock);
     const watch = createBatchWatch({ metrics, tracing, clock });
     const gate = createGate(log);
-    const { live, close: closeLive } = await openLive({ ...config, redis, mysql, gate, log });
+    const { live, close: closeLive } = await openLive({ ...config, redis, mysql, gate, clock, log });
     remember(closeLive);
     // Opened before the writer, so that it is released after the writer has applied its queue.
     const { lease, close: closeLease } = openLease(config.mysqlUrl, log);
@@ -140,7 +140,8 @@ function subscribeAll(
   { redis, writer, live }: { redis: DecisionDeps['redis']; writer: MysqlWriter; live: Live },
 ) {
   bus.inline((delivery) => projectToViews(redis, allEvents(delivery)));
-  for (const type of decidedEventTypes) bus.on(type, writer.enqueue);
-  bus.on('CouponCreated', ({ events }) => live.onCreated(events));
-  bus.on('CouponGrabbed', ({ events }) => live.onGrabbed(events));
+  for (const type of decidedEventTypes) {
+    bus.on(type, writer.enqueue);
+    bus.on(type, (...[delivery]) => live.onDelivery(delivery));
+  }
 }

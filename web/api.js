@@ -1,3 +1,4 @@
+import { observeAnswer } from './clock.js';
 import { plainMessages } from './messages.js';
 import { readSession } from './session.js';
 
@@ -11,13 +12,15 @@ const ANSWER_LIMIT_MS = 15_000;
 export class ApiError extends Error {
   /**
    * @param {string} message
-   * @param {{ isRefusal?: boolean, status?: number, retryAfterMs?: number }} [more]
+   * @param {{ isRefusal?: boolean, status?: number, retryAfterMs?: number, body?: any }} [more]
    */
-  constructor(message, { isRefusal = false, status = 0, retryAfterMs = 0 } = {}) {
+  constructor(message, { isRefusal = false, status = 0, retryAfterMs = 0, body } = {}) {
     super(message);
     this.isRefusal = isRefusal;
     this.status = status;
     this.retryAfterMs = retryAfterMs;
+    /** Of a refusal. */
+    this.body = body;
   }
 }
 
@@ -57,18 +60,22 @@ async function request(method, path, { json, headers, signal, token = readSessio
       ...headers,
     },
   });
+  observeAnswer(response);
   if (response.ok) return response;
-  const message = await response.json().then(
-    (body) => body?.errMsg,
-    () => undefined,
-  );
+  const body = await response.json().catch(() => undefined);
+  const message = body?.errMsg;
   const isRefusal = typeof message === 'string' && response.status < 500 && response.status !== 429;
   if (isRefusal && token !== undefined && token === readSession()?.token) {
     if (message === 'Authorization has expired.') sessionEnded('Your session has expired. Please log in again.');
     else if (message === 'Not Authorized.') sessionEnded('You have been logged out. Please log in again.');
   }
   const retryAfterMs = retryAfterOf(response);
-  throw new ApiError(isRefusal ? message : response.statusText, { isRefusal, status: response.status, retryAfterMs });
+  throw new ApiError(isRefusal ? message : response.statusText, {
+    isRefusal,
+    status: response.status,
+    retryAfterMs,
+    body,
+  });
 }
 
 /** The header has seconds or a date. @param {Response} response */
@@ -117,23 +124,34 @@ export async function openStream(seller, signal) {
 
 /** @param {string} username */
 export const couponsPath = (username) => `/api/users/${encodeURIComponent(username)}/coupons`;
+/** @param {string} seller @param {string} name */
+export const couponPath = (seller, name) => `${couponsPath(seller)}/${encodeURIComponent(name)}`;
 /** The number of coupons on a full page of a list. */
 export const PAGE_SIZE = 20;
+
+/** @typedef {import('../src/queries/sellerCoupon.ts').SellerCoupon} SellerCoupon */
+/** @typedef {Omit<SellerCoupon, 'startsAt' | 'endsAt'> & { startsAt: number | null, endsAt: number | null }} Offer times as in the live stream */
 
 /**
  * One page of the coupons that a seller offers. The API answers an empty page with 204.
  * @param {string} seller
  * @param {number} page
  * @param {AbortSignal} signal
- * @returns {Promise<{ name: string, stock: number, description: string, amount: number, left: number }[]>}
+ * @returns {Promise<Offer[]>}
  */
-export const listOffers = (seller, page, signal) => list(seller, page, signal);
+export async function listOffers(seller, page, signal) {
+  /** @type {SellerCoupon[]} */
+  const offers = await list(seller, page, signal);
+  return offers.map((offer) => ({ ...offer, startsAt: msOf(offer.startsAt), endsAt: msOf(offer.endsAt) }));
+}
+/** @param {string | undefined} time */
+const msOf = (time) => (time === undefined ? null : Date.parse(time));
 /**
  * One page of a customer's own coupons.
  * @param {string} customer
  * @param {number} page
  * @param {AbortSignal} signal
- * @returns {Promise<{ name: string, stock: number, description: string, seller: string, grabbedAt: string }[]>}
+ * @returns {Promise<import('../src/queries/listCustomerCoupons.ts').CustomerCoupon[]>}
  */
 export const listOwned = (customer, page, signal) => list(customer, page, signal);
 

@@ -69,6 +69,15 @@ export function formatDuration(ms) {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.round(hours / 24)} days`;
 }
 
+/** The time until a moment, to the second, as on a clock. @param {number} ms */
+export function formatCountdown(ms) {
+  const seconds = Math.max(0, Math.ceil(ms / 1_000));
+  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60];
+  if (hours >= 48) return `${Math.floor(hours / 24)} days ${hours % 24} h`;
+  const parts = hours > 0 ? [hours, minutes, seconds % 60] : [minutes, seconds % 60];
+  return parts.map((part, place) => (place === 0 ? String(part) : String(part).padStart(2, '0'))).join(':');
+}
+
 /**
  * Shows a number that may have up to 16 digits. A long one gets a smaller font, by the attribute `data-digits`.
  * @param {HTMLElement} element

@@ -1,5 +1,6 @@
 import { announce, warn } from './announce.js';
 import { ApiError, isTemporary, openStream } from './api.js';
+import { observeStream } from './clock.js';
 import { byId, setText } from './dom.js';
 import { createBackoff } from './retry.js';
 
@@ -42,6 +43,7 @@ async function run(seller, handlers, signal) {
       for await (const [event, data] of eventsOf(seller, signal)) {
         if (signal.aborted) return;
         backoff.reset();
+        observeStream(data.clock);
         showState('live');
         warn('stream', '');
         warn('gate', data.shut === null ? '' : `Coupons cannot be grabbed at the moment: ${data.shut}.`);

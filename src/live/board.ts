@@ -1,5 +1,5 @@
-import type { CouponState } from '../queries/readNewestCoupons.ts';
-import { addTally, type BoardCoupon, grabbedOf, liveCoupon, newCoupon } from './boardCoupon.ts';
+import type { NewestCoupon } from '../queries/readNewestCoupons.ts';
+import { addTally, type BoardCoupon, grabbedOf, liveCoupon, newCoupon, setState, updateStatus } from './boardCoupon.ts';
 import type { LiveFigures, LiveSnapshot, RehearsalProgress, SystemFigures } from './figures.ts';
 import type { SaleHistory } from './saleCourse.ts';
 import type { CouponTally } from './tally.ts';
@@ -11,11 +11,14 @@ const MAX_PENDING = 200;
 /** A running rehearsal reports five times a second; after this silence its process is assumed dead. */
 const REHEARSAL_SILENCE_MS = 5_000;
 
-/** The live figures of one seller. Each event is built once and sent to all listeners of the seller. */
+/**
+ * The live figures of one seller. Each event is built once and sent to all listeners of the seller. `now` is in microseconds since 1970
+ * on the clock of Redis.
+ */
 export interface Board {
   seller: string;
   /** Takes over the state that was read from Redis; counts are kept. */
-  refresh(state: { coupons: readonly CouponState[]; total: number }): void;
+  refresh(state: { coupons: readonly NewestCoupon[]; total: number }): void;
   /** The pieces grabbed of each coupon whose history must be read, by the coupon's id. */
   incomplete(): Map<string, number>;
   /**
@@ -26,9 +29,9 @@ export interface Board {
   add(tally: CouponTally): void;
   setRehearsal(progress: RehearsalProgress): void;
   /** The changes since the last call as a `figures` event; undefined when there are none. */
-  takeChanges(system: SystemFigures): string | undefined;
+  takeChanges(system: SystemFigures, now: number): string | undefined;
   /** All figures as a `snapshot` event. */
-  snapshot(system: SystemFigures): string;
+  snapshot(system: SystemFigures, now: number): string;
 }
 
 const eventText = (name: string, data: object) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
@@ -44,12 +47,13 @@ export function createBoard(seller: string, mayRehearse: boolean): Board {
   let rehearsalReportedAt = 0;
   let lastSentSystem = '';
 
-  const figures = (system: SystemFigures, coupons: BoardCoupon[]): LiveFigures => ({
+  const figures = (system: SystemFigures, coupons: BoardCoupon[], now: number): LiveFigures => ({
     at: Date.now(),
+    clock: now / 1_000,
     ...system,
     rehearsal,
     total,
-    coupons: coupons.map(liveCoupon),
+    coupons: coupons.map((coupon) => liveCoupon(coupon, now)),
   });
   const endSilentRehearsal = () => {
     if (!rehearsal?.running || performance.now() - rehearsalReportedAt < REHEARSAL_SILENCE_MS) return;
@@ -69,8 +73,7 @@ export function createBoard(seller: string, mayRehearse: boolean): Board {
           if (known === undefined) return [state.name, newCoupon(state)];
           // A message was lost: what this board knew before this refresh should have its time by now.
           if (known.course.counted() < grabbedOf(known)) known.isComplete = false;
-          if (state.version > known.version || state.amount !== known.amount)
-            Object.assign(known, state, { changed: true });
+          setState(known, state);
           return [state.name, known];
         }),
       );
@@ -105,8 +108,9 @@ export function createBoard(seller: string, mayRehearse: boolean): Board {
       rehearsalChanged = true;
       rehearsalReportedAt = performance.now();
     },
-    takeChanges(system) {
+    takeChanges(system, now) {
       endSilentRehearsal();
+      for (const coupon of couponsByName.values()) updateStatus(coupon, now);
       const changed = [...couponsByName.values()].filter((coupon) => coupon.changed);
       const currentSystem = JSON.stringify(system);
       if (changed.length === 0 && !rehearsalChanged && !totalChanged && currentSystem === lastSentSystem)
@@ -114,13 +118,13 @@ export function createBoard(seller: string, mayRehearse: boolean): Board {
       lastSentSystem = currentSystem;
       rehearsalChanged = false;
       totalChanged = false;
-      const text = eventText('figures', figures(system, changed));
+      const text = eventText('figures', figures(system, changed, now));
       for (const coupon of changed) coupon.changed = false;
       return text;
     },
-    snapshot: (system) =>
+    snapshot: (system, now) =>
       eventText('snapshot', {
-        ...figures(system, [...couponsByName.values()]),
+        ...figures(system, [...couponsByName.values()], now),
         seller,
         countedSince,
         mayRehearse,

@@ -1,17 +1,24 @@
-import type { CouponState } from '../queries/readNewestCoupons.ts';
+import { type SaleStatus, statusOf } from '../coupon/state.ts';
+import type { NewestCoupon } from '../queries/readNewestCoupons.ts';
 import type { LiveCoupon } from './figures.ts';
 import { BUCKETS, percentileOf } from './latencyBuckets.ts';
+import { createOfferedPieces, type OfferedPieces } from './offeredPieces.ts';
 import { createSaleCourse, type SaleCourse } from './saleCourse.ts';
-import type { CouponTally } from './tally.ts';
+import { type CouponChange, type CouponTally, countedOutcomes } from './tally.ts';
 
 /** Percentiles cover the current window and the one before it. */
 const WINDOW_MS = 10_000;
 
 /** One coupon of a board. */
-export interface BoardCoupon extends CouponState {
+export interface BoardCoupon extends NewestCoupon {
+  offered: OfferedPieces;
   course: SaleCourse;
   /** False while MySQL may have grabs that the course lacks. */
   isComplete: boolean;
+  /** The version of the event that each of these fields is from, because events can arrive in another order. */
+  changedBy: Record<'amount' | 'phase' | 'terms', number>;
+  /** The status that was last streamed. */
+  status: SaleStatus | undefined;
   tries: number[];
   /** Counts of the current window and of the one before. Allocated at the first attempt: most coupons have none. */
   latencyCounts: [Uint32Array, Uint32Array] | undefined;
@@ -19,24 +26,58 @@ export interface BoardCoupon extends CouponState {
   changed: boolean;
 }
 
-/** Every version that takes a piece away is a grab, and a recount gives the pieces back that nobody got. */
-export const grabbedOf = ({ amount, left }: CouponState) => amount - left;
+/** Every piece that was offered and is not left was grabbed. A recount gives the pieces back that no customer got. */
+export const grabbedOf = ({ offered, version, left }: Pick<BoardCoupon, 'offered' | 'version' | 'left'>) =>
+  Math.max(0, offered.at(version) - left);
+const offeredIn = ({ amount, released }: NewestCoupon) => amount + released;
 
-export const newCoupon = (state: CouponState): BoardCoupon => ({
-  ...state,
-  course: createSaleCourse(grabbedOf(state)),
-  isComplete: grabbedOf(state) === 0,
-  tries: [0, 0, 0, 0],
-  latencyCounts: undefined,
-  windowStartedAt: 0,
-  changed: true,
-});
+export function newCoupon(state: NewestCoupon): BoardCoupon {
+  const offered = createOfferedPieces(state.version, offeredIn(state));
+  const grabbed = grabbedOf({ ...state, offered });
+  return {
+    ...state,
+    offered,
+    course: createSaleCourse(grabbed, offered),
+    isComplete: grabbed === 0,
+    changedBy: changedBy(state.version),
+    status: undefined,
+    tries: countedOutcomes.map(() => 0),
+    latencyCounts: undefined,
+    windowStartedAt: 0,
+    changed: true,
+  };
+}
+const changedBy = (version: number) => ({ amount: version, phase: version, terms: version });
 
-export function addTally(coupon: BoardCoupon, { left, version, sale, tries, took }: CouponTally): void {
+/** Takes over what was read from Redis, unless an event that is newer has arrived since. */
+export function setState(coupon: BoardCoupon, state: NewestCoupon): void {
+  if (state.version < coupon.version) return;
+  coupon.offered.setSum(state.version, offeredIn(state));
+  coupon.offered.forgetBefore(coupon.course.oldestOpen() ?? state.version);
+  const isDifferent = Object.entries(state).some(([field, value]) => coupon[field as keyof NewestCoupon] !== value);
+  Object.assign(coupon, state, { changedBy: changedBy(state.version) });
+  coupon.changed ||= isDifferent;
+}
+
+function addChange(coupon: BoardCoupon, { version, added, amount, phase, terms }: CouponChange): void {
+  if (added !== undefined) coupon.offered.add(version, added);
+  const isNewer = (field: keyof BoardCoupon['changedBy']) => {
+    if (version <= coupon.changedBy[field]) return false;
+    coupon.changedBy[field] = version;
+    return true;
+  };
+  if (amount !== undefined && isNewer('amount')) coupon.amount = amount;
+  if (phase !== undefined && isNewer('phase')) coupon.phase = phase;
+  if (terms !== undefined && isNewer('terms'))
+    Object.assign(coupon, { stock: terms.stock, startsAt: terms.startsAt, endsAt: terms.endsAt });
+}
+
+export function addTally(coupon: BoardCoupon, { left, version, sale, changes, tries, took }: CouponTally): void {
   coupon.changed = true;
+  for (const change of changes) addChange(coupon, change);
   if (sale !== undefined) {
     coupon.course.addTimes(sale.first, sale.last);
-    for (const [minute, leftThen] of sale.leftByMinute) coupon.course.addMinute(minute, coupon.amount - leftThen);
+    for (const [minute, grab, leftThen] of sale.lastGrabs) coupon.course.addGrab(minute, grab, leftThen);
   }
   // Events can arrive twice and late, so only a higher version replaces `left`.
   if (left !== undefined && version !== undefined && version > coupon.version) Object.assign(coupon, { left, version });
@@ -59,9 +100,21 @@ function currentWindow(coupon: BoardCoupon, now: number): Uint32Array {
   return coupon.latencyCounts[0];
 }
 
-export function liveCoupon(coupon: BoardCoupon): LiveCoupon {
-  const { name, amount, stock, left, tries, latencyCounts, course, isComplete } = coupon;
-  const [grabbed = 0, soldOut = 0, alreadyGrabbed = 0, unknown = 0] = tries;
+/** The coupon needs to be streamed again when the clock of Redis passes a limit of its sale. `now` is in microseconds since 1970. */
+export function updateStatus(coupon: BoardCoupon, now: number): void {
+  const status = statusOf(coupon, now);
+  if (status === coupon.status) return;
+  coupon.status = status;
+  coupon.changed = true;
+}
+
+const toMs = (microseconds: number | undefined) => (microseconds === undefined ? null : microseconds / 1_000);
+
+/** `now`: microseconds since 1970 on the clock of Redis. */
+export function liveCoupon(coupon: BoardCoupon, now: number): LiveCoupon {
+  const { name, amount, stock, left, redeemed, perCustomer, tries, latencyCounts, course, isComplete } = coupon;
+  const [grabbed = 0, soldOut = 0, alreadyGrabbed = 0, unknown = 0, notStarted = 0, paused = 0, ended = 0, closed = 0] =
+    tries;
   const p50 = latencyCounts && percentileOf(latencyCounts, 0.5);
   const p99 = latencyCounts && percentileOf(latencyCounts, 0.99);
   const latency = p50 === undefined || p99 === undefined ? null : { p50, p99 };
@@ -71,8 +124,14 @@ export function liveCoupon(coupon: BoardCoupon): LiveCoupon {
     stock,
     left,
     grabbed: grabbedOf(coupon),
-    sale: { ...course.figures(), complete: isComplete },
-    tries: { grabbed, soldOut, alreadyGrabbed, unknown },
+    released: Math.max(0, coupon.offered.at(coupon.version) - amount),
+    redeemed,
+    perCustomer,
+    status: statusOf(coupon, now),
+    startsAt: toMs(coupon.startsAt),
+    endsAt: toMs(coupon.endsAt),
+    sale: { ...course.figures(grabbedOf(coupon)), complete: isComplete },
+    tries: { grabbed, soldOut, alreadyGrabbed, unknown, notStarted, paused, ended, closed },
     latency,
   };
 }

@@ -1,11 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { CouponCreated, CouponGrabbed } from '../events.ts';
 import type { Closer } from '../infra/closers.ts';
 import type { Gate } from '../infra/gate.ts';
 import type { CouponName } from '../infra/keys.ts';
+import type { Delivery } from '../infra/outbox.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
+import type { RedisClock } from '../infra/stores/redisClock.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import { Unavailable } from '../unavailable.ts';
 import { type LiveMessage, openExchange } from './exchange.ts';
@@ -29,9 +30,8 @@ const HISTORY_LIMIT_MS = 1_000;
 export interface Live {
   /** Called for every grab. `outcome` is the value of `Grab-Outcome`, or `unknown` for a 503. */
   countGrab(coupon: CouponName, outcome: string, tookMs: number): void;
-  /** Handlers for the events of the bus. */
-  onGrabbed(events: readonly CouponGrabbed[]): void;
-  onCreated(events: readonly CouponCreated[]): void;
+  /** Called for every delivery of the bus. */
+  onDelivery(delivery: Delivery): void;
   /** Answers with the stream of one seller's coupons. `mayListen` is checked before each event; the stream ends when it is false. */
   listen(seller: string, response: ServerResponse, mayListen: () => boolean): Promise<void>;
   publishRehearsal(progress: RehearsalProgress): void;
@@ -51,9 +51,10 @@ export async function openLive(deps: {
   redis: Redis;
   mysql: Mysql;
   gate: Gate;
+  clock: RedisClock;
   log: Log;
 }) {
-  const { log } = deps;
+  const { clock, log } = deps;
   const tally = createTally();
   const boards = createWatchedBoards(deps);
   const system = createSystemFigures(deps);
@@ -90,10 +91,10 @@ export async function openLive(deps: {
     if (system.current().outbox.entries === 0) await boards.readHistoryOfOneDue();
   };
   const broadcast = async ({ board, listeners }: WatchedBoard) => {
-    const text = board.takeChanges(system.current());
+    const text = board.takeChanges(system.current(), clock.earliest());
     const changes = text === undefined ? undefined : Buffer.from(text);
     let snapshot: Buffer | undefined;
-    const snapshotOnce = () => (snapshot ??= Buffer.from(board.snapshot(system.current())));
+    const snapshotOnce = () => (snapshot ??= Buffer.from(board.snapshot(system.current(), clock.earliest())));
     let written = 0;
     for (const listener of [...listeners]) {
       listener.send(changes, snapshotOnce);
@@ -115,9 +116,9 @@ export async function openLive(deps: {
 
   const live: Live = {
     countGrab: tally.count,
-    onGrabbed: tally.addEvents,
-    onCreated(events) {
-      for (const { coupon } of events) sellersWithNewCoupon.add(coupon.seller);
+    onDelivery({ events }) {
+      tally.addEvents(events);
+      for (const { type, coupon } of events) if (type === 'CouponCreated') sellersWithNewCoupon.add(coupon.seller);
     },
     async listen(seller, response, mayListen) {
       if (closing) throw new Unavailable('the server is stopping');
@@ -133,7 +134,8 @@ export async function openLive(deps: {
       if (closing) throw new Unavailable('the server is stopping');
       // The client has disconnected in the meantime.
       if (response.destroyed) return;
-      const listener = openListener(response, Buffer.from(watched.board.snapshot(system.current())), mayListen);
+      const snapshot = Buffer.from(watched.board.snapshot(system.current(), clock.earliest()));
+      const listener = openListener(response, snapshot, mayListen);
       watched.listeners.add(listener);
       response.once('close', () => {
         watched.listeners.delete(listener);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CouponGrabbed } from '../events.ts';
+import { type CouponCreated, type CouponGrabbed, type DecidedEvent, unreachable } from '../events.ts';
 import type { CouponName } from '../infra/keys.ts';
 import { couponPath } from '../infra/keys.ts';
 import { BUCKETS, bucketOf } from './latencyBuckets.ts';
@@ -7,17 +7,48 @@ import { minuteOf } from './saleCourse.ts';
 
 /** Coupons in one message. Further coupons lose these counts; their `left` is corrected when the board is refreshed from Redis. */
 const MAX_COUPONS = 200;
+/** Changes of one coupon in one message. Further ones are lost as well. */
+const MAX_CHANGES = 2_000;
 
-export const countedOutcomes = ['grabbed', 'sold-out', 'already-grabbed', 'unknown'] as const;
+export const countedOutcomes = [
+  'grabbed',
+  'sold-out',
+  'already-grabbed',
+  'unknown',
+  'not-started',
+  'paused',
+  'ended',
+  'closed',
+] as const;
 const count = z.int().min(0);
+/** What one event changes of a coupon, apart from the pieces left. */
+const couponChangeSchema = z.object({
+  version: count,
+  /** Pieces that a restock or a release adds. */
+  added: count.optional(),
+  /** All pieces after it. */
+  amount: count.optional(),
+  phase: z.enum(['open', 'paused', 'closed']).optional(),
+  /** Times are in microseconds since 1970. */
+  terms: z.object({ stock: count, startsAt: count.optional(), endsAt: count.optional() }).optional(),
+});
+export type CouponChange = z.infer<typeof couponChangeSchema>;
 export const couponTallySchema = z.object({
   seller: z.string(),
   name: z.string(),
   /** Pieces left after the event of this version; absent when this process has published no event of the coupon. */
   left: count.optional(),
   version: count.optional(),
-  /** The grabs that this process has published: first and last in microseconds since 1970, and the pieces left after each minute. */
-  sale: z.object({ first: count, last: count, leftByMinute: z.array(z.tuple([count, count])) }).optional(),
+  /** The grabs that this process has published: first and last in microseconds since 1970, and the last of each minute. */
+  sale: z
+    .object({
+      first: count,
+      last: count,
+      /** Minute, version, pieces left after it. */
+      lastGrabs: z.array(z.tuple([count, count, count])),
+    })
+    .optional(),
+  changes: z.array(couponChangeSchema),
   /** Attempts by their answers, in the order of `countedOutcomes`. */
   tries: z.array(count).length(countedOutcomes.length),
   /** Latency as [bucket, count], without the empty buckets. */
@@ -28,16 +59,18 @@ export type CouponTally = z.infer<typeof couponTallySchema>;
 export interface Tally {
   /** On the path of every grab, so it only increments two counters. */
   count(coupon: CouponName, outcome: string, tookMs: number): void;
-  addEvents(events: readonly CouponGrabbed[]): void;
+  /** Events of one script call, in the order of their versions. */
+  addEvents(events: readonly DecidedEvent[]): void;
   /** The counts since the last call. */
   take(): CouponTally[];
 }
 
 interface Counts extends CouponName {
-  latest: CouponGrabbed | undefined;
+  latest: { version: number; left: number } | undefined;
   firstAt: number;
   lastAt: number;
-  leftByMinute: Map<number, number>;
+  lastGrabs: Map<number, { version: number; left: number }>;
+  changes: CouponChange[];
   tries: number[];
   latencyCounts: Uint32Array;
 }
@@ -55,7 +88,8 @@ export function createTally(): Tally {
       latest: undefined,
       firstAt: Number.POSITIVE_INFINITY,
       lastAt: 0,
-      leftByMinute: new Map(),
+      lastGrabs: new Map(),
+      changes: [],
       tries: countedOutcomes.map(() => 0),
       latencyCounts: new Uint32Array(BUCKETS),
     };
@@ -73,31 +107,73 @@ export function createTally(): Tally {
       counts.latencyCounts[bucket] = (counts.latencyCounts[bucket] ?? 0) + 1;
     },
     addEvents(events) {
-      // The events of a delivery are of one script call, in the order of their versions.
       const [first, last] = [events[0], events.at(-1)];
-      const counts = last === undefined ? undefined : countsOf(last.coupon);
-      if (first === undefined || last === undefined || counts === undefined) return;
-      if (last.version > (counts.latest?.version ?? 0)) counts.latest = last;
+      // A board reads a new coupon from Redis.
+      if (first === undefined || last === undefined || last.type === 'CouponCreated') return;
+      const counts = countsOf(last.coupon);
+      if (counts === undefined) return;
+      const { version, occurredAt, data } = last;
+      if (version > (counts.latest?.version ?? 0)) counts.latest = { version, left: data.left };
+      if (last.type !== 'CouponGrabbed') {
+        const change = changeOf(last);
+        if (change !== undefined && counts.changes.length < MAX_CHANGES) counts.changes.push({ version, ...change });
+        return;
+      }
       counts.firstAt = Math.min(counts.firstAt, first.occurredAt);
-      counts.lastAt = Math.max(counts.lastAt, last.occurredAt);
-      const minute = minuteOf(last.occurredAt);
-      const left = counts.leftByMinute.get(minute) ?? Number.POSITIVE_INFINITY;
-      counts.leftByMinute.set(minute, Math.min(left, last.data.left));
+      counts.lastAt = Math.max(counts.lastAt, occurredAt);
+      const minute = minuteOf(occurredAt);
+      if (version > (counts.lastGrabs.get(minute)?.version ?? 0))
+        counts.lastGrabs.set(minute, { version, left: data.left });
     },
     take() {
       const taken = [...countsByCoupon.values()];
       countsByCoupon = new Map();
-      return taken.map(({ seller, name, latest, firstAt, lastAt, leftByMinute, tries, latencyCounts }) => ({
+      return taken.map(({ seller, name, latest, firstAt, lastAt, lastGrabs, changes, tries, latencyCounts }) => ({
         seller,
         name,
-        ...(latest && {
-          left: latest.data.left,
-          version: latest.version,
-          sale: { first: firstAt, last: lastAt, leftByMinute: [...leftByMinute] },
+        ...latest,
+        ...(lastGrabs.size > 0 && {
+          sale: {
+            first: firstAt,
+            last: lastAt,
+            lastGrabs: [...lastGrabs].map(([minute, { version, left }]): [number, number, number] => [
+              minute,
+              version,
+              left,
+            ]),
+          },
         }),
+        changes,
         tries,
         took: [...latencyCounts.entries()].filter(([, times]) => times > 0),
       }));
     },
   };
+}
+
+/** Undefined for events about a piece that change neither the pieces offered nor the coupon. */
+function changeOf(
+  event: Exclude<DecidedEvent, CouponGrabbed | CouponCreated>,
+): Omit<CouponChange, 'version'> | undefined {
+  switch (event.type) {
+    case 'GrabReleased':
+      return { added: 1 };
+    case 'CouponRestocked':
+      return { added: event.data.added, amount: event.data.amount };
+    case 'CouponPaused':
+      return { phase: 'paused' };
+    case 'CouponResumed':
+      return { phase: 'open' };
+    case 'CouponClosed':
+      return { phase: 'closed' };
+    case 'TermsChanged': {
+      const { stock, startsAt, endsAt } = event.data;
+      return { terms: { stock, startsAt, endsAt } };
+    }
+    case 'CouponRedeemed':
+    case 'RedemptionUndone':
+      return undefined;
+    default:
+      return unreachable(event);
+  }
 }

@@ -108,7 +108,8 @@ test('a board that opens after a restart has the whole sale, and refusals are no
   await restarted.close();
   assert.is(logged.grabbed, 15);
   assert.equal({ grabbed: snapshot?.grabbed, sale: snapshot?.sale }, logged);
-  assert.equal(snapshot?.tries, { grabbed: 0, soldOut: 0, alreadyGrabbed: 0, unknown: 0 });
+  const noTries = { grabbed: 0, soldOut: 0, alreadyGrabbed: 0, unknown: 0 };
+  assert.equal(snapshot?.tries, { ...noTries, notStarted: 0, paused: 0, ended: 0, closed: 0 });
 });
 
 test('a board that opens in the middle of a sale says that MySQL is behind, goes on live, and ends as the log', async () => {

@@ -1,11 +1,8 @@
-import { ApiError, couponsPath, send } from '../api.js';
+import { ApiError, couponPath, send } from '../api.js';
+import { newIdempotencyKey } from '../command.js';
 import { formatDuration } from '../dom.js';
 import { grabOutcomes } from '../messages.js';
 import { untilAnswered } from '../retry.js';
-
-/** With the same key a retry gets the original outcome, so a customer whose first answer was lost still learns of the grab. */
-const idempotencyKey = () =>
-  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /**
  * Grabs a piece, and retries until the outcome is known.
@@ -15,11 +12,10 @@ const idempotencyKey = () =>
  * @returns {Promise<{ name: string, text: string, outcome: 'grabbed' | 'refused' | 'waiting' }>}
  */
 export async function grab(seller, name, { signal, onRetry }) {
-  const headers = { 'Idempotency-Key': idempotencyKey() };
-  const path = `${couponsPath(seller)}/${encodeURIComponent(name)}`;
+  const headers = { 'Idempotency-Key': newIdempotencyKey() };
   return untilAnswered(
     async () => {
-      const response = await send('PATCH', path, { headers, signal });
+      const response = await send('PATCH', couponPath(seller, name), { headers, signal });
       const outcome = response.headers.get('Grab-Outcome');
       if (outcome === null) throw new ApiError('not an answer of the API');
       const known = grabOutcomes[outcome] ?? { text: `Not grabbed: ${outcome}.`, outcome: 'refused' };

@@ -1,5 +1,6 @@
 import { announce, warn } from '../announce.js';
 import { ApiError, listOffers, messageOf, PAGE_SIZE } from '../api.js';
+import { spread } from '../clock.js';
 import { byId, setText } from '../dom.js';
 import { follow } from '../live.js';
 import { untilAnswered } from '../retry.js';
@@ -8,12 +9,14 @@ import { createOffer } from './offer.js';
 /** The live stream has a seller's newest coupons. Coupons on the page that it lacks are read again after this time. */
 const REREAD_INTERVAL_MS = 5_000;
 
+const COUNTDOWN_INTERVAL_MS = 1_000;
+
 /**
- * The coupons of one seller, page by page: those on sale, and those that are sold out.
- * @param {{ has: (seller: string, name: string) => boolean, load: () => Promise<void> }} owned
+ * The coupons of one seller, page by page: those on sale or coming up, and those that are sold out or over.
+ * @param {{ count: (seller: string, name: string) => number, load: () => Promise<void> }} owned
  */
 export function openOffers(owned) {
-  const lists = { onSale: byId('offers-list'), soldOut: byId('sold-out-list') };
+  const lists = { onSale: byId('offers-list'), over: byId('sold-out-list') };
   let seller = '';
   let shownPage = 1;
   /** @type {Map<string, ReturnType<typeof createOffer>>} */
@@ -25,25 +28,34 @@ export function openOffers(owned) {
   let ofPage = new AbortController();
   let stopStream = () => {};
 
-  // A coupon that has just been sold out moves to the other list, but not from under the keyboard focus.
+  // A coupon that has just been sold out moves to the other list, but not from under the keyboard focus. One that has just started
+  // stays where it is: the pointer of the customer waits on its button.
   const sort = () => {
     for (const offer of offers.values()) {
-      const list = offer.isSoldOut() ? lists.soldOut : lists.onSale;
+      const list = offer.isOver() ? lists.over : lists.onSale;
       const hasFocus = offer.item.contains(document.activeElement);
       if (offer.item.parentElement !== list && !(hasFocus && offer.item.isConnected)) list.append(offer.item);
     }
     byId('on-sale').hidden = lists.onSale.childElementCount === 0;
-    byId('sold-out').hidden = lists.soldOut.childElementCount === 0;
+    byId('sold-out').hidden = lists.over.childElementCount === 0;
   };
   byId('offers').addEventListener('focusout', () => setTimeout(sort));
 
-  /** @param {readonly { name: string, left: number, amount: number }[]} coupons */
-  const showLeft = (coupons) => {
-    for (const { name, left, amount } of coupons) offers.get(name)?.setLeft(left, amount);
+  /** @param {readonly (import('./offer.js').Sale & { name: string })[]} coupons */
+  const showSales = (coupons) => {
+    for (const coupon of coupons) offers.get(coupon.name)?.setSale(coupon);
     sort();
   };
   const showOwned = () => {
-    for (const { name, setOwned } of offers.values()) if (owned.has(seller, name)) setOwned();
+    for (const { name, setOwned } of offers.values()) setOwned(owned.count(seller, name));
+  };
+
+  /** Reads the shown page again if it has coupons that the live stream lacks. */
+  const reread = async () => {
+    const { signal } = ofPage;
+    if (liveNames.size === 0 || [...offers.keys()].every((name) => liveNames.has(name))) return;
+    const list = await listOffers(seller, shownPage, signal).catch(() => []);
+    if (!signal.aborted) showSales(list);
   };
 
   /** @param {number} page @param {(message: string) => void} onRetry */
@@ -54,11 +66,16 @@ export function openOffers(owned) {
     const list = await untilAnswered(() => listOffers(seller, page, signal), { signal, onRetry });
     signal.throwIfAborted();
     shownPage = page;
-    const options = { signal: ofSeller.signal, onGrabbed: owned.load };
+    const onWindow = () => {
+      sort();
+      // All pages reach the start at the same moment.
+      spread(ofPage.signal, reread);
+    };
+    const options = { signal: ofSeller.signal, pageSignal: signal, onGrabbed: owned.load, onWindow };
     const created = list.map((coupon) => createOffer(coupon, seller, options));
     offers = new Map(created.map((offer) => [offer.name, offer]));
     for (const element of Object.values(lists)) element.replaceChildren();
-    showLeft(list);
+    sort();
     showOwned();
     byId('offers').hidden = false;
     const isEmpty = list.length === 0 && page === 1;
@@ -92,12 +109,10 @@ export function openOffers(owned) {
     });
   }
 
-  setInterval(async () => {
-    const { signal } = ofPage;
-    if (liveNames.size === 0 || [...offers.keys()].every((name) => liveNames.has(name))) return;
-    const list = await listOffers(seller, shownPage, signal).catch(() => []);
-    if (!signal.aborted) showLeft(list);
-  }, REREAD_INTERVAL_MS);
+  setInterval(() => spread(ofPage.signal, reread), REREAD_INTERVAL_MS);
+  setInterval(() => {
+    for (const { showCountdown } of offers.values()) showCountdown();
+  }, COUNTDOWN_INTERVAL_MS);
 
   const stop = () => {
     ofSeller.abort();
@@ -126,11 +141,11 @@ export function openOffers(owned) {
       stopStream = follow(seller, {
         snapshot({ coupons }) {
           liveNames = new Set(coupons.map(({ name }) => name));
-          showLeft(coupons);
+          showSales(coupons);
         },
         figures({ coupons }) {
           for (const { name } of coupons) liveNames.add(name);
-          showLeft(coupons);
+          showSales(coupons);
         },
       });
     },

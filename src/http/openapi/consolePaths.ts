@@ -17,7 +17,16 @@ import { eventStream, type Paths, plainSchema, problems, refusedBy, reply, reque
 
 const rehearsal = { coupon: 'spring', customers: 2_000, seconds: 8 };
 
-const tries = { grabbed: 8, soldOut: 0, alreadyGrabbed: 3, unknown: 0 };
+const tries = {
+  grabbed: 8,
+  soldOut: 0,
+  alreadyGrabbed: 3,
+  unknown: 0,
+  notStarted: 40,
+  paused: 0,
+  ended: 0,
+  closed: 0,
+};
 const sale = {
   firstGrabAt: 1_795_521_590_000,
   lastGrabAt: 1_795_521_599_500,
@@ -26,13 +35,29 @@ const sale = {
 };
 const figures: LiveFigures = {
   at: 1_795_521_600_000,
+  clock: 1_795_521_600_002,
   outbox: { entries: 1, oldestMs: 12 },
   durable: false,
   shut: null,
   rehearsal: null,
   total: 1,
   coupons: [
-    { name: 'spring', amount: 20, stock: 5, left: 12, grabbed: 8, sale, tries, latency: { p50: 1.2, p99: 4.6 } },
+    {
+      name: 'spring',
+      amount: 20,
+      stock: 5,
+      left: 12,
+      grabbed: 8,
+      released: 0,
+      redeemed: 2,
+      perCustomer: 1,
+      status: 'on-sale',
+      startsAt: 1_795_521_590_000,
+      endsAt: null,
+      sale,
+      tries,
+      latency: { p50: 1.2, p99: 4.6 },
+    },
   ],
 };
 const snapshot: LiveSnapshot = { ...figures, seller: 'ann', countedSince: 1_795_521_500_000, mayRehearse: true };
