@@ -11,10 +11,12 @@ const ANSWER_LIMIT_MS = 10_000;
 const RETRY_FOR_MS = 100_000;
 const FIRST_DELAY_MS = 250;
 const MAX_DELAY_MS = 5_000;
+/** Customers who wait for the start do not all arrive in the same instant. */
+const START_JITTER_MS = 200;
 /** Above 1, the first customers arrive one by one and the last ones almost at once. */
 const RUSH_EXPONENT = 3;
 
-/** Each customer grabs on arrival, and retries until the outcome is known. `onProgress` gets the counts after every outcome. */
+/** Each customer grabs on arrival, waits for a sale that starts soon, and retries until the outcome is known. `onProgress` gets the counts after every outcome. */
 export async function runCrowd(
   crowd: Crowd,
   onProgress: (counts: CrowdCounts) => void,
@@ -34,6 +36,11 @@ export async function runCrowd(
       const outcome = answer?.headers['grab-outcome'];
       // A simulated customer grabs nothing else, so `already-grabbed` answers a retry after the answer to the win was lost.
       if (outcome === 'grabbed' || outcome === 'already-grabbed') return 'grabbed';
+      const opensInMs = outcome === 'not-started' ? retryAfterMs(answer) : Number.POSITIVE_INFINITY;
+      if (performance.now() - startedAt + opensInMs < retryForMs) {
+        await sleep(opensInMs + Math.random() * START_JITTER_MS);
+        continue;
+      }
       if (outcome !== undefined) return 'refused';
       if (isRefusal(answer) || performance.now() - startedAt > retryForMs) return 'unknown';
       await sleep(Math.max(delay * (0.5 + Math.random() / 2), retryAfterMs(answer)));

@@ -38,9 +38,9 @@ const outages: Record<string, { url: string; begin: () => void | Promise<void>; 
 };
 
 let sales = 0;
-async function givenCrowd(url: string) {
+async function givenCrowd(url: string, terms: object = {}) {
   const name = `sale-${++sales}`;
-  await client.create(ann, 'ann', { name, amount: PIECES, stock: 5 });
+  await client.create(ann, 'ann', { name, amount: PIECES, stock: 5, ...terms });
   const path = `/api/users/ann/coupons/${name}`;
   const crowd = { url, path, coupon: name, customers: CUSTOMERS, seconds: 0, run: name, secret: config.jwtSecret };
   let counts = { grabbed: 0, refused: 0, unknown: 0 };
@@ -75,6 +75,22 @@ test('customers who never get an answer give up after a time, and count as unkno
   await crowd.run({ answerLimitMs: 100, retryForMs: 300 });
   front.setMode('pass');
   assert.equal(crowd.counts(), { grabbed: 0, refused: 0, unknown: CUSTOMERS });
+});
+
+test('customers wait for a sale that starts soon, and each learns the outcome', async () => {
+  const crowd = await givenCrowd(server.url, { startsAt: Date.now() + 1_500 });
+
+  await crowd.run({});
+
+  assert.equal(crowd.counts(), { grabbed: PIECES, refused: CUSTOMERS - PIECES, unknown: 0 });
+});
+
+test('customers do not wait for a sale that starts after they would give up', async () => {
+  const crowd = await givenCrowd(server.url, { startsAt: Date.now() + 3_600_000 });
+
+  await crowd.run({ retryForMs: 3_000 });
+
+  assert.equal(crowd.counts(), { grabbed: 0, refused: CUSTOMERS, unknown: 0 });
 });
 
 test.after(async () => {
