@@ -33,7 +33,7 @@ export type GrabResult =
 
 const decidedSchema = z.tuple([
   z.literal('decided'),
-  z.array(outcomeSchema),
+  z.string(),
   rawEntrySchema.nullable(),
   z.array(z.union([z.number(), z.string()])),
   z.string().nullable(),
@@ -59,9 +59,10 @@ export async function decideGrabs(
   const begin = deadlineAndLimit(deps, since);
   const partition = partitionOf(coupon);
   const codes = grabs.map(() => newCode(partition));
-  const args = [...begin, String(IDEMPOTENCY_TTL_SECONDS)];
-  for (const [place, { customer, idempotencyKey }] of grabs.entries())
-    args.push(customer, idempotencyKey, codes[place] ?? '');
+  // Few long arguments instead of three for each grab: most of the cost of a round is the cost of its arguments.
+  const hasKey = grabs.some(({ idempotencyKey }) => idempotencyKey !== '');
+  const customers = JSON.stringify(grabs.map(({ customer }) => customer));
+  const idempotencyKeys = hasKey ? JSON.stringify(grabs.map(({ idempotencyKey }) => idempotencyKey)) : '';
   const call = runScript(
     deps.redis,
     'grabCoupon',
@@ -75,7 +76,7 @@ export async function decideGrabs(
       keys.requests(coupon),
       keys.unloggedChanges(coupon),
     ],
-    args,
+    [...begin, String(IDEMPOTENCY_TTL_SECONDS), customers, idempotencyKeys, codes.join('')],
   );
   const reply = replySchema.parse(await deps.watch.grabScript(coupon, grabs, call));
   // One in some thousand million codes exists already: other codes are made.
@@ -85,16 +86,20 @@ export async function decideGrabs(
   if (entry !== null) await publishDecision(deps, partition, entry);
   // The place of a repeated win is counted from 1.
   for (let i = 0; i < repeated.length; i += 2) codes[Number(repeated[i]) - 1] = String(repeated[i + 1]);
-  return outcomes.map((outcome, place) => resultOf(outcome, codes[place] ?? '', startsAt));
+  const all = outcomes.split(',');
+  if (all.length !== grabs.length) throw new Error('the script did not decide every grab');
+  return all.map((outcome, place) => resultOf(outcome, codes[place] ?? '', startsAt));
 }
 
 /** Refusals are shared objects: under a flood, nearly every grab is refused. */
-const refusals = Object.fromEntries(outcomeSchema.options.map((outcome) => [outcome, { outcome }])) as {
-  [Outcome in GrabOutcome]: { outcome: Outcome };
-};
+const refusals = new Map<string, GrabResult>(
+  outcomeSchema.exclude(['grabbed', 'not-started']).options.map((outcome) => [outcome, { outcome }]),
+);
 
-function resultOf(outcome: GrabOutcome, code: string, startsAt: string | null): GrabResult {
+function resultOf(outcome: string, code: string, startsAt: string | null): GrabResult {
   if (outcome === 'grabbed') return { outcome, code };
   if (outcome === 'not-started') return { outcome, startsAt: Number(startsAt) };
-  return refusals[outcome];
+  const refusal = refusals.get(outcome);
+  if (refusal === undefined) throw new Error(`the script decided an unknown outcome: ${outcome}`);
+  return refusal;
 }

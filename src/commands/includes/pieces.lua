@@ -16,3 +16,17 @@ local function writePieces(pieces)
   for i, piece in ipairs(pieces) do texts[i] = piece.text end
   return table.concat(texts, '\n')
 end
+
+--- countPieces(value): the number of pieces in a value of the holders hash.
+local function countPieces(value)
+  local _, feeds = string.gsub(value, '\n', '')
+  return feeds + 1
+end
+
+--- codeOfKey(value, key): the code of the piece that this idempotency key won, '' for a piece without a code; nil if there is none.
+local function codeOfKey(value, key)
+  for _, piece in ipairs(readPieces(value)) do
+    if piece.key == key then return piece.code end
+  end
+  return nil
+end

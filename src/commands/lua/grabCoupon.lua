@@ -13,10 +13,12 @@ KEYS[8] unloggedChanges: hash, version -> an event that grabs depend on (include
 ARGV[1] deadline: microseconds since 1970 on the clock of Redis
 ARGV[2] outboxLimit: entries, decimal digits
 ARGV[3] answersTtl: seconds that a refusal is kept
-ARGV[4..] customer, idempotency key, code of the piece if the customer wins, customer ...; an empty key means no key
+ARGV[4] customers: JSON list
+ARGV[5] keys: JSON list of their idempotency keys, an empty string for a customer without one; empty when no customer has a key
+ARGV[6] newCodes: one for each customer, of equal length and one after the other, for the piece that the customer may win
 
 Replies
-  {'decided', {outcome of customer 1, ... of customer n}, entry, repeated, startsAt}: nothing else is possible for these customers.
+  {'decided', outcomes, entry, repeated, startsAt}: the outcomes of the customers, in their order and separated by commas.
     An outcome is 'grabbed', 'already-grabbed', 'sold-out', 'no-such-coupon', 'closed', 'ended', 'not-started' or 'paused'.
     entry: {entry id, {field, value, ...}}, nil unless a customer won
     repeated: {place, code, ...}, for idempotency keys whose win is an old one; the place is counted from 1
@@ -35,7 +37,7 @@ Replies
 -- @include prior
 
 local fence, coupon, holders, outbox, answers, codes, requests, unloggedChanges = unpack(KEYS)
-local deadline, outboxLimit, answersTtl = ARGV[1], ARGV[2], ARGV[3]
+local deadline, outboxLimit, answersTtl, customers, keys, newCodes = unpack(ARGV)
 
 local at = now()
 local reason = obstacle(fence, outbox, at, deadline, outboxLimit)
@@ -57,24 +59,21 @@ local notOnSale = not id and 'no-such-coupon'
 -- The idempotency key of a win is stored with the holder and in the event, so its 201 can be repeated for ever, even after Redis was
 -- rebuilt. A refusal is stored for the key that got it, unless it passes by itself: then the key is free for the grab that follows.
 local passing = { ['not-started'] = true, paused = true }
+local list, keyList = cjson.decode(customers), keys ~= '' and cjson.decode(keys) or {}
+local codeLength = #newCodes / #list
 local outcomes, winners, winnersKeys, winnersCodes, newAnswers, repeated = {}, {}, {}, {}, {}, {}
-local piecesOf, changed = {}, {}
-local hasKey = false
-for i = 4, #ARGV, 3 do
-  local customer, key, code = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local place = #outcomes + 1
-  local pieces = piecesOf[customer]
-  if not pieces then
-    pieces = readPieces(redis.call('HGET', holders, customer))
-    piecesOf[customer] = pieces
+-- The value of each customer in the holders hash, and the customers whose value changes.
+local held, changed = {}, {}
+for place, customer in ipairs(list) do
+  local key = keyList[place] or ''
+  local value = held[customer]
+  if value == nil then
+    value = redis.call('HGET', holders, customer)
+    held[customer] = value
   end
   local outcome
   if key ~= '' then
-    local wonCode
-    for _, piece in ipairs(pieces) do
-      if piece.key == key then wonCode = piece.code end
-    end
-    wonCode = wonCode or redis.call('HGET', requests, 'grab ' .. customer .. ' ' .. key)
+    local wonCode = codeOfKey(value, key) or redis.call('HGET', requests, 'grab ' .. customer .. ' ' .. key)
     if wonCode then
       outcome = 'grabbed'
       repeated[#repeated + 1] = place
@@ -86,22 +85,23 @@ for i = 4, #ARGV, 3 do
   if not outcome then
     if notOnSale then
       outcome = notOnSale
-    elseif #pieces >= perCustomer then
+    elseif value and (perCustomer == 1 or countPieces(value) >= perCustomer) then
       outcome = 'already-grabbed'
     elseif left - #winners <= 0 then
       outcome = 'sold-out'
     else
       outcome = 'grabbed'
-      hasKey = hasKey or key ~= ''
+      local code = string.sub(newCodes, codeLength * (place - 1) + 1, codeLength * place)
       winners[#winners + 1] = customer
       winnersKeys[#winnersKeys + 1] = key
       winnersCodes[#winnersCodes + 1] = code
-      local text = digits(version + #winners) .. ',' .. code .. (key ~= '' and ' ' .. key or '')
+      local piece = digits(version + #winners) .. ',' .. code
+      if key ~= '' then piece = piece .. ' ' .. key end
       if not changed[customer] then
         changed[customer] = true
         changed[#changed + 1] = customer
       end
-      pieces[#pieces + 1] = { text = text, code = code, key = key }
+      held[customer] = value and value .. '\n' .. piece or piece
     end
     if key ~= '' and outcome ~= 'grabbed' and not passing[outcome] then
       newAnswers[#newAnswers + 1] = customer .. ' ' .. key
@@ -116,28 +116,31 @@ if #winners > 0 then
   for _, taken in ipairs(redis.call('HMGET', codes, unpack(winnersCodes))) do
     if taken then return { 'code-taken' } end
   end
+  local allWon = #winners == #list
   -- XADD is the first write: Redis does not roll back, and a holder without an outbox entry would never reach MySQL.
   -- `version` and `left` are those of the first winner; each next winner adds one to the version and takes one from `left`.
   entry = appendEvent(outbox, {
     'type', 'CouponGrabbed', 'coupon', id, 'seller', seller, 'name', name, 'version', digits(version + 1), 'at', at,
-    'left', digits(left - 1), 'customers', cjson.encode(winners), 'keys', hasKey and cjson.encode(winnersKeys) or '',
+    'left', digits(left - 1), 'customers', allWon and customers or cjson.encode(winners),
+    'keys', keys == '' and '' or allWon and keys or cjson.encode(winnersKeys),
     'codes', table.concat(winnersCodes),
   }, priorOf(unloggedChanges))
-  local newHolders, newCodes = {}, {}
+  local holderFields, codeFields = {}, {}
   for i, customer in ipairs(changed) do
-    newHolders[2 * i - 1] = customer
-    newHolders[2 * i] = writePieces(piecesOf[customer])
+    holderFields[2 * i - 1] = customer
+    holderFields[2 * i] = held[customer]
   end
+  local path = seller .. '/' .. name .. '/'
   for i, code in ipairs(winnersCodes) do
-    newCodes[2 * i - 1] = code
-    newCodes[2 * i] = seller .. '/' .. name .. '/' .. winners[i]
+    codeFields[2 * i - 1] = code
+    codeFields[2 * i] = path .. winners[i]
   end
-  redis.call('HSET', holders, unpack(newHolders))
-  redis.call('HSET', codes, unpack(newCodes))
+  redis.call('HSET', holders, unpack(holderFields))
+  redis.call('HSET', codes, unpack(codeFields))
   redis.call('HSET', coupon, 'left', digits(left - #winners), 'version', digits(version + #winners))
 end
 if #newAnswers > 0 then
   redis.call('HSET', answers, unpack(newAnswers))
   redis.call('EXPIRE', answers, answersTtl)
 end
-return { 'decided', outcomes, entry, repeated, notOnSale == 'not-started' and startsAt or false }
+return { 'decided', table.concat(outcomes, ','), entry, repeated, notOnSale == 'not-started' and startsAt or false }
