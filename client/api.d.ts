@@ -78,7 +78,7 @@ export interface paths {
         put?: never;
         /**
          * Create a coupon, or several at once
-         * @description The name must be unique among the coupons of the seller: two sellers may both have a coupon `spring`. An array of 1 to 100 coupons creates all of them or none. If one of them is refused, the answer is that of the first one, and `place` is its index in the array, counted from 0; the fields of all coupons are checked before their names. While the coupons are created, a list may show some of them. After a 503, retry with the same `Idempotency-Key`: the retry gets the answer of the first request.
+         * @description The name must be unique among the coupons of the seller: two sellers may both have a coupon `spring`. An array of 1 to 100 coupons creates all of them or none. If one of them is refused, the answer is that of the first one, and `place` is its index in the array, counted from 0; the fields of all coupons are checked before their names. While the coupons are created, a list may show some of them.
          */
         post: operations["createCoupon"];
         delete?: never;
@@ -1202,7 +1202,13 @@ export interface operations {
     createCoupon: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description A string that the client chooses for this request. A retry with the same key is safe: it gets the original answer.
+                 * @example change-1
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /**
                  * @description The seller, who must be the user of the token.

@@ -72,6 +72,24 @@ test('a seller creates a coupon, and the same creation again is refused', async 
   );
 });
 
+test('a seller creates several coupons at once, and a refusal has the place of the first error', async () => {
+  const sue = await enter('sue', 'seller');
+  const create = (names: string[]) =>
+    sue.POST('/api/users/{username}/coupons', {
+      params: { path: { username: 'sue' }, header: { 'Idempotency-Key': names.join() } },
+      body: names.map((name) => ({ name, amount: 2, stock: 5 })),
+    });
+
+  const created = await create(['tea', 'cake']);
+  const refused = await create(['milk', 'cake']);
+
+  assert.equal([created.response.status, created.data], [201, { errMsg: '' }]);
+  assert.equal(
+    [refused.response.status, refused.error],
+    [400, { errMsg: 'Create failed. Maybe (username,coupon name) duplicates', place: 1 }],
+  );
+});
+
 test('customers grab the pieces; a repeated idempotency key gets its first answer, and a 422 for another coupon', async () => {
   assert.equal(await grab(bob, 'bob-1'), [201, 'grabbed']);
   assert.equal(await grab(bob, 'bob-1'), [201, 'grabbed']);

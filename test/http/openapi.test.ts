@@ -62,6 +62,9 @@ test('the answers about coupons match the document', async () => {
   await send('listCoupons', 204, { ...ofAnn, token: bob });
   await send('createCoupon', 201, { ...ofAnn, token: ann, body: exampleOf('createCoupon') });
   await send('createCoupon', 400, { ...ofAnn, token: ann, body: exampleOf('createCoupon') });
+  const several = ['tea', 'cake'].map((name) => ({ ...exampleOf('createCoupon'), name }));
+  await send('createCoupon', 201, { ...ofAnn, token: ann, body: several });
+  await send('createCoupon', 400, { ...ofAnn, token: ann, body: several });
   await send('createCoupon', 401, { ...ofAnn, token: bob, body: exampleOf('createCoupon') });
   await send('createCoupon', 413, { ...ofAnn, token: ann, ...tooLarge });
 

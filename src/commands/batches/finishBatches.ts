@@ -59,16 +59,15 @@ export function openBatches(deps: DecisionDeps): { batches: Batches; close: Clos
     return lost.length === 0;
   };
 
-  const tryAgain = async (batch: string, { plan, failures }: Waiting) => {
+  const tryAgain = async (batch: string, one: Waiting) => {
     try {
-      const stored = plan ?? (await readPlan(deps, batch));
-      if (stored !== undefined && (await createAll(stored)))
-        log.info({ batch, coupons: stored.coupons.length }, 'finished a batch of coupons that was interrupted');
+      one.plan ??= await readPlan(deps, batch);
+      if (one.plan !== undefined && (await createAll(one.plan)))
+        log.info({ batch, coupons: one.plan.coupons.length }, 'finished a batch of coupons that was interrupted');
       waiting.delete(batch);
     } catch (err) {
-      const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
-      waiting.set(batch, { plan, failures: failures + 1, retryAt: performance.now() + pause });
-      log.warn({ err, batch, failures: failures + 1 }, 'finishing a batch of coupons failed; retrying');
+      one.retryAt = performance.now() + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** one.failures++);
+      log.warn({ err, batch, failures: one.failures }, 'finishing a batch of coupons failed; retrying');
     }
   };
 

@@ -14,6 +14,7 @@ import {
   serviceUnavailable,
 } from '../errors.ts';
 import { idempotencyKey, registerUserBody } from '../requests.ts';
+import { keyHeader } from './changePaths.ts';
 import {
   header,
   type Paths,
@@ -115,8 +116,8 @@ export const apiPaths = (): Paths => ({
         'The name must be unique among the coupons of the seller: two sellers may both have a coupon `spring`. An array of 1 to 100 ' +
         'coupons creates all of them or none. If one of them is refused, the answer is that of the first one, and `place` is its index ' +
         'in the array, counted from 0; the fields of all coupons are checked before their names. While the coupons are created, a list ' +
-        'may show some of them. After a 503, retry with the same `Idempotency-Key`: the retry gets the answer of the first request.',
-      parameters: [pathParameter('username', 'The seller, who must be the user of the token.', 'ann')],
+        'may show some of them.',
+      parameters: [pathParameter('username', 'The seller, who must be the user of the token.', 'ann'), keyHeader],
       requestBody: requestBodyOrList('NewCoupon', 'NewCoupons', coupon),
       responses: {
         201: reply('The coupon is created.', 'Done', { errMsg: '' }),

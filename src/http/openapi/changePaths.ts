@@ -28,7 +28,7 @@ import {
 
 const seller = pathParameter('seller', 'The seller, who must be the user of the token.', 'ann');
 const name = pathParameter('name', 'The name of the coupon.', 'spring');
-const keyHeader = {
+export const keyHeader = {
   name: 'Idempotency-Key',
   in: 'header',
   description:

@@ -74,7 +74,6 @@ type Case = [description: string, at: (call: Call) => boolean, isSent: boolean, 
 const isCommit = ({ name }: Call) => name === 'commitBatch';
 const cases: Case[] = [
   ['after a reservation, with its data', isReservation, true, false, false],
-  ['before the commit, with its data', isCommit, false, false, false],
   ['before the commit, without its data', isCommit, false, true, false],
   // The reply is lost. Without its data, Redis has lost the plan as well, and no coupon was created yet.
   ['after the commit, with its data', isCommit, true, false, true],
@@ -83,7 +82,6 @@ const cases: Case[] = [
   ['before a creation, without its data', isCreation, false, true, true],
   ['after a creation, with its data', isCreation, true, false, true],
   ['after a creation, without its data', isCreation, true, true, true],
-  ['before the deletion of the plan, with its data', ({ name }) => name === 'hdel', false, false, true],
 ];
 
 for (const [description, at, isSent, emptied, committed] of cases) {
