@@ -51,10 +51,12 @@ function grabExpectations(event: EventOf<'CouponGrabbed'>, row: PieceColumns, pe
     const redeemedAt = String(row.redeemed_at);
     expected.push({
       ...{ kind: 'hash', key: keys.redemptions(coupon), field: code },
-      fault: (value) =>
-        value === redeemedAt
+      fault(value) {
+        if (value === null) return `Redis lacks the redemption of version ${version}`;
+        return value === redeemedAt
           ? undefined
-          : `Redis has ${value ?? 'no redemption'} as the redemption of version ${version}, MySQL ${redeemedAt}`,
+          : `Redis has the redemption of version ${version} at ${value}, MySQL at ${redeemedAt}`;
+      },
     });
   }
   if (isReleased && idempotencyKey !== undefined)

@@ -101,7 +101,7 @@ export const readJoinedRows = (connection: Connection, ids: string) =>
     connection,
     `SELECT ${eventList}, g.customer, g.code, g.grabbed_at, g.redeemed_at, g.released_at, g.changed_version
      FROM event_log e LEFT JOIN coupon_grabs g ON g.coupon_id = e.coupon_id AND g.version =
-       IF(e.type IN (${PIECE_EVENTS}), CAST(JSON_VALUE(e.data, '$.grab') AS UNSIGNED), e.version)
+       IF(e.type IN (${PIECE_EVENTS}), CAST(JSON_EXTRACT(e.data, '$.grab') AS UNSIGNED), e.version)
      WHERE e.coupon_id IN (${ids}) ORDER BY e.coupon_id, e.version`,
   );
 
@@ -110,7 +110,7 @@ export const readRowsOfCustomers = (connection: Connection, ids: string) =>
   pagesOf<EventRow>(
     connection,
     `SELECT ${eventList} FROM event_log e WHERE e.coupon_id IN (${ids}) AND e.type IN ('CouponGrabbed',${PIECE_EVENTS})
-     ORDER BY e.coupon_id, CAST(JSON_VALUE(e.data, '$.customer') AS BINARY), e.version`,
+     ORDER BY e.coupon_id, CAST(JSON_UNQUOTE(JSON_EXTRACT(e.data, '$.customer')) AS BINARY), e.version`,
   );
 
 async function* pagesOf<Row>(connection: Connection, statement: string): AsyncGenerator<Row[]> {
