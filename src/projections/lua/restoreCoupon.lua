@@ -6,7 +6,7 @@ KEYS[2] holders: hash, customer -> the customer's pieces (includes/pieces.lua)
 KEYS[3] redemptions: hash, code -> the time of its redemption in microseconds
 KEYS[4] requests: hash, the idempotency keys whose command succeeded
 KEYS[5] unloggedChanges: hash, version -> an event that the old coupon had and that MySQL may have lacked
-KEYS[6] unloggedPieces: hash, the same for the last event of a piece, by code
+KEYS[6] unloggedPieces: hash, code -> the same for events of a piece
 KEYS[7] builtHolders: hash, the holders as the log has them and one empty field. It expires in case the process that builds it dies.
 KEYS[8] builtRedemptions: hash, the redemptions as the log has them; absent if there are none. It expires too.
 KEYS[9] builtRequests: hash, the requests as the log has them; absent if there are none. It expires too.

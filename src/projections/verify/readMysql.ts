@@ -1,9 +1,10 @@
 import type { Connection } from 'mysql2';
 import { isTableChanged } from '../../infra/stores/mysqlErrors.ts';
-import { bytesToId, type EventRow, idToBytes } from '../log/eventRows.ts';
+import type { CouponRow } from '../couponRow.ts';
+import { bytesToId, type EventRow, eventColumns, idToBytes } from '../log/eventRows.ts';
 import { runOn } from '../log/readLog.ts';
 import { hex } from '../log/sql.ts';
-import type { GrabColumns } from './couponWalk.ts';
+import type { PieceColumns } from './couponWalk.ts';
 import type { NamedCoupon } from './readRedis.ts';
 
 const COUPONS = 200;
@@ -49,20 +50,14 @@ async function nameCoupons(connection: Connection, ids: readonly string[], versi
 
 /** What the tables have of one coupon. */
 export interface CouponInTables {
-  coupon: CouponColumns | undefined;
-  /** The number of rows in coupon_grabs. */
+  coupon: VerifiedRow | undefined;
+  /** The number of rows in coupon_grabs, and of different customers in them. */
   grabRows: number;
+  grabbers: number;
   /** The number of grabs that sales_per_minute counts. */
   sales: number;
 }
-interface CouponColumns {
-  amount: number;
-  stock: number;
-  description: string;
-  created_at: number;
-  version: number;
-  pieces_left: number;
-}
+type VerifiedRow = CouponRow & Record<'created_at' | 'amount_version' | 'terms_version' | 'phase_version', number>;
 
 /** Begins a transaction that sees one moment. Resolves to a function that returns what the tables have of a coupon, by its id. */
 export async function openSnapshot(connection: Connection, ids: string): Promise<(id: string) => CouponInTables> {
@@ -75,14 +70,16 @@ export async function openSnapshot(connection: Connection, ids: string): Promise
     try {
       const coupons = await rowsById(`SELECT * FROM coupons WHERE id IN (${ids})`);
       const grabs = await rowsById(
-        `SELECT coupon_id AS id, COUNT(*) AS counted FROM coupon_grabs WHERE coupon_id IN (${ids}) GROUP BY coupon_id`,
+        `SELECT coupon_id AS id, COUNT(*) AS counted, COUNT(DISTINCT customer) AS customers
+         FROM coupon_grabs WHERE coupon_id IN (${ids}) GROUP BY coupon_id`,
       );
       const sales = await rowsById(
         `SELECT coupon_id AS id, SUM(grabs) AS counted FROM sales_per_minute WHERE coupon_id IN (${ids}) GROUP BY coupon_id`,
       );
       return (id) => ({
-        coupon: coupons.get(id) as CouponColumns | undefined,
+        coupon: coupons.get(id) as VerifiedRow | undefined,
         grabRows: Number(grabs.get(id)?.counted ?? 0),
+        grabbers: Number(grabs.get(id)?.customers ?? 0),
         sales: Number(sales.get(id)?.counted ?? 0),
       });
     } catch (error) {
@@ -93,19 +90,32 @@ export async function openSnapshot(connection: Connection, ids: string): Promise
   }
 }
 
-export type JoinedRow = EventRow & GrabColumns;
+export type JoinedRow = EventRow & PieceColumns;
 
-/** Reads the events of coupons, each with its row in coupon_grabs, in the order of coupons and versions. `ids`: literals. */
-export async function* readJoinedRows(connection: Connection, ids: string): AsyncGenerator<JoinedRow[]> {
-  const stream = connection
-    .query(
-      `SELECT e.coupon_id, e.version, e.type, e.seller, e.name, e.occurred_at, e.data, g.customer, g.grabbed_at
-       FROM event_log e LEFT JOIN coupon_grabs g ON g.coupon_id = e.coupon_id AND g.version = e.version
-       WHERE e.coupon_id IN (${ids}) ORDER BY e.coupon_id, e.version`,
-    )
-    .stream();
-  let rows: JoinedRow[] = [];
-  for await (const row of stream) {
+const PIECE_EVENTS = "'GrabReleased','CouponRedeemed','RedemptionUndone'";
+const eventList = eventColumns.map((column) => `e.${column}`).join(',');
+
+/** Reads the events of coupons, each with the row of its piece in coupon_grabs, in the order of coupons and versions. `ids`: literals. */
+export const readJoinedRows = (connection: Connection, ids: string) =>
+  pagesOf<JoinedRow>(
+    connection,
+    `SELECT ${eventList}, g.customer, g.code, g.grabbed_at, g.redeemed_at, g.released_at, g.changed_version
+     FROM event_log e LEFT JOIN coupon_grabs g ON g.coupon_id = e.coupon_id AND g.version =
+       IF(e.type IN (${PIECE_EVENTS}), CAST(JSON_EXTRACT(e.data, '$.grab') AS UNSIGNED), e.version)
+     WHERE e.coupon_id IN (${ids}) ORDER BY e.coupon_id, e.version`,
+  );
+
+/** Reads the events of coupons that name a customer, in the order of coupons, customers and versions. `ids`: literals. */
+export const readRowsOfCustomers = (connection: Connection, ids: string) =>
+  pagesOf<EventRow>(
+    connection,
+    `SELECT ${eventList} FROM event_log e WHERE e.coupon_id IN (${ids}) AND e.type IN ('CouponGrabbed',${PIECE_EVENTS})
+     ORDER BY e.coupon_id, CAST(JSON_UNQUOTE(JSON_EXTRACT(e.data, '$.customer')) AS BINARY), e.version`,
+  );
+
+async function* pagesOf<Row>(connection: Connection, statement: string): AsyncGenerator<Row[]> {
+  let rows: Row[] = [];
+  for await (const row of connection.query(statement).stream()) {
     rows.push(row);
     if (rows.length < ROWS) continue;
     yield rows;

@@ -1,8 +1,10 @@
 import type { Redis } from 'ioredis';
-import type { CouponEvent } from '../../events.ts';
+import { grabOf } from '../../coupon/pieces.ts';
+import { type CouponEvent, eventId } from '../../events.ts';
 import { type CouponName, keys, partitionOf } from '../../infra/keys.ts';
 import { decodeEntry, type RawEntry, readOutbox } from '../../infra/outbox.ts';
-import type { Versions } from './couponWalk.ts';
+import { viewEntryOf } from '../redisViews.ts';
+import type { InOutbox } from './couponWalk.ts';
 
 const OUTBOX_PAGE = 1_000;
 const SCAN_COUNT = 500;
@@ -15,61 +17,78 @@ export interface NamedCoupon extends CouponName {
 
 /** A coupon as it was in Redis at one moment. */
 export interface CouponInRedis {
-  /** null when Redis lacks the coupon. */
-  id: string | null;
-  amount: number;
-  stock: number;
-  description: string | null;
-  left: number;
+  /** The hash of the coupon; empty when Redis lacks it. */
+  fields: Record<string, string>;
   version: number;
+  /** Numbers of customers, of redeemed codes, and of events that MySQL may lack. */
   holders: number;
-  /** The version a moment later: `holders` was counted in between. */
-  versionAfter: number;
+  redemptions: number;
+  unlogged: number;
 }
 
-export async function readCoupon(redis: Redis, { seller, name }: NamedCoupon): Promise<CouponInRedis> {
-  const key = keys.coupon({ seller, name });
-  const [fields, holders, versionAfter] = await Promise.all([
-    redis.hmget(key, 'id', 'amount', 'stock', 'description', 'left', 'version'),
-    redis.hlen(keys.holders({ seller, name })),
-    redis.hget(key, 'version'),
-  ]);
-  const [id = null, amount, stock, description = null, left, version] = fields;
-  return {
-    id,
-    amount: Number(amount ?? 0),
-    stock: Number(stock ?? 0),
-    description,
-    left: Number(left ?? 0),
-    version: Number(version ?? 0),
-    holders,
-    versionAfter: Number(versionAfter ?? 0),
-  };
+export async function readCoupon(redis: Redis, coupon: NamedCoupon): Promise<CouponInRedis> {
+  const reading = redis.multi().hgetall(keys.coupon(coupon));
+  for (const key of [keys.holders, keys.redemptions, keys.unloggedChanges, keys.unloggedPieces])
+    reading.hlen(key(coupon));
+  const replies = ((await reading.exec()) ?? []).map(([error, reply]) => {
+    if (error !== null) throw error;
+    return reply;
+  });
+  const [holders, redemptions, changes, pieces] = replies.slice(1).map(Number) as [number, number, number, number];
+  const fields = replies[0] as Record<string, string>;
+  return { fields, version: Number(fields.version ?? 0), holders, redemptions, unlogged: changes + pieces };
 }
 
-/** Reads the versions of these coupons that are in the outbox, by coupon id. */
-export async function readOutboxVersions(redis: Redis, coupons: readonly CouponName[]) {
-  const inOutbox = new Map<string, Versions[]>();
+/** The events of these coupons that are in the outbox, by coupon id. */
+export async function readOutboxVersions(redis: Redis, coupons: readonly CouponName[]): Promise<Map<string, InOutbox>> {
+  const inOutbox = new Map<string, InOutbox>();
+  for await (const events of entriesOf(redis, coupons)) {
+    const [first, last] = [events[0], events.at(-1)];
+    if (first === undefined || last === undefined) continue;
+    const { versions, hasChanges } = inOutbox.get(first.coupon.id) ?? { versions: [], hasChanges: false };
+    const before = versions.at(-1);
+    // The entries of a busy coupon follow each other and make one range.
+    if (before?.to === first.version - 1) before.to = last.version;
+    else versions.push({ from: first.version, to: last.version });
+    inOutbox.set(first.coupon.id, { versions, hasChanges: hasChanges || grabOf(first) === undefined });
+  }
+  return inOutbox;
+}
+
+/** Of these subjects, the ones of events in the outbox. */
+export async function readOutboxSubjects(
+  redis: Redis,
+  coupons: readonly CouponName[],
+  subjects: ReadonlySet<string>,
+): Promise<Set<string>> {
+  const found = new Set<string>();
+  for await (const events of entriesOf(redis, coupons))
+    for (const subject of events.map(subjectOf)) if (subjects.has(subject)) found.add(subject);
+  return found;
+}
+
+/** The view entries of the events in the outbox, each as the view and the member with a space between. */
+export async function readOutboxEntriesOfViews(redis: Redis, coupons: readonly CouponName[]): Promise<Set<string>> {
+  const found = new Set<string>();
+  for await (const events of entriesOf(redis, coupons))
+    for (const { view, member } of events.flatMap((event) => viewEntryOf(event) ?? [])) found.add(`${view} ${member}`);
+  return found;
+}
+
+/** The id of the grab of the piece that an event is about; the id of the event if it is about the whole coupon. */
+export const subjectOf = (event: CouponEvent) => eventId(event.coupon.id, grabOf(event) ?? event.version);
+
+/** The events of each entry in the outboxes of these coupons. */
+async function* entriesOf(redis: Redis, coupons: readonly CouponName[]): AsyncGenerator<CouponEvent[]> {
   for (const partition of new Set(coupons.map(partitionOf))) {
     for (let after = '-'; ; ) {
       const page = await readOutbox(redis, partition, after, '+', OUTBOX_PAGE);
-      for (const raw of page) {
-        const events = readEntry(partition, raw);
-        const [first, last] = [events[0], events.at(-1)];
-        if (first === undefined || last === undefined) continue;
-        const ranges = inOutbox.get(first.coupon.id) ?? [];
-        const before = ranges.at(-1);
-        // The entries of a busy coupon follow each other and make one range.
-        if (before?.to === first.version - 1) before.to = last.version;
-        else ranges.push({ from: first.version, to: last.version });
-        inOutbox.set(first.coupon.id, ranges);
-      }
+      for (const raw of page) yield readEntry(partition, raw);
       const newest = page.at(-1);
       if (newest === undefined || page.length < OUTBOX_PAGE) break;
       after = newest[0];
     }
   }
-  return inOutbox;
 }
 
 /** An entry that cannot be decoded goes to the dead letters and not to the log, so its versions count as missing. */

@@ -3,7 +3,10 @@ export interface Totals {
   coupons: number;
   pieces: number;
   left: number;
-  holders: number;
+  /** Pieces that customers hold. */
+  held: number;
+  released: number;
+  redeemed: number;
   events: number;
 }
 
@@ -27,7 +30,17 @@ export interface Report {
 }
 
 const SHOWN_MISMATCHES = 20;
-const noTotals = (): Totals => ({ coupons: 0, pieces: 0, left: 0, holders: 0, events: 0 });
+const MAX_SUSPICIONS = 1_000;
+
+export const noTotals = (): Totals => ({
+  coupons: 0,
+  pieces: 0,
+  left: 0,
+  held: 0,
+  released: 0,
+  redeemed: 0,
+  events: 0,
+});
 
 export const emptyReport = (): Report => ({
   log: noTotals(),
@@ -45,6 +58,21 @@ export const emptyReport = (): Report => ({
 export function addMismatch(report: Report, text: string): void {
   report.wrong++;
   if (report.mismatches.length < SHOWN_MISMATCHES) report.mismatches.push(text);
+}
+
+/**
+ * Mismatches of single pieces. A piece that changes between two reads looks like one, but only in one attempt: the next attempt finds
+ * the event in the log. So a suspicion is a mismatch if the attempt before had it too.
+ */
+export interface Suspicions {
+  /** Undefined in the first attempt, which counts every suspicion. */
+  before: ReadonlySet<string> | undefined;
+  now: Set<string>;
+}
+
+export function addSuspicion(report: Report, { before, now }: Suspicions, text: string): void {
+  if (now.size < MAX_SUSPICIONS) now.add(text);
+  if (before === undefined || before.has(text) || before.size === MAX_SUSPICIONS) addMismatch(report, text);
 }
 
 /** Adds the report on some coupons to the report on all. */

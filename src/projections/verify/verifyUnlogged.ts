@@ -31,7 +31,7 @@ export async function verifyUnlogged(
     const logged = new Set(rows.map(({ coupon_id }) => bytesToId(coupon_id as Buffer)));
     for (const { id, version, ...coupon } of coupons) {
       if (id == null || logged.has(id)) continue;
-      const ranges = inOutbox.get(id) ?? [];
+      const ranges = inOutbox.get(id)?.versions ?? [];
       if (ranges.length === 0) addMismatch(report, `${couponPath(coupon)}: Redis has the coupon, the log does not`);
       else report.onTheirWay += ranges.reduce((sum, { from, to }) => sum + Math.min(to, version) - from + 1, 0);
     }
