@@ -72,7 +72,7 @@ export interface paths {
          * List a user's coupons
          * @description A page has 20 coupons, oldest first. The list of a seller has the coupons that the seller created and how many pieces are left at this moment; any logged-in user may read it. The list of a customer has the pieces that the customer holds, each with its seller, its code and the time of the grab, including the latest grab; only that customer may read it.
          *
-         *     With `status`, `q` or `sort`, the page of a seller is chosen from what MySQL has, and the values of its coupons are those of this moment. MySQL gets events some 0.1 s after Redis, and later while it is slow; so a coupon that has just changed may be missing, or be there with another status. Without these parameters, MySQL is not read.
+         *     With `status`, `q` or `sort`, the page of a seller is chosen from what MySQL has, and the values of its coupons are those of this moment. MySQL usually has an event less than a second after Redis, and later while MySQL is slow (metric `seckill_durable_lag_seconds`). So a coupon that has just changed may be missing, or be listed with another status than the one that was asked for. Without these parameters, MySQL is not read.
          */
         get: operations["listCoupons"];
         put?: never;
@@ -120,9 +120,9 @@ export interface paths {
         };
         /**
          * List the pieces that customers hold
-         * @description The pieces that were not given back, in the order of their grabs. Only the seller of the coupon may read it. It comes from MySQL, which gets events some 0.1 s after Redis, and later while MySQL is slow or away: `version` says how far MySQL is, and `behind` how many events are missing. A client that goes on after `version` misses nothing.
+         * @description The pieces that were not given back, in the order of their grabs. Only the seller of the coupon may read them. They come from MySQL, which usually has an event less than a second after Redis, and later while MySQL is slow (metric `seckill_durable_lag_seconds`). MySQL has all events up to `version`, and `behind` is the number of later events. A client that has read the last page continues with `after` set to its `version`, and misses no event.
          *
-         *     With `Accept: text/csv` the answer is a file with all pieces after `after`, whatever the `limit`: UTF-8 with a byte order mark, one line each, columns as the fields of `Holder`. A cell that a spreadsheet would take for a formula begins with an apostrophe. When the connection breaks off before its end, the file is incomplete.
+         *     With `Accept: text/csv` the answer is a file with all pieces after `after`; `limit` has no effect. The file is UTF-8 with a byte order mark, and its columns are the fields of `Holder`. A cell that a spreadsheet would run as a formula gets an apostrophe in front. When the connection is closed before the end of the response, the file is incomplete.
          */
         get: operations["listHolders"];
         put?: never;
@@ -142,7 +142,7 @@ export interface paths {
         };
         /**
          * List the events of a coupon
-         * @description The events in their order; which fields an event has depends on its type. Only the seller of the coupon may read it. It comes from MySQL, which gets events some 0.1 s after Redis, and later while MySQL is slow or away: `version` says how far MySQL is, and `behind` how many events are missing. A client that goes on after `version` misses nothing.
+         * @description The events in their order; which fields an event has depends on its type. Only the seller of the coupon may read them. They come from MySQL, which usually has an event less than a second after Redis, and later while MySQL is slow (metric `seckill_durable_lag_seconds`). MySQL has all events up to `version`, and `behind` is the number of later events. A client that has read the last page continues with `after` set to its `version`, and misses no event.
          */
         get: operations["listHistory"];
         put?: never;

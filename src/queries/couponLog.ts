@@ -17,12 +17,12 @@ export interface CouponLogDeps {
   logProgress: LogProgress;
 }
 
-/** How far MySQL is. */
+/** How many of a coupon's events MySQL has. */
 export interface CouponLog {
   id: Buffer;
-  /** MySQL has all events up to this version. Lists end with it, so a client that continues after it misses nothing. */
+  /** MySQL has all events up to this version. Lists end with it, so a client that continues after it misses no event. */
   version: number;
-  /** Versions after it that Redis has. */
+  /** The number of later versions, which Redis has already. */
   behind: number;
 }
 

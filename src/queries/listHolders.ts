@@ -6,9 +6,9 @@ import { type CouponLog, type CouponLogDeps, findCouponLog, type LogPage, logPag
 import { isoTime, isoTimes } from './isoTime.ts';
 import { prefixRange } from './prefixRange.ts';
 
-/** A page of a download: enough rows that the round trip does not matter, few enough that a page is small in memory. */
+/** Rows of a page of a download: the page is small in memory, and its round trip is short beside the time of its rows. */
 const DOWNLOAD_PAGE = 2_000;
-/** Up to so many rows are sorted for a page. */
+/** A search with fewer matches sorts them. */
 const MANY_MATCHES = 10_000;
 
 /** A piece that is held, in MySQL. Times are ISO 8601 on the clock of Redis. */
@@ -84,8 +84,8 @@ export async function selectHolders(
 }
 
 /**
- * The rows in the order of the page have many customers to pass over when few customers match; so a few matches are sorted instead. The
- * optimizer would take the first way always, since it avoids the sort.
+ * The primary key has the rows in the order of the page. When few customers match, reading it would pass over nearly all rows, so
+ * their rows are read by the other key and sorted. The optimizer would always choose the primary key, to avoid the sort.
  */
 async function indexFor(mysql: Mysql, id: Buffer, range: readonly Buffer[]): Promise<'PRIMARY' | 'customers'> {
   const [[matches]] = await mysql.raw(

@@ -4,8 +4,8 @@ import type { Holder } from '../../queries/listHolders.ts';
 const columns = ['version', 'customer', 'code', 'grabbedAt', 'redeemedAt'] as const satisfies (keyof Holder)[];
 
 /**
- * The pages as a CSV file (RFC 4180), page by page. It begins with a byte order mark, without which Excel reads the names as ANSI. A
- * cell that a spreadsheet would take for a formula begins with an apostrophe.
+ * The pages as a CSV file (RFC 4180), page by page. The file begins with a byte order mark: without
+ * it, Excel does not read the names as UTF-8. A cell that a spreadsheet would run as a formula gets an apostrophe in front.
  */
 export async function* holdersCsv(pages: AsyncIterable<readonly Holder[]>): AsyncGenerator<string> {
   let isFirst = true;
@@ -22,7 +22,7 @@ export async function* holdersCsv(pages: AsyncIterable<readonly Holder[]>): Asyn
   }
 }
 
-/** Bounds the name to what every file system takes: 255 bytes. */
+/** Keeps the name within 255 bytes, the limit of most file systems. */
 const MAX_CHARACTERS = 60;
 
 /** The name of the file. Characters that are special to a file system or a header become `_`. */

@@ -45,14 +45,16 @@ const wholeNumber = (field: string, min: number, max: number, range: string) => 
     .pipe(z.int(errMsg).min(min, errMsg).max(max, errMsg));
 };
 
-/** The pages of what MySQL has of a coupon. */
+/** A page of the log or of the holders of a coupon. */
 export const historyQuery = z.object({
   after: wholeNumber('after', 0, Number.MAX_SAFE_INTEGER, 'from 0')
     .default(0)
-    .meta({ description: 'The version after which the page begins: `next` or `version` of an earlier page.' }),
+    .meta({
+      description: 'The version after which the page begins: `next` of the page before, or `version` of a last page.',
+    }),
   limit: wholeNumber('limit', 1, PAGE_MAX, `from 1 to ${PAGE_MAX}`)
     .default(100)
-    .meta({ description: 'The most entries of the page.' }),
+    .meta({ description: 'The largest number of entries on the page.' }),
 });
 
 export const holdersQuery = historyQuery.extend({
@@ -63,6 +65,6 @@ export const holdersQuery = historyQuery.extend({
     .meta({ description: 'Only customers whose name begins with this text, compared byte by byte.' }),
 });
 
-/** The parameters that are given. */
+/** The parameters without the empty ones. */
 export const givenIn = (query: Record<string, unknown>) =>
   Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''));

@@ -8,7 +8,7 @@ import type { Holder } from '../../queries/listHolders.ts';
 import type { CouponCounts } from '../../queries/readCoupon.ts';
 import type { SellerCoupon } from '../../queries/sellerCoupon.ts';
 
-// The schemas of the replies that have coupons, pieces and events.
+// The schemas of the response bodies with coupons, pieces and events.
 
 const count = (description: string) => z.int().min(0).meta({ description });
 const time = (description: string) => z.string().meta({ format: 'date-time', description });

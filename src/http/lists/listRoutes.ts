@@ -15,7 +15,7 @@ import { fileNameOf, holdersCsv } from './holdersCsv.ts';
 import { givenIn, historyQuery, holdersQuery, listCouponsQuery } from './listQueries.ts';
 import { sendDownload } from './sendDownload.ts';
 
-/** What can be read of coupons. */
+/** The routes that read coupons, their holders and their history. */
 export function addListRoutes(router: Router, system: System, auth: Auth): void {
   router.get('/api/users/:username/coupons', auth.required, async (ctx) => {
     const { username = '' } = ctx.params;
@@ -62,14 +62,14 @@ export function addListRoutes(router: Router, system: System, auth: Auth): void 
 
 const couponIn = ({ params }: Context): CouponName => ({ seller: params.seller ?? '', name: params.name ?? '' });
 
-/** 401 unless the coupon's seller asks. */
+/** The coupon of the path; 401 unless the token is that of the coupon's seller. */
 function ownCouponIn(ctx: Context): CouponName {
   const coupon = couponIn(ctx);
   if (!isOwner(requireClaims(ctx), coupon.seller)) throw notAuthorized();
   return coupon;
 }
 
-/** A CSV file has no place for them beside its rows. */
+/** Headers, because a CSV file has only its rows. */
 function setProgress(ctx: Context, { version, behind }: Pick<CouponLog, 'version' | 'behind'>): void {
   ctx.set('Coupon-Version', String(version));
   ctx.set('Coupon-Behind', String(behind));

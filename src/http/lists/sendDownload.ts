@@ -1,13 +1,13 @@
 import { pipeline } from 'node:stream/promises';
 import type { Context } from 'koa';
 
-/** A client that takes nothing for this long is cut off. */
+/** The connection of a client that reads nothing for this long is closed. */
 const STALLED_MS = 60_000;
 
 /**
- * Sends the chunks as a file, each when the client has taken those before it. When a chunk fails, the connection is cut, so that a part
- * never looks like the whole; a failure of the first chunk is thrown, and can still be answered. When the client leaves, no further
- * chunk is asked for.
+ * Sends the chunks as a file. A chunk is produced when the client has read the chunks before it, and none after the client has left.
+ * When a chunk fails, the connection is closed before the end of the response, so that a part of the file never looks complete. A
+ * failure of the first chunk is thrown instead, because it can still be answered.
  */
 export async function sendDownload(
   ctx: Context,
@@ -16,7 +16,7 @@ export async function sendDownload(
 ): Promise<void> {
   const first = await chunks.next();
   ctx.status = 200;
-  // The fallback is for clients that know ASCII alone.
+  // The fallback is for clients that read only ASCII.
   ctx.attachment(fileName, { fallback: fileName.replace(/[^ -~]/gu, '_') });
   if (ctx.method === 'HEAD') return;
   ctx.respond = false;
@@ -27,7 +27,7 @@ export async function sendDownload(
       yield* chunks;
     }, ctx.res);
   } catch {
-    // The client has left, or a chunk has failed: Koa reports that failure, since it ended the response.
+    // The client has left, or a chunk has failed; Koa emits the failure of a chunk as an error of the app.
     ctx.state.outcome = 'cut-off';
   }
 }
