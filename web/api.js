@@ -122,6 +122,35 @@ export async function openStream(seller, signal) {
   return response.body.getReader();
 }
 
+/**
+ * A file that the API sends, with the name that it suggests. The time until it begins is limited, not the time that it takes.
+ * @param {string} path
+ * @param {string} type
+ * @param {AbortSignal} signal
+ */
+export async function download(path, type, signal) {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), ANSWER_LIMIT_MS);
+  try {
+    const response = await request('GET', path, {
+      headers: { Accept: type },
+      signal: AbortSignal.any([signal, limit.signal]),
+    });
+    clearTimeout(timer);
+    if (!response.headers.get('Content-Type')?.startsWith(type)) throw new ApiError('not a file of the API');
+    const header = response.headers.get('Content-Disposition') ?? '';
+    const [, encoded] = /filename\*=UTF-8''([^;]+)/.exec(header) ?? [];
+    const [, plain] = /filename="?([^";]+)"?/.exec(header) ?? [];
+    const fileName = encoded === undefined ? (plain ?? 'download') : decodeURIComponent(encoded);
+    return { blob: await response.blob(), fileName };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof ApiError ? error : new ApiError(String(error));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** @param {string} username */
 export const couponsPath = (username) => `/api/users/${encodeURIComponent(username)}/coupons`;
 /** @param {string} seller @param {string} name */
