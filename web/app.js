@@ -1,10 +1,10 @@
-import { onSessionEnded, send } from './api.js';
 import { openCustomer } from './customer.js';
 import { byId, formatTime, setText } from './dom.js';
 import { openLogin } from './login.js';
-import { untilAnswered } from './retry.js';
 import { openTill } from './seller/till.js';
 import { openSeller } from './seller.js';
+import { onSessionEnded, send } from './server/api.js';
+import { untilAnswered } from './server/retry.js';
 import { clearSession, readSession } from './session.js';
 import { setSellerOfAddress } from './share.js';
 

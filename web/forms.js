@@ -1,6 +1,6 @@
-import { ApiError, messageOf } from './api.js';
 import { byId, create, setText } from './dom.js';
 import { plainMessages } from './messages.js';
+import { ApiError, messageOf } from './server/api.js';
 
 /** An input of a form that the user has to correct. */
 export class FieldError extends Error {

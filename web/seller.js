@@ -1,9 +1,6 @@
 import { announce } from './announce.js';
-import { couponsPath } from './api.js';
-import { sendCommand } from './command.js';
 import { byId } from './dom.js';
 import { openForm } from './forms.js';
-import { follow } from './live.js';
 import { timesIn, timeZoneName } from './localTime.js';
 import { openBoard } from './seller/board.js';
 import { openCouponList } from './seller/couponList.js';
@@ -12,6 +9,9 @@ import { openHolders } from './seller/holders.js';
 import { openManage } from './seller/manage.js';
 import { openOlderCoupons } from './seller/olderCoupons.js';
 import { openRehearsal } from './seller/rehearsal.js';
+import { couponsPath } from './server/api.js';
+import { sendCommand } from './server/command.js';
+import { follow } from './server/live.js';
 import { openShare } from './share.js';
 
 /** @typedef {import('../src/live/figures.ts').LiveCoupon} LiveCoupon */

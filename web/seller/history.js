@@ -1,6 +1,6 @@
-import { couponPath, isTemporary, send } from '../api.js';
 import { byId, create, formatCount, formatDateTime, setText } from '../dom.js';
-import { untilAnswered } from '../retry.js';
+import { couponPath, isTemporary, send } from '../server/api.js';
+import { untilAnswered } from '../server/retry.js';
 
 /** @typedef {import('../../src/queries/listHistory.ts').HistoryEvent} HistoryEvent */
 /** @typedef {import('../../src/live/figures.ts').LiveCoupon} LiveCoupon */

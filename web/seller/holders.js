@@ -1,7 +1,7 @@
-import { couponPath, download, messageOf, send } from '../api.js';
 import { byId, create, formatCount, formatDateTime, setText } from '../dom.js';
 import { openForm } from '../forms.js';
-import { untilAnswered } from '../retry.js';
+import { couponPath, download, messageOf, send } from '../server/api.js';
+import { untilAnswered } from '../server/retry.js';
 
 const PAGE_SIZE = 20;
 

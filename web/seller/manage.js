@@ -1,11 +1,11 @@
 import { announce } from '../announce.js';
-import { couponPath, messageOf, send } from '../api.js';
-import { sendCommand } from '../command.js';
 import { confirmAction } from '../confirm.js';
 import { byId, formatCount, formatDateTime, setText } from '../dom.js';
 import { openForm } from '../forms.js';
 import { timesIn, toInputValue } from '../localTime.js';
-import { untilAnswered } from '../retry.js';
+import { couponPath, messageOf, send } from '../server/api.js';
+import { sendCommand } from '../server/command.js';
+import { untilAnswered } from '../server/retry.js';
 
 /** @typedef {import('../../src/live/figures.ts').LiveCoupon} LiveCoupon */
 
@@ -106,7 +106,7 @@ export function openManage() {
   byId('restock-cancel').addEventListener('click', () => restockDialog.close());
 
   const termsDialog = byId('terms-dialog', HTMLDialogElement);
-  /** The coupon whose terms are edited, as it was. @type {import('../api.js').SellerCoupon | undefined} */
+  /** The coupon whose terms are edited, as it was. @type {import('../server/api.js').SellerCoupon | undefined} */
   let edited;
   const terms = openForm(
     'terms-form',
@@ -137,7 +137,7 @@ export function openManage() {
       const { body } = await untilAnswered(() => send('GET', path, { signal }), { signal, onRetry: showMessage });
       showMessage('');
       terms.reset();
-      /** @type {import('../api.js').SellerCoupon} */
+      /** @type {import('../server/api.js').SellerCoupon} */
       const found = body.data;
       edited = found;
       setText(byId('terms-title'), `Edit the terms of ${found.name}`);

@@ -1,7 +1,7 @@
-import { listOffers, messageOf, PAGE_SIZE } from '../api.js';
 import { byId, create, formatCount, formatTime, setText } from '../dom.js';
 import { statusTexts } from '../messages.js';
-import { untilAnswered } from '../retry.js';
+import { listOffers, messageOf, PAGE_SIZE } from '../server/api.js';
+import { untilAnswered } from '../server/retry.js';
 
 /** The coupons that are too old for the live stream, read from the list of the API when the seller asks for them. */
 export function openOlderCoupons() {

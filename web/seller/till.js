@@ -1,7 +1,7 @@
 import { announce } from '../announce.js';
-import { ApiError, messageOf } from '../api.js';
-import { sendCommand } from '../command.js';
 import { byId, create, formatDateTime, setText } from '../dom.js';
+import { ApiError, messageOf } from '../server/api.js';
+import { sendCommand } from '../server/command.js';
 
 /** Older results leave the page. */
 const MAX_RESULTS = 20;

@@ -1,6 +1,6 @@
+import { plainMessages } from '../messages.js';
+import { readSession } from '../session.js';
 import { observeAnswer } from './clock.js';
-import { plainMessages } from './messages.js';
-import { readSession } from './session.js';
 
 /** A request without an answer for this long has failed: a connection can be dead although both ends believe in it. */
 const ANSWER_LIMIT_MS = 15_000;
@@ -158,7 +158,7 @@ export const couponPath = (seller, name) => `${couponsPath(seller)}/${encodeURIC
 /** The number of coupons on a full page of a list. */
 export const PAGE_SIZE = 20;
 
-/** @typedef {import('../src/queries/sellerCoupon.ts').SellerCoupon} SellerCoupon */
+/** @typedef {import('../../src/queries/sellerCoupon.ts').SellerCoupon} SellerCoupon */
 /** @typedef {Omit<SellerCoupon, 'startsAt' | 'endsAt'> & { startsAt: number | null, endsAt: number | null }} Offer times as in the live stream */
 
 /**
@@ -180,7 +180,7 @@ const msOf = (time) => (time === undefined ? null : Date.parse(time));
  * @param {string} customer
  * @param {number} page
  * @param {AbortSignal} signal
- * @returns {Promise<import('../src/queries/listCustomerCoupons.ts').CustomerCoupon[]>}
+ * @returns {Promise<import('../../src/queries/listCustomerCoupons.ts').CustomerCoupon[]>}
  */
 export const listOwned = (customer, page, signal) => list(customer, page, signal);
 
