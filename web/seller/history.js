@@ -4,7 +4,7 @@ import { untilAnswered } from '../server/retry.js';
 
 /** @typedef {import('../../src/queries/listHistory.ts').HistoryEvent} HistoryEvent */
 /** @typedef {import('../../src/live/figures.ts').LiveCoupon} LiveCoupon */
-/** @typedef {{ at: number, text: string }} Mark `at` in milliseconds since 1970 */
+/** @typedef {{ type: HistoryEvent['type'], at: number, text: string }} Mark `at` in milliseconds since 1970 */
 
 const PAGE_SIZE = 1_000;
 /** Older events are not read: most of a large sale are grabs, which the chart counts. */
@@ -52,7 +52,8 @@ export function openHistory(onMarks) {
     );
     byId('marks').replaceChildren(...items);
     byId('marks-title').hidden = marks.length === 0;
-    onMarks(marks);
+    // The sale begins with the creation: no change to look for in the chart.
+    onMarks(marks.filter(({ type }) => type !== 'CouponCreated'));
   };
 
   /** Reads the events after those that have been read. */
@@ -74,7 +75,7 @@ export function openHistory(onMarks) {
         if (signal.aborted) return;
         for (const event of /** @type {HistoryEvent[]} */ (data)) {
           const text = textOf(event);
-          if (text !== undefined) marks.push({ at: Date.parse(event.at), text });
+          if (text !== undefined) marks.push({ type: event.type, at: Date.parse(event.at), text });
         }
         readUpTo = next ?? complete;
         if (next !== undefined) continue;
