@@ -800,6 +800,11 @@ export interface components {
             /** @description Pieces that one customer may hold. */
             perCustomer: number;
             /**
+             * @description `closed` is final.
+             * @enum {string}
+             */
+            phase: "open" | "paused" | "closed";
+            /**
              * @description On the clock of Redis. Grabs succeed while it is `on-sale`, and only then.
              * @enum {string}
              */
@@ -2676,7 +2681,7 @@ export interface operations {
                 content: {
                     /**
                      * @example event: snapshot
-                     *     data: {"at":1795521600000,"clock":1795521600002,"outbox":{"entries":1,"oldestMs":12},"durable":false,"shut":null,"rehearsal":null,"total":1,"coupons":[{"name":"spring","amount":20,"stock":5,"left":12,"grabbed":8,"released":0,"redeemed":2,"perCustomer":1,"status":"on-sale","startsAt":1795521590000,"endsAt":null,"sale":{"firstGrabAt":1795521590000,"lastGrabAt":1795521599500,"minutes":[{"minute":29925359,"grabs":8}],"complete":true},"tries":{"grabbed":8,"soldOut":0,"alreadyGrabbed":3,"unknown":0,"notStarted":40,"paused":0,"ended":0,"closed":0},"latency":{"p50":1.2,"p99":4.6}}],"seller":"ann","countedSince":1795521500000,"mayRehearse":true}
+                     *     data: {"at":1795521600000,"clock":1795521600002,"outbox":{"entries":1,"oldestMs":12},"durable":false,"shut":null,"rehearsal":null,"total":1,"coupons":[{"name":"spring","amount":20,"stock":5,"left":12,"grabbed":8,"released":0,"redeemed":2,"perCustomer":1,"phase":"open","status":"on-sale","startsAt":1795521590000,"endsAt":null,"sale":{"firstGrabAt":1795521590000,"lastGrabAt":1795521599500,"minutes":[{"minute":29925359,"grabs":8}],"complete":true},"tries":{"grabbed":8,"soldOut":0,"alreadyGrabbed":3,"unknown":0,"notStarted":40,"paused":0,"ended":0,"closed":0},"latency":{"p50":1.2,"p99":4.6}}],"seller":"ann","countedSince":1795521500000,"mayRehearse":true}
                      *
                      *     event: figures
                      *     data: {"at":1795521600000,"clock":1795521600002,"outbox":{"entries":0,"oldestMs":0},"durable":true,"shut":null,"rehearsal":null,"total":1,"coupons":[]}

@@ -1,19 +1,21 @@
-import { onSessionEnded, send } from './api.js';
 import { openCustomer } from './customer.js';
 import { byId, formatTime, setText } from './dom.js';
 import { openLogin } from './login.js';
-import { untilAnswered } from './retry.js';
+import { openTill } from './seller/till.js';
 import { openSeller } from './seller.js';
+import { onSessionEnded, send } from './server/api.js';
+import { untilAnswered } from './server/retry.js';
 import { clearSession, readSession } from './session.js';
 import { setSellerOfAddress } from './share.js';
 
-// Shows one of three pages: the log-in, a seller's page or a customer's page.
+// Shows one of four pages: the log-in, a seller's sales or till, or a customer's page.
 
 /** A session that ends within this time is announced. */
 const SESSION_WARNING_MS = 300_000;
 const SESSION_CHECK_MS = 5_000;
 
 const pages = { seller: openSeller(), customer: openCustomer() };
+const till = openTill();
 const login = openLogin(() => show());
 /** @type {keyof typeof pages | undefined} */
 let openPage;
@@ -24,9 +26,11 @@ let openPage;
  */
 function show(message = '', username = '') {
   if (openPage !== undefined) pages[openPage].stop();
+  till.stop();
   const session = readSession();
   openPage = session?.kind;
-  for (const name of ['login', 'seller', 'customer']) byId(name).hidden = name !== (openPage ?? 'login');
+  for (const name of ['login', 'customer']) byId(name).hidden = name !== (openPage ?? 'login');
+  showSellersPage();
   byId('account').hidden = session === undefined;
   document.title = 'seckill console';
   showSessionEnd();
@@ -34,10 +38,33 @@ function show(message = '', username = '') {
   setText(byId('account-name'), session.username);
   setText(byId('account-kind'), session.kind);
   pages[session.kind].start(session.username);
+  if (session.kind === 'seller') till.start(session.username);
   // The page before may have been scrolled down to its form.
-  byId('main').focus({ preventScroll: true });
+  if (isTill()) till.focus();
+  else byId('main').focus({ preventScroll: true });
   scrollTo(0, 0);
 }
+
+const isTill = () => openPage === 'seller' && location.hash === '#till';
+/** A seller has two pages. The sales go on while the till is shown. */
+function showSellersPage() {
+  const isSeller = openPage === 'seller';
+  byId('seller').hidden = !isSeller || isTill();
+  byId('till').hidden = !isTill();
+  for (const [id, isCurrent] of /** @type {const} */ ([
+    ['to-sales', !isTill()],
+    ['to-till', isTill()],
+  ])) {
+    const link = byId(id);
+    link.hidden = !isSeller;
+    if (isCurrent) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+}
+addEventListener('hashchange', () => {
+  showSellersPage();
+  if (isTill()) till.focus();
+});
 
 /** A timer would be too early after 24 days and too late after a device has slept, so the clock is read from time to time. */
 setInterval(showSessionEnd, SESSION_CHECK_MS);

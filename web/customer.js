@@ -1,8 +1,8 @@
-import { ApiError } from './api.js';
 import { openOffers } from './customer/offers.js';
 import { openOwned } from './customer/owned.js';
 import { byId } from './dom.js';
 import { FieldError, openForm } from './forms.js';
+import { ApiError } from './server/api.js';
 import { sellerOfAddress, setSellerOfAddress } from './share.js';
 
 /** A customer's page: find a seller's coupons, grab them, and list the customer's own. */

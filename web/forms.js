@@ -1,6 +1,6 @@
-import { ApiError, messageOf } from './api.js';
 import { byId, create, setText } from './dom.js';
 import { plainMessages } from './messages.js';
+import { ApiError, messageOf } from './server/api.js';
 
 /** An input of a form that the user has to correct. */
 export class FieldError extends Error {
@@ -17,8 +17,9 @@ export class FieldError extends Error {
  * @param {string} formId
  * @param {string} messageId
  * @param {(fields: Record<string, string>, options: { signal: AbortSignal, onRetry: (message: string) => void }) => Promise<void>} run
+ * @param {{ keepsFirst?: boolean }} [options] `keepsFirst`: other values do not replace a submission whose outcome is not known yet
  */
-export function openForm(formId, messageId, run) {
+export function openForm(formId, messageId, run, { keepsFirst = false } = {}) {
   const form = byId(formId, HTMLFormElement);
   const message = byId(messageId);
   const inputs = [...form.elements].filter(
@@ -53,6 +54,7 @@ export function openForm(formId, messageId, run) {
     const refusal = error instanceof ApiError && error.isRefusal ? plainMessages[error.message] : undefined;
     const field = fields.get(error instanceof FieldError ? error.field : (refusal?.field ?? ''));
     if (field === undefined) return setText(message, error instanceof Error ? messageOf(error) : String(error));
+    field.input.closest('details')?.setAttribute('open', '');
     field.input.setAttribute('aria-invalid', 'true');
     setText(field.text, error instanceof FieldError ? error.message : (refusal?.text ?? ''));
     field.input.focus();
@@ -62,7 +64,7 @@ export function openForm(formId, messageId, run) {
     event.preventDefault();
     const fieldsNow = fieldsOf(form);
     const values = JSON.stringify(fieldsNow);
-    if (!current.stop.signal.aborted && values === current.values) return;
+    if (!current.stop.signal.aborted && (keepsFirst || values === current.values)) return;
     current.stop.abort();
     const stop = new AbortController();
     current = { values, stop };

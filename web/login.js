@@ -1,7 +1,7 @@
-import { ApiError, send } from './api.js';
 import { byId, setText } from './dom.js';
 import { openForm } from './forms.js';
-import { untilAnswered } from './retry.js';
+import { ApiError, send } from './server/api.js';
+import { untilAnswered } from './server/retry.js';
 import { saveSession } from './session.js';
 import { sellerOfAddress } from './share.js';
 

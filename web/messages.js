@@ -81,6 +81,16 @@ export const plainMessages = {
   'Cannot check other customer.': { field: 'seller', text: 'There is no seller with this name.' },
 };
 
+/** @type {Record<import('../src/live/figures.ts').LiveCoupon['status'], string>} */
+export const statusTexts = {
+  scheduled: 'scheduled',
+  'on-sale': 'on sale',
+  paused: 'paused',
+  'sold-out': 'sold out',
+  closed: 'closed',
+  ended: 'ended',
+};
+
 /**
  * How a grab that was not unknown ended, by the header Grab-Outcome.
  * @type {Record<string, { text: string, outcome: 'grabbed' | 'refused' | 'waiting' }>}

@@ -1,30 +1,33 @@
 import { announce } from './announce.js';
-import { ApiError, couponsPath, send } from './api.js';
 import { byId } from './dom.js';
 import { openForm } from './forms.js';
-import { follow } from './live.js';
-import { untilAnswered } from './retry.js';
+import { timesIn, timeZoneName } from './localTime.js';
 import { openBoard } from './seller/board.js';
 import { openCouponList } from './seller/couponList.js';
+import { openHistory } from './seller/history.js';
+import { openHolders } from './seller/holders.js';
+import { openManage } from './seller/manage.js';
 import { openOlderCoupons } from './seller/olderCoupons.js';
 import { openRehearsal } from './seller/rehearsal.js';
+import { couponsPath } from './server/api.js';
+import { sendCommand } from './server/command.js';
+import { follow } from './server/live.js';
 import { openShare } from './share.js';
 
 /** @typedef {import('../src/live/figures.ts').LiveCoupon} LiveCoupon */
 /** @typedef {import('../src/live/figures.ts').LiveFigures} Figures */
 
-const DUPLICATE = 'Create failed. Maybe (username,coupon name) duplicates';
-
 /** A seller's page: create coupons, select one and watch it sell. */
 export function openSeller() {
   const board = openBoard();
   const rehearsal = openRehearsal();
+  const manage = openManage();
+  const holders = openHolders();
+  const history = openHistory(board.showMarks);
   const share = openShare();
   const olderCoupons = openOlderCoupons();
   /** @type {Map<string, LiveCoupon>} newest first */
   let coupons = new Map();
-  /** Of the seller, with those that the live stream lacks. */
-  let total = 0;
   let selected = '';
   /** A created coupon that is not in the stream yet. It is selected as soon as it is. */
   let toSelect = '';
@@ -42,13 +45,15 @@ export function openSeller() {
     byId('board-empty').hidden = true;
     list.setSelected(name);
     board.show(coupon, at);
+    manage.show(coupon);
+    holders.select(seller, name);
+    history.show(seller, coupon);
   };
   const list = openCouponList(select);
 
   /** @param {Figures} figures */
   const show = (figures) => {
     at = figures.at;
-    total = figures.total;
     list.show([...coupons.values()]);
     olderCoupons.show(figures.total, coupons);
     board.showSystem(figures);
@@ -67,20 +72,15 @@ export function openSeller() {
   const creation = openForm('create-form', 'create-message', async ({ name = '', ...rest }, { signal, onRetry }) => {
     // The second half of a double click on a fast server: the name is empty again.
     if (name === '' && justCreated !== '') return;
-    const isNewName = !coupons.has(name) && coupons.size === total;
-    await untilAnswered(
-      (isRetry) =>
-        send('POST', couponsPath(seller), { json: { name, ...rest }, signal }).catch((error) => {
-          // The name was free before, so an earlier attempt has created the coupon, and its answer was lost.
-          const wasCreated = isRetry && isNewName && error instanceof ApiError && error.message === DUPLICATE;
-          if (!wasCreated) throw error;
-        }),
-      { signal, onRetry },
-    );
+    const json = { name, ...rest, ...timesIn(creation.form) };
+    await sendCommand('POST', couponsPath(seller), { json, signal, onRetry });
     if (signal.aborted) return;
-    announce(`${name} is on sale.`);
+    announce(`${name} is created.`);
     justCreated = name;
-    for (const id of ['coupon-name', 'coupon-description']) byId(id, HTMLInputElement).value = '';
+    const { amount, stock } = rest;
+    creation.form.reset();
+    byId('coupon-amount', HTMLInputElement).value = amount ?? '';
+    byId('coupon-stock', HTMLInputElement).value = stock ?? '';
     if (coupons.has(name)) select(name);
     else toSelect = name;
   });
@@ -94,6 +94,8 @@ export function openSeller() {
       seller = username;
       share.show(seller);
       olderCoupons.start(seller);
+      manage.start(seller);
+      for (const element of document.querySelectorAll('.time-zone')) element.textContent = timeZoneName();
       stop = follow(seller, {
         snapshot(snapshot) {
           coupons = new Map(snapshot.coupons.map((coupon) => [coupon.name, coupon]));
@@ -115,9 +117,11 @@ export function openSeller() {
       stop();
       creation.reset();
       rehearsal.reset();
+      manage.stop();
+      holders.stop();
+      history.stop();
       olderCoupons.stop();
       coupons = new Map();
-      total = 0;
       selected = '';
       toSelect = '';
       justCreated = '';

@@ -3,7 +3,7 @@ import { filesIn, type Sources } from './staticFiles.ts';
 const web = new URL('../../web/', import.meta.url);
 
 /** Folders under web/ whose files are served under the same names. */
-const folders = ['', 'styles/', 'seller/', 'customer/'];
+const folders = ['', 'styles/', 'server/', 'seller/', 'customer/'];
 
 /** The console: its page at `/`; its other files, uPlot and the QR code under `/console/`. */
 export function consoleFiles(): Sources {

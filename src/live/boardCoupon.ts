@@ -112,7 +112,7 @@ const toMs = (microseconds: number | undefined) => (microseconds === undefined ?
 
 /** `now`: microseconds since 1970 on the clock of Redis. */
 export function liveCoupon(coupon: BoardCoupon, now: number): LiveCoupon {
-  const { name, amount, stock, left, redeemed, perCustomer, tries, latencyCounts, course, isComplete } = coupon;
+  const { name, amount, stock, left, redeemed, perCustomer, phase, tries, latencyCounts, course, isComplete } = coupon;
   const [grabbed = 0, soldOut = 0, alreadyGrabbed = 0, unknown = 0, notStarted = 0, paused = 0, ended = 0, closed = 0] =
     tries;
   const p50 = latencyCounts && percentileOf(latencyCounts, 0.5);
@@ -127,6 +127,7 @@ export function liveCoupon(coupon: BoardCoupon, now: number): LiveCoupon {
     released: Math.max(0, coupon.offered.at(coupon.version) - amount),
     redeemed,
     perCustomer,
+    phase,
     status: statusOf(coupon, now),
     startsAt: toMs(coupon.startsAt),
     endsAt: toMs(coupon.endsAt),

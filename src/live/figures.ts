@@ -24,6 +24,7 @@ export const liveCouponSchema = z.object({
   released: count.meta({ description: 'Pieces that customers have given back.' }),
   redeemed: count.meta({ description: 'Redeemed codes, as read from Redis every few seconds.' }),
   perCustomer: count.meta({ description: 'Pieces that one customer may hold.' }),
+  phase: z.enum(['open', 'paused', 'closed']).meta({ description: '`closed` is final.' }),
   status: saleStatus.meta({
     description: 'On the clock of Redis. Grabs succeed while it is `on-sale`, and only then.',
   }),

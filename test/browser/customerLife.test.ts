@@ -86,7 +86,7 @@ test('automatic requests are spread over 200 ms, and a click does not wait', asy
         () => new Promise<number>((resolve) => void spread(signal, () => resolve(performance.now() - since))),
       ),
     );
-  }, '/console/clock.js');
+  }, '/console/server/clock.js');
   await page.clock.runFor(250);
   const waited = await delays;
   assert.ok(waited.every((ms) => ms >= 0 && ms <= 201));

@@ -43,6 +43,22 @@ await testOutages("a customer's page", opened, {
       await page.waitForSelector('#banner', { state: 'hidden' });
     },
   }),
+  'a coupon is given back': (user) => ({
+    async prepare(page) {
+      await client.grab(await client.enter(user, 'customer'), 'ann', 'Spring');
+      await logIn(page, user);
+      await waitForText(page, '#owned h3', 'Spring');
+    },
+    async during(page) {
+      await page.click('[aria-label="Give back Spring"]');
+      await page.click('#confirm-yes');
+      await page.waitForSelector('#owned [role=status]:not(:empty)');
+      await waitForRetrying(page, '#owned [role=status]');
+    },
+    async after(page) {
+      await page.waitForSelector('#owned-empty:not([hidden])');
+    },
+  }),
   'a user is logged in': (user) => ({
     async prepare() {
       const token = await client.enter(user, 'customer');

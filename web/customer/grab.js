@@ -1,8 +1,8 @@
-import { ApiError, couponPath, send } from '../api.js';
-import { newIdempotencyKey } from '../command.js';
 import { formatDuration } from '../dom.js';
 import { grabOutcomes } from '../messages.js';
-import { untilAnswered } from '../retry.js';
+import { ApiError, couponPath, send } from '../server/api.js';
+import { newIdempotencyKey } from '../server/command.js';
+import { untilAnswered } from '../server/retry.js';
 
 /**
  * Grabs a piece, and retries until the outcome is known.

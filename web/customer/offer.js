@@ -1,11 +1,11 @@
 import { announce } from '../announce.js';
-import { messageOf } from '../api.js';
-import { serverNow, whenServerReaches } from '../clock.js';
 import { create, formatCount, formatCountdown, formatDateTime, setBar, setText } from '../dom.js';
+import { messageOf } from '../server/api.js';
+import { serverNow, whenServerReaches } from '../server/clock.js';
 import { grab } from './grab.js';
 
 /** @typedef {import('../../src/live/figures.ts').LiveCoupon['status']} Status */
-/** @typedef {Pick<import('../api.js').Offer, 'left' | 'amount' | 'stock' | 'status' | 'startsAt' | 'endsAt' | 'perCustomer'>} Sale */
+/** @typedef {Pick<import('../server/api.js').Offer, 'left' | 'amount' | 'stock' | 'status' | 'startsAt' | 'endsAt' | 'perCustomer'>} Sale */
 
 /** Sales that are over, unless the seller adds pieces or changes the window. @type {ReadonlySet<Status>} */
 const overStatuses = new Set(['sold-out', 'ended', 'closed']);
@@ -22,7 +22,7 @@ function statusOf({ status, left, startsAt, endsAt }) {
 
 /**
  * One coupon that a seller offers, with the button that grabs it.
- * @param {import('../api.js').Offer} coupon
+ * @param {import('../server/api.js').Offer} coupon
  * @param {string} seller
  * @param {{ signal: AbortSignal, pageSignal: AbortSignal, onGrabbed: () => Promise<void>, onWindow: () => void }} options `signal` ends a grab
  *   that is under way, `pageSignal` the timers; `onWindow` is called when the sale starts or ends

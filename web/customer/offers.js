@@ -1,9 +1,9 @@
 import { announce, warn } from '../announce.js';
-import { ApiError, listOffers, messageOf, PAGE_SIZE } from '../api.js';
-import { spread } from '../clock.js';
 import { byId, setText } from '../dom.js';
-import { follow } from '../live.js';
-import { untilAnswered } from '../retry.js';
+import { ApiError, listOffers, messageOf, PAGE_SIZE } from '../server/api.js';
+import { spread } from '../server/clock.js';
+import { follow } from '../server/live.js';
+import { untilAnswered } from '../server/retry.js';
 import { createOffer } from './offer.js';
 
 /** The live stream has a seller's newest coupons. Coupons on the page that it lacks are read again after this time. */

@@ -1,8 +1,8 @@
 import { warn } from '../announce.js';
-import { listOwned, messageOf, PAGE_SIZE } from '../api.js';
-import { spread } from '../clock.js';
 import { byId, formatCount, setText } from '../dom.js';
-import { untilAnswered } from '../retry.js';
+import { listOwned, messageOf, PAGE_SIZE } from '../server/api.js';
+import { spread } from '../server/clock.js';
+import { untilAnswered } from '../server/retry.js';
 import { createPiece } from './piece.js';
 
 /** More coupons are not read, so that a page does not send hundreds of requests. */

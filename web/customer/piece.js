@@ -1,9 +1,9 @@
 import { announce } from '../announce.js';
-import { couponsPath, messageOf } from '../api.js';
-import { sendCommand } from '../command.js';
 import { confirmAction } from '../confirm.js';
 import { create, formatCount, formatDateTime, setText } from '../dom.js';
 import { qrCode } from '../qrCode.js';
+import { couponsPath, messageOf } from '../server/api.js';
+import { sendCommand } from '../server/command.js';
 
 /** @typedef {import('../../src/queries/listCustomerCoupons.ts').CustomerCoupon} OwnedCoupon */
 

@@ -1,5 +1,6 @@
 import { announce } from '../announce.js';
 import { byId, create, formatCount, formatMs, formatSeconds, formatTime, setBar, setNumber, setText } from '../dom.js';
+import { statusTexts } from '../messages.js';
 import { openCharts } from './charts.js';
 import { openSale } from './sale.js';
 
@@ -11,6 +12,9 @@ const LOW_SHARE = 0.1;
 /** Shares of the pieces at which screen readers get an announcement. */
 const ANNOUNCED_SHARES = [0.5, 0.25, LOW_SHARE];
 
+/** @param {Record<string, number>} counts */
+const sumOf = (counts) => Object.values(counts).reduce((sum, count) => sum + count, 0);
+
 /** Longer than the longest interval between two events: listeners of a large audience get one every four seconds. */
 const IDLE_MS = 5_000;
 
@@ -19,7 +23,14 @@ const outcomes = /** @type {const} */ ([
   ['soldOut', 'refused: sold out', 'refused'],
   ['alreadyGrabbed', 'refused: already grabbed', 'refused'],
   ['unknown', 'outcome unknown (503)', 'unknown'],
+  ['notStarted', 'refused: not started', 'refused'],
+  ['paused', 'refused: paused', 'refused'],
+  ['ended', 'refused: ended', 'refused'],
+  ['closed', 'refused: closed', 'refused'],
 ]);
+
+/** These rows are shown once they have a count: most sales never have one. */
+const rareOutcomes = new Set(['notStarted', 'paused', 'ended', 'closed']);
 
 /** Shows one coupon as it sells. */
 export function openBoard() {
@@ -39,7 +50,7 @@ export function openBoard() {
   let previous = { at: 0, tries: 0, grabs: 0 };
 
   /** All attempts that were counted; one that repeats a grab with the same key is an attempt too. @param {LiveCoupon} coupon */
-  const totalOf = ({ tries }) => tries.grabbed + tries.soldOut + tries.alreadyGrabbed + tries.unknown;
+  const totalOf = ({ tries }) => sumOf(tries);
 
   /** @param {LiveCoupon} coupon @param {number} at */
   const draw = (coupon, at) => {
@@ -69,14 +80,16 @@ export function openBoard() {
   const showTicket = (coupon) => {
     const share = coupon.left / coupon.amount;
     const isSoldOut = coupon.left === 0;
-    const isLow = !isSoldOut && share <= LOW_SHARE;
+    const isOver = coupon.status === 'ended' || coupon.status === 'closed';
+    const isLow = coupon.status === 'on-sale' && !isSoldOut && share <= LOW_SHARE;
     setText(byId('board-name'), coupon.name);
     setNumber(byId('board-left'), coupon.left);
     setNumber(byId('board-amount'), coupon.amount);
     setNumber(byId('board-stock'), coupon.stock);
-    setText(byId('board-status'), isSoldOut ? 'sold out' : isLow ? 'almost sold out' : 'on sale');
+    setText(byId('board-status'), isLow ? 'almost sold out' : statusTexts[coupon.status]);
     const { dataset } = byId('ticket');
-    dataset.soldOut = isSoldOut ? 'yes' : 'no';
+    dataset.soldOut = isSoldOut || isOver ? 'yes' : 'no';
+    dataset.waiting = coupon.status === 'scheduled' || coupon.status === 'paused' ? 'yes' : 'no';
     dataset.low = isLow ? 'yes' : 'no';
     setBar(byId('board-bar'), share);
     byId('board-bar').setAttribute('aria-label', `${coupon.left} of ${coupon.amount} left`);
@@ -87,10 +100,12 @@ export function openBoard() {
   const showOutcomes = (coupon) => {
     // The number of grabs comes from events. The answers to attempts include repeats of the same grab.
     const counts = { ...coupon.tries, grabbed: coupon.grabbed };
-    const total = Math.max(1, counts.grabbed + counts.soldOut + counts.alreadyGrabbed + counts.unknown);
+    const total = Math.max(1, sumOf(counts));
     for (const [key] of outcomes) {
       const row = rows.get(key);
       if (row === undefined) continue;
+      const { parentElement } = row.count;
+      if (parentElement !== null) parentElement.hidden = rareOutcomes.has(key) && counts[key] === 0;
       setText(row.count, formatCount(counts[key]));
       setBar(row.bar, counts[key] / total);
     }
@@ -107,6 +122,7 @@ export function openBoard() {
   let clockOffset = 0;
 
   return {
+    showMarks: sale.showMarks,
     /** @param {LiveCoupon} coupon @param {number} at clock of the server in milliseconds */
     show(coupon, at) {
       clockOffset = Date.now() - at;

@@ -17,8 +17,9 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
  * @param {HTMLElement} container
  * @param {TimeAxis} time
  * @param {Line[]} lines
+ * @param {(chart: uPlot) => void} [draw] called when the chart has been drawn
  */
-function openChart(container, time, lines) {
+function openChart(container, time, lines, draw) {
   const axis = () => ({
     stroke: () => colour('--muted'),
     grid: { stroke: () => colour('--divider'), width: 1 },
@@ -32,6 +33,7 @@ function openChart(container, time, lines) {
       padding: [10, 20, 0, 0],
       cursor: { show: false },
       legend: { show: false },
+      hooks: draw === undefined ? {} : { draw: [draw] },
       scales: {
         x: { time: false, range: ({ data: [times] }) => time.range(/** @type {number[]} */ (times)) },
         y: { range: (_, _min, max) => [0, Math.max(max, 1) * 1.05] },
@@ -99,11 +101,37 @@ export function openMinutesChart() {
   const container = byId('plot-minutes');
   container.setAttribute('role', 'img');
   const bars = uPlot.paths.bars?.({ size: [0.7, 40], align: 1 });
-  const chart = openChart(container, minutes, [
-    { label: 'grabs per minute', colour: '--accent', fill: '--accent', ...(bars && { paths: bars }) },
-  ]);
+  /** @type {readonly { at: number, text: string }[]} */
+  let marks = [];
+  /** A dashed line at each change, where its minute is on the chart. @param {uPlot} chart */
+  const drawMarks = ({ ctx, bbox, valToPos }) => {
+    ctx.save();
+    ctx.strokeStyle = colour('--warning');
+    ctx.lineWidth = 2 * devicePixelRatio;
+    ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+    for (const { at } of marks) {
+      const x = valToPos(at / 1_000, 'x', true);
+      if (x < bbox.left || x > bbox.left + bbox.width) continue;
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+    }
+    ctx.restore();
+  };
+  const chart = openChart(
+    container,
+    minutes,
+    [{ label: 'grabs per minute', colour: '--accent', fill: '--accent', ...(bars && { paths: bars }) }],
+    drawMarks,
+  );
   let shown = '';
   return {
+    /** What the seller has changed; the page has the same as a list. @param {readonly { at: number, text: string }[]} changes */
+    showMarks(changes) {
+      marks = changes;
+      chart.redraw();
+    },
     /** @param {readonly { minute: number, grabs: number }[]} sales oldest first */
     show(sales) {
       const key = JSON.stringify(sales);

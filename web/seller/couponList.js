@@ -1,6 +1,14 @@
 import { byId, create, formatCount, setBar, setText } from '../dom.js';
+import { statusTexts } from '../messages.js';
 
 /** @typedef {import('../../src/live/figures.ts').LiveCoupon} LiveCoupon */
+
+/** @param {LiveCoupon} coupon */
+function countText({ status, left, amount }) {
+  const rest = `${formatCount(left)} / ${formatCount(amount)}`;
+  if (status === 'on-sale') return rest;
+  return status === 'scheduled' || status === 'paused' ? `${status} · ${rest}` : statusTexts[status];
+}
 
 /**
  * The list of coupons to select from, as a list box: one stop for the Tab key however long it is; the arrow keys move within it.
@@ -62,7 +70,7 @@ export function openCouponList(onSelect) {
         // Moved only when its position is wrong, because moving an element takes the focus away from it.
         if (item !== position) list.insertBefore(item, position);
         else position = item.nextElementSibling;
-        setText(count, coupon.left === 0 ? 'sold out' : `${formatCount(coupon.left)} / ${formatCount(coupon.amount)}`);
+        setText(count, countText(coupon));
         setBar(bar, coupon.left / coupon.amount);
       }
       const names = new Set(coupons.map(({ name }) => name));

@@ -1,6 +1,7 @@
-import { listOffers, messageOf, PAGE_SIZE } from '../api.js';
 import { byId, create, formatCount, formatTime, setText } from '../dom.js';
-import { untilAnswered } from '../retry.js';
+import { statusTexts } from '../messages.js';
+import { listOffers, messageOf, PAGE_SIZE } from '../server/api.js';
+import { untilAnswered } from '../server/retry.js';
 
 /** The coupons that are too old for the live stream, read from the list of the API when the seller asks for them. */
 export function openOlderCoupons() {
@@ -26,7 +27,7 @@ export function openOlderCoupons() {
       const items = coupons
         .filter(({ name }) => !liveCoupons.has(name))
         .reverse()
-        .map(({ name, left, amount }) =>
+        .map(({ name, status, left, amount }) =>
           create(
             'li',
             {},
@@ -34,7 +35,7 @@ export function openOlderCoupons() {
             create(
               'span',
               { class: 'count' },
-              left === 0 ? 'sold out' : `${formatCount(left)} / ${formatCount(amount)}`,
+              status === 'on-sale' ? `${formatCount(left)} / ${formatCount(amount)}` : statusTexts[status],
             ),
           ),
         );

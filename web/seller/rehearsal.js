@@ -1,8 +1,8 @@
 import { announce } from '../announce.js';
-import { send } from '../api.js';
 import { byId, formatCount, setText } from '../dom.js';
 import { openForm } from '../forms.js';
-import { untilAnswered } from '../retry.js';
+import { send } from '../server/api.js';
+import { untilAnswered } from '../server/retry.js';
 
 /** @typedef {import('../../src/live/figures.ts').LiveFigures['rehearsal']} Progress */
 

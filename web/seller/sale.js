@@ -1,4 +1,4 @@
-import { byId, formatDateTime, formatDuration, setText } from '../dom.js';
+import { byId, formatCount, formatDateTime, formatDuration, setText } from '../dom.js';
 import { openMinutesChart } from './charts.js';
 
 /** @typedef {import('../../src/live/figures.ts').LiveCoupon} LiveCoupon */
@@ -10,12 +10,15 @@ const timeOr = (ms, format) => (ms === null ? '–' : format(ms));
 export function openSale() {
   const chart = openMinutesChart();
   return {
+    showMarks: chart.showMarks,
     /** @param {LiveCoupon} coupon */
-    show({ sale: { firstGrabAt, lastGrabAt, minutes, complete }, left, grabbed }) {
+    show({ sale: { firstGrabAt, lastGrabAt, minutes, complete }, left, grabbed, released, redeemed }) {
       const isSoldOut = left === 0 && firstGrabAt !== null && lastGrabAt !== null && complete;
       setText(byId('first-grab'), timeOr(complete ? firstGrabAt : null, formatDateTime));
       setText(byId('last-grab'), timeOr(lastGrabAt, formatDateTime));
       setText(byId('sold-out-after'), isSoldOut ? formatDuration(lastGrabAt - firstGrabAt) : '–');
+      setText(byId('released'), formatCount(released));
+      setText(byId('redeemed'), formatCount(redeemed));
       setText(
         byId('sale-note'),
         complete || grabbed === 0 ? '' : 'Grabs from before this page was opened are still being read from MySQL.',

@@ -51,6 +51,7 @@ const figures: LiveFigures = {
       released: 0,
       redeemed: 2,
       perCustomer: 1,
+      phase: 'open',
       status: 'on-sale',
       startsAt: 1_795_521_590_000,
       endsAt: null,

@@ -1,12 +1,12 @@
-import { announce, warn } from './announce.js';
+import { announce, warn } from '../announce.js';
+import { byId, setText } from '../dom.js';
 import { ApiError, isTemporary, openStream } from './api.js';
 import { observeStream } from './clock.js';
-import { byId, setText } from './dom.js';
 import { createBackoff } from './retry.js';
 
-/** @typedef {import('../src/live/figures.ts').LiveSnapshot} Snapshot */
-/** @typedef {import('../src/live/figures.ts').LiveFigures} Figures */
-/** @typedef {import('../src/live/figures.ts').LiveCoupon} LiveCoupon */
+/** @typedef {import('../../src/live/figures.ts').LiveSnapshot} Snapshot */
+/** @typedef {import('../../src/live/figures.ts').LiveFigures} Figures */
+/** @typedef {import('../../src/live/figures.ts').LiveCoupon} LiveCoupon */
 
 /**
  * The server sends something every 15 s, with the largest audience every 19 s. After a longer silence the connection is half open: dead,

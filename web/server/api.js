@@ -1,6 +1,6 @@
+import { plainMessages } from '../messages.js';
+import { readSession } from '../session.js';
 import { observeAnswer } from './clock.js';
-import { plainMessages } from './messages.js';
-import { readSession } from './session.js';
 
 /** A request without an answer for this long has failed: a connection can be dead although both ends believe in it. */
 const ANSWER_LIMIT_MS = 15_000;
@@ -122,6 +122,35 @@ export async function openStream(seller, signal) {
   return response.body.getReader();
 }
 
+/**
+ * A file that the API sends, with the name that it suggests. The time until it begins is limited, not the time that it takes.
+ * @param {string} path
+ * @param {string} type
+ * @param {AbortSignal} signal
+ */
+export async function download(path, type, signal) {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), ANSWER_LIMIT_MS);
+  try {
+    const response = await request('GET', path, {
+      headers: { Accept: type },
+      signal: AbortSignal.any([signal, limit.signal]),
+    });
+    clearTimeout(timer);
+    if (!response.headers.get('Content-Type')?.startsWith(type)) throw new ApiError('not a file of the API');
+    const header = response.headers.get('Content-Disposition') ?? '';
+    const [, encoded] = /filename\*=UTF-8''([^;]+)/.exec(header) ?? [];
+    const [, plain] = /filename="?([^";]+)"?/.exec(header) ?? [];
+    const fileName = encoded === undefined ? (plain ?? 'download') : decodeURIComponent(encoded);
+    return { blob: await response.blob(), fileName };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof ApiError ? error : new ApiError(String(error));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** @param {string} username */
 export const couponsPath = (username) => `/api/users/${encodeURIComponent(username)}/coupons`;
 /** @param {string} seller @param {string} name */
@@ -129,7 +158,7 @@ export const couponPath = (seller, name) => `${couponsPath(seller)}/${encodeURIC
 /** The number of coupons on a full page of a list. */
 export const PAGE_SIZE = 20;
 
-/** @typedef {import('../src/queries/sellerCoupon.ts').SellerCoupon} SellerCoupon */
+/** @typedef {import('../../src/queries/sellerCoupon.ts').SellerCoupon} SellerCoupon */
 /** @typedef {Omit<SellerCoupon, 'startsAt' | 'endsAt'> & { startsAt: number | null, endsAt: number | null }} Offer times as in the live stream */
 
 /**
@@ -151,7 +180,7 @@ const msOf = (time) => (time === undefined ? null : Date.parse(time));
  * @param {string} customer
  * @param {number} page
  * @param {AbortSignal} signal
- * @returns {Promise<import('../src/queries/listCustomerCoupons.ts').CustomerCoupon[]>}
+ * @returns {Promise<import('../../src/queries/listCustomerCoupons.ts').CustomerCoupon[]>}
  */
 export const listOwned = (customer, page, signal) => list(customer, page, signal);
 
