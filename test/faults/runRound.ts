@@ -48,7 +48,15 @@ export async function runRound(stack: FaultStack, kind: FaultKind, seed: number)
   // A generator of its own: how often the sale draws from it depends on timing, and the plan and the fault must not.
   const saleRandom = createRandom(seed + 1);
   const pace = createPace(saleRandom);
-  const context: FaultContext = { stack, random, pace, stops: [], report: (violation) => violations.push(violation) };
+  const context: FaultContext = {
+    stack,
+    random,
+    client,
+    plan,
+    pace,
+    stops: [],
+    report: (violation) => violations.push(violation),
+  };
 
   await createCoupons(stack, client, plan, kind.holders ?? 0);
   const times = await runSale({
@@ -63,6 +71,21 @@ export async function runRound(stack: FaultStack, kind: FaultKind, seed: number)
   if (times.firstWinAt === undefined) violations.push({ name: 'no-recovery', sample: 'no 201 after the fault' });
 
   const { requests } = history;
+  if (process.env.FAULT_STATS) {
+    const counts: Record<string, number> = {};
+    for (const r of requests) {
+      const k = [r.op, r.outcome, r.key ? 'k' : ''].join(' ');
+      counts[k] = (counts[k] ?? 0) + 1;
+    }
+    console.log(
+      kind.name,
+      times.faultEndedAt - times.faultStartedAt,
+      Object.entries(counts)
+        .sort()
+        .map((e) => e.join(': '))
+        .join('\n'),
+    );
+  }
   const records = { ...(await readRecords(stack, plan.seller, requests)), stops: context.stops };
   const check = checkSale(requests, records, kind.tolerance);
   violations.push(...check.violations);
