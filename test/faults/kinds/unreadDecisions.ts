@@ -29,7 +29,7 @@ export const unreadDecisions: FaultKind = {
       return report({ name: 'not-prepared', sample: 'an application does not answer before the fault' });
     const pairs = [slowPair, ...quick.flatMap((pair) => pair ?? [])];
     const before = await stack.withRedis((redis) => versionsOf(redis, plan.seller, pairs));
-    const [loss, kills] = [random.pick(['older', 'empty', 'flush'] as const), random.percent(40)];
+    const loss = random.pick(['older', 'empty', 'flush'] as const);
     const restoreCopy = loss === 'older' ? copyData(stack.redis) : () => emptyData(stack.redis);
     if (loss === 'older') await sleep(random.int(50, 300));
 
@@ -43,7 +43,6 @@ export const unreadDecisions: FaultKind = {
     const seconds = pairs.map(({ second, key }) => client.send(reader, second, key));
     await Promise.all(seconds);
 
-    if (kills) await unread.kill();
     if (loss === 'flush') await stack.withRedis((redis) => redis.flushall());
     else {
       await stack.redis.kill();
@@ -52,7 +51,6 @@ export const unreadDecisions: FaultKind = {
     }
     endWithholding?.('cut');
     stack.mariadb.thaw();
-    if (kills) await stack.restartApp(unread);
     await Promise.all(firsts);
     await Promise.all(pairs.flatMap((pair) => [retry(context, pair, 'first'), retry(context, pair, 'second')]));
   },
