@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { createTokenIssuer } from '../../src/infra/tokens.ts';
 import { checkSale } from './checker/checkSale.ts';
 import { readRecords } from './checker/readRecords.ts';
-import { openHistory } from './checker/requestHistory.ts';
+import { eachCreation, openHistory } from './checker/requestHistory.ts';
 import type { Violation } from './checker/saleRecords.ts';
 import type { FaultContext, FaultKind } from './kinds/faultKind.ts';
 import { createPace } from './sale/pace.ts';
@@ -70,7 +70,7 @@ export async function runRound(stack: FaultStack, kind: FaultKind, seed: number)
   });
   if (times.firstWinAt === undefined) violations.push({ name: 'no-recovery', sample: 'no 201 after the fault' });
 
-  const { requests } = history;
+  const requests = eachCreation(history.requests);
   if (process.env.FAULT_STATS) {
     const counts: Record<string, number> = {};
     for (const r of requests) {

@@ -58,7 +58,8 @@ export function checkRefusals(
 
   for (const request of requests) {
     const { outcome, key, op, coupon, invokedAt } = request;
-    if (!isRefusal(outcome)) continue;
+    // The refusal of a batch is about one of its coupons.
+    if (!isRefusal(outcome) || request.batch !== undefined) continue;
     const first = key === undefined ? request : (attemptsOfKey.get(keyOf(request))?.[0] ?? request);
     const remembered = op === 'grab' && key === undefined ? REMEMBERED_MS : 0;
     const from = first.invokedAt - remembered;

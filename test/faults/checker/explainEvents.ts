@@ -95,7 +95,7 @@ function explainEach(
 }
 
 const unexplained = (event: CouponEvent, attempts: readonly Request[], lateAfterMs: number): Violation => {
-  const late = attempts.find((request) => isAbout(request, event) && atMs(event) > request.invokedAt + lateAfterMs);
+  const late = attempts.find((request) => isAbout(request, event) && atMs(event) > lateFrom(request, lateAfterMs));
   return late === undefined
     ? { name: 'unrequested', sample: JSON.stringify(event) }
     : { name: 'late', sample: both(late, event) };
@@ -125,9 +125,13 @@ function isAbout({ op, code, wonCode, amount, terms = {} }: Request, { data }: C
 }
 
 const atMs = ({ occurredAt }: CouponEvent) => occurredAt / 1_000;
-const isInTime = ({ invokedAt }: Request, event: CouponEvent, lateAfterMs: number) =>
-  invokedAt - CLOCK_SLACK_MS <= atMs(event) && atMs(event) <= invokedAt + lateAfterMs;
+const isInTime = (request: Request, event: CouponEvent, lateAfterMs: number) =>
+  request.invokedAt - CLOCK_SLACK_MS <= atMs(event) && atMs(event) <= lateFrom(request, lateAfterMs);
+
+/** A batch that was committed in time is finished whenever that is possible. */
+const lateFrom = ({ invokedAt, batch }: Request, lateAfterMs: number) =>
+  batch === undefined ? invokedAt + lateAfterMs : Number.POSITIVE_INFINITY;
 
 /** An answer of success comes after its event. */
-const latestOf = ({ outcome, invokedAt, answeredAt = 0 }: Request, lateAfterMs: number) =>
-  outcome === 'ok' ? answeredAt + CLOCK_SLACK_MS : invokedAt + lateAfterMs;
+const latestOf = (request: Request, lateAfterMs: number) =>
+  request.outcome === 'ok' ? (request.answeredAt ?? 0) + CLOCK_SLACK_MS : lateFrom(request, lateAfterMs);

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import type { CouponEvent } from '../../../src/events.ts';
 import { checkSale, type Tolerance } from './checkSale.ts';
 import { type ExampleSale, exampleSale, refused, terms, unknown } from './exampleSale.ts';
+import { eachCreation } from './requestHistory.ts';
 
 // The checker of the fault harness finds nothing in a tiny sale that went well, and finds each promise that was broken.
 
@@ -422,6 +423,18 @@ test('a refusal may be true because of a decision that Redis lost', () => {
   sale.send({ customer: 'leo', ...refused('paused') });
   assert.equal(names({ redisLosesData: true }), []);
   assert.equal(names(), ['untrue-already-grabbed', 'untrue-paused', 'untrue-sold-out']);
+});
+
+test('a request with several creations makes all of them or none, and may be finished late', () => {
+  const others = [{ op: 'create', coupon: 'sky', amount: 1 }] as const;
+  const batch = sale.send({ op: 'create', coupon: 'sun', amount: 1, others, ...unknown });
+  sale.requests.splice(0, sale.requests.length, ...eachCreation(sale.requests));
+  assert.equal(names(), []);
+  const coupon = { id: 'another', seller: 'ann', name: 'sun' };
+  const occurredAt = (batch.invokedAt + 9_000) * 1_000;
+  sale.records.log.push({ ...event(1), version: 1, coupon, occurredAt, data: { amount: 1, ...terms } } as CouponEvent);
+  assert.ok(names().includes('batch-incomplete'));
+  assert.not.ok(names().includes('late'));
 });
 
 test('an unknown outcome with an event counts as recovered, unless a retry got a 201', () => {

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { groupBy } from '../../../src/infra/groupBy.ts';
+import { allPartitions, keys } from '../../../src/infra/keys.ts';
 import { connectOnce } from '../../../src/infra/stores/mysql.ts';
 import { verifyAll } from '../../../src/projections/verify/verifyStores.ts';
 import { becomesReady } from '../stack/applications.ts';
@@ -17,7 +19,7 @@ export async function readRecords(
   seller: string,
   requests: readonly Request[],
 ): Promise<Omit<SaleRecords, 'stops'>> {
-  const drained = await waitUntilDrained(stack);
+  const drained = await waitUntilDrained(stack, () => areBatchesFinished(stack, seller, requests));
   const inMysql = await stack.withMysql((mysql) => readMysql(mysql, seller));
   return {
     ...inMysql,
@@ -27,17 +29,32 @@ export async function readRecords(
   };
 }
 
-/** Resolves to true when the outbox is empty and every running application is ready, within the limit. */
-async function waitUntilDrained(stack: FaultStack): Promise<boolean> {
+/** Resolves to true when the outbox is empty, every running application is ready and nothing is unfinished, within the limit. */
+async function waitUntilDrained(stack: FaultStack, isFinished: () => Promise<boolean>): Promise<boolean> {
   const limit = Date.now() + DRAIN_LIMIT_MS;
   const running = stack.apps.filter(({ pool }) => pool !== undefined);
   const ready = await Promise.all(running.map((app) => becomesReady(app, DRAIN_LIMIT_MS)));
   return stack.withRedis(async (redis) => {
-    while ((await readOutbox(redis)).length > 0) {
+    while (!(await isFinished()) || (await readOutbox(redis)).length > 0) {
       if (Date.now() > limit) return false;
       await sleep(50);
     }
     return !ready.includes(false);
+  });
+}
+
+/** A committed batch may be finished in the background after its client got no answer. */
+async function areBatchesFinished(stack: FaultStack, seller: string, requests: readonly Request[]): Promise<boolean> {
+  const batches = groupBy(requests, ({ batch }) => batch);
+  return stack.withRedis(async (redis) => {
+    const plans = await Promise.all(allPartitions.map((partition) => redis.hlen(keys.batches(partition))));
+    const whole = await Promise.all(
+      [...batches].map(async ([batch, parts]) => {
+        const found = await Promise.all(parts.map(({ coupon: name }) => redis.exists(keys.coupon({ seller, name }))));
+        return batch === undefined || new Set(found).size === 1;
+      }),
+    );
+    return plans.every((count) => count === 0) && !whole.includes(false);
   });
 }
 

@@ -21,6 +21,8 @@ export interface Command {
   perCustomer?: number;
   /** The limits of a new coupon, or the terms that change; times in microseconds since 1970. */
   terms?: TermsChange;
+  /** Coupons that a creation creates together with its own one: all of them or none. */
+  others?: readonly Command[];
 }
 
 export interface Request extends Command {
@@ -38,7 +40,15 @@ export interface Request extends Command {
   status: number;
   /** The code in the 201 of a grab. */
   wonCode?: string;
+  /** The id of the request with several creations that this creation was a part of. */
+  batch?: number;
 }
+
+/** The requests with a creation for each coupon: a request that creates several coupons stands as several requests. */
+export const eachCreation = (requests: readonly Request[]): Request[] =>
+  requests.flatMap(({ others, ...request }) =>
+    others === undefined ? [request] : [request, ...others].map((one) => ({ ...request, ...one, batch: request.id })),
+  );
 
 export interface Answer {
   outcome: Outcome;

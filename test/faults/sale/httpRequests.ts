@@ -19,15 +19,20 @@ const timesInMs = (terms: Command['terms'] = {}) =>
     ]),
   );
 
+const newCoupon = ({ coupon, amount, perCustomer, terms }: Command) => ({
+  ...{ name: coupon, amount, perCustomer, stock: 5, description: '"5" off' },
+  ...timesInMs(terms),
+});
+
 export function requestOf(seller: string, command: Command): HttpRequest {
-  const { op, coupon, customer = '', code = '', amount, perCustomer, terms } = command;
+  const { op, coupon, customer = '', code = '', amount, terms, others } = command;
   const ofSeller = `/api/users/${encodeURIComponent(seller)}`;
   const name = encodeURIComponent(coupon);
   const bySeller = { name: seller, kind: 'seller' } as const;
   const byCustomer = { name: customer, kind: 'customer' } as const;
   switch (op) {
     case 'create': {
-      const body = { name: coupon, amount, perCustomer, stock: 5, description: '"5" off', ...timesInMs(terms) };
+      const body = others === undefined ? newCoupon(command) : [command, ...others].map(newCoupon);
       return { method: 'POST', path: `${ofSeller}/coupons`, body, by: bySeller };
     }
     case 'grab':

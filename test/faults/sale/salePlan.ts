@@ -12,7 +12,11 @@ export interface Coupon {
   terms?: NonNullable<Command['terms']>;
 }
 
-export const creationOf = ({ name, ...limits }: Coupon): Command => ({ op: 'create', coupon: name, ...limits });
+/** One request that creates these coupons. */
+export function creationOf({ name, ...limits }: Coupon, others: readonly Coupon[] = []): Command {
+  const creation: Command = { op: 'create', coupon: name, ...limits };
+  return others.length === 0 ? creation : { ...creation, others: others.map((other) => creationOf(other)) };
+}
 
 /** One customer wants a piece of one coupon. */
 export interface GrabIntent {

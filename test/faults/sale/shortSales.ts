@@ -3,7 +3,7 @@ import type { Command } from '../checker/requestHistory.ts';
 import { carryOut, type LifeDeps } from './life.ts';
 import { type Coupon, creationOf } from './salePlan.ts';
 
-// Coupons that are created in the middle of the sale, open and end by the clock of Redis, and are closed. A few customers grab all the
+// Coupons that are created in the middle of the sale, alone or several at once, open and end by the clock of Redis, and are closed. A few customers grab all the
 // time: before the start, at both edges, and after the end.
 
 const EVERY_MS = 300;
@@ -17,26 +17,34 @@ export async function runShortSales(deps: LifeDeps): Promise<void> {
   for (let count = 1; !isOver(); count++) {
     const startsAt = Date.now() + random.int(80, 300);
     const endsAt = startsAt + random.int(150, 500);
-    const coupon: Coupon = {
-      name: `kurz ${count}`,
-      amount: random.int(2, 30),
-      perCustomer: random.int(1, 3),
-      terms: { startsAt: startsAt * 1_000, endsAt: endsAt * 1_000 },
-    };
-    await carryOut(deps, creationOf(coupon));
+    const names = Array.from({ length: random.percent(50) ? random.int(2, 5) : 1 }, (_, i) => `kurz ${count}.${i}`);
+    const coupons = names.map(
+      (name): Coupon => ({
+        name,
+        amount: random.int(2, 30),
+        perCustomer: random.int(1, 3),
+        terms: { startsAt: startsAt * 1_000, endsAt: endsAt * 1_000 },
+      }),
+    );
+    const [first, ...others] = coupons;
+    if (first === undefined) return;
+    const creation = carryOut(deps, creationOf(first, others));
+    if (random.percent(50)) await creation;
     await Promise.all([
-      ...Array.from({ length: CUSTOMERS }, (_, i) => crowd(deps, coupon.name, i, endsAt + AFTER_END_MS)),
-      runSeller(deps, coupon.name, startsAt, endsAt),
+      creation,
+      ...Array.from({ length: CUSTOMERS }, (_, i) => crowd(deps, names, i, endsAt + AFTER_END_MS)),
+      runSeller(deps, random.pick(names), startsAt, endsAt),
     ]);
     await sleep(EVERY_MS);
   }
 }
 
-async function crowd(deps: LifeDeps, coupon: string, number: number, until: number): Promise<void> {
+async function crowd(deps: LifeDeps, coupons: readonly string[], number: number, until: number): Promise<void> {
   const { label, random, isOver } = deps;
   // Two clients for each customer.
   const customer = `Nils-${(number >> 1) + 1}.${label}`;
   while (!isOver() && Date.now() < until) {
+    const coupon = random.pick(coupons);
     const request = await carryOut(deps, { op: 'grab', customer, coupon });
     if (request?.wonCode !== undefined && random.percent(40))
       await carryOut(deps, { op: 'release', customer, coupon, code: request.wonCode });
