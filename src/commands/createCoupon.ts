@@ -16,6 +16,7 @@ import {
   publishDecision,
   rawEntrySchema,
 } from './decision.ts';
+import { publishUnreadCreation } from './unreadDecisions.ts';
 
 export interface CreateCoupon extends CouponName {
   /** Number of pieces, from 1. */
@@ -88,6 +89,7 @@ export async function decideCreation(
       await publishDecision(deps, partitionOf(coupon), reply[1]);
       return 'created';
     case 'repeated':
+      await publishUnreadCreation(deps, coupon);
       return 'created';
     case 'refused':
       return reply[1];
@@ -114,6 +116,7 @@ export async function reserveName(
       return 'held';
     case 'created':
     case 'repeated':
+      await publishUnreadCreation(deps, coupon);
       return 'created';
     case 'refused':
       return reply[1];
@@ -141,6 +144,7 @@ async function runCreation(
     keys.answers(coupon),
     keys.requests(coupon),
     keys.reservation(coupon),
+    keys.unloggedChanges(coupon),
   ];
   const args = [
     ...begin,

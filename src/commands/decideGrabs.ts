@@ -26,7 +26,11 @@ export type GrabOutcome = z.infer<typeof outcomeSchema>;
 
 export type GrabResult =
   /** `code` is an empty string for a repeated win of the first releases, which had no codes. */
-  | { outcome: 'grabbed'; code: string }
+  | {
+      outcome: 'grabbed';
+      code: string /** Whether an earlier request with the same key has won the piece. */;
+      isRepeated: boolean;
+    }
   /** `startsAt`: microseconds since 1970 on the clock of Redis. */
   | { outcome: 'not-started'; startsAt: number }
   | { outcome: Exclude<GrabOutcome, 'grabbed' | 'not-started'> };
@@ -84,11 +88,13 @@ export async function decideGrabs(
   if (reply[0] !== 'decided') return failOn(deps, reply[0]);
   const [, outcomes, entry, repeated, startsAt] = reply;
   if (entry !== null) await publishDecision(deps, partition, entry);
-  // The place of a repeated win is counted from 1.
-  for (let i = 0; i < repeated.length; i += 2) codes[Number(repeated[i]) - 1] = String(repeated[i + 1]);
   const all = outcomes.split(',');
   if (all.length !== grabs.length) throw new Error('the script did not decide every grab');
-  return all.map((outcome, place) => resultOf(outcome, codes[place] ?? '', startsAt));
+  const results = all.map((outcome, place) => resultOf(outcome, codes[place] ?? '', startsAt));
+  // The place of a repeated win is counted from 1.
+  for (let i = 0; i < repeated.length; i += 2)
+    results[Number(repeated[i]) - 1] = { outcome: 'grabbed', code: String(repeated[i + 1]), isRepeated: true };
+  return results;
 }
 
 /** Refusals are shared objects: under a flood, nearly every grab is refused. */
@@ -97,7 +103,7 @@ const refusals = new Map<string, GrabResult>(
 );
 
 function resultOf(outcome: string, code: string, startsAt: string | null): GrabResult {
-  if (outcome === 'grabbed') return { outcome, code };
+  if (outcome === 'grabbed') return { outcome, code, isRepeated: false };
   if (outcome === 'not-started') return { outcome, startsAt: Number(startsAt) };
   const refusal = refusals.get(outcome);
   if (refusal === undefined) throw new Error(`the script decided an unknown outcome: ${outcome}`);

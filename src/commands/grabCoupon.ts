@@ -4,6 +4,7 @@ import { claimIdempotencyKey } from './claimIdempotencyKey.ts';
 import type { GrabResult } from './decideGrabs.ts';
 import type { DecisionDeps } from './decision.ts';
 import type { GrabLine } from './grabLine.ts';
+import { publishUnreadGrab } from './unreadDecisions.ts';
 
 export interface GrabCoupon extends CouponName {
   /** 1 to 64 characters; an empty string means no key. */
@@ -19,5 +20,7 @@ export async function grabCoupon(
   if (by.kind !== 'customer') return { outcome: 'not-a-customer' };
   if (!(await claimIdempotencyKey(deps, by.sub, idempotencyKey, couponPath(coupon))))
     return { outcome: 'key-of-another-coupon' };
-  return deps.grabLine.decide(coupon, { customer: by.sub, idempotencyKey });
+  const result = await deps.grabLine.decide(coupon, { customer: by.sub, idempotencyKey });
+  if (result.outcome === 'grabbed' && result.isRepeated) await publishUnreadGrab(deps, coupon, by.sub, result.code);
+  return result;
 }

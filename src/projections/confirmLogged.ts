@@ -19,9 +19,9 @@ export async function confirmLogged(
   return new Set(committed.filter((_, place) => results[place]?.status === 'fulfilled'));
 }
 
-/** Undefined for grabs and creations, which no later event carries; most batches need no script call. */
+/** Undefined for grabs, which no later event carries; most batches need no script call. */
 function confirmAll(redis: Redis, events: readonly DecidedEvent[]): Promise<unknown> | undefined {
-  const carried = events.filter(({ type }) => type !== 'CouponGrabbed' && type !== 'CouponCreated');
+  const carried = events.filter(({ type }) => type !== 'CouponGrabbed');
   if (carried.length === 0) return undefined;
   return Promise.all(
     carried.map(({ coupon, version, data }) => {

@@ -45,7 +45,7 @@ const repeated: [result: GrabResult, toBob: boolean, toEve: boolean][] = [
   [refused('ended'), true, true],
   [refused('paused'), true, true],
   [notStarted(NOW + 1), true, true],
-  [{ outcome: 'grabbed', code: '7K3M9QTX2WEC' }, false, false],
+  [{ outcome: 'grabbed', code: '7K3M9QTX2WEC', isRepeated: false }, false, false],
 ];
 for (const [result, toBob, toEve] of repeated) {
   test(`${result.outcome} is ${toBob ? '' : 'not '}repeated to its customer and ${toEve ? '' : 'not '}to another one`, () => {

@@ -1,16 +1,15 @@
 import { join } from 'node:path';
 import { createTokenIssuer } from '../../src/infra/tokens.ts';
-import { countRecovered } from './checker/checkAnswers.ts';
 import { checkSale } from './checker/checkSale.ts';
 import { readRecords } from './checker/readRecords.ts';
-import { openHistory } from './checker/requestHistory.ts';
+import { eachCreation, openHistory } from './checker/requestHistory.ts';
 import type { Violation } from './checker/saleRecords.ts';
 import type { FaultContext, FaultKind } from './kinds/faultKind.ts';
 import { createPace } from './sale/pace.ts';
 import { createRandom } from './sale/random.ts';
 import { runSale } from './sale/runSale.ts';
 import { createSaleClient, type SaleClient } from './sale/saleClient.ts';
-import { createSalePlan, type SalePlan } from './sale/salePlan.ts';
+import { createSalePlan, creationOf, type SalePlan } from './sale/salePlan.ts';
 import type { FaultStack, Topology } from './stack/faultStack.ts';
 
 const FAULT_BETWEEN_MS = [250, 1_000] as const;
@@ -49,7 +48,15 @@ export async function runRound(stack: FaultStack, kind: FaultKind, seed: number)
   // A generator of its own: how often the sale draws from it depends on timing, and the plan and the fault must not.
   const saleRandom = createRandom(seed + 1);
   const pace = createPace(saleRandom);
-  const context: FaultContext = { stack, random, pace, stops: [], report: (violation) => violations.push(violation) };
+  const context: FaultContext = {
+    stack,
+    random,
+    client,
+    plan,
+    pace,
+    stops: [],
+    report: (violation) => violations.push(violation),
+  };
 
   await createCoupons(stack, client, plan, kind.holders ?? 0);
   const times = await runSale({
@@ -63,9 +70,25 @@ export async function runRound(stack: FaultStack, kind: FaultKind, seed: number)
   });
   if (times.firstWinAt === undefined) violations.push({ name: 'no-recovery', sample: 'no 201 after the fault' });
 
-  const { requests } = history;
+  const requests = eachCreation(history.requests);
+  if (process.env.FAULT_STATS) {
+    const counts: Record<string, number> = {};
+    for (const r of requests) {
+      const k = [r.op, r.outcome, r.key ? 'k' : ''].join(' ');
+      counts[k] = (counts[k] ?? 0) + 1;
+    }
+    console.log(
+      kind.name,
+      times.faultEndedAt - times.faultStartedAt,
+      Object.entries(counts)
+        .sort()
+        .map((e) => e.join(': '))
+        .join('\n'),
+    );
+  }
   const records = { ...(await readRecords(stack, plan.seller, requests)), stops: context.stops };
-  violations.push(...checkSale(requests, records, kind.tolerance));
+  const check = checkSale(requests, records, kind.tolerance);
+  violations.push(...check.violations);
   const countGrabs = (outcome: string) =>
     requests.filter((request) => request.op === 'grab' && request.outcome === outcome).length;
   const msToWin = (since: number) => (times.firstWinAt === undefined ? undefined : times.firstWinAt - since);
@@ -75,7 +98,7 @@ export async function runRound(stack: FaultStack, kind: FaultKind, seed: number)
     seed,
     won: countGrabs('ok'),
     unknown: countGrabs('unknown'),
-    recovered: countRecovered(requests, records),
+    recovered: check.recovered,
     violations,
     faultStartToWinMs: msToWin(times.faultStartedAt),
     faultEndToWinMs: msToWin(times.faultEndedAt),
@@ -88,13 +111,13 @@ async function createCoupons(stack: FaultStack, client: SaleClient, plan: SalePl
   const [app] = stack.apps;
   if (app === undefined) throw new Error('no application runs');
   for (const coupon of plan.coupons) {
-    const outcome = await client.create(app, coupon);
+    const { outcome } = await client.send(app, creationOf(coupon));
     if (outcome !== 'ok') throw new Error(`a coupon could not be created: ${outcome}`);
   }
   const grabInTurn = async () => {
     while (holders-- > 0) {
-      const intent = plan.extraIntent();
-      await client.grab(app, intent, intent.key);
+      const { customer, coupon, key } = plan.extraIntent();
+      await client.send(app, { op: 'grab', customer, coupon }, key);
     }
   };
   await Promise.all(Array.from({ length: GRABS_AT_ONCE }, grabInTurn));

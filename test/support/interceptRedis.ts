@@ -27,8 +27,8 @@ export function interceptRedis(
 /** A call of a process that has died: nothing ever follows. */
 export const never = () => new Promise<never>(() => {});
 
-/** After six keys, the sixth argument of the script. */
-const RESERVE_FOR = 11;
+/** After seven keys, the sixth argument of the script. */
+const RESERVE_FOR = 12;
 
 /** True for the call that creates a coupon, and false for the call of the same script that reserves a name. */
 export const isCreation = ({ name, args }: Call) => name === 'createCoupon' && args[RESERVE_FOR] === '';

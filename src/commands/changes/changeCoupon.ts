@@ -13,6 +13,7 @@ import {
   publishDecision,
   rawEntrySchema,
 } from '../decision.ts';
+import { publishUnreadChange } from '../unreadDecisions.ts';
 
 // The steps that the commands of a coupon's seller share: restock, pause, resume, close, change of terms.
 
@@ -69,6 +70,7 @@ export async function changeCoupon(
       await publishDecision(deps, partition, detail);
       return 'changed';
     case 'repeated':
+      await publishUnreadChange(deps, coupon, detail);
       return 'changed';
     case 'refused':
       return detail;

@@ -7,6 +7,7 @@ KEYS[3] outbox: stream
 KEYS[4] answers: hash, 'create key' -> the refusal that this idempotency key got
 KEYS[5] requests: hash, 'create key' -> the time of the creation with this idempotency key
 KEYS[6] reservation: string, the batch of creations that has reserved this name
+KEYS[7] unloggedChanges: hash, version -> an event that later decisions depend on (includes/prior.lua)
 
 ARGV[1] deadline: microseconds since 1970 on the clock of Redis
 ARGV[2] outboxLimit: entries, decimal digits
@@ -37,7 +38,7 @@ Replies
 -- @include obstacle
 -- @include answered
 
-local fence, coupon, outbox, answers, requests, reservation = unpack(KEYS)
+local fence, coupon, outbox, answers, requests, reservation, unloggedChanges = unpack(KEYS)
 local deadline, outboxLimit, answersTtl, key, batch, reserveFor, id, seller, name, amount, stock, description = unpack(ARGV)
 
 local at = now()
@@ -67,7 +68,9 @@ if request then
   fields[#fields + 1] = 'idempotencyKey'
   fields[#fields + 1] = key
 end
+local event = cjson.encode(fields)
 local entry = appendEvent(outbox, fields)
+redis.call('HSET', unloggedChanges, '1', event)
 redis.call('HSET', coupon, 'id', id, 'seller', seller, 'name', name, 'left', amount, 'version', '1', unpack(data))
 if request then redis.call('HSET', requests, request, at) end
 redis.call('DEL', reservation)

@@ -14,6 +14,7 @@ import {
   publishDecision,
   rawEntrySchema,
 } from '../decision.ts';
+import { publishUnreadChange } from '../unreadDecisions.ts';
 import { type FoundPiece, findPiece } from './findPiece.ts';
 import { pieceKeys } from './releaseGrab.ts';
 
@@ -65,6 +66,7 @@ export async function redeemCode(
       await publishDecision(deps, partition, reply[2]);
       return { result: 'redeemed', ...piece, redeemedAt: Number(reply[1]) };
     case 'repeated':
+      await publishUnreadChange(deps, piece.coupon, reply[1]);
       return { result: 'redeemed', ...piece, redeemedAt: Number(reply[1]) };
     case 'refused': {
       const [, refusal, at] = reply;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readPieces } from '../../coupon/holderValue.ts';
 import { type CouponName, keys, partitionOf } from '../../infra/keys.ts';
 import { runScript } from '../../infra/scripts.ts';
 import type { User } from '../../infra/tokens.ts';
@@ -13,6 +14,7 @@ import {
   publishDecision,
   rawEntrySchema,
 } from '../decision.ts';
+import { publishUnreadChange, publishUnreadGrab } from '../unreadDecisions.ts';
 
 export interface ReleaseGrab extends CouponName {
   customer: string;
@@ -42,6 +44,7 @@ export async function releaseGrab(
   const request = describeRequest('releaseGrab', coupon, { code });
   if (!(await claimIdempotencyKey(deps, customer, idempotencyKey, request))) return 'key-of-another-request';
 
+  await publishGrabs(deps, coupon, customer, code);
   const partition = partitionOf(coupon);
   const reply = await runScript(deps.redis, 'releaseGrab', pieceKeys(coupon), [
     ...deadlineAndLimit(deps),
@@ -57,12 +60,20 @@ export async function releaseGrab(
       await publishDecision(deps, partition, detail);
       return 'released';
     case 'repeated':
+      await publishUnreadChange(deps, coupon, detail);
       return 'released';
     case 'refused':
       return detail;
     default:
       return failOn(deps, status);
   }
+}
+
+/** MySQL cannot apply a release without the grab of the piece, whose reply may have been lost. */
+async function publishGrabs(deps: DecisionDeps, coupon: CouponName, customer: string, code: string): Promise<void> {
+  const held = readPieces(await deps.redis.hget(keys.holders(coupon), customer));
+  const codes = held.map((piece) => piece.code ?? '').filter((own) => code === '' || own === code);
+  await Promise.all(codes.map((own) => publishUnreadGrab(deps, coupon, customer, own)));
 }
 
 /** The keys of the scripts about one piece. */

@@ -14,6 +14,7 @@ import {
   publishDecision,
   rawEntrySchema,
 } from '../decision.ts';
+import { publishUnreadChange } from '../unreadDecisions.ts';
 import { type FoundPiece, findPiece } from './findPiece.ts';
 import { pieceKeys } from './releaseGrab.ts';
 
@@ -64,6 +65,7 @@ export async function undoRedemption(
       await publishDecision(deps, partition, reply[1]);
       return { result: 'undone', ...piece };
     case 'repeated':
+      await publishUnreadChange(deps, piece.coupon, reply[1]);
       return { result: 'undone', ...piece };
     case 'refused':
       return { result: reply[1] };

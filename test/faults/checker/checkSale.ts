@@ -1,21 +1,48 @@
-import { checkAnswers, LATE_AFTER_MS } from './checkAnswers.ts';
+import { groupBy } from '../../../src/infra/groupBy.ts';
+import { checkAnswers } from './checkAnswers.ts';
+import { checkLog } from './checkLog.ts';
+import { checkRefusals } from './checkRefusals.ts';
 import { checkStores } from './checkStores.ts';
+import { historyOf } from './couponHistory.ts';
+import { explainEvents } from './explainEvents.ts';
 import type { Request } from './requestHistory.ts';
 import type { SaleRecords, Violation } from './saleRecords.ts';
 
+/** A command is carried out within this time after it was sent, or never: the deadline of 3 s and some slack. */
+const LATE_AFTER_MS = 3_700;
+
 /** Consequences of a fault that are no violation. */
 export interface Tolerance {
-  /** See checkStores. */
+  /**
+   * The fault took data from Redis that MySQL may not have had. Then a decision that no client got an answer for may be lost: a
+   * piece may be for sale again, and an answer may have been true because of a decision that the log lacks.
+   */
   redisLosesData?: boolean;
   /** How long the fault may keep a request from reaching the application's code. */
   delayMs?: number;
 }
 
-/** Compares the answers of a sale with the stores after it. A pure function; the result is empty when every promise was kept. */
-export function checkSale(requests: readonly Request[], records: SaleRecords, tolerance: Tolerance = {}): Violation[] {
+export interface SaleCheck {
+  violations: Violation[];
+  /** Grabs that won although their clients got "unknown" and never a 201. */
+  recovered: number;
+}
+
+/** Compares the answers of a sale with the stores after it. A pure function; there is no violation when every promise was kept. */
+export function checkSale(requests: readonly Request[], records: SaleRecords, tolerance: Tolerance = {}): SaleCheck {
   const { redisLosesData = false, delayMs = 0 } = tolerance;
-  return [
-    ...checkAnswers(requests, records, LATE_AFTER_MS + delayMs),
-    ...checkStores(requests, records, redisLosesData),
-  ];
+  const logs = groupBy(records.log, ({ coupon }) => coupon.name);
+  const histories = new Map([...logs].map(([name, events]) => [name, historyOf(events)]));
+  const { violations, withoutEvent, recovered } = explainEvents(requests, records.log, LATE_AFTER_MS + delayMs);
+  const evidence = { histories, possiblyLost: redisLosesData ? withoutEvent : [] };
+  return {
+    violations: [
+      ...violations,
+      ...checkAnswers(requests, records),
+      ...[...histories].flatMap(([name, history]) => checkLog(name, history, redisLosesData)),
+      ...checkRefusals(requests, evidence, redisLosesData),
+      ...checkStores(records, histories),
+    ],
+    recovered,
+  };
 }

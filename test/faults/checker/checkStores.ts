@@ -1,108 +1,99 @@
 import { isDeepStrictEqual } from 'node:util';
+import { type CouponState, termsOf } from '../../../src/coupon/state.ts';
 import { groupBy } from '../../../src/infra/groupBy.ts';
-import type { Request } from './requestHistory.ts';
-import type { LoggedEvent, RedisCoupon, SaleRecords, Violation } from './saleRecords.ts';
+import { couponPath, piecePath } from '../../../src/infra/keys.ts';
+import type { CouponHistory } from './couponHistory.ts';
+import { expectedOf } from './expectedStores.ts';
+import type { GrabRow, RedisCoupon, SaleRecords, StoredCoupon, Violation } from './saleRecords.ts';
 
-// Compares the stores with each other and with the invariants of a sale.
+// Compares the tables, Redis and the views with the state that follows from the log.
 
-/**
- * `redisLosesData`: the fault took data from Redis that MySQL may not have had. Then a win that no client got an answer for may
- * be lost, and its piece may be for sale again.
- */
-export function checkStores(requests: readonly Request[], records: SaleRecords, redisLosesData: boolean): Violation[] {
+export function checkStores(records: SaleRecords, histories: ReadonlyMap<string, CouponHistory>): Violation[] {
   const violations: Violation[] = [];
   const report = (name: string, sample: string) => violations.push({ name, sample });
   if (!records.drained) report('not-drained', 'the outbox does not empty, or an application is not ready');
   for (const letter of records.redis.deadLetters) report('dead-letter', letter);
-  for (const coupon of records.damaged) report('damaged', coupon);
+  for (const mismatch of records.mismatches) report('verify', mismatch);
 
-  const logs = groupBy(records.log, ({ coupon }) => coupon);
   const tables = new Map(records.coupons.map((row) => [row.name, row]));
   const tableGrabs = groupBy(records.grabs, ({ coupon }) => coupon);
   const inRedis = new Map(records.redis.coupons.map((coupon) => [coupon.name, coupon]));
-  const requestedGrabs = groupBy(
-    requests.filter(({ op }) => op === 'grab'),
-    ({ coupon }) => coupon,
-  );
-
-  for (const name of new Set([...logs.keys(), ...tables.keys(), ...inRedis.keys()])) {
-    const events = logs.get(name) ?? [];
-    const table = tables.get(name);
-    const redis = inRedis.get(name);
-    const rows = tableGrabs.get(name) ?? [];
-    const amount = table?.amount ?? redis?.amount ?? 0;
-    const [inLog, inTable, holders] = [holdersInLog(events), holdersInTable(rows), redis?.holders ?? {}];
-    const counts = [
-      events.filter(({ type }) => type === 'CouponGrabbed').length,
-      rows.length,
-      Object.keys(holders).length,
-    ];
+  for (const name of new Set([...histories.keys(), ...tables.keys(), ...inRedis.keys()])) {
+    const history = histories.get(name);
+    const [table, redis, rows] = [tables.get(name), inRedis.get(name), tableGrabs.get(name) ?? []];
+    const differ = (violation: string, actual: unknown, expected: unknown) => {
+      if (!isDeepStrictEqual(plain(actual), plain(expected)))
+        report(violation, `${name}: ${firstDifference(plain(actual), plain(expected))}`);
+    };
+    const counts = [rows.filter(({ releasedAt }) => releasedAt === undefined).length, countHeld(redis)];
+    const amount = Math.max(table?.amount ?? 0, redis?.amount ?? 0);
     if (Math.max(...counts) > amount) report('oversold', `${name}: ${counts} of ${amount}`);
-
-    const versions = events.map(({ version }) => version).sort((a, b) => a - b);
-    if (new Set(versions).size < versions.length || new Set(events.map(({ couponId }) => couponId)).size > 1)
-      report('duplicate', `${name}: a version twice in the log`);
-    if (Object.keys(inLog).length < (counts[0] ?? 0)) report('duplicate', `${name}: a customer twice in the log`);
-    if (Object.keys(inTable).length < rows.length || new Set(rows.map(({ version }) => version)).size < rows.length)
-      report('duplicate', `${name}: a customer or a version twice in coupon_grabs`);
-    if (versions.some((version, place) => version !== place + 1)) report('gap', `${name}: ${firstGap(versions)}`);
-
-    if (!isDeepStrictEqual(inTable, inLog)) report('table-differs', `${name}: ${difference(inTable, inLog)}`);
-    if (!isDeepStrictEqual(holders, inLog)) report('redis-differs', `${name}: ${difference(holders, inLog)}`);
-    const states = [stateInLog(events), stateOf(table), stateOf(redis)];
-    if (new Set(states).size > 1)
-      report('state-differs', `${name}: log ${states[0]}, table ${states[1]}, Redis ${states[2]}`);
-
-    const grabs = requestedGrabs.get(name) ?? [];
-    const unknownWithoutRow = new Set(
-      grabs
-        .filter(({ outcome, customer = '' }) => outcome === 'unknown' && !(customer in inTable))
-        .map(({ customer }) => customer),
-    );
-    const possiblyLost = redisLosesData ? unknownWithoutRow.size : 0;
-    if (grabs.some(({ outcome }) => outcome === 'sold-out') && rows.length + possiblyLost < amount)
-      report('unsold', `${name}: ${rows.length} of ${amount} after sold-out`);
+    const expected = expectedOf(history);
+    differ('table-differs', rows.map(withoutName).toSorted(byVersion), expected.rows);
+    differ('redis-differs', redis?.holders ?? {}, expected.holders);
+    differ('redis-differs', redis?.redemptions ?? {}, expected.redemptions);
+    differ('redis-differs', redis?.requests ?? {}, expected.requests);
+    differ('redis-differs', [redis?.released, redis?.redeemed], expected.counts);
+    differ('state-differs', stateOf(table), stateOf(expected.state));
+    differ('state-differs', stateOf(redis), stateOf(expected.state));
+    if ((redis?.unlogged ?? 0) > 0) report('unconfirmed', `${name}: ${redis?.unlogged} events that MySQL has`);
   }
-  return [...violations, ...checkViews(records)];
+  return [...violations, ...checkCodes(records), ...checkViews(records)];
 }
 
-function checkViews({ redis, coupons }: SaleRecords): Violation[] {
+/** Fields that are undefined count as absent, and the order of keys does not count. */
+const plain = (value: unknown): unknown => (value === undefined ? 'nothing' : JSON.parse(JSON.stringify(value)));
+const withoutName = ({ coupon: _, ...row }: GrabRow) => row;
+const byVersion = (a: { version: number }, b: { version: number }) => a.version - b.version;
+const countHeld = (redis: RedisCoupon | undefined) =>
+  Object.values(redis?.holders ?? {}).reduce((sum, pieces) => sum + pieces.length, 0);
+
+function stateOf(coupon: StoredCoupon | CouponState | undefined) {
+  if (coupon === undefined) return undefined;
+  const { amount, left, version, perCustomer, phase } = coupon;
+  return { amount, left, version, perCustomer, phase, ...termsOf(coupon) };
+}
+
+function checkCodes({ log, redis }: SaleRecords): Violation[] {
+  const wrong = log.filter(
+    ({ type, coupon, data }) =>
+      type === 'CouponGrabbed' &&
+      'code' in data &&
+      data.code !== undefined &&
+      redis.codes[data.code] !== `${couponPath(coupon)}/${data.customer}`,
+  );
+  return wrong.map((event) => ({ name: 'redis-differs', sample: `the code of ${JSON.stringify(event)}` }));
+}
+
+function checkViews({ log, redis, coupons }: SaleRecords): Violation[] {
   const violations: Violation[] = [];
-  const offered = coupons.map(({ name }) => name).sort();
-  if (!isDeepStrictEqual([...redis.sellerView].sort(), offered))
-    violations.push({ name: 'view-differs', sample: `seller: ${redis.sellerView}, coupons: ${offered}` });
+  const report = (whose: string, actual: string[], expected: string[]) => {
+    if (!isDeepStrictEqual(actual.toSorted(), expected.toSorted()))
+      violations.push({ name: 'view-differs', sample: `${whose} sees ${actual}, and has ${expected}` });
+  };
+  report(
+    'the seller',
+    redis.sellerView,
+    coupons.map(({ name }) => name),
+  );
+  const seller = log[0]?.coupon.seller ?? '';
   const held = new Map<string, string[]>();
   for (const { name, holders } of redis.coupons)
-    for (const customer of Object.keys(holders)) held.set(customer, [...(held.get(customer) ?? []), name]);
-  for (const [customer, paths] of Object.entries(redis.customerViews)) {
-    const inView = paths.map((path) => path.slice(path.indexOf('/') + 1)).sort();
-    const holds = (held.get(customer) ?? []).sort();
-    if (!isDeepStrictEqual(inView, holds))
-      violations.push({ name: 'view-differs', sample: `${customer} sees ${inView}, holds ${holds}` });
-  }
+    for (const [customer, pieces] of Object.entries(holders))
+      held.set(customer, [
+        ...(held.get(customer) ?? []),
+        ...pieces.map(({ code }) => piecePath({ seller, name }, code)),
+      ]);
+  for (const [customer, paths] of Object.entries(redis.customerViews))
+    report(customer, paths, held.get(customer) ?? []);
   return violations;
 }
 
-const holdersInLog = (events: readonly LoggedEvent[]) =>
-  Object.fromEntries(events.flatMap(({ customer, version }) => (customer === undefined ? [] : [[customer, version]])));
-const holdersInTable = (rows: SaleRecords['grabs']) =>
-  Object.fromEntries(rows.map(({ customer, version }) => [customer, version]));
-
-const stateOf = (coupon: Pick<RedisCoupon, 'amount' | 'left' | 'version'> | undefined) =>
-  coupon === undefined ? 'nothing' : `left ${coupon.left} at version ${coupon.version}`;
-
-function stateInLog(events: readonly LoggedEvent[]): string {
-  const last = events.reduce<LoggedEvent | undefined>((a, b) => (a && a.version > b.version ? a : b), undefined);
-  return last === undefined ? 'nothing' : `left ${last.left} at version ${last.version}`;
-}
-
-function firstGap(versions: readonly number[]): string {
-  const place = versions.findIndex((version, i) => version !== i + 1);
-  return `version ${versions[place]} follows ${place}`;
-}
-
-/** The first customer who is missing on one side, or has another version there. */
-function difference(actual: Record<string, number>, inLog: Record<string, number>): string {
-  const customer = [...Object.keys(actual), ...Object.keys(inLog)].find((name) => actual[name] !== inLog[name]) ?? '';
-  return `${customer} at version ${actual[customer]}, in the log ${inLog[customer]}`;
+function firstDifference(actual: unknown, expected: unknown): string {
+  if (typeof actual === 'object' && typeof expected === 'object' && actual !== null && expected !== null) {
+    const [a, b] = [actual as Record<string, unknown>, expected as Record<string, unknown>];
+    const key = [...Object.keys(a), ...Object.keys(b)].find((key) => !isDeepStrictEqual(a[key], b[key]));
+    if (key !== undefined) return `${key} is ${JSON.stringify(a[key])}, and follows as ${JSON.stringify(b[key])}`;
+  }
+  return `${JSON.stringify(actual)}, and follows as ${JSON.stringify(expected)}`;
 }

@@ -1,20 +1,32 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
+import type { CouponCommand, Refusal, TermsChange } from '../../../src/coupon/decide.ts';
 
 // The requests of a sale and their answers, recorded outside the system, where no fault reaches them.
 
-export type Refusal = 'sold-out' | 'already-grabbed' | 'no-such-coupon';
+export type Op = 'create' | CouponCommand['type'];
 
 /** What the client knows. `unsent`: no process listened, so nothing was sent. `unknown`: no answer of the script arrived. */
-export type Outcome = 'ok' | 'unknown' | 'unsent' | Refusal;
+export type Outcome = 'ok' | 'unknown' | 'unsent' | 'duplicate-coupon' | Refusal;
 
-export interface Request {
-  id: number;
-  op: 'create' | 'grab';
-  /** Absent when a coupon is created. */
-  customer?: string;
+/** What a client asks for. */
+export interface Command {
+  op: Op;
   coupon: string;
-  /** Pieces, when a coupon is created. */
+  /** The customer of a grab or a release. */
+  customer?: string;
+  /** The code that is redeemed, undone or given back. A release may have none. */
+  code?: string;
+  /** Pieces of a new coupon, or pieces that a restock adds. */
   amount?: number;
+  perCustomer?: number;
+  /** The limits of a new coupon, or the terms that change; times in microseconds since 1970. */
+  terms?: TermsChange;
+  /** Coupons that a creation creates together with its own one: all of them or none. */
+  others?: readonly Command[];
+}
+
+export interface Request extends Command {
+  id: number;
   /** The Idempotency-Key that was sent. */
   key?: string;
   /** Number of the application process. */
@@ -26,14 +38,30 @@ export interface Request {
   outcome: Outcome;
   /** HTTP status; 0 when the connection broke or the client gave up. */
   status: number;
+  /** The code in the 201 of a grab. */
+  wonCode?: string;
+  /** The id of the request with several creations that this creation was a part of. */
+  batch?: number;
 }
-type Invocation = Omit<Request, 'id' | 'invokedAt' | 'outcome' | 'status' | 'answeredAt'>;
+
+/** The requests with a creation for each coupon: a request that creates several coupons stands as several requests. */
+export const eachCreation = (requests: readonly Request[]): Request[] =>
+  requests.flatMap(({ others, ...request }) =>
+    others === undefined ? [request] : [request, ...others].map((one) => ({ ...request, ...one, batch: request.id })),
+  );
+
+export interface Answer {
+  outcome: Outcome;
+  status: number;
+  wonCode?: string;
+}
+type Invocation = Command & Pick<Request, 'key' | 'app'>;
 
 export interface RequestHistory {
   requests: readonly Request[];
   /** Writes the request to the file before it returns. Until `answered`, the outcome is unknown. */
   invoked(invocation: Invocation): Request;
-  answered(request: Request, outcome: Outcome, status: number): void;
+  answered(request: Request, answer: Answer): void;
   close(): void;
 }
 
@@ -56,9 +84,9 @@ export function openHistory(file: string): RequestHistory {
       requests.push(request);
       return request;
     },
-    answered(request, outcome, status) {
-      Object.assign(request, { answeredAt: Date.now(), outcome, status });
-      append({ id: request.id, answeredAt: request.answeredAt, outcome, status });
+    answered(request, answer) {
+      Object.assign(request, { answeredAt: Date.now(), ...answer });
+      append({ id: request.id, answeredAt: request.answeredAt, ...answer });
     },
     close: () => closeSync(descriptor),
   };

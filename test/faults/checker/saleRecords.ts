@@ -1,38 +1,46 @@
+import type { Phase, Terms } from '../../../src/coupon/state.ts';
+import type { CouponEvent } from '../../../src/events.ts';
+
 // What a round leaves in the stores, as plain data. The checker judges by it and by the request history, and by nothing else.
 
-export interface LoggedEvent {
-  coupon: string;
-  couponId: string;
-  version: number;
-  type: string;
-  /** Microseconds since 1970 on the clock of Redis. */
-  occurredAt: number;
-  /** Present in a CouponGrabbed. */
-  customer?: string;
-  left?: number;
-}
-
-export interface CouponRow {
+/** A coupon as a store has it; all times in microseconds since 1970. A number that the store lacks is NaN. */
+export interface StoredCoupon extends Terms {
   name: string;
   amount: number;
   left: number;
   version: number;
+  perCustomer: number;
+  phase: Phase;
 }
 
+/** A row of coupon_grabs. */
 export interface GrabRow {
   coupon: string;
   version: number;
   customer: string;
+  code?: string | undefined;
+  redeemedAt?: number | undefined;
+  releasedAt?: number | undefined;
 }
 
-export interface RedisCoupon {
-  name: string;
-  /** Absent fields are NaN. */
-  amount: number;
-  left: number;
-  version: number;
-  /** Customer -> version. */
-  holders: Record<string, number>;
+/** A piece in the holders hash. */
+export interface HeldPiece {
+  grab: number;
+  code?: string | undefined;
+  key?: string | undefined;
+}
+
+export interface RedisCoupon extends StoredCoupon {
+  released: number;
+  redeemed: number;
+  /** Customer -> pieces, the oldest first. */
+  holders: Record<string, HeldPiece[]>;
+  /** Code -> time of the redemption. */
+  redemptions: Record<string, number>;
+  /** Command, subject and idempotency key -> what the key gets again. */
+  requests: Record<string, string>;
+  /** The numbers of events in unloggedChanges and unloggedPieces. */
+  unlogged: number;
 }
 
 export interface GracefulStop {
@@ -46,21 +54,23 @@ export interface GracefulStop {
 
 /** The coupons are those of the round's seller, unless a field says otherwise. */
 export interface SaleRecords {
-  log: LoggedEvent[];
-  coupons: CouponRow[];
+  log: CouponEvent[];
+  coupons: StoredCoupon[];
   grabs: GrabRow[];
   redis: {
     coupons: RedisCoupon[];
+    /** Code -> `seller/name/customer`, for the codes of the log. */
+    codes: Record<string, string>;
     /** Names of the coupons in the seller's view. */
     sellerView: string[];
-    /** Customer -> paths (`seller/name`) in the customer's view. */
+    /** Customer -> pieces (`seller/name/code`) in the customer's view, without those that were given back. */
     customerViews: Record<string, string[]>;
     deadLetters: string[];
   };
   /** Whether the outbox emptied and every application became ready within the limit. */
   drained: boolean;
-  /** Coupons of any seller whose log is not versions 1..n, or whose tables disagree with it. */
-  damaged: string[];
+  /** What `npm run verify` finds. */
+  mismatches: string[];
   stops: GracefulStop[];
 }
 

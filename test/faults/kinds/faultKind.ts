@@ -3,6 +3,8 @@ import type { Tolerance } from '../checker/checkSale.ts';
 import type { GracefulStop, Violation } from '../checker/saleRecords.ts';
 import type { Pace } from '../sale/pace.ts';
 import type { Random } from '../sale/random.ts';
+import type { SaleClient } from '../sale/saleClient.ts';
+import type { SalePlan } from '../sale/salePlan.ts';
 import type { App } from '../stack/applications.ts';
 import type { FaultStack, Topology } from '../stack/faultStack.ts';
 import type { StoreServer } from '../stack/storeServers.ts';
@@ -11,6 +13,9 @@ import type { StoreServer } from '../stack/storeServers.ts';
 export interface FaultContext {
   stack: FaultStack;
   random: Random;
+  /** The clients of the sale, for a fault that needs certain requests at certain moments. */
+  client: SaleClient;
+  plan: SalePlan;
   /** A fault begins in the middle of a rush; a fault with a second step may start another rush. */
   pace: Pace;
   /** The fault adds its graceful stops here, for the checker. */

@@ -2,11 +2,12 @@ import { appFaults } from './appFaults.ts';
 import type { FaultKind } from './faultKind.ts';
 import { mysqlFaults } from './mysqlFaults.ts';
 import { redisFaults } from './redisFaults.ts';
+import { unreadDecisions } from './unreadDecisions.ts';
 
 const none: FaultKind = { name: 'none', inject: async () => {} };
 
 /** Neighbours need similar topologies, so that the next round can begin at once. */
-export const faultKinds: readonly FaultKind[] = [none, ...appFaults, ...redisFaults, ...mysqlFaults];
+export const faultKinds: readonly FaultKind[] = [none, ...appFaults, ...redisFaults, unreadDecisions, ...mysqlFaults];
 
 const HOLDERS = 100_000;
 const kindsNamed = (name: string) => faultKinds.filter((kind) => kind.name === name);

@@ -6,7 +6,7 @@ import { drawFreezeMs, type FaultContext, type FaultKind, freezeStore, pickApp }
 const LONGEST_FREEZE_MS = 5_000;
 const oneOrTwoApps = (random: Random) => ({ apps: random.int(1, 2) });
 /** The running applications hold the events that MySQL lacks, so every 201 survives; a win without an answer may be lost. */
-const tolerance = { redisLosesData: true };
+export const tolerance = { redisLosesData: true };
 
 /**
  * Runs before Redis loses its data. In most rounds it freezes MySQL for a moment, so that the latest grabs are in the memory of

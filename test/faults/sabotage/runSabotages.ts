@@ -7,7 +7,8 @@ import { faultKinds } from '../kinds/faultKinds.ts';
 import { runRound } from '../runRound.ts';
 import { createRandom, LARGEST_SEED } from '../sale/random.ts';
 import { type FaultStack, originalProject } from '../stack/faultStack.ts';
-import { type Patch, type Sabotage, sabotages } from './sabotages.ts';
+import type { Patch, Sabotage } from './sabotage.ts';
+import { sabotages } from './sabotages.ts';
 
 /** A sabotage that is not noticed in this many rounds counts as not noticed. */
 const ROUNDS_LIMIT = 12;

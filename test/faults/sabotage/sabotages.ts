@@ -1,34 +1,15 @@
-import type { RedisProgram } from '../stack/redisProgram.ts';
+import { lifeSabotages } from './lifeSabotages.ts';
+import type { Sabotage } from './sabotage.ts';
 
 // Ways to break the project on purpose: each breaks one rule of the design, and the harness must notice it.
 
-export interface Patch {
-  file: string;
-  /** Must match exactly once, or the sabotage fails: without its patch it proves nothing. A RegExp is global, to count matches. */
-  find: string | RegExp;
-  /** `$1` stands for the first group of the RegExp. */
-  replace: string;
-}
-
-export interface Sabotage {
-  name: string;
-  /** Kinds of faults that reveal the sabotage, one round of each in turn. */
-  kinds: string[];
-  /** Violations that the sabotage may cause. Others do not count, since they would have another cause. */
-  noticedAs: string[];
-  patches?: Patch[];
-  /** A weaker Redis. */
-  redis?: RedisProgram;
-  environment?: Record<string, string>;
-}
-
-const grabLost = ['win-lost', 'unsold', 'redis-differs', 'untrue-already-grabbed'];
+const grabLost = ['win-lost', 'change-lost', 'untrue-sold-out', 'redis-differs', 'untrue-already-grabbed'];
 
 export const sabotages: readonly Sabotage[] = [
   {
     name: 'commands are sent again',
     kinds: ['lost-replies'],
-    noticedAs: ['winner-refused'],
+    noticedAs: ['unrequested', 'winner-refused'],
     patches: [
       {
         file: 'src/infra/stores/redis.ts',
@@ -48,7 +29,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'no reconcile behind the fence',
     kinds: ['redis-flush', 'redis-older', 'redis-empty'],
-    noticedAs: ['coupon-denied', 'win-lost', 'won-twice', 'redis-differs'],
+    noticedAs: ['untrue-no-such-coupon', 'win-lost', 'unrequested', 'redis-differs'],
     patches: [
       {
         file: 'src/projections/recovery/reconcile.ts',
@@ -77,11 +58,11 @@ export const sabotages: readonly Sabotage[] = [
     noticedAs: ['table-differs', 'win-lost'],
     patches: [
       {
-        file: 'src/projections/applyBatch.ts',
-        find: '!coupons.has(coupon.id) && !createdHere.has(coupon.id)',
-        replace: 'coupons.has(coupon.id) && false',
+        file: 'src/projections/sortBatch.ts',
+        find: '(!coupons.has(event.coupon.id) && !createdHere.has(event.coupon.id)) || lacksGrab(event)',
+        replace: 'lacksGrab(event) && coupons.size < 0 && createdHere.size < 0',
       },
-      { file: 'src/projections/applyBatch.ts', find: 'if (!known.has(event.id)) fresh', replace: 'fresh' },
+      { file: 'src/projections/sortBatch.ts', find: 'if (!known.has(event.id)) fresh', replace: 'fresh' },
       { file: 'src/projections/log/sql.ts', find: 'run(`INSERT INTO', replace: 'run(`INSERT IGNORE INTO' },
     ],
   },
@@ -100,7 +81,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'outbox trimmed up to the highest id',
     kinds: ['app-kill-of-two'],
-    noticedAs: [...grabLost, 'gap', 'damaged'],
+    noticedAs: [...grabLost, 'gap', 'verify'],
     patches: [
       {
         file: 'src/infra/outbox.ts',
@@ -116,17 +97,22 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'pieces counted down',
     kinds: ['lost-commit'],
-    noticedAs: ['state-differs', 'damaged', 'not-drained'],
+    noticedAs: ['state-differs', 'verify', 'not-drained'],
     patches: [
       {
         file: 'src/projections/applyBatch.ts',
-        find: 'await insertEvents(run, fresh);',
-        replace: `await insertEvents(run, fresh);
-          for (const { events } of applied.committed)
-            for (const { coupon } of events.filter(({ type }) => type === 'CouponGrabbed'))
-              await run('UPDATE coupons SET pieces_left = pieces_left - 1 WHERE id = ' + hexId(coupon.id));`,
+        find: 'await insertEvents(run, fresh.sort(byCouponAndVersion));',
+        replace: `await insertEvents(run, fresh.sort(byCouponAndVersion));
+          for (const { type, coupon, data } of applied.committed.flatMap(({ events }) => events)) {
+            const added = { CouponGrabbed: -1, GrabReleased: 1, CouponRestocked: data.added }[type] ?? 0;
+            await run('UPDATE coupons SET pieces_left = pieces_left + (' + added + ') WHERE id = ' + hexId(coupon.id));
+          }`,
       },
-      { file: 'src/projections/coupons.ts', find: 't.pieces_left = given.pieces_left, ', replace: '' },
+      {
+        file: 'src/projections/couponChanges.ts',
+        find: 'const set = [guard, ...columns]',
+        replace: "const set = [guard, ...columns.filter((column) => column !== 'pieces_left')]",
+      },
     ],
   },
   {
@@ -144,28 +130,28 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'XADD before the decision',
     kinds: ['none'],
-    noticedAs: ['oversold', 'holder-refused', 'redis-differs'],
+    noticedAs: ['oversold', 'over-limit', 'unrequested', 'redis-differs'],
     patches: [
       {
         file: 'src/commands/lua/grabCoupon.lua',
-        find: 'if #winners == 0 then',
+        find: 'local entry = false\n',
         replace: `if id and #winners == 0 then
-          appendEvent(outbox, 'type', 'CouponGrabbed', 'coupon', id, 'seller', seller, 'name', name,
-            'version', digits(version + 1), 'at', now(), 'left', '0', 'customers', cjson.encode({ ARGV[4] or ARGV[1] }))
+          appendEvent(outbox, { 'type', 'CouponGrabbed', 'coupon', id, 'seller', seller, 'name', name, 'version', digits(version + 1),
+            'at', at, 'left', '0', 'customers', cjson.encode({ list[1] }), 'keys', '', 'codes', string.sub(newCodes, 1, codeLength) })
         end
-        if #winners == 0 then`,
+        local entry = false\n`,
       },
     ],
   },
   {
     name: 'a timeout answered as sold-out',
     kinds: ['swallowed-replies', 'redis-freeze'],
-    noticedAs: ['holder-refused', 'unsold'],
+    noticedAs: ['untrue-sold-out', 'unrequested'],
     patches: [
       {
         file: 'src/commands/grabCoupon.ts',
         find: /(deps\.grabLine\.decide\(.*\));/g,
-        replace: "$1.catch(() => 'sold-out' as const);",
+        replace: "$1.catch(() => ({ outcome: 'sold-out' as const }));",
       },
     ],
   },
@@ -194,4 +180,5 @@ export const sabotages: readonly Sabotage[] = [
       },
     ],
   },
+  ...lifeSabotages,
 ];

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '../checker/requestHistory.ts';
 import type { App } from '../stack/applications.ts';
+import { runLife } from './life.ts';
 import type { Pace } from './pace.ts';
 import type { Random } from './random.ts';
-import type { SaleClient } from './saleClient.ts';
-import type { GrabIntent, SalePlan } from './salePlan.ts';
+import { isUnanswered, type SaleClient } from './saleClient.ts';
+import { creationOf, type GrabIntent, type SalePlan } from './salePlan.ts';
+import { runShortSales } from './shortSales.ts';
 
 /** Clients at once, each with one request at a time. */
 const CLIENTS = 56;
@@ -34,8 +36,6 @@ interface SaleDeps {
   injectFault: () => Promise<void>;
 }
 
-const isUnanswered = (outcome: Outcome) => outcome === 'unknown' || outcome === 'unsent';
-
 /** Runs a whole sale with the fault in the middle. The sale ends after the system has recovered. */
 export async function runSale(deps: SaleDeps): Promise<SaleTimes> {
   const { plan, client, apps, random, pace, faultAfterMs, injectFault } = deps;
@@ -56,18 +56,19 @@ export async function runSale(deps: SaleDeps): Promise<SaleTimes> {
     const listening = listeningApps();
     if (listening.length === 0) return 'unsent';
     const invokedAt = Date.now();
-    const outcome = await client.grab(app ?? random.pick(listening), intent, key);
+    const { customer, coupon } = intent;
+    const { outcome } = await client.send(app ?? random.pick(listening), { op: 'grab', customer, coupon }, key);
     if (outcome === 'ok' && invokedAt >= times.faultEndedAt) times.firstWinAt ??= Date.now();
     if (times.firstWinAt !== undefined) answersAfterRecovery++;
     return outcome;
   };
   const carryOut = async (intent: GrabIntent, firstApp?: App) => {
     let outcome = await sendGrab(intent, intent.key, firstApp);
-    for (let retry = 0; retry < intent.retries && isUnanswered(outcome) && !isOver(); retry++) {
+    for (let retry = 0; retry < intent.retries && isUnanswered({ outcome }) && !isOver(); retry++) {
       await sleep(random.int(100, 600));
       outcome = await sendGrab(intent, intent.key);
     }
-    if (isUnanswered(outcome)) await sleep(random.int(50, 250));
+    if (isUnanswered({ outcome })) await sleep(random.int(50, 250));
     if (outcome === 'ok' && intent.repeatAfterWin !== 'no')
       await sendGrab(intent, intent.repeatAfterWin === 'same' ? intent.key : undefined);
   };
@@ -86,7 +87,7 @@ export async function runSale(deps: SaleDeps): Promise<SaleTimes> {
     while (!isOver()) {
       const { coupon, intents: waiting } = plan.flashCoupon();
       const [creator, ...others] = random.shuffled(listeningApps());
-      if (creator !== undefined && (await client.create(creator, coupon)) === 'ok')
+      if (creator !== undefined && (await client.send(creator, creationOf(coupon))).outcome === 'ok')
         await Promise.all(waiting.map((intent) => carryOut(intent, others[0] ?? creator)));
       await sleep(FLASH_COUPON_EVERY_MS);
     }
@@ -103,9 +104,12 @@ export async function runSale(deps: SaleDeps): Promise<SaleTimes> {
       failed = true;
       throw error;
     });
+  const life = { client, label: plan.label, listeningApps, random, pace, isOver };
   await Promise.all([
     endingSaleOnFailure(runFault()),
     sellFlashCoupons(),
+    runLife(life),
+    runShortSales(life),
     ...Array.from({ length: CLIENTS }, runClient),
   ]);
   return times;

@@ -1,14 +1,13 @@
-import type { Outcome, Refusal, RequestHistory } from '../checker/requestHistory.ts';
+import type { Answer, Command, Request, RequestHistory } from '../checker/requestHistory.ts';
 import type { App } from '../stack/applications.ts';
-import type { Coupon, GrabIntent } from './salePlan.ts';
+import { answerOf, requestOf } from './httpRequests.ts';
 
 const CLIENT_TIMEOUT_MS = 6_000;
 
 /** Sends requests to an application and records each request and its answer in the history. */
 export interface SaleClient {
-  create(app: App, coupon: Coupon): Promise<Outcome>;
-  /** `key` is sent as the Idempotency-Key, whether or not it is the key of the intent. */
-  grab(app: App, intent: GrabIntent, key: string | undefined): Promise<Outcome>;
+  /** `key` is sent as the Idempotency-Key. Resolves to the record of the request with its answer. */
+  send(app: App, command: Command, key?: string): Promise<Request>;
 }
 
 export function createSaleClient(
@@ -16,53 +15,40 @@ export function createSaleClient(
   history: RequestHistory,
   tokenOf: (name: string, kind: 'customer' | 'seller') => string,
 ): SaleClient {
-  const couponsPath = `/api/users/${encodeURIComponent(seller)}/coupons`;
-
-  const send = async (
-    { pool }: App,
-    options: { method: 'POST' | 'PATCH'; path: string; headers: Record<string, string>; body: string | null },
-  ): Promise<{ outcome: Outcome; status: number }> => {
+  const ask = async ({ pool }: App, command: Command, key: string | undefined): Promise<Answer> => {
     if (pool === undefined) return { outcome: 'unsent', status: 0 };
+    const { method, path, body, by } = requestOf(seller, command);
     try {
-      const { statusCode, headers, body } = await pool.request({
-        ...options,
+      const answer = await pool.request({
+        method,
+        path,
+        headers: {
+          authorization: tokenOf(by.name, by.kind),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(key === undefined ? {} : { 'idempotency-key': key }),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
         signal: AbortSignal.timeout(CLIENT_TIMEOUT_MS),
       });
-      await body.dump();
-      const outcome = statusCode === 201 ? 'ok' : statusCode === 204 ? headers['grab-outcome'] : 'unknown';
-      return { outcome: String(outcome) as 'ok' | 'unknown' | Refusal, status: statusCode };
+      const grabOutcome = answer.headers['grab-outcome'];
+      const text = await answer.body.text();
+      return answerOf(command.op, {
+        status: answer.statusCode,
+        grabOutcome: grabOutcome === undefined ? undefined : String(grabOutcome),
+        body: text === '' ? {} : JSON.parse(text),
+      });
     } catch (error) {
       const connectionRefused = (error as { code?: string }).code === 'ECONNREFUSED';
       return { outcome: connectionRefused ? 'unsent' : 'unknown', status: 0 };
     }
   };
-
   return {
-    async create(app, coupon) {
-      const request = history.invoked({ op: 'create', coupon: coupon.name, amount: coupon.amount, app: app.number });
-      const { outcome, status } = await send(app, {
-        method: 'POST',
-        path: couponsPath,
-        headers: { authorization: tokenOf(seller, 'seller'), 'content-type': 'application/json' },
-        body: JSON.stringify({ ...coupon, stock: 5, description: '"5" off' }),
-      });
-      history.answered(request, outcome, status);
-      return outcome;
-    },
-    async grab(app, { customer, coupon }, key) {
-      const keyed = key === undefined ? {} : { key };
-      const request = history.invoked({ op: 'grab', customer, coupon, ...keyed, app: app.number });
-      const { outcome, status } = await send(app, {
-        method: 'PATCH',
-        path: `${couponsPath}/${encodeURIComponent(coupon)}`,
-        headers: {
-          authorization: tokenOf(customer, 'customer'),
-          ...(key === undefined ? {} : { 'idempotency-key': key }),
-        },
-        body: null,
-      });
-      history.answered(request, outcome, status);
-      return outcome;
+    async send(app, command, key) {
+      const request = history.invoked({ ...command, ...(key === undefined ? {} : { key }), app: app.number });
+      history.answered(request, await ask(app, command, key));
+      return request;
     },
   };
 }
+
+export const isUnanswered = ({ outcome }: Pick<Answer, 'outcome'>) => outcome === 'unknown' || outcome === 'unsent';

@@ -1,3 +1,4 @@
+import type { Command } from '../checker/requestHistory.ts';
 import { LARGEST_SEED, type Random } from './random.ts';
 
 // Which customer grabs which coupon, and in which order. Everything is drawn before the sale begins.
@@ -6,6 +7,15 @@ export interface Coupon {
   name: string;
   /** Pieces. */
   amount: number;
+  perCustomer?: number;
+  /** Limits at the creation; times in microseconds since 1970. */
+  terms?: NonNullable<Command['terms']>;
+}
+
+/** One request that creates these coupons. */
+export function creationOf({ name, ...limits }: Coupon, others: readonly Coupon[] = []): Command {
+  const creation: Command = { op: 'create', coupon: name, ...limits };
+  return others.length === 0 ? creation : { ...creation, others: others.map((other) => creationOf(other)) };
 }
 
 /** One customer wants a piece of one coupon. */
@@ -22,6 +32,8 @@ export interface GrabIntent {
 
 export interface SalePlan {
   seller: string;
+  /** Makes the names of this sale's seller and customers unique. */
+  label: string;
   coupons: Coupon[];
   intents: GrabIntent[];
   /** A new customer wants a coupon that does not sell out. */
@@ -36,8 +48,13 @@ const SCARCE_AMOUNT = 40;
 const PLENTIFUL: Coupon = { name: 'genug für alle', amount: 1_000 };
 const EXTRA: Coupon = { name: 'spare', amount: 1_000_000 };
 const CUSTOMERS_PER_SPELLING = 80;
+/** Few pieces for many requests: their sellers and customers use every command, see life.ts. */
+export const livelyCoupons: readonly Coupon[] = [
+  { name: 'retour', amount: 6 },
+  { name: 'dreimal', amount: 9, perCustomer: 3 },
+  { name: 'дважды', amount: 12, perCustomer: 2 },
+];
 
-/** `label` makes the names of this sale's seller and customers unique. */
 export function createSalePlan(random: Random, label: string): SalePlan {
   const intent = (customer: string, coupon: string): GrabIntent => {
     const keyed = random.percent(50);
@@ -62,7 +79,8 @@ export function createSalePlan(random: Random, label: string): SalePlan {
   let flashCoupons = 0;
   return {
     seller: `ann.${label}`,
-    coupons: [...coupons, EXTRA],
+    label,
+    coupons: [...coupons, EXTRA, ...livelyCoupons],
     intents: byTurn.flat(),
     extraIntent: () => intent(`late-${++extraCustomers}.${label}`, EXTRA.name),
     flashCoupon() {

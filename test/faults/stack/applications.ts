@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { OperatorError } from '../../../src/operatorError.ts';
 
-const CONNECTIONS = 64;
+const CONNECTIONS = 96;
 /** A start waits for MySQL, for Redis, and for the other applications. */
 const START_LIMIT_MS = 60_000;
 

@@ -52,7 +52,10 @@ export interface FaultStack {
   mariadb: StoreServer;
   redis: StoreServer;
   smallDisk: SmallDisk | undefined;
+  /** Of the first application. */
   redisProxy: StoreProxy;
+  /** Of every application that a round may have, by number. */
+  redisProxies: readonly StoreProxy[];
   mysqlProxy: StoreProxy;
   apps: App[];
   /** Starts afresh with this project: a new database, an empty Redis, no application. */
@@ -61,6 +64,8 @@ export interface FaultStack {
   arrange(topology: Topology): Promise<void>;
   /** Starts an application in the place of one that has ended; resolves when it listens. */
   restartApp(app: App): Promise<void>;
+  /** URL of the database, not through the proxy. */
+  mysqlUrl(): string;
   withMysql<T>(work: (mysql: Connection) => Promise<T>): Promise<T>;
   withRedis<T>(work: (redis: Redis) => Promise<T>): Promise<T>;
 }
@@ -75,8 +80,13 @@ export const openFaultStack = (announce: (line: string) => void) =>
     const mariadb = createMariadbServer(dataDir, findProgram('mariadbd') ?? '');
     remember(mariadb.close);
     await mariadb.start();
-    const redisProxy = await openStoreProxy(join(folder, 'to-redis.sock'), () => stack.redis.socket);
-    remember(redisProxy.close);
+    const openRedisProxy = async (number: number) => {
+      const proxy = await openStoreProxy(join(folder, `to-redis-${number}.sock`), () => stack.redis.socket);
+      remember(proxy.close);
+      return proxy;
+    };
+    const redisProxy = await openRedisProxy(0);
+    const redisProxies = [redisProxy, await openRedisProxy(1)];
     const mysqlProxy = await openStoreProxy(join(folder, 'to-mysql.sock'), () => mariadb.socket);
     remember(mysqlProxy.close);
 
@@ -87,6 +97,7 @@ export const openFaultStack = (announce: (line: string) => void) =>
     let closed = false;
     let closeRedis: Closer = () => {};
 
+    const mysqlUrl = (socket: string) => `mysql://root@localhost/${database}?socketPath=${encodeURIComponent(socket)}`;
     const killApps = () => Promise.all(stack.apps.splice(0).map((app) => app.kill()));
     // Every Redis has a folder of its own, so it never finds data of an older one.
     const replaceRedis = async (disk: RedisDisk) => {
@@ -117,12 +128,14 @@ export const openFaultStack = (announce: (line: string) => void) =>
     };
     const launch = async (number: number) => {
       if (closed) throw new Error('the stack is closed');
+      const proxy = redisProxies[number];
+      if (proxy === undefined) throw new Error(`application ${number} has no proxy to Redis`);
       const settings: AppSettings = {
         root: project.root,
         folder,
         environment: {
-          REDIS_URL: `unix://${redisProxy.path}`,
-          MYSQL_URL: `mysql://root@localhost/${database}?socketPath=${encodeURIComponent(mysqlProxy.path)}`,
+          REDIS_URL: `unix://${proxy.path}`,
+          MYSQL_URL: mysqlUrl(mysqlProxy.path),
           JWT_SECRET: stack.jwtSecret,
           ...topology.environment,
           ...project.environment,
@@ -139,6 +152,7 @@ export const openFaultStack = (announce: (line: string) => void) =>
       redis: createRedisServer(dataDir, ''),
       smallDisk: undefined,
       redisProxy,
+      redisProxies,
       mysqlProxy,
       apps: [],
       reset(next) {
@@ -162,6 +176,7 @@ export const openFaultStack = (announce: (line: string) => void) =>
         if (ready.includes(false)) throw new OperatorError('an application does not become ready');
       },
       restartApp: ({ number }) => launch(number),
+      mysqlUrl: () => mysqlUrl(mariadb.socket),
       async withMysql(work) {
         const mysql = await createConnection({
           socketPath: mariadb.socket,

@@ -11,6 +11,8 @@ export interface StoreProxy {
   loseReplyTo(text: string, limitMs: number): Promise<void>;
   /** Withholds all replies until the returned function is called: `deliver` sends them late, `cut` ends the connections. */
   withholdReplies(): (end: 'deliver' | 'cut') => void;
+  /** Resolves when a command with this text has come; its reply is withheld already. Gives up after the limit and withholds nothing. */
+  withholdRepliesFrom(text: string, limitMs: number): Promise<((end: 'deliver' | 'cut') => void) | undefined>;
   close(): Promise<void>;
 }
 
@@ -25,6 +27,7 @@ export async function openStoreProxy(path: string, target: () => string): Promis
   const links = new Set<Link>();
   let withholding = false;
   let replyToLose: { text: string; onLost: () => void } | undefined;
+  let firstToWithhold: { text: string; onSeen: () => void } | undefined;
   const end = (link: Link) => {
     link.client.destroy();
     link.store.destroy();
@@ -37,6 +40,10 @@ export async function openStoreProxy(path: string, target: () => string): Promis
     const { store } = link;
     if (withholding) store.pause();
     client.on('data', (command) => {
+      if (firstToWithhold !== undefined && command.includes(firstToWithhold.text)) {
+        firstToWithhold.onSeen();
+        firstToWithhold = undefined;
+      }
       link.losing ||= replyToLose !== undefined && command.includes(replyToLose.text);
       store.write(command);
     });
@@ -52,6 +59,15 @@ export async function openStoreProxy(path: string, target: () => string): Promis
   });
   await new Promise<void>((resolve) => server.listen(path, resolve));
   const cut = () => [...links].forEach(end);
+  const withholdReplies: StoreProxy['withholdReplies'] = () => {
+    withholding = true;
+    for (const { store } of links) store.pause();
+    return (how) => {
+      withholding = false;
+      if (how === 'cut') cut();
+      for (const { store } of links) store.resume();
+    };
+  };
   return {
     path,
     async loseReplyTo(text, limitMs) {
@@ -61,14 +77,14 @@ export async function openStoreProxy(path: string, target: () => string): Promis
       await Promise.race([lost, sleep(limitMs)]);
       replyToLose = undefined;
     },
-    withholdReplies() {
-      withholding = true;
-      for (const { store } of links) store.pause();
-      return (how) => {
-        withholding = false;
-        if (how === 'cut') cut();
-        for (const { store } of links) store.resume();
-      };
+    withholdReplies,
+    async withholdRepliesFrom(text, limitMs) {
+      const seen = new Promise<ReturnType<typeof withholdReplies>>((resolve) => {
+        firstToWithhold = { text, onSeen: () => resolve(withholdReplies()) };
+      });
+      const withheld = await Promise.race([seen, sleep(limitMs)]);
+      firstToWithhold = undefined;
+      return withheld ?? undefined;
     },
     close: () =>
       new Promise<void>((resolve) => {

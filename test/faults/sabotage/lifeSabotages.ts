@@ -1,0 +1,98 @@
+import type { Sabotage } from './sabotage.ts';
+
+// Sabotages of the rules for windows, limits, changes, codes and releases.
+
+const GRAB = 'src/commands/lua/grabCoupon.lua';
+const RESTOCK = 'src/commands/lua/restockCoupon.lua';
+const LIMIT = 'elseif value and (perCustomer == 1 or countPieces(value) >= perCustomer) then';
+
+export const lifeSabotages: readonly Sabotage[] = [
+  {
+    name: 'entries without earlier events',
+    kinds: ['unread-decisions'],
+    noticedAs: ['oversold', 'sold-outside', 'outside-validity', 'forbidden', 'win-lost'],
+    patches: [{ file: 'src/commands/includes/prior.lua', find: 'return #events > 0 and', replace: 'return false and' }],
+  },
+  {
+    name: 'a retry is answered for an unread decision',
+    kinds: ['unread-decisions'],
+    noticedAs: ['win-lost', 'change-lost'],
+    patches: [
+      {
+        file: 'src/commands/unreadDecisions.ts',
+        find: 'if (entry !== undefined) await',
+        replace: 'if (entry === undefined) await',
+      },
+    ],
+  },
+  {
+    name: 'a release that leaves the code alive',
+    kinds: ['none'],
+    noticedAs: ['dead-code-redeemed', 'released-twice', 'untrue-already-grabbed', 'redis-differs'],
+    patches: [
+      {
+        file: 'src/commands/lua/releaseGrab.lua',
+        find: 'table.remove(pieces, place)',
+        replace: 'pieces[place]',
+      },
+    ],
+  },
+  {
+    name: 'a redemption that can be repeated',
+    kinds: ['none'],
+    noticedAs: ['redeemed-twice'],
+    patches: [
+      { file: 'src/commands/lua/redeemCode.lua', find: 'if redeemedAt then', replace: 'if redeemedAt == 0 then' },
+    ],
+  },
+  {
+    name: 'an end by the clock of the process',
+    kinds: ['redis-freeze', 'swallowed-replies'],
+    noticedAs: ['sold-outside'],
+    patches: [
+      {
+        file: GRAB,
+        find: 'tonumber(at) >= tonumber(endsAt)',
+        // The deadline is three seconds after the process has sent the command.
+        replace: 'tonumber(deadline) - 3000000 >= tonumber(endsAt)',
+      },
+    ],
+  },
+  {
+    name: 'a restock that forgets its key',
+    kinds: ['none'],
+    noticedAs: ['key-twice'],
+    patches: [{ file: RESTOCK, find: "if request then redis.call('HSET', requests, request, at) end", replace: '' }],
+  },
+  {
+    name: 'refusals that are repeated without limit',
+    kinds: ['app-kill-of-two', 'unread-decisions'],
+    noticedAs: ['untrue-sold-out', 'untrue-already-grabbed', 'untrue-paused', 'untrue-not-started', 'untrue-ended'],
+    patches: [
+      { file: 'src/commands/repeatedRefusals.ts', find: 'REFUSAL_TTL_MS = 900', replace: 'REFUSAL_TTL_MS = 900_000' },
+    ],
+  },
+  {
+    name: 'a limit that counts pieces that were given back',
+    kinds: ['none'],
+    noticedAs: ['untrue-already-grabbed'],
+    patches: [
+      {
+        file: GRAB,
+        find: LIMIT,
+        replace: "elseif tonumber(redis.call('HGET', answers, 'pieces ' .. customer) or 0) >= perCustomer then",
+      },
+      {
+        file: GRAB,
+        find: 'held[customer] = value and',
+        replace: "redis.call('HINCRBY', answers, 'pieces ' .. customer, 1)\n      held[customer] = value and",
+      },
+    ],
+  },
+  {
+    name: 'no limit for each customer',
+    kinds: ['none'],
+    noticedAs: ['over-limit'],
+    patches: [{ file: GRAB, find: LIMIT, replace: 'elseif false then' }],
+  },
+];
