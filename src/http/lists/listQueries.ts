@@ -47,11 +47,9 @@ const wholeNumber = (field: string, min: number, max: number, range: string) => 
 
 /** A page of the log or of the holders of a coupon. */
 export const historyQuery = z.object({
-  after: wholeNumber('after', 0, Number.MAX_SAFE_INTEGER, 'from 0')
-    .default(0)
-    .meta({
-      description: 'The version after which the page begins: `next` of the page before, or `version` of a last page.',
-    }),
+  after: wholeNumber('after', 0, Number.MAX_SAFE_INTEGER, 'from 0').default(0).meta({
+    description: 'The version after which the page begins: `next` of the page before, or `version` of a last page.',
+  }),
   limit: wholeNumber('limit', 1, PAGE_MAX, `from 1 to ${PAGE_MAX}`)
     .default(100)
     .meta({ description: 'The largest number of entries on the page.' }),
