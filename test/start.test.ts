@@ -25,9 +25,9 @@ test('given an empty folder, the server starts private stores, Ctrl-C stops them
   const bob = await client.enter('bob', 'customer');
   await client.create(ann, 'ann', { name: 'sea', amount: 2, stock: 5 });
   assert.is((await client.grab(bob, 'ann', 'sea')).status, 201);
-  const ownCoupons = (await client.list(bob, 'bob')).body?.data as { grabbedAt: string }[];
-  const { grabbedAt } = ownCoupons[0] ?? {};
-  assert.equal(ownCoupons, [{ name: 'sea', stock: 5, description: '', seller: 'ann', grabbedAt }]);
+  const ownCoupons = (await client.list(bob, 'bob')).body?.data as { grabbedAt: string; code: string }[];
+  const { grabbedAt, code } = ownCoupons[0] ?? {};
+  assert.equal(ownCoupons, [{ name: 'sea', stock: 5, description: '', seller: 'ann', grabbedAt, code }]);
 
   first.kill('SIGINT');
   assert.is((await first.ended).status, 0);
