@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { createTokenIssuer } from '../../src/infra/tokens.ts';
 import { checkSale } from './checker/checkSale.ts';
-import { readRecords } from './checker/readRecords.ts';
-import { eachCreation, openHistory } from './checker/requestHistory.ts';
-import type { Violation } from './checker/saleRecords.ts';
 import type { FaultContext, FaultKind } from './kinds/faultKind.ts';
+import { readRecords } from './records/readRecords.ts';
+import { eachCreation, openHistory } from './records/requestHistory.ts';
+import type { Violation } from './records/saleRecords.ts';
 import { createPace } from './sale/pace.ts';
 import { createRandom } from './sale/random.ts';
 import { runSale } from './sale/runSale.ts';
