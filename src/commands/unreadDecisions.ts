@@ -10,10 +10,11 @@ import { type DecisionDeps, publishDecision } from './decision.ts';
 
 type Deps = Pick<DecisionDeps, 'redis' | 'bus' | 'watch' | 'log'>;
 
-const PAGE = 500;
-const MOST_PAGES = 20;
+/** An entry may hold 512 grabs. */
+const PAGE = 100;
+const MOST_PAGES = 50;
 /** The id of an entry and the time of its event differ by less. */
-const SLACK_MS = 1_000;
+const SLACK_MS = 100;
 
 /** Before a grab is answered that another request decided. A grab in the view of its customer was published before. */
 export async function publishUnreadGrab(deps: Deps, coupon: CouponName, customer: string, code: string): Promise<void> {

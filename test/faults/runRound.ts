@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { createTokenIssuer } from '../../src/infra/tokens.ts';
 import { checkSale } from './checker/checkSale.ts';
-import { readRecords } from './checker/readRecords.ts';
-import { eachCreation, openHistory } from './checker/requestHistory.ts';
-import type { Violation } from './checker/saleRecords.ts';
 import type { FaultContext, FaultKind } from './kinds/faultKind.ts';
+import { readRecords } from './records/readRecords.ts';
+import { eachCreation, openHistory } from './records/requestHistory.ts';
+import type { Violation } from './records/saleRecords.ts';
 import { createPace } from './sale/pace.ts';
 import { createRandom } from './sale/random.ts';
 import { runSale } from './sale/runSale.ts';
@@ -71,21 +71,6 @@ export async function runRound(stack: FaultStack, kind: FaultKind, seed: number)
   if (times.firstWinAt === undefined) violations.push({ name: 'no-recovery', sample: 'no 201 after the fault' });
 
   const requests = eachCreation(history.requests);
-  if (process.env.FAULT_STATS) {
-    const counts: Record<string, number> = {};
-    for (const r of requests) {
-      const k = [r.op, r.outcome, r.key ? 'k' : ''].join(' ');
-      counts[k] = (counts[k] ?? 0) + 1;
-    }
-    console.log(
-      kind.name,
-      times.faultEndedAt - times.faultStartedAt,
-      Object.entries(counts)
-        .sort()
-        .map((e) => e.join(': '))
-        .join('\n'),
-    );
-  }
   const records = { ...(await readRecords(stack, plan.seller, requests)), stops: context.stops };
   const check = checkSale(requests, records, kind.tolerance);
   violations.push(...check.violations);

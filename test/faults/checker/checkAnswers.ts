@@ -1,6 +1,6 @@
 import { groupBy } from '../../../src/infra/groupBy.ts';
-import type { Request } from './requestHistory.ts';
-import type { SaleRecords, Violation } from './saleRecords.ts';
+import type { Request } from '../records/requestHistory.ts';
+import type { SaleRecords, Violation } from '../records/saleRecords.ts';
 
 // Checks that every answer is one that the contract knows, that a request with several creations makes all or none, and that a stop
 // leaves no accepted request without an answer.

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { decide, type Refusal } from '../../../src/coupon/decide.ts';
 import { type CouponEvent, leftAfter } from '../../../src/events.ts';
+import type { Op } from '../records/requestHistory.ts';
+import type { Violation } from '../records/saleRecords.ts';
 import { commandOfEvent, opOf } from './commands.ts';
 import type { CouponHistory } from './couponHistory.ts';
-import type { Op } from './requestHistory.ts';
-import type { Violation } from './saleRecords.ts';
 
 // Checks the log of one coupon: versions without a gap, and every event allowed at its moment by the rule of src/coupon/decide.ts.
 

@@ -1,11 +1,11 @@
 import { decide, type Refusal } from '../../../src/coupon/decide.ts';
 import type { CouponEvent } from '../../../src/events.ts';
 import { groupBy } from '../../../src/infra/groupBy.ts';
+import type { Op, Outcome, Request } from '../records/requestHistory.ts';
+import type { Violation } from '../records/saleRecords.ts';
 import { commandOfRequest, opOf } from './commands.ts';
 import type { CouponHistory } from './couponHistory.ts';
 import { CLOCK_SLACK_MS } from './explainEvents.ts';
-import type { Op, Outcome, Request } from './requestHistory.ts';
-import type { Violation } from './saleRecords.ts';
 
 // Checks that each refusal was true at some moment between its request and its answer.
 

@@ -1,12 +1,12 @@
 import { groupBy } from '../../../src/infra/groupBy.ts';
+import type { Request } from '../records/requestHistory.ts';
+import type { SaleRecords, Violation } from '../records/saleRecords.ts';
 import { checkAnswers } from './checkAnswers.ts';
 import { checkLog } from './checkLog.ts';
 import { checkRefusals } from './checkRefusals.ts';
 import { checkStores } from './checkStores.ts';
 import { historyOf } from './couponHistory.ts';
 import { explainEvents } from './explainEvents.ts';
-import type { Request } from './requestHistory.ts';
-import type { SaleRecords, Violation } from './saleRecords.ts';
 
 /** A command is carried out within this time after it was sent, or never: the deadline of 3 s and some slack. */
 const LATE_AFTER_MS = 3_700;

@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { type CouponState, termsOf } from '../../../src/coupon/state.ts';
 import { groupBy } from '../../../src/infra/groupBy.ts';
 import { couponPath, piecePath } from '../../../src/infra/keys.ts';
+import type { GrabRow, RedisCoupon, SaleRecords, StoredCoupon, Violation } from '../records/saleRecords.ts';
 import type { CouponHistory } from './couponHistory.ts';
 import { expectedOf } from './expectedStores.ts';
-import type { GrabRow, RedisCoupon, SaleRecords, StoredCoupon, Violation } from './saleRecords.ts';
 
 // Compares the tables, Redis and the views with the state that follows from the log.
 

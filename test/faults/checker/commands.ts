@@ -1,6 +1,6 @@
 import type { CouponCommand } from '../../../src/coupon/decide.ts';
 import { type CouponEvent, unreachable } from '../../../src/events.ts';
-import type { Op, Request } from './requestHistory.ts';
+import type { Op, Request } from '../records/requestHistory.ts';
 
 // Requests and events as the commands of src/coupon/decide.ts.
 

@@ -1,8 +1,8 @@
 import { type CouponEvent, eventId } from '../../../src/events.ts';
+import type { Request } from '../records/requestHistory.ts';
+import type { SaleRecords } from '../records/saleRecords.ts';
 import { historyOf } from './couponHistory.ts';
 import { expectedOf } from './expectedStores.ts';
-import type { Request } from './requestHistory.ts';
-import type { SaleRecords } from './saleRecords.ts';
 
 // A tiny sale for the tests of the checker. Every request takes 5 ms, every event comes 2 ms after its request was sent, and two
 // seconds pass between requests: a process remembers no refusal for that long.
@@ -21,6 +21,13 @@ export interface ExampleSale {
   append(type: CouponEvent['type'], data: object, more?: Partial<CouponEvent>): CouponEvent;
   /** A request and its event. */
   happen(request: Partial<Request>, type: CouponEvent['type'], data: object): void;
+  event(version: number): CouponEvent;
+  /** A grab of tom that wins. */
+  tomWins(left?: number, request?: Partial<Request>): void;
+  /** The seller sets the terms; absent limits are removed. */
+  changeTerms(change: object): void;
+  /** When a request is sent that comes `steps` requests later, in microseconds. */
+  later(steps: number): number;
   /** Rewrites the tables, Redis and the views, so that they follow from the log. */
   letStoresFollow(): void;
 }
@@ -71,6 +78,19 @@ export function exampleSale(): ExampleSale {
       const { key } = sale.send(request);
       sale.append(type, { ...data, ...(key === undefined ? {} : { idempotencyKey: key }) });
     },
+    event(version) {
+      const event = records.log.find((event) => event.version === version);
+      if (event === undefined) throw new Error(`no version ${version}`);
+      return event;
+    },
+    tomWins(left = 0, request = {}) {
+      const data = { customer: 'tom', left, code: 'T1' };
+      sale.happen({ customer: 'tom', wonCode: 'T1', ...request }, 'CouponGrabbed', data);
+    },
+    changeTerms(change) {
+      sale.happen({ op: 'change', terms: {} }, 'TermsChanged', { ...terms, left: 1, ...change });
+    },
+    later: (steps) => atMs(requests.length + steps) * 1_000,
     letStoresFollow() {
       const { state, rows, counts, ...inRedis } = expectedOf(historyOf(records.log));
       if (state === undefined) throw new Error('the log lacks the creation');

@@ -1,9 +1,9 @@
 import type { Piece } from '../../../src/coupon/pieces.ts';
+import { releasedGrabRequest, requestOf } from '../../../src/coupon/requests.ts';
 import type { CouponState } from '../../../src/coupon/state.ts';
 import type { CouponEvent } from '../../../src/events.ts';
-import { opOf } from './commands.ts';
+import type { GrabRow, HeldPiece } from '../records/saleRecords.ts';
 import type { CouponHistory } from './couponHistory.ts';
-import type { GrabRow, HeldPiece } from './saleRecords.ts';
 
 /** What the stores must hold of one coupon when MySQL and Redis have all its events. */
 export interface ExpectedStores {
@@ -57,20 +57,12 @@ function holdersOf(pieces: readonly Piece[]): Record<string, HeldPiece[]> {
 
 /** Keys whose command succeeded. The key of a grab is here only when the piece was given back: a piece that is held has its key. */
 function requestsOf(events: readonly CouponEvent[]): Record<string, string> {
-  const requests: Record<string, string> = {};
-  const grabs = new Map(events.map((event) => [event.version, event]));
-  for (const event of events) {
-    const { data, occurredAt } = event;
-    if (event.type === 'GrabReleased') {
-      const grab = grabs.get(event.data.grab);
-      if (grab?.type === 'CouponGrabbed' && grab.data.idempotencyKey !== undefined)
-        requests[`grab ${grab.data.customer} ${grab.data.idempotencyKey}`] = grab.data.code ?? '';
-    }
-    if (event.type === 'CouponGrabbed' || !('idempotencyKey' in data) || data.idempotencyKey === undefined) continue;
-    const op = opOf(event);
-    const subject = op === 'release' ? [event.data].flatMap((own) => ('customer' in own ? own.customer : [])) : [];
-    const code = op === 'redeem' || op === 'undo' ? ['code' in data ? data.code : ''] : [];
-    requests[[op, ...subject, ...code, data.idempotencyKey].join(' ')] = String(occurredAt);
-  }
-  return requests;
+  const byVersion = new Map(events.map((event) => [event.version, event]));
+  const answered = events.flatMap((event) => {
+    const grab = event.type === 'GrabReleased' ? byVersion.get(event.data.grab) : undefined;
+    const { idempotencyKey = undefined, customer = '', code } = grab?.type === 'CouponGrabbed' ? grab.data : {};
+    const ofGrab = idempotencyKey === undefined ? undefined : releasedGrabRequest(customer, idempotencyKey, code);
+    return [requestOf(event), ofGrab];
+  });
+  return Object.fromEntries(answered.flatMap((request) => (request ? [[request.field, request.answer]] : [])));
 }

@@ -1,9 +1,9 @@
 import type { CouponEvent } from '../../../src/events.ts';
 import { groupBy } from '../../../src/infra/groupBy.ts';
+import type { Request } from '../records/requestHistory.ts';
+import type { Violation } from '../records/saleRecords.ts';
 import { opOf } from './commands.ts';
 import { matchInPairs } from './matchInPairs.ts';
-import type { Request } from './requestHistory.ts';
-import type { Violation } from './saleRecords.ts';
 
 // Compares the requests with the events of the log: each success has its event, and each event has a request that was sent in time.
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readOutbox } from '../checker/readRedis.ts';
+import { readOutbox } from '../records/readRedis.ts';
 import { drawFreezeMs, type FaultKind, pickApp } from './faultKind.ts';
 
 /** The entries of a dead process are published by the other processes within this time. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tolerance } from '../checker/checkSale.ts';
-import type { GracefulStop, Violation } from '../checker/saleRecords.ts';
+import type { GracefulStop, Violation } from '../records/saleRecords.ts';
 import type { Pace } from '../sale/pace.ts';
 import type { Random } from '../sale/random.ts';
 import type { SaleClient } from '../sale/saleClient.ts';

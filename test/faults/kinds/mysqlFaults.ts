@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readOutbox } from '../checker/readRedis.ts';
+import { readOutbox } from '../records/readRedis.ts';
 import { type FaultContext, type FaultKind, freezeStore, pickApp } from './faultKind.ts';
 
 const LONGEST_FREEZE_MS = 6_000;

@@ -1,4 +1,4 @@
-import type { Command } from '../checker/requestHistory.ts';
+import type { Command } from '../records/requestHistory.ts';
 import type { App } from '../stack/applications.ts';
 import type { SaleClient } from './saleClient.ts';
 

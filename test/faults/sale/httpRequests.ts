@@ -1,5 +1,5 @@
 import { changeRefusals, refusals } from '../../../src/http/errors.ts';
-import type { Answer, Command, Op, Outcome } from '../checker/requestHistory.ts';
+import type { Answer, Command, Op, Outcome } from '../records/requestHistory.ts';
 
 // The commands of a sale as HTTP requests, and HTTP answers as outcomes.
 

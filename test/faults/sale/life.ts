@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command, Request } from '../checker/requestHistory.ts';
+import type { Command, Request } from '../records/requestHistory.ts';
 import type { App } from '../stack/applications.ts';
 import type { Pace } from './pace.ts';
 import { LARGEST_SEED, type Random } from './random.ts';

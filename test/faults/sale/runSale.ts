@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Outcome } from '../checker/requestHistory.ts';
+import type { Outcome } from '../records/requestHistory.ts';
 import type { App } from '../stack/applications.ts';
 import { runLife } from './life.ts';
 import type { Pace } from './pace.ts';

@@ -1,4 +1,4 @@
-import type { Answer, Command, Request, RequestHistory } from '../checker/requestHistory.ts';
+import type { Answer, Command, Request, RequestHistory } from '../records/requestHistory.ts';
 import type { App } from '../stack/applications.ts';
 import { answerOf, requestOf } from './httpRequests.ts';
 

@@ -1,4 +1,4 @@
-import type { Command } from '../checker/requestHistory.ts';
+import type { Command } from '../records/requestHistory.ts';
 import { LARGEST_SEED, type Random } from './random.ts';
 
 // Which customer grabs which coupon, and in which order. Everything is drawn before the sale begins.

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command } from '../checker/requestHistory.ts';
+import type { Command } from '../records/requestHistory.ts';
 import { carryOut, type LifeDeps } from './life.ts';
 import { type Coupon, creationOf } from './salePlan.ts';
 
