@@ -60,28 +60,28 @@ export const createdState = ({ coupon, version, data }: EventOf<'CouponCreated'>
 export function evolve(state: CouponState | undefined, event: CouponEvent): CouponState {
   if (event.type === 'CouponCreated') return createdState(event);
   if (state === undefined) throw new Error(`${event.type} before the creation of the coupon`);
-  const next = { ...state, version: event.version, left: leftAfter(event) };
+  const [version, left] = [event.version, leftAfter(event)];
   switch (event.type) {
     case 'CouponGrabbed':
-      return { ...next, grabbed: state.grabbed + 1 };
+      return { ...state, version, left, grabbed: state.grabbed + 1 };
     case 'GrabReleased':
-      return { ...next, released: state.released + 1 };
+      return { ...state, version, left, released: state.released + 1 };
     case 'CouponRedeemed':
-      return { ...next, redeemed: state.redeemed + 1 };
+      return { ...state, version, left, redeemed: state.redeemed + 1 };
     case 'RedemptionUndone':
-      return { ...next, redeemed: state.redeemed - 1 };
+      return { ...state, version, left, redeemed: state.redeemed - 1 };
     case 'CouponRestocked':
-      return { ...next, amount: event.data.amount };
+      return { ...state, version, left, amount: event.data.amount };
     case 'CouponPaused':
-      return { ...next, phase: 'paused' };
+      return { ...state, version, left, phase: 'paused' };
     case 'CouponResumed':
-      return { ...next, phase: 'open' };
+      return { ...state, version, left, phase: 'open' };
     case 'CouponClosed':
-      return { ...next, phase: 'closed' };
+      return { ...state, version, left, phase: 'closed' };
     case 'TermsChanged':
-      return { ...next, ...termsOf(event.data) };
+      return { ...state, version, left, ...termsOf(event.data) };
     case 'PiecesRecounted':
-      return { ...next, recounted: state.recounted + 1 };
+      return { ...state, version, left, recounted: state.recounted + 1 };
     default:
       return unreachable(event);
   }

@@ -1,8 +1,8 @@
 import { partitionOfCode } from '../../coupon/code.ts';
-import { type HeldPiece, pieceText, readPieces } from '../../coupon/holderValue.ts';
+import { pieceText, readPieces } from '../../coupon/holderValue.ts';
 import { releasedGrabRequest, requestOf } from '../../coupon/requests.ts';
-import type { CouponEvent, EventOf } from '../../events.ts';
-import { couponPath, keys } from '../../infra/keys.ts';
+import { type CouponEvent, unreachable } from '../../events.ts';
+import { type CouponName, couponPath, keys } from '../../infra/keys.ts';
 import { viewEntryOf } from '../redisViews.ts';
 import type { PieceColumns } from './couponWalk.ts';
 
@@ -10,102 +10,97 @@ import type { PieceColumns } from './couponWalk.ts';
 
 /** A value that Redis must have: a field of a hash, or the score of a member of a view. */
 export interface Expectation {
-  kind: 'hash' | 'view';
+  about: 'holder' | 'released piece' | 'code' | 'redemption' | 'view' | 'request';
   key: string;
   field: string;
-  /** What is wrong with this value; undefined if it is right. */
-  fault: (value: string | null) => string | undefined;
+  /** Undefined for a released piece: a customer who holds others still has a value. */
+  value: string | undefined;
+  event: CouponEvent;
 }
 
-export function expectationsOf(event: CouponEvent, row: PieceColumns, perCustomer: number): Expectation[] {
-  const expected: Expectation[] = [];
+/** The keys of a coupon, which many expectations share. */
+export interface CouponKeys {
+  path: string;
+  holders: string;
+  redemptions: string;
+  requests: string;
+}
+export const keysOf = (coupon: CouponName): CouponKeys => ({
+  path: couponPath(coupon),
+  holders: keys.holders(coupon),
+  redemptions: keys.redemptions(coupon),
+  requests: keys.requests(coupon),
+});
+
+/** Adds what Redis must have for this event. */
+export function addExpectations(expected: Expectation[], of: CouponKeys, event: CouponEvent, row: PieceColumns): void {
   const request = requestOf(event);
-  if (request !== undefined) expected.push(requestExpected(event, request));
-  if (event.type === 'CouponCreated') expected.push(viewExpected(event, event.occurredAt));
-  if (event.type === 'CouponGrabbed') expected.push(...grabExpectations(event, row, perCustomer));
-  return expected;
+  if (request !== undefined)
+    expected.push({ about: 'request', key: of.requests, field: request.field, value: request.answer, event });
+  const entry = viewEntryOf(event);
+  if (entry === undefined || (event.type !== 'CouponCreated' && event.type !== 'CouponGrabbed')) return;
+  const isReleased = event.type === 'CouponGrabbed' && row.released_at !== null;
+  const score = isReleased ? `-${row.released_at}` : String(entry.at);
+  expected.push({ about: 'view', key: entry.view, field: entry.member, value: score, event });
+  if (event.type === 'CouponCreated') return;
+
+  const { customer, code, idempotencyKey } = event.data;
+  const value = pieceText({ grab: event.version, code, idempotencyKey });
+  if (!isReleased) {
+    expected.push({ about: 'holder', key: of.holders, field: customer, value, event });
+  } else {
+    expected.push({ about: 'released piece', key: of.holders, field: customer, value: undefined, event });
+    if (idempotencyKey !== undefined) {
+      const { field, answer } = releasedGrabRequest(customer, idempotencyKey, code);
+      expected.push({ about: 'request', key: of.requests, field, value: answer, event });
+    }
+  }
+  if (code === undefined) return;
+  const inIndex = `${of.path}/${customer}`;
+  expected.push({ about: 'code', key: keys.codes(partitionOfCode(code)), field: code, value: inIndex, event });
+  if (row.redeemed_at !== null)
+    expected.push({ about: 'redemption', key: of.redemptions, field: code, value: String(row.redeemed_at), event });
 }
 
-function grabExpectations(event: EventOf<'CouponGrabbed'>, row: PieceColumns, perCustomer: number): Expectation[] {
-  const { coupon, version, occurredAt, data } = event;
-  const { customer, code, idempotencyKey } = data;
-  const piece: HeldPiece = { grab: version, code, idempotencyKey };
-  const isReleased = row.released_at !== null;
-  const holders = { kind: 'hash', key: keys.holders(coupon), field: customer } as const;
-  const expected: Expectation[] = [
-    {
-      ...holders,
-      fault: (value) => (isReleased ? faultOfReleased(event, value) : faultOfHeld(event, piece, perCustomer, value)),
-    },
-    viewExpected(event, row.released_at === null ? occurredAt : -row.released_at),
-  ];
-  if (code !== undefined) {
-    const leadsTo = `${couponPath(coupon)}/${customer}`;
-    expected.push({
-      ...{ kind: 'hash', key: keys.codes(partitionOfCode(code)), field: code },
-      fault: (value) =>
-        value === leadsTo ? undefined : `the code of version ${version} leads to ${value ?? 'no piece'}`,
-    });
+/** What is wrong with this value; undefined if it is right. */
+export function faultOfValue(expected: Expectation, found: string | null, perCustomer: number): string | undefined {
+  const { about, key, field, value, event } = expected;
+  if (found === value) return undefined;
+  const { version } = event;
+  switch (about) {
+    case 'holder':
+      return faultOfHolder(expected, found, perCustomer);
+    case 'released piece':
+      return readPieces(found).some(({ grab }) => grab === version)
+        ? `Redis still has the piece of ${field} of version ${version}, which was given back`
+        : undefined;
+    case 'code':
+      return `the code of version ${version} leads to ${found ?? 'no piece'}`;
+    case 'redemption':
+      return found === null
+        ? `Redis lacks the redemption of version ${version}`
+        : `Redis has the redemption of version ${version} at ${found}, MySQL at ${value}`;
+    case 'view':
+      return found === null
+        ? `version ${version} is not in ${key}`
+        : `version ${version} has the time ${found} instead of ${value} in ${key}`;
+    case 'request':
+      return `Redis lacks the idempotency key of version ${version} ("${field}")`;
+    default:
+      return unreachable(about);
   }
-  if (code !== undefined && row.redeemed_at !== null) {
-    const redeemedAt = String(row.redeemed_at);
-    expected.push({
-      ...{ kind: 'hash', key: keys.redemptions(coupon), field: code },
-      fault(value) {
-        if (value === null) return `Redis lacks the redemption of version ${version}`;
-        return value === redeemedAt
-          ? undefined
-          : `Redis has the redemption of version ${version} at ${value}, MySQL at ${redeemedAt}`;
-      },
-    });
-  }
-  if (isReleased && idempotencyKey !== undefined)
-    expected.push(requestExpected(event, releasedGrabRequest(customer, idempotencyKey, code)));
-  return expected;
 }
 
-function faultOfHeld(
-  { version, data: { customer } }: EventOf<'CouponGrabbed'>,
-  piece: HeldPiece,
+function faultOfHolder(
+  { field: customer, value = '', event: { version } }: Expectation,
+  found: string | null,
   perCustomer: number,
-  value: string | null,
 ): string | undefined {
-  const text = pieceText(piece);
-  // Most customers hold one piece.
-  if (value === text) return undefined;
-  const pieces = readPieces(value);
+  const pieces = readPieces(found);
   if (pieces.length > perCustomer)
     return `Redis has ${pieces.length} pieces of ${customer}, and the limit is ${perCustomer}`;
-  const found = pieces.find(({ grab }) => grab === version);
-  if (found === undefined) return `Redis lacks the piece of ${customer} of version ${version}`;
-  return pieceText(found) === text
-    ? undefined
-    : `Redis has the piece of ${customer} as "${pieceText(found)}", the log as "${text}"`;
+  const piece = pieces.find(({ grab }) => grab === version);
+  if (piece === undefined) return `Redis lacks the piece of ${customer} of version ${version}`;
+  const text = pieceText(piece);
+  return text === value ? undefined : `Redis has the piece of ${customer} as "${text}", the log as "${value}"`;
 }
-
-const faultOfReleased = ({ version, data: { customer } }: EventOf<'CouponGrabbed'>, value: string | null) =>
-  readPieces(value).some(({ grab }) => grab === version)
-    ? `Redis still has the piece of ${customer} of version ${version}, which was given back`
-    : undefined;
-
-function viewExpected(event: EventOf<'CouponCreated' | 'CouponGrabbed'>, at: number): Expectation {
-  const { view = '', member = '' } = viewEntryOf(event) ?? {};
-  return {
-    ...{ kind: 'view', key: view, field: member },
-    fault(score) {
-      if (score === null) return `version ${event.version} is not in ${view}`;
-      return Number(score) === at
-        ? undefined
-        : `version ${event.version} has the time ${score} instead of ${at} in ${view}`;
-    },
-  };
-}
-
-const requestExpected = (
-  { coupon, version }: CouponEvent,
-  { field, answer }: { field: string; answer: string },
-): Expectation => ({
-  ...{ kind: 'hash', key: keys.requests(coupon), field },
-  fault: (value) =>
-    value === answer ? undefined : `Redis lacks the idempotency key of version ${version} ("${field}")`,
-});

@@ -23,9 +23,11 @@ export function faultOf(event: CouponEvent, state: CouponState, pieces: HeldPiec
   return undefined;
 }
 
+const noPieces: HeldPieces = { of: () => [], withCode: () => undefined };
+
 /** Pieces with which the rule allows the event, unless the coupon does not. */
 export function fittingPieces(event: CouponEvent): HeldPieces {
-  if (!('grab' in event.data)) return { of: () => [], withCode: () => undefined };
+  if (!('grab' in event.data)) return noPieces;
   const { customer, grab, code } = event.data;
   const redeemedAt = event.type === 'RedemptionUndone' ? 0 : undefined;
   const piece: Piece = { customer, grab, code, grabbedAt: 0, redeemedAt };

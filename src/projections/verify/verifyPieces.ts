@@ -3,7 +3,7 @@ import type { CouponEvent } from '../../events.ts';
 import { groupBy } from '../../infra/groupBy.ts';
 import { type CouponName, couponPath } from '../../infra/keys.ts';
 import type { PieceColumns } from './couponWalk.ts';
-import { type Expectation, expectationsOf } from './expectations.ts';
+import { addExpectations, type Expectation, faultOfValue, keysOf } from './expectations.ts';
 import { readOutboxSubjects, subjectOf } from './readRedis.ts';
 import { addSuspicion, type Report, type Suspicions } from './verifyReport.ts';
 
@@ -28,14 +28,22 @@ export async function verifyPieces(
   report: Report,
   suspicions: Suspicions,
 ): Promise<void> {
-  const expected = verified.flatMap(({ event, row, perCustomer }) =>
-    expectationsOf(event, row, perCustomer).map((expectation) => ({ event, ...expectation })),
-  );
+  const expected: Expectation[] = [];
+  const limits = new Map<string, number>();
+  for (const [id, ofCoupon] of groupBy(verified, ({ event }) => event.coupon.id)) {
+    const [first] = ofCoupon;
+    if (first === undefined) continue;
+    limits.set(id, first.perCustomer);
+    const couponKeys = keysOf(first.event.coupon);
+    for (const { event, row } of ofCoupon) addExpectations(expected, couponKeys, event, row);
+  }
   const values = await readValues(redis, expected);
-  const suspects = expected.flatMap(({ event, fault }, place): Suspect[] => {
-    const text = fault(values[place] ?? null);
-    return text === undefined ? [] : [{ coupon: event.coupon, subject: subjectOf(event), text }];
-  });
+  const suspects: Suspect[] = [];
+  for (const [place, expectation] of expected.entries()) {
+    const { event } = expectation;
+    const text = faultOfValue(expectation, values[place] ?? null, limits.get(event.coupon.id) ?? 1);
+    if (text !== undefined) suspects.push({ coupon: event.coupon, subject: subjectOf(event), text });
+  }
   await suspect(redis, suspects, report, suspicions);
 }
 
@@ -61,8 +69,9 @@ export async function suspect(
 /** The values in the order of the expectations. Fields of one hash are read by one command. */
 async function readValues(redis: Redis, expected: readonly Expectation[]): Promise<(string | null)[]> {
   const values: (string | null)[] = new Array(expected.length).fill(null);
-  const places = expected.map((_, place) => place);
-  const readHash = async (key: string, ofHash: number[]) => {
+  const places = [...expected.keys()];
+  const isView = (place: number) => expected[place]?.about === 'view';
+  const readHash = async (key: string, ofHash: readonly number[]) => {
     const found = await redis.hmget(key, ...ofHash.map((place) => expected[place]?.field ?? ''));
     for (const [i, place] of ofHash.entries()) values[place] = found[i] ?? null;
   };
@@ -71,12 +80,10 @@ async function readValues(redis: Redis, expected: readonly Expectation[]): Promi
     values[place] = await redis.zscore(key, field);
   };
   const hashes = groupBy(
-    places.filter((place) => expected[place]?.kind === 'hash'),
+    places.filter((place) => !isView(place)),
     (place) => expected[place]?.key ?? '',
   );
-  await Promise.all([
-    ...[...hashes].map(([key, ofHash]) => readHash(key, ofHash)),
-    ...places.filter((place) => expected[place]?.kind === 'view').map(readScore),
-  ]);
+  const reading = places.filter(isView).map(readScore);
+  await Promise.all([...reading, ...[...hashes].map(([key, ofHash]) => readHash(key, ofHash))]);
   return values;
 }

@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decideGrabs, type GrabRequest } from '../../../src/commands/decideGrabs.ts';
 import { keys } from '../../../src/infra/keys.ts';
+import { runScript } from '../../../src/infra/scripts.ts';
 import { idToBytes } from '../../../src/projections/log/eventRows.ts';
 import { lifeOf } from '../../support/couponLife.ts';
 import { gateOpens } from '../../support/outages.ts';
@@ -22,9 +23,14 @@ async function rebuilt(): Promise<void> {
   await settled(system);
   const before = await snapshotOf(redis);
   await redis.flushall();
+  await reconciled();
+  await assertSameAs(redis, before);
+}
+
+async function reconciled(): Promise<void> {
+  await redis.del(keys.marker);
   await rejects(() => system.fence.mustStand());
   await gateOpens(system);
-  await assertSameAs(redis, before);
 }
 
 test('a coupon with every event, with keys for all of them, is rebuilt as the scripts left it', async () => {
@@ -92,19 +98,18 @@ for (const perCustomer of [1, 2]) {
         await settled(system);
       }
     };
+    /** The code of the first piece of the n-th customer. */
+    const codeOf = async (n: number) =>
+      (await redis.hget(keys.holders(coupon), names[n] ?? ''))?.split(/[, \n]/)[1] ?? '';
     await grabAll(names);
-    const codes = new Map<string, string>();
-    for (const name of ['0', '1', '2', '500', '6999'].map((i) => `${perCustomer} ${i}`)) {
-      const value = await redis.hget(keys.holders(coupon), name);
-      codes.set(name, value?.split(/[, ]/)[1] ?? '');
-    }
+    const [third, redeemed, last] = [await codeOf(2), await codeOf(500), await codeOf(names.length - 1)];
     for (const name of names.slice(0, 2)) await lifeOf(system, coupon, 'back').release(name);
-    await life.redeem(codes.get(names[500] ?? '') ?? '');
-    await life.redeem(codes.get(names[6999] ?? '') ?? '');
-    await grabAll(perCustomer === 1 ? names.slice(0, 1).concat(names.map((name) => `second ${name}`)) : names);
-    await life.undo(codes.get(names[500] ?? '') ?? '');
-    await lifeOf(system, coupon, 'back').release(names[2] ?? '', codes.get(names[2] ?? ''));
-    await life.release(names[500] ?? '', codes.get(names[500] ?? ''));
+    await life.redeem(redeemed);
+    await life.redeem(last);
+    await grabAll(perCustomer === 1 ? [...names.slice(0, 1), ...names.map((name) => `second ${name}`)] : names);
+    await life.undo(redeemed);
+    await lifeOf(system, coupon, 'back').release(names[2] ?? '', third);
+    await life.release(names[500] ?? '', redeemed);
     await settled(system);
     const [logged] = await system.mysql('coupons').where({ name: `large ${perCustomer}` });
     assert.ok(logged.version > PAGE, `${logged.version} events`);
@@ -112,6 +117,41 @@ for (const perCustomer of [1, 2]) {
     await rebuilt();
   });
 }
+
+test('a coupon that is behind the log loses what it had before, and the events that it carried', async () => {
+  const coupon = { seller: 'ann', name: 'plain' };
+  await settled(system);
+  const before = await snapshotOf(redis);
+  await redis.hset(keys.coupon(coupon), { version: 1, left: 2, phase: 'paused', released: 1 });
+  for (const key of [keys.holders, keys.redemptions, keys.requests, keys.unloggedChanges, keys.unloggedPieces])
+    await redis.hset(key(coupon), 'lost', 1);
+
+  await reconciled();
+
+  await assertSameAs(redis, before);
+});
+
+test('a coupon without holders is not put in place if Redis was emptied while it was built', async () => {
+  const coupon = { seller: 'ann', name: 'emptied' };
+  const restored = [
+    keys.coupon,
+    keys.holders,
+    keys.redemptions,
+    keys.requests,
+    keys.unloggedChanges,
+    keys.unloggedPieces,
+  ];
+  const built = (['holders', 'redemptions', 'requests'] as const).map((kind) => keys.built(kind, coupon, 'a test'));
+  const restore = () =>
+    runScript(redis, 'restoreCoupon', [...restored.map((key) => key(coupon)), ...built], ['1', '0', 'version', '1']);
+
+  assert.equal(await restore(), ['incomplete']);
+
+  // Nor if another hash of the build was written since then.
+  await redis.hset(built[0] ?? '', 'bob', '2');
+  assert.equal(await restore(), ['incomplete']);
+  assert.is(await redis.exists(...built, keys.coupon(coupon)), 0);
+});
 
 test('a coupon whose log contradicts itself is set apart as the tables have it, and mended with the log', async () => {
   const coupon = { seller: 'ann', name: 'damaged life' };
@@ -134,9 +174,7 @@ test('a coupon whose log contradicts itself is set apart as the tables have it, 
   await system.mysql('coupons').where({ name: coupon.name }).update({ version: 8 });
   await redis.hset(keys.coupon(coupon), 'endsAt', '1');
 
-  await redis.del(keys.marker);
-  await rejects(() => system.fence.mustStand());
-  await gateOpens(system);
+  await reconciled();
 
   const { damaged, ...apart } = await redis.hgetall(keys.coupon(coupon));
   assert.equal(apart, { ...fields, version: '8' });

@@ -3,7 +3,12 @@ import * as assert from 'uvu/assert';
 import { newCode, partitionOfCode } from '../../../src/coupon/code.ts';
 import type { CouponEvent } from '../../../src/events.ts';
 import { keys, partitionOf } from '../../../src/infra/keys.ts';
-import { expectationsOf } from '../../../src/projections/verify/expectations.ts';
+import {
+  addExpectations,
+  type Expectation,
+  faultOfValue,
+  keysOf,
+} from '../../../src/projections/verify/expectations.ts';
 import { rowsOf } from '../../support/grabRows.ts';
 import { couponRef, created, grabbed, redeemed, released, restocked } from '../../support/sampleEvents.ts';
 
@@ -171,9 +176,10 @@ const test = suite('what Redis must have for an event');
 for (const [behaviour, { events, perCustomer = 1 }, redis, faults] of cases) {
   test(behaviour, () => {
     const [event] = events as [CouponEvent];
-    const expected = expectationsOf(event, rowsOf(events)(event.version), perCustomer);
+    const expected: Expectation[] = [];
+    addExpectations(expected, keysOf(sea), event, rowsOf(events)(event.version));
     assert.equal(
-      expected.flatMap(({ key, field, fault }) => fault(redis[key]?.[field] ?? null) ?? []),
+      expected.flatMap((one) => faultOfValue(one, redis[one.key]?.[one.field] ?? null, perCustomer) ?? []),
       faults,
     );
   });
