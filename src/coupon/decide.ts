@@ -141,6 +141,7 @@ const isEmpty = (from?: number, until?: number) => from !== undefined && until !
 
 /** The terms after a change, without the fields that are absent. */
 export function changedTerms(state: Terms, change: TermsChange): Terms {
-  const merged = Object.entries({ ...termsOf(state), ...change });
+  const given = Object.entries(change).filter(([, value]) => value !== undefined);
+  const merged = Object.entries({ ...termsOf(state), ...Object.fromEntries(given) });
   return Object.fromEntries(merged.filter(([, value]) => value != null)) as unknown as Terms;
 }
