@@ -35,6 +35,8 @@ export interface FaultKind {
   inject(context: FaultContext): Promise<void>;
 }
 
+export const oneOrTwoApps = (random: Random) => ({ apps: random.int(1, 2) });
+
 export const pickApp = ({ stack, random }: FaultContext): App => random.pick(stack.apps);
 
 /** Half of the freezes are short, which keeps rounds short; the others are long enough for deadlines and timeouts. */

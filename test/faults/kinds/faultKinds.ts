@@ -1,10 +1,10 @@
 import { appFaults } from './appFaults.ts';
-import type { FaultKind } from './faultKind.ts';
+import { type FaultKind, oneOrTwoApps } from './faultKind.ts';
 import { mysqlFaults } from './mysqlFaults.ts';
 import { redisFaults } from './redisFaults.ts';
 import { unreadDecisions } from './unreadDecisions.ts';
 
-const none: FaultKind = { name: 'none', inject: async () => {} };
+const none: FaultKind = { name: 'none', topology: oneOrTwoApps, inject: async () => {} };
 
 /** Neighbours need similar topologies, so that the next round can begin at once. */
 export const faultKinds: readonly FaultKind[] = [none, ...appFaults, ...redisFaults, unreadDecisions, ...mysqlFaults];

@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Random } from '../sale/random.ts';
 import { copyData, emptyData } from '../stack/storeServers.ts';
-import { drawFreezeMs, type FaultContext, type FaultKind, freezeStore, pickApp } from './faultKind.ts';
+import { drawFreezeMs, type FaultContext, type FaultKind, freezeStore, oneOrTwoApps, pickApp } from './faultKind.ts';
 
 const LONGEST_FREEZE_MS = 5_000;
-const oneOrTwoApps = (random: Random) => ({ apps: random.int(1, 2) });
 /** The running applications hold the events that MySQL lacks, so every 201 survives; a win without an answer may be lost. */
 export const tolerance = { redisLosesData: true };
 
@@ -44,7 +42,7 @@ export const redisFaults: readonly FaultKind[] = [
     name: 'lost-replies',
     async inject({ stack: { redisProxy }, random }) {
       for (let times = random.int(3, 8); times > 0; times--) {
-        // Only the command of a grab contains this text. If no grab arrives, no reply is lost.
+        // Only commands about pieces contain this text. If none arrives, no reply is lost.
         await redisProxy.loseReplyTo(':holders:', 2_000);
         await sleep(random.int(10, 150));
       }

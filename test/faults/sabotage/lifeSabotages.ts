@@ -66,7 +66,7 @@ export const lifeSabotages: readonly Sabotage[] = [
   },
   {
     name: 'refusals that are repeated without limit',
-    kinds: ['app-kill-of-two', 'unread-decisions'],
+    kinds: ['none', 'unread-decisions'],
     noticedAs: ['untrue-sold-out', 'untrue-already-grabbed', 'untrue-paused', 'untrue-not-started', 'untrue-ended'],
     patches: [
       { file: 'src/commands/repeatedRefusals.ts', find: 'REFUSAL_TTL_MS = 900', replace: 'REFUSAL_TTL_MS = 900_000' },

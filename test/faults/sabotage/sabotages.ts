@@ -118,12 +118,12 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'names without case and accents',
     kinds: ['none'],
-    noticedAs: ['dead-letter', 'not-drained', 'win-lost'],
+    noticedAs: ['dead-letter', 'not-drained', 'creation-lost', 'win-lost'],
     patches: [
       {
         file: 'migrations/0001_tables.ts',
-        find: 'customer VARBINARY(256)',
-        replace: 'customer VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci',
+        find: 'name VARBINARY(400) NOT NULL,\n    amount',
+        replace: 'name VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL,\n    amount',
       },
     ],
   },

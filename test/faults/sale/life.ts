@@ -24,14 +24,16 @@ export interface LifeDeps {
   random: Random;
   pace: Pace;
   isOver: () => boolean;
+  /** Whether only one application gets the changes: what the other one remembers must give way all the same. */
+  oneDesk: boolean;
 }
 
 /** Sends a command, half of the commands with a key; a command with a key is sent again after an unknown outcome and sometimes after a success. */
 export async function carryOut(deps: LifeDeps, command: Command): Promise<Request | undefined> {
-  const { client, listeningApps, random, isOver } = deps;
+  const { client, listeningApps, random, isOver, oneDesk } = deps;
   const key = random.percent(50) ? random.int(0, LARGEST_SEED).toString(36) : undefined;
   const send = async () => {
-    const apps = listeningApps();
+    const apps = oneDesk && command.op !== 'grab' ? listeningApps().slice(0, 1) : listeningApps();
     return apps.length === 0 ? undefined : client.send(random.pick(apps), command, key);
   };
   let request = await send();

@@ -104,7 +104,7 @@ export async function runSale(deps: SaleDeps): Promise<SaleTimes> {
       failed = true;
       throw error;
     });
-  const life = { client, label: plan.label, listeningApps, random, pace, isOver };
+  const life = { client, label: plan.label, listeningApps, random, pace, isOver, oneDesk: plan.oneDesk };
   await Promise.all([
     endingSaleOnFailure(runFault()),
     sellFlashCoupons(),

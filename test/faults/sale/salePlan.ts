@@ -36,6 +36,8 @@ export interface SalePlan {
   label: string;
   coupons: Coupon[];
   intents: GrabIntent[];
+  /** Whether the changes of a coupon's life go to one application alone. */
+  oneDesk: boolean;
   /** A new customer wants a coupon that does not sell out. */
   extraIntent(): GrabIntent;
   /** A coupon that is created in the middle of the sale, and the customers who wait for it. */
@@ -82,6 +84,7 @@ export function createSalePlan(random: Random, label: string): SalePlan {
     label,
     coupons: [...coupons, EXTRA, ...livelyCoupons],
     intents: byTurn.flat(),
+    oneDesk: random.percent(75),
     extraIntent: () => intent(`late-${++extraCustomers}.${label}`, EXTRA.name),
     flashCoupon() {
       const coupon = { name: `blitz ${++flashCoupons}`, amount: 3 };
