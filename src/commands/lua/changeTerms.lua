@@ -16,7 +16,7 @@ ARGV[5] key: idempotency key; empty means none
 ARGV[6..] field, value, ...: of stock, description, startsAt, endsAt, validFrom, validUntil (microseconds); an empty time removes the limit
 
 Replies
-  {'changed', {entry id, {field, value, ...}}}
+  {'done', time, {entry id, {field, value, ...}}}
   {'repeated', time}: the request with this idempotency key has changed the terms before
   {'refused', 'no-such-coupon'}
   {'refused', 'closed'}
@@ -73,4 +73,4 @@ local entry = appendChange(outbox, unloggedChanges, state, eventFields(state, 'T
 redis.call('HSET', coupon, 'version', state.nextVersion, unpack(terms))
 if #removed > 0 then redis.call('HDEL', coupon, unpack(removed)) end
 if request then redis.call('HSET', requests, request, at) end
-return { 'changed', entry }
+return { 'done', at, entry }

@@ -15,7 +15,7 @@ ARGV[4] changesLimit: changes of one coupon that MySQL may lack
 ARGV[5] key: idempotency key; empty means none
 
 Replies
-  {'changed', {entry id, {field, value, ...}}}
+  {'done', time, {entry id, {field, value, ...}}}
   {'repeated', time}: the request with this idempotency key has closed the coupon before
   {'refused', 'no-such-coupon'}
   {'refused', 'closed'}
@@ -47,4 +47,4 @@ if state.phase == 'closed' then return refuse(answers, request, answersTtl, 'clo
 local entry = appendChange(outbox, unloggedChanges, state, eventFields(state, 'CouponClosed', at, key, { 'left', state.left }))
 redis.call('HSET', coupon, 'phase', 'closed', 'version', state.nextVersion)
 if request then redis.call('HSET', requests, request, at) end
-return { 'changed', entry }
+return { 'done', at, entry }

@@ -15,7 +15,7 @@ ARGV[4] changesLimit: changes of one coupon that MySQL may lack
 ARGV[5] key: idempotency key; empty means none
 
 Replies
-  {'changed', {entry id, {field, value, ...}}}
+  {'done', time, {entry id, {field, value, ...}}}
   {'repeated', time}: the request with this idempotency key has paused the sale before
   {'refused', 'no-such-coupon'}
   {'refused', 'paused'}
@@ -48,4 +48,4 @@ if state.phase then return refuse(answers, request, answersTtl, state.phase) end
 local entry = appendChange(outbox, unloggedChanges, state, eventFields(state, 'CouponPaused', at, key, { 'left', state.left }))
 redis.call('HSET', coupon, 'phase', 'paused', 'version', state.nextVersion)
 if request then redis.call('HSET', requests, request, at) end
-return { 'changed', entry }
+return { 'done', at, entry }

@@ -20,7 +20,7 @@ ARGV[6] customer: that the code was made for
 ARGV[7] code
 
 Replies
-  {'redeemed', time, {entry id, {field, value, ...}}}
+  {'done', time, {entry id, {field, value, ...}}}
   {'repeated', time}: the request with this idempotency key has redeemed the code before
   {'refused', 'no-such-code'}: no customer holds a piece with this code
   {'refused', 'redeemed', time}: the code was redeemed before
@@ -76,4 +76,4 @@ appendLine(unloggedPieces, code, state.nextVersion, event)
 redis.call('HSET', redemptions, code, at)
 redis.call('HSET', coupon, 'redeemed', digits(tonumber(state.redeemed or 0) + 1), 'version', state.nextVersion)
 if request then redis.call('HSET', requests, request, at) end
-return { 'redeemed', at, entry }
+return { 'done', at, entry }

@@ -20,7 +20,7 @@ ARGV[6] customer
 ARGV[7] code: of the piece; empty means the only piece of the customer
 
 Replies
-  {'released', {entry id, {field, value, ...}}}
+  {'done', time, {entry id, {field, value, ...}}}
   {'repeated', time}: the request with this idempotency key has given the piece back before
   {'refused', 'not-held'}: the customer has no such piece
   {'refused', 'code-needed'}: the customer has several pieces
@@ -82,4 +82,4 @@ end
 if piece.key ~= '' then redis.call('HSET', requests, 'grab ' .. customer .. ' ' .. piece.key, piece.code) end
 redis.call('HSET', coupon, 'left', left, 'released', digits(tonumber(state.released or 0) + 1), 'version', state.nextVersion)
 if request then redis.call('HSET', requests, request, at) end
-return { 'released', entry }
+return { 'done', at, entry }

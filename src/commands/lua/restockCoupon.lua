@@ -17,7 +17,7 @@ ARGV[6] added: pieces, decimal digits
 ARGV[7] amountLimit: pieces that a coupon may have, decimal digits
 
 Replies
-  {'changed', {entry id, {field, value, ...}}}
+  {'done', time, {entry id, {field, value, ...}}}
   {'repeated', time}: the request with this idempotency key has added the pieces before
   {'refused', 'no-such-coupon'}
   {'refused', 'closed'}
@@ -55,4 +55,4 @@ local amount, left = digits(tonumber(state.amount) + tonumber(added)), digits(to
 local entry = appendChange(outbox, unloggedChanges, state, eventFields(state, 'CouponRestocked', at, key, { 'added', added, 'amount', amount, 'left', left }))
 redis.call('HSET', coupon, 'amount', amount, 'left', left, 'version', state.nextVersion)
 if request then redis.call('HSET', requests, request, at) end
-return { 'changed', entry }
+return { 'done', at, entry }

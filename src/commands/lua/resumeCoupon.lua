@@ -15,7 +15,7 @@ ARGV[4] changesLimit: changes of one coupon that MySQL may lack
 ARGV[5] key: idempotency key; empty means none
 
 Replies
-  {'changed', {entry id, {field, value, ...}}}
+  {'done', time, {entry id, {field, value, ...}}}
   {'repeated', time}: the request with this idempotency key has resumed the sale before
   {'refused', 'no-such-coupon'}
   {'refused', 'not-paused'}
@@ -50,4 +50,4 @@ local entry = appendChange(outbox, unloggedChanges, state, eventFields(state, 'C
 redis.call('HSET', coupon, 'version', state.nextVersion)
 redis.call('HDEL', coupon, 'phase')
 if request then redis.call('HSET', requests, request, at) end
-return { 'changed', entry }
+return { 'done', at, entry }

@@ -20,7 +20,7 @@ ARGV[6] customer: that the code was made for
 ARGV[7] code
 
 Replies
-  {'undone', {entry id, {field, value, ...}}}
+  {'done', time, {entry id, {field, value, ...}}}
   {'repeated', time}: the request with this idempotency key has undone the redemption before
   {'refused', 'no-such-code'}: no customer holds a piece with this code
   {'refused', 'not-redeemed'}
@@ -65,4 +65,4 @@ redis.call('HDEL', redemptions, code)
 redis.call('HSET', coupon, 'version', state.nextVersion)
 if redis.call('HINCRBY', coupon, 'redeemed', -1) == 0 then redis.call('HDEL', coupon, 'redeemed') end
 if request then redis.call('HSET', requests, request, at) end
-return { 'undone', entry }
+return { 'done', at, entry }

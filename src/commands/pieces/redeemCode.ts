@@ -1,22 +1,9 @@
-import { z } from 'zod';
-import { partitionOf } from '../../infra/keys.ts';
-import { runScript } from '../../infra/scripts.ts';
 import type { User } from '../../infra/tokens.ts';
 import { isOwner } from '../changes/changeCoupon.ts';
-import { claimIdempotencyKey, describeRequest } from '../claimIdempotencyKey.ts';
-import {
-  CHANGES_LIMIT,
-  type DecisionDeps,
-  deadlineAndLimit,
-  failOn,
-  IDEMPOTENCY_TTL_SECONDS,
-  obstacleReplySchema,
-  publishDecision,
-  rawEntrySchema,
-} from '../decision.ts';
-import { publishUnreadChange } from '../unreadDecisions.ts';
+import { decideChange } from '../decideChange.ts';
+import type { DecisionDeps } from '../decision.ts';
 import { type FoundPiece, findPiece } from './findPiece.ts';
-import { pieceKeys } from './releaseGrab.ts';
+import { pieceKeys } from './pieceKeys.ts';
 
 export interface RedeemCode {
   seller: string;
@@ -26,20 +13,17 @@ export interface RedeemCode {
   idempotencyKey?: string | undefined;
 }
 
-const refusalSchema = z.enum(['no-such-code', 'redeemed', 'not-valid-yet', 'no-longer-valid']);
+const refusals = ['no-such-code', 'redeemed', 'not-valid-yet', 'no-longer-valid'] as const;
+/** Times are in microseconds since 1970 on the clock of Redis. */
 export type RedeemCodeResult =
-  | ({ result: 'redeemed' /** Microseconds since 1970 on the clock of Redis. */; redeemedAt: number } & FoundPiece)
+  | ({ result: 'redeemed'; redeemedAt: number } & FoundPiece)
   | { result: 'already-redeemed'; redeemedAt: number | undefined }
-  | { result: Exclude<z.infer<typeof refusalSchema>, 'redeemed'> | 'not-the-owner' | 'key-of-another-request' };
+  | { result: Exclude<(typeof refusals)[number], 'redeemed'> | 'not-the-owner' | 'key-of-another-request' };
 
-const replySchema = z.union([
-  z.tuple([z.literal('redeemed'), z.string(), rawEntrySchema]),
-  z.tuple([z.literal('repeated'), z.string()]),
-  z.tuple([z.literal('refused'), refusalSchema]).rest(z.string()),
-  obstacleReplySchema,
-]);
-
-/** The seller `by` redeems a code that a customer shows at the till. Of several attempts exactly one succeeds. Throws when the outcome is unknown or nothing was decided. */
+/**
+ * The seller `by` redeems a code that a customer shows at the till. Of several attempts exactly one succeeds. Throws when the outcome
+ * is unknown or nothing was decided.
+ */
 export async function redeemCode(
   deps: DecisionDeps,
   by: User,
@@ -48,32 +32,22 @@ export async function redeemCode(
   if (!isOwner(by, seller)) return { result: 'not-the-owner' };
   const piece = await findPiece(deps, seller, code);
   if (piece === undefined) return { result: 'no-such-code' };
-  const request = describeRequest('redeemCode', piece.coupon, { code });
-  if (!(await claimIdempotencyKey(deps, seller, idempotencyKey, request))) return { result: 'key-of-another-request' };
-
-  const partition = partitionOf(piece.coupon);
-  const args = [
-    ...deadlineAndLimit(deps),
-    String(IDEMPOTENCY_TTL_SECONDS),
-    String(CHANGES_LIMIT),
+  const decided = await decideChange(deps, {
+    script: 'redeemCode',
+    coupon: piece.coupon,
+    user: seller,
     idempotencyKey,
-    piece.customer,
-    code,
-  ];
-  const reply = replySchema.parse(await runScript(deps.redis, 'redeemCode', pieceKeys(piece.coupon), args));
-  switch (reply[0]) {
+    content: { code },
+    moreKeys: pieceKeys(piece.coupon),
+    args: [piece.customer, code],
+    refusals,
+  });
+  switch (decided.refusal) {
+    case undefined:
+      return { result: 'redeemed', ...piece, redeemedAt: decided.at };
     case 'redeemed':
-      await publishDecision(deps, partition, reply[2]);
-      return { result: 'redeemed', ...piece, redeemedAt: Number(reply[1]) };
-    case 'repeated':
-      await publishUnreadChange(deps, piece.coupon, reply[1]);
-      return { result: 'redeemed', ...piece, redeemedAt: Number(reply[1]) };
-    case 'refused': {
-      const [, refusal, at] = reply;
-      if (refusal !== 'redeemed') return { result: refusal };
-      return { result: 'already-redeemed', redeemedAt: at === undefined ? undefined : Number(at) };
-    }
+      return { result: 'already-redeemed', redeemedAt: decided.at };
     default:
-      return failOn(deps, reply[0]);
+      return { result: decided.refusal };
   }
 }

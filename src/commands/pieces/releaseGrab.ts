@@ -1,20 +1,10 @@
-import { z } from 'zod';
 import { readPieces } from '../../coupon/holderValue.ts';
-import { type CouponName, keys, partitionOf } from '../../infra/keys.ts';
-import { runScript } from '../../infra/scripts.ts';
+import { type CouponName, keys } from '../../infra/keys.ts';
 import type { User } from '../../infra/tokens.ts';
-import { claimIdempotencyKey, describeRequest } from '../claimIdempotencyKey.ts';
-import {
-  CHANGES_LIMIT,
-  type DecisionDeps,
-  deadlineAndLimit,
-  failOn,
-  IDEMPOTENCY_TTL_SECONDS,
-  obstacleReplySchema,
-  publishDecision,
-  rawEntrySchema,
-} from '../decision.ts';
-import { publishUnreadChange, publishUnreadGrab } from '../unreadDecisions.ts';
+import { decideChange } from '../decideChange.ts';
+import type { DecisionDeps } from '../decision.ts';
+import { publishUnreadGrab } from '../unreadDecisions.ts';
+import { pieceKeys } from './pieceKeys.ts';
 
 export interface ReleaseGrab extends CouponName {
   customer: string;
@@ -24,15 +14,8 @@ export interface ReleaseGrab extends CouponName {
   idempotencyKey?: string | undefined;
 }
 
-const refusalSchema = z.enum(['not-held', 'code-needed', 'redeemed']);
-export type ReleaseResult = 'released' | z.infer<typeof refusalSchema> | 'not-the-holder' | 'key-of-another-request';
-
-const replySchema = z.union([
-  z.tuple([z.literal('released'), rawEntrySchema]),
-  z.tuple([z.literal('repeated'), z.string()]),
-  z.tuple([z.literal('refused'), refusalSchema]),
-  obstacleReplySchema,
-]);
+const refusals = ['not-held', 'code-needed', 'redeemed'] as const;
+export type ReleaseResult = 'released' | (typeof refusals)[number] | 'not-the-holder' | 'key-of-another-request';
 
 /** The customer `by` gives a piece back before its code is redeemed. Throws when the outcome is unknown or nothing was decided. */
 export async function releaseGrab(
@@ -41,32 +24,18 @@ export async function releaseGrab(
   { customer, code = '', idempotencyKey = '', ...coupon }: ReleaseGrab,
 ): Promise<ReleaseResult> {
   if (by.kind !== 'customer' || by.sub !== customer) return 'not-the-holder';
-  const request = describeRequest('releaseGrab', coupon, { code });
-  if (!(await claimIdempotencyKey(deps, customer, idempotencyKey, request))) return 'key-of-another-request';
-
   await publishGrabs(deps, coupon, customer, code);
-  const partition = partitionOf(coupon);
-  const reply = await runScript(deps.redis, 'releaseGrab', pieceKeys(coupon), [
-    ...deadlineAndLimit(deps),
-    String(IDEMPOTENCY_TTL_SECONDS),
-    String(CHANGES_LIMIT),
+  const { refusal } = await decideChange(deps, {
+    script: 'releaseGrab',
+    coupon,
+    user: customer,
     idempotencyKey,
-    customer,
-    code,
-  ]);
-  const [status, detail] = replySchema.parse(reply);
-  switch (status) {
-    case 'released':
-      await publishDecision(deps, partition, detail);
-      return 'released';
-    case 'repeated':
-      await publishUnreadChange(deps, coupon, detail);
-      return 'released';
-    case 'refused':
-      return detail;
-    default:
-      return failOn(deps, status);
-  }
+    content: { code },
+    moreKeys: pieceKeys(coupon),
+    args: [customer, code],
+    refusals,
+  });
+  return refusal ?? 'released';
 }
 
 /** MySQL cannot apply a release without the grab of the piece, whose reply may have been lost. */
@@ -74,20 +43,4 @@ async function publishGrabs(deps: DecisionDeps, coupon: CouponName, customer: st
   const held = readPieces(await deps.redis.hget(keys.holders(coupon), customer));
   const codes = held.map((piece) => piece.code ?? '').filter((own) => code === '' || own === code);
   await Promise.all(codes.map((own) => publishUnreadGrab(deps, coupon, customer, own)));
-}
-
-/** The keys of the scripts about one piece. */
-export function pieceKeys(coupon: CouponName): string[] {
-  const partition = partitionOf(coupon);
-  return [
-    keys.fence(partition),
-    keys.coupon(coupon),
-    keys.outbox(partition),
-    keys.answers(coupon),
-    keys.requests(coupon),
-    keys.unloggedChanges(coupon),
-    keys.unloggedPieces(coupon),
-    keys.holders(coupon),
-    keys.redemptions(coupon),
-  ];
 }

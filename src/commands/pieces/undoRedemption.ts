@@ -1,22 +1,9 @@
-import { z } from 'zod';
-import { partitionOf } from '../../infra/keys.ts';
-import { runScript } from '../../infra/scripts.ts';
 import type { User } from '../../infra/tokens.ts';
 import { isOwner } from '../changes/changeCoupon.ts';
-import { claimIdempotencyKey, describeRequest } from '../claimIdempotencyKey.ts';
-import {
-  CHANGES_LIMIT,
-  type DecisionDeps,
-  deadlineAndLimit,
-  failOn,
-  IDEMPOTENCY_TTL_SECONDS,
-  obstacleReplySchema,
-  publishDecision,
-  rawEntrySchema,
-} from '../decision.ts';
-import { publishUnreadChange } from '../unreadDecisions.ts';
+import { decideChange } from '../decideChange.ts';
+import type { DecisionDeps } from '../decision.ts';
 import { type FoundPiece, findPiece } from './findPiece.ts';
-import { pieceKeys } from './releaseGrab.ts';
+import { pieceKeys } from './pieceKeys.ts';
 
 export interface UndoRedemption {
   seller: string;
@@ -26,17 +13,10 @@ export interface UndoRedemption {
   idempotencyKey?: string | undefined;
 }
 
-const refusalSchema = z.enum(['no-such-code', 'not-redeemed']);
+const refusals = ['no-such-code', 'not-redeemed'] as const;
 export type UndoRedemptionResult =
   | ({ result: 'undone' } & FoundPiece)
-  | { result: z.infer<typeof refusalSchema> | 'not-the-owner' | 'key-of-another-request' };
-
-const replySchema = z.union([
-  z.tuple([z.literal('undone'), rawEntrySchema]),
-  z.tuple([z.literal('repeated'), z.string()]),
-  z.tuple([z.literal('refused'), refusalSchema]),
-  obstacleReplySchema,
-]);
+  | { result: (typeof refusals)[number] | 'not-the-owner' | 'key-of-another-request' };
 
 /** The seller `by` undoes the redemption of a code, which is good again. Throws when the outcome is unknown or nothing was decided. */
 export async function undoRedemption(
@@ -47,29 +27,15 @@ export async function undoRedemption(
   if (!isOwner(by, seller)) return { result: 'not-the-owner' };
   const piece = await findPiece(deps, seller, code);
   if (piece === undefined) return { result: 'no-such-code' };
-  const request = describeRequest('undoRedemption', piece.coupon, { code });
-  if (!(await claimIdempotencyKey(deps, seller, idempotencyKey, request))) return { result: 'key-of-another-request' };
-
-  const partition = partitionOf(piece.coupon);
-  const args = [
-    ...deadlineAndLimit(deps),
-    String(IDEMPOTENCY_TTL_SECONDS),
-    String(CHANGES_LIMIT),
+  const { refusal } = await decideChange(deps, {
+    script: 'undoRedemption',
+    coupon: piece.coupon,
+    user: seller,
     idempotencyKey,
-    piece.customer,
-    code,
-  ];
-  const reply = replySchema.parse(await runScript(deps.redis, 'undoRedemption', pieceKeys(piece.coupon), args));
-  switch (reply[0]) {
-    case 'undone':
-      await publishDecision(deps, partition, reply[1]);
-      return { result: 'undone', ...piece };
-    case 'repeated':
-      await publishUnreadChange(deps, piece.coupon, reply[1]);
-      return { result: 'undone', ...piece };
-    case 'refused':
-      return { result: reply[1] };
-    default:
-      return failOn(deps, reply[0]);
-  }
+    content: { code },
+    moreKeys: pieceKeys(piece.coupon),
+    args: [piece.customer, code],
+    refusals,
+  });
+  return refusal === undefined ? { result: 'undone', ...piece } : { result: refusal };
 }
