@@ -17,23 +17,20 @@ const passing: ReadonlySet<Outcome> = new Set(['not-started', 'paused']);
 /** Refused before the script is called, so it is not kept for the key either. */
 const unknownCode: Outcome = 'no-such-code';
 
-/** The commands after which a refusal is true. If Redis lost such a command, the log does not show why the refusal was true. */
+/**
+ * The commands about a piece after which a refusal is true. If Redis lost such a command, the log does not show why the refusal was
+ * true.
+ */
 const causes: Partial<Record<Outcome, readonly Op[]>> = {
   'already-grabbed': ['grab'],
   'code-needed': ['grab'],
-  paused: ['pause'],
-  'not-paused': ['resume'],
-  closed: ['close'],
-  'not-started': ['change'],
-  ended: ['change'],
-  'not-valid-yet': ['change'],
-  'no-longer-valid': ['change'],
   'not-held': ['release'],
   'no-such-code': ['release'],
   redeemed: ['redeem'],
   'not-redeemed': ['undo'],
-  'duplicate-coupon': ['create'],
 };
+/** If Redis lost such a command, the log does not show whether the coupon was on sale, or there at all. */
+const changesOfState: ReadonlySet<Op> = new Set(['create', 'pause', 'resume', 'close', 'change']);
 
 interface Evidence {
   histories: ReadonlyMap<string, CouponHistory>;
@@ -92,7 +89,9 @@ function wasTrue(
   const isOfSubject = (other: Request) =>
     (customer === undefined || other.customer === undefined || other.customer === customer) &&
     (code === undefined || other.code === undefined || other.code === code);
-  if (earlier.some((other) => causes[outcome]?.includes(other.op) && isOfSubject(other))) return true;
+  const couldExplain = (other: Request) =>
+    changesOfState.has(other.op) || (causes[outcome]?.includes(other.op) && isOfSubject(other));
+  if (earlier.some(couldExplain)) return true;
   const command = commandOfRequest(request);
   const lostGrabs = new Set(earlier.filter(({ op }) => op === 'grab').map(keyOf)).size;
   for (const { count, now } of momentsBetween(history, fromMs - CLOCK_SLACK_MS, answeredAt + CLOCK_SLACK_MS)) {

@@ -12,7 +12,7 @@ export const CLOCK_SLACK_MS = 1;
 
 export interface Explanation {
   violations: Violation[];
-  /** Requests with an unknown outcome that left no event. */
+  /** Requests with an unknown outcome that left no event. An event after the request has ended comes from a retry. */
   withoutEvent: Request[];
   /** Grabs that won although their clients got "unknown" and never a 201. */
   recovered: number;
@@ -59,6 +59,9 @@ function explainOne(
     }
     return;
   }
+  withoutEvent.push(
+    ...attempts.filter(({ outcome, answeredAt = 0 }) => outcome === 'unknown' && answeredAt < atMs(event)),
+  );
   const wins = attempts.filter(({ outcome }) => outcome === 'ok');
   if (event.type === 'CouponGrabbed' && wins.length === 0 && attempts.length > 0) explanation.recovered++;
   for (const win of wins) {

@@ -121,4 +121,18 @@ test('a refusal may be true because of a decision that Redis lost', () => {
   assert.equal(names(), ['untrue-already-grabbed', 'untrue-paused', 'untrue-sold-out']);
 });
 
+test('a refusal may be true because of a decision that Redis lost, although a retry was decided later', () => {
+  sale().send({ op: 'redeem', code: 'B2', key: 'k9', ...unknown });
+  sale().send({ op: 'redeem', code: 'B2', ...refused('redeemed') });
+  sale().happen({ op: 'redeem', code: 'B2', key: 'k9' }, 'CouponRedeemed', {
+    customer: 'bob',
+    grab: 3,
+    left: 1,
+    code: 'B2',
+  });
+  sale().letStoresFollow();
+  assert.equal(names({ redisLosesData: true }), []);
+  assert.equal(names(), ['untrue-redeemed']);
+});
+
 test.run();
