@@ -49,9 +49,8 @@ export async function rebuildCoupons(deps: RebuildDeps, rows: readonly CouponRow
       for (const [id, ofCoupon] of groupBy(events, ({ coupon }) => coupon.id)) {
         const rebuild = rebuilds.get(id);
         if (rebuild === undefined) continue;
+        // Redis carries out the commands of a connection in their order, so the values are as of the page before.
         const customers = customersToRead(rebuild.builder, ofCoupon);
-        // Their pieces are in the page that is being written.
-        if (customers.length > 0) await writing;
         takeEvents(rebuild, ofCoupon, await readValues(deps.redis, rebuild.built.holders, customers), pipeline);
       }
       addToViews(events, pipeline);

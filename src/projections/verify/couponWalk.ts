@@ -5,22 +5,10 @@ import { couponPath } from '../../infra/keys.ts';
 import type { GrabCounts } from '../couponRow.ts';
 import { faultOf, fittingPieces } from './ruleOfEvents.ts';
 import { addMismatch, emptyReport, type Report } from './verifyReport.ts';
+import { type InOutbox, partRange } from './versions.ts';
 
 // The walk goes through the log of one coupon in the order of versions, and checks each event with the rule and with the row of its
 // piece in coupon_grabs. The functions read no store: they change the walk that they get and nothing else.
-
-/** A range of versions, both ends inclusive. */
-export interface Versions {
-  from: number;
-  to: number;
-}
-
-/** The events of a coupon that are in the outbox. */
-export interface InOutbox {
-  versions: Versions[];
-  /** Whether one of them is more than a grab or an event about a piece. */
-  hasChanges: boolean;
-}
 
 /** The row in coupon_grabs of the piece that an event is about; nulls where the table has none. */
 export interface PieceColumns {
@@ -32,14 +20,15 @@ export interface PieceColumns {
   changed_version: number | null;
 }
 
-/** The version of the event that columns of the table coupons come from. */
-const columnOf = {
+/** The versions of the events that the columns of the table coupons come from. */
+type ColumnVersions = Record<'amount_version' | 'terms_version' | 'phase_version', number>;
+const columnOf: Partial<Record<EventType, keyof ColumnVersions>> = {
   CouponRestocked: 'amount_version',
   TermsChanged: 'terms_version',
   CouponPaused: 'phase_version',
   CouponResumed: 'phase_version',
   CouponClosed: 'phase_version',
-} as const satisfies Partial<Record<EventType, string>>;
+};
 
 /** The walk as it was after some event. */
 interface Moment {
@@ -71,7 +60,7 @@ export interface CouponWalk extends Moment {
   rows: GrabCounts;
   /** The rows of coupon_grabs whose last change is an event which the walk has not taken. */
   unexplainedRows: number;
-  columnVersions: Record<(typeof columnOf)[keyof typeof columnOf], number>;
+  columnVersions: ColumnVersions;
   report: Report;
 }
 
@@ -107,9 +96,9 @@ export function takeEvent(walk: CouponWalk, event: CouponEvent, row: PieceColumn
   takeRow(walk, event, row);
   const isCreation = event.type === 'CouponCreated';
   if (isCreation !== (event.version === 1)) mismatch(walk, `version ${event.version} is ${event.type}`);
-  else if (isCreation) walk.createdAt = event.occurredAt;
-  // Without its creation, nothing is known of the coupon.
-  if (isCreation ? event.version !== 1 : walk.state === undefined) return;
+  // A second creation changes nothing. Without the first one, nothing is known of the coupon.
+  if (isCreation !== (walk.state === undefined)) return;
+  if (isCreation) walk.createdAt = event.occurredAt;
   takeState(walk, event);
 }
 
@@ -119,7 +108,7 @@ function takeState(walk: CouponWalk, event: CouponEvent): void {
   if (fault !== undefined) mismatch(walk, fault);
   const state = evolve(before, event);
   walk.state = state;
-  const column = (columnOf as Partial<Record<EventType, keyof CouponWalk['columnVersions']>>)[event.type];
+  const column = columnOf[event.type];
   if (column !== undefined) walk.columnVersions[column] = event.version;
   const expected = leftByCounts(state);
   if (event.type === 'PiecesRecounted') {
@@ -204,20 +193,4 @@ function findMissing(walk: CouponWalk, to: number): void {
     const versions = gap.from === gap.to ? `version ${gap.from} is` : `versions ${gap.from} to ${gap.to} are`;
     mismatch(walk, `${versions} neither in the log nor in the outbox`);
   }
-}
-
-/** The number of versions of a range that are in other ranges, and the ranges of the versions that are not. */
-function partRange({ from, to }: Versions, ranges: readonly Versions[]): { found: number; missing: Versions[] } {
-  const missing: Versions[] = [];
-  let next = from;
-  let found = 0;
-  for (const range of [...ranges].sort((a, b) => a.from - b.from)) {
-    const [first, last] = [Math.max(range.from, next), Math.min(range.to, to)];
-    if (first > last) continue;
-    if (first > next) missing.push({ from: next, to: first - 1 });
-    found += last - first + 1;
-    next = last + 1;
-  }
-  if (next <= to) missing.push({ from: next, to });
-  return { found, missing };
 }

@@ -4,7 +4,7 @@ import { type CouponEvent, eventId } from '../../events.ts';
 import { type CouponName, keys, partitionOf } from '../../infra/keys.ts';
 import { decodeEntry, type RawEntry, readOutbox } from '../../infra/outbox.ts';
 import { viewEntryOf } from '../redisViews.ts';
-import type { InOutbox } from './couponWalk.ts';
+import type { InOutbox } from './versions.ts';
 
 const OUTBOX_PAGE = 1_000;
 const SCAN_COUNT = 500;

@@ -2,13 +2,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { grabOf } from '../../../src/coupon/pieces.ts';
 import type { CouponEvent } from '../../../src/events.ts';
-import {
-  endWalk,
-  type PieceColumns,
-  startWalk,
-  takeEvent,
-  type Versions,
-} from '../../../src/projections/verify/couponWalk.ts';
+import { endWalk, type PieceColumns, startWalk, takeEvent } from '../../../src/projections/verify/couponWalk.ts';
+import type { Versions } from '../../../src/projections/verify/versions.ts';
 import { rowsOf } from '../../support/grabRows.ts';
 import {
   closed,

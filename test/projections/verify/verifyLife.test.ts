@@ -27,6 +27,8 @@ const HOUR = 3_600_000_000;
 const now = Date.now() * 1_000;
 const sea = { seller: 'ann', name: 'sea' };
 const plain = { seller: 'ann', name: 'plain' };
+/** A coupon of which a customer may hold two pieces, although none does. */
+const pairs = { seller: 'ann', name: 'pairs' };
 const life = lifeOf(system, sea);
 /** Codes of the coupon: bob gave the first one back and holds the second, which is redeemed, and the third; Bob, another customer, holds one. */
 const codes = { dead: '', redeemed: '', good: '', other: '', plain: '' };
@@ -56,15 +58,17 @@ test.before(async () => {
   await life.pause();
   await lifeOf(system, plain).create(2);
   codes.plain = await lifeOf(system, plain).grab('bob');
+  await lifeOf(system, pairs).create(2, { perCustomer: 2 });
+  for (const customer of ['bob', 'Bob']) await lifeOf(system, pairs).grab(customer);
   await settled(system);
 });
 
 test('given stores that agree, verify finds nothing and counts the same on every side', async () => {
   const { log, mysql: tables, redis: inRedis, ...report } = await verify();
-  const totals = { coupons: 2, pieces: 10, left: 6, held: 4, released: 1, redeemed: 1, events: 16 };
+  const totals = { coupons: 3, pieces: 12, left: 6, held: 6, released: 1, redeemed: 1, events: 19 };
   assert.equal([log, tables, inRedis], [totals, totals, totals]);
-  // The entries of the views are two coupons of the seller, and four pieces that customers hold.
-  assert.equal(report, { onTheirWay: 0, gaps: 0, sales: 5, views: 6, deadLetters: 0, wrong: 0, mismatches: [] });
+  // The entries of the views are three coupons of the seller, and six pieces that customers hold.
+  assert.equal(report, { onTheirWay: 0, gaps: 0, sales: 7, views: 9, deadLetters: 0, wrong: 0, mismatches: [] });
 });
 
 test('after a rebuild of Redis, verify finds nothing', async () => {
@@ -160,6 +164,11 @@ const damages: [what: string, damage: () => Damage, says: RegExp][] = [
     'a holder whom the log does not have',
     () => field(holders, 'tom', () => `2,${codes.dead}`),
     /Redis has 3 holders at version 14, the log 2/,
+  ],
+  [
+    'a piece that the log does not have, within the limit',
+    () => field(keys.holders(pairs), 'bob', (value) => `1,${codes.dead}\n${value}`),
+    /ann\/pairs: Redis has "1,\w+" as a piece of bob, which the log does not have/,
   ],
   [
     'a piece over the limit',

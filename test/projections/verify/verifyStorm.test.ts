@@ -9,6 +9,7 @@ import { runOn } from '../../../src/projections/log/readLog.ts';
 import type { Report } from '../../../src/projections/verify/verifyReport.ts';
 import { verifyAll, verifyOne } from '../../../src/projections/verify/verifyStores.ts';
 import { openSystem } from '../../../src/system.ts';
+import { lifeOf } from '../../support/couponLife.ts';
 import { givenCoupon, openTestSystem, settled } from '../../support/testSystem.ts';
 
 // A storm of cut connections during a sale, with verify beside it. `STORM_ROUNDS=50 npm test -- verifyStorm` is the long form.
@@ -85,14 +86,16 @@ test('verify finds no mismatch right after connections to both stores were cut',
       while (selling && pausing) await sleep(5);
       const coupon = { seller: 'ann', name: couponOf(round, i % COUPONS) };
       const customers = Array.from({ length: GRABS_A_CALL }, (_, place) => `buyer ${buyer} ${i} ${place}`);
-      await decideGrabs(
-        buyer % 2 ? other.system : system,
-        coupon,
-        customers.map((customer) => ({ customer, idempotencyKey: '' })),
-      ).then(
-        () => sold++,
-        () => sleep(10),
-      );
+      const use = async (by: typeof system) => {
+        const requests = customers.map((customer) => ({ customer, idempotencyKey: '' }));
+        const [first, second] = await decideGrabs(by, coupon, requests);
+        sold++;
+        const [redeemed, given] = [first, second].map((result) => (result && 'code' in result ? result.code : ''));
+        const life = lifeOf(by, coupon);
+        if (redeemed) await life.redeem(redeemed);
+        if (given) await life.release(customers[1] ?? '', given);
+      };
+      await use(buyer % 2 ? other.system : system).catch(() => sleep(10));
     }
   });
   const found: string[] = [];
