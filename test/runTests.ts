@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { createProgram, interruptible, runProgram, stopSignal } from '../src/cli.ts';
 import { readConfig } from '../src/config.ts';
 import { answers } from '../src/infra/local/dataDir.ts';
+import { ensurePrograms } from '../src/infra/local/install.ts';
 import { openLocalServers } from '../src/infra/local/localServers.ts';
 import { OperatorError } from '../src/operatorError.ts';
 import { needsStores } from './support/needsStores.ts';
@@ -19,6 +20,11 @@ const FILE_LIMIT_MS = 240_000;
 const AT_ONCE = 4;
 /** Folders under test/ whose tests need more than a machine with Node, and have a command of their own. */
 const OWN_COMMAND = ['browser/', 'deploy/'];
+/** Programs beside the stores, by a part of the path of the files that need them. Two files cannot install at the same time. */
+const PROGRAMS = [
+  ['test/browser/', 'chromium'],
+  ['test/docs/api', 'curl'],
+] as const;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const running = new Set<ChildProcess>();
 
@@ -48,6 +54,11 @@ await runProgram(async () => {
     .sort((a, b) => sizeOf(b) - sizeOf(a));
   if (files.length === 0) throw new OperatorError('no test file has such a path');
 
+  const needed = PROGRAMS.filter(([part]) => files.some((file) => file.startsWith(part)));
+  ensurePrograms(
+    needed.map(([, name]) => name),
+    (line) => console.log(line),
+  );
   const stopped = stopSignal();
   const dataDir = mkdtempSync(join(tmpdir(), 'seckill-test-'));
   // A file that needs a store after all fails without one: `TEST_MYSQL_URL` is missing then.
