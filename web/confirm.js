@@ -14,21 +14,16 @@ export function confirmAction({ title, text, action }) {
   return new Promise((resolve) => {
     const answered = new AbortController();
     const { signal } = answered;
-    let isAgreed = false;
-    const agree = () => {
-      isAgreed = true;
+    const finish = (/** @type {boolean} */ isAgreed) => {
+      answered.abort();
       dialog.close();
+      resolve(isAgreed);
     };
-    byId('confirm-yes').addEventListener('click', agree, { signal });
-    byId('confirm-no').addEventListener('click', () => dialog.close(), { signal });
-    dialog.addEventListener(
-      'close',
-      () => {
-        answered.abort();
-        resolve(isAgreed);
-      },
-      { signal },
-    );
+    byId('confirm-yes').addEventListener('click', () => finish(true), { signal });
+    byId('confirm-no').addEventListener('click', () => finish(false), { signal });
+    dialog.addEventListener('cancel', () => finish(false), { signal });
+    // The browser sends `close` some moments after the dialog has closed. By then the dialog may be open for the next question.
+    dialog.addEventListener('close', () => dialog.open || finish(false), { signal });
     dialog.showModal();
     byId('confirm-no').focus();
   });
