@@ -8,6 +8,8 @@ export type Snapshot = Awaited<ReturnType<typeof snapshotOf>>;
 /** Keys that do not follow from the log: marks of the reconcile, the outbox, refusals, and the requests that keys are bound to. */
 const NOT_REBUILT = /fence|marker|outbox|acks|reconciling|:answers:|seckill:idempotency:/;
 
+const AT_ONCE = 200;
+
 /** All other keys with their values and their time to live. */
 export async function snapshotOf(redis: Redis) {
   const found = (await redis.keys('seckill:*')).filter((key) => !NOT_REBUILT.test(key)).sort();
@@ -17,7 +19,13 @@ export async function snapshotOf(redis: Redis) {
     if (type === 'zset') return redis.zrange(key, 0, '-1', 'WITHSCORES');
     return type === 'set' ? (await redis.smembers(key)).sort() : redis.get(key);
   };
-  return Promise.all(found.map(async (key) => [key, await read(key), await redis.ttl(key)]));
+  const entries: unknown[][] = [];
+  // Thousands of commands at once would wait longer than a command may take.
+  for (let i = 0; i < found.length; i += AT_ONCE) {
+    const keys = found.slice(i, i + AT_ONCE);
+    entries.push(...(await Promise.all(keys.map(async (key) => [key, await read(key), await redis.ttl(key)]))));
+  }
+  return entries;
 }
 
 /** Asserts that Redis is as before. The failure shows only the keys that differ. */
