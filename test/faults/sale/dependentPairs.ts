@@ -23,12 +23,12 @@ export interface DependentPair {
 const CODE = 'code';
 const FAR_OFF = Date.UTC(2100, 0) * 1_000;
 const create = (amount: number, terms: NonNullable<Command['terms']> = {}): Step => ({ op: 'create', amount, terms });
-const [grabOfAda, grabOfBen]: Step[] = ['Ada', 'Ben'].map((customer) => ({ op: 'grab', customer }));
+const grabOf = (customer: string): Step => ({ op: 'grab', customer });
+const [grabOfAda, grabOfBen] = [grabOf('Ada'), grabOf('Ben')] as const;
 const soldOut = [create(1), grabOfAda];
 
 /** The first command reaches its script without an earlier command to Redis. */
-const quick = {
-  'release, grab': { setUp: soldOut, first: { op: 'release', customer: 'Ada', code: CODE }, second: grabOfBen },
+const quick: Record<string, Draft> = {
   'restock, grab': { setUp: soldOut, first: { op: 'restock', amount: 1 }, second: grabOfBen },
   'resume, grab': { setUp: [create(2), { op: 'pause' }], first: { op: 'resume' }, second: grabOfAda },
   'start, grab': {
@@ -44,10 +44,18 @@ const quick = {
   },
   'grab, release': { setUp: [create(2)], first: grabOfAda, second: { op: 'release', customer: 'Ada' } },
   'create, grab': { setUp: [], first: create(2), second: grabOfAda },
-} as Record<string, Draft>;
+};
 
-/** The application asks Redis first where the code leads, or to which request the key belongs. */
-const slow = {
+const retriedSetUp = [create(3), grabOfBen];
+const retried: Step[] = [
+  grabOfAda,
+  { op: 'restock', amount: 1 },
+  { op: 'release', customer: 'Ben' },
+  { op: 'redeem', code: CODE },
+];
+/** The application asks Redis first: where the code leads, which pieces are held, or to which request the key belongs. */
+const slow: Record<string, Draft> = {
+  'release, grab': { setUp: soldOut, first: { op: 'release', customer: 'Ada', code: CODE }, second: grabOfBen },
   'undo, redeem': {
     setUp: [create(2), grabOfAda, { op: 'redeem', code: CODE }],
     first: { op: 'undo', code: CODE },
@@ -64,11 +72,9 @@ const slow = {
     second: { op: 'undo', code: CODE },
   },
   ...Object.fromEntries(
-    [grabOfAda, { op: 'restock', amount: 1 }, { op: 'release', customer: 'Ben' }, { op: 'redeem', code: CODE }].map(
-      (step) => [`${step?.op}, retry`, { setUp: [create(3), grabOfBen], first: step, second: step }],
-    ),
+    retried.map((step) => [`${step.op}, retry`, { setUp: retriedSetUp, first: step, second: step }]),
   ),
-} as Record<string, Draft>;
+};
 
 export const slowPairs: readonly string[] = Object.keys(slow);
 export const quickPairs: readonly string[] = Object.keys(quick);
