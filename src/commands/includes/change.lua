@@ -14,22 +14,24 @@ local function beginChange(keys, at, deadline, outboxLimit, request)
   return state
 end
 
---- eventFields(state, type, at, key, data): the fields of the entry of the coupon's next event. `data`: {field, value, ...}.
-local function eventFields(state, type, at, key, data)
-  local fields = { 'type', type, 'coupon', state.id, 'seller', state.seller, 'name', state.name,
-    'version', state.nextVersion, 'at', at, unpack(data) }
-  if key ~= '' then
-    fields[#fields + 1] = 'idempotencyKey'
-    fields[#fields + 1] = key
-  end
-  return fields
+--- beginSellerChange(keys, at, deadline, outboxLimit, answersTtl, changesLimit, request): the same for a change of the whole coupon, which
+-- must exist. `keys` goes on with unloggedChanges.
+local function beginSellerChange(keys, at, deadline, outboxLimit, answersTtl, changesLimit, request)
+  local state, reply = beginChange(keys, at, deadline, outboxLimit, request)
+  if reply then return nil, reply end
+  if redis.call('HLEN', keys[6]) >= tonumber(changesLimit) then return nil, { 'behind' } end
+  if not state.id then return nil, refuse(keys[4], request, answersTtl, 'no-such-coupon') end
+  return state
 end
 
---- appendChange(outbox, unloggedChanges, state, fields): appends an event that later decisions about the coupon depend on.
+--- appendChange(keys, state, request, at, fields, lines): appends an event that later decisions about the coupon depend on, and remembers
+-- the request that led to it. `keys` begins with fence, coupon, outbox, answers, requests, unloggedChanges; `lines` as for priorOf.
 -- XADD is the first write: Redis does not roll back, and a change without an outbox entry would never reach MySQL.
-local function appendChange(outbox, unloggedChanges, state, fields)
+local function appendChange(keys, state, request, at, fields, lines)
+  local outbox, requests, unloggedChanges = keys[3], keys[5], keys[6]
   local event = cjson.encode(fields)
-  local entry = appendEvent(outbox, fields, priorOf(unloggedChanges))
+  local entry = appendEvent(outbox, fields, priorOf(unloggedChanges, lines))
   redis.call('HSET', unloggedChanges, state.nextVersion, event)
+  if request then redis.call('HSET', requests, request, at) end
   return entry
 end

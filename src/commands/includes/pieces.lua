@@ -9,6 +9,14 @@ local function readPieces(value)
   return pieces
 end
 
+--- pieceWithCode(value, code): the piece with this code in a value of the holders hash; nil if there is none.
+local function pieceWithCode(value, code)
+  for _, piece in ipairs(readPieces(value)) do
+    if piece.code == code then return piece end
+  end
+  return nil
+end
+
 --- writePieces(pieces): the value for the holders hash.
 local function writePieces(pieces)
   if #pieces == 1 then return pieces[1].text end

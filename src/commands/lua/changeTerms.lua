@@ -40,10 +40,8 @@ local deadline, outboxLimit, answersTtl, changesLimit, key = unpack(ARGV)
 
 local request = key ~= '' and 'change ' .. key
 local at = now()
-local state, reply = beginChange(KEYS, at, deadline, outboxLimit, request)
+local state, reply = beginSellerChange(KEYS, at, deadline, outboxLimit, answersTtl, changesLimit, request)
 if reply then return reply end
-if redis.call('HLEN', unloggedChanges) >= tonumber(changesLimit) then return { 'behind' } end
-if not state.id then return refuse(answers, request, answersTtl, 'no-such-coupon') end
 if state.phase == 'closed' then return refuse(answers, request, answersTtl, 'closed') end
 
 local removed = {}
@@ -69,8 +67,7 @@ for _, field in ipairs({ 'stock', 'description', 'startsAt', 'endsAt', 'validFro
   end
 end
 local data = { 'left', state.left, unpack(terms) }
-local entry = appendChange(outbox, unloggedChanges, state, eventFields(state, 'TermsChanged', at, key, data))
+local entry = appendChange(KEYS, state, request, at, eventFields(state, 'TermsChanged', at, key, data))
 redis.call('HSET', coupon, 'version', state.nextVersion, unpack(terms))
 if #removed > 0 then redis.call('HDEL', coupon, unpack(removed)) end
-if request then redis.call('HSET', requests, request, at) end
 return { 'done', at, entry }

@@ -63,11 +63,7 @@ local data = { 'amount', amount, 'stock', stock, 'description', description }
 for i = 13, #ARGV do data[#data + 1] = ARGV[i] end
 
 -- XADD is the first write: Redis does not roll back, and a coupon without an outbox entry would never reach MySQL.
-local fields = { 'type', 'CouponCreated', 'coupon', id, 'seller', seller, 'name', name, 'version', '1', 'at', at, unpack(data) }
-if request then
-  fields[#fields + 1] = 'idempotencyKey'
-  fields[#fields + 1] = key
-end
+local fields = eventFields({ id = id, seller = seller, name = name, nextVersion = '1' }, 'CouponCreated', at, key, data)
 local event = cjson.encode(fields)
 local entry = appendEvent(outbox, fields)
 redis.call('HSET', unloggedChanges, '1', event)

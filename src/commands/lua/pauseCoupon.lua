@@ -39,13 +39,10 @@ local deadline, outboxLimit, answersTtl, changesLimit, key = unpack(ARGV)
 
 local request = key ~= '' and 'pause ' .. key
 local at = now()
-local state, reply = beginChange(KEYS, at, deadline, outboxLimit, request)
+local state, reply = beginSellerChange(KEYS, at, deadline, outboxLimit, answersTtl, changesLimit, request)
 if reply then return reply end
-if redis.call('HLEN', unloggedChanges) >= tonumber(changesLimit) then return { 'behind' } end
-if not state.id then return refuse(answers, request, answersTtl, 'no-such-coupon') end
 if state.phase then return refuse(answers, request, answersTtl, state.phase) end
 
-local entry = appendChange(outbox, unloggedChanges, state, eventFields(state, 'CouponPaused', at, key, { 'left', state.left }))
+local entry = appendChange(KEYS, state, request, at, eventFields(state, 'CouponPaused', at, key, { 'left', state.left }))
 redis.call('HSET', coupon, 'phase', 'paused', 'version', state.nextVersion)
-if request then redis.call('HSET', requests, request, at) end
 return { 'done', at, entry }

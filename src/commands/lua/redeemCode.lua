@@ -40,19 +40,15 @@ Replies
 -- @include prior
 -- @include change
 -- @include pieces
+-- @include redemption
 
 local fence, coupon, outbox, answers, requests, unloggedChanges, unloggedPieces, holders, redemptions = unpack(KEYS)
 local deadline, outboxLimit, answersTtl, changesLimit, key, customer, code = unpack(ARGV)
 
 local request = key ~= '' and 'redeem ' .. code .. ' ' .. key
 local at = now()
-local state, reply = beginChange(KEYS, at, deadline, outboxLimit, request)
+local state, piece, reply = beginRedemption(KEYS, at, deadline, outboxLimit, answersTtl, request, customer, code)
 if reply then return reply end
-local found
-for _, piece in ipairs(readPieces(state.id and redis.call('HGET', holders, customer))) do
-  if piece.code == code then found = piece end
-end
-if not found then return refuse(answers, request, answersTtl, 'no-such-code') end
 local redeemedAt = redis.call('HGET', redemptions, code)
 if redeemedAt then
   refuse(answers, request, answersTtl, 'redeemed')
@@ -65,15 +61,8 @@ if state.validUntil and tonumber(at) >= tonumber(state.validUntil) then
   return refuse(answers, request, answersTtl, 'no-longer-valid')
 end
 
-local lines = linesOf(unloggedPieces, code)
-if #lines >= tonumber(changesLimit) then return { 'behind' } end
-local fields = eventFields(state, 'CouponRedeemed', at, key,
-  { 'left', state.left, 'customer', customer, 'grab', found.grab, 'code', code })
-local event = cjson.encode(fields)
--- XADD is the first write: Redis does not roll back, and a redemption without an outbox entry would never reach MySQL.
-local entry = appendEvent(outbox, fields, priorOf(unloggedChanges, lines))
-appendLine(unloggedPieces, code, state.nextVersion, event)
+local entry = appendRedemption(KEYS, state, request, at, key, changesLimit, 'CouponRedeemed', piece, customer)
+if not entry then return { 'behind' } end
 redis.call('HSET', redemptions, code, at)
 redis.call('HSET', coupon, 'redeemed', digits(tonumber(state.redeemed or 0) + 1), 'version', state.nextVersion)
-if request then redis.call('HSET', requests, request, at) end
 return { 'done', at, entry }

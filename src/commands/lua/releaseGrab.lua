@@ -66,11 +66,8 @@ if piece.code ~= '' then
   data[#data + 1] = piece.code
 end
 local fields = eventFields(state, 'GrabReleased', at, key, data)
-local event = cjson.encode(fields)
--- XADD is the first write: Redis does not roll back, and a release without an outbox entry would never reach MySQL.
 local lines = linesOf(unloggedPieces, piece.code)
-local entry = appendEvent(outbox, fields, priorOf(unloggedChanges, lines))
-redis.call('HSET', unloggedChanges, state.nextVersion, event)
+local entry = appendChange(KEYS, state, request, at, fields, lines)
 -- The next grab of the piece depends on these too: without its undo, a redeemed piece could not have been given back.
 for _, line in ipairs(lines) do redis.call('HSET', unloggedChanges, line[1], line[2]) end
 if #pieces > 0 then
@@ -81,5 +78,4 @@ end
 -- The key of the grab gets its 201 again, although the code is dead by now: a late retry must not grab a second piece.
 if piece.key ~= '' then redis.call('HSET', requests, 'grab ' .. customer .. ' ' .. piece.key, piece.code) end
 redis.call('HSET', coupon, 'left', left, 'released', digits(tonumber(state.released or 0) + 1), 'version', state.nextVersion)
-if request then redis.call('HSET', requests, request, at) end
 return { 'done', at, entry }

@@ -41,10 +41,8 @@ local deadline, outboxLimit, answersTtl, changesLimit, key, added, amountLimit =
 
 local request = key ~= '' and 'restock ' .. key
 local at = now()
-local state, reply = beginChange(KEYS, at, deadline, outboxLimit, request)
+local state, reply = beginSellerChange(KEYS, at, deadline, outboxLimit, answersTtl, changesLimit, request)
 if reply then return reply end
-if redis.call('HLEN', unloggedChanges) >= tonumber(changesLimit) then return { 'behind' } end
-if not state.id then return refuse(answers, request, answersTtl, 'no-such-coupon') end
 if state.phase == 'closed' then return refuse(answers, request, answersTtl, 'closed') end
 -- Subtracted and not added: a sum over 2^53 would be rounded.
 if tonumber(added) > tonumber(amountLimit) - tonumber(state.amount) then
@@ -52,7 +50,6 @@ if tonumber(added) > tonumber(amountLimit) - tonumber(state.amount) then
 end
 
 local amount, left = digits(tonumber(state.amount) + tonumber(added)), digits(tonumber(state.left) + tonumber(added))
-local entry = appendChange(outbox, unloggedChanges, state, eventFields(state, 'CouponRestocked', at, key, { 'added', added, 'amount', amount, 'left', left }))
+local entry = appendChange(KEYS, state, request, at, eventFields(state, 'CouponRestocked', at, key, { 'added', added, 'amount', amount, 'left', left }))
 redis.call('HSET', coupon, 'amount', amount, 'left', left, 'version', state.nextVersion)
-if request then redis.call('HSET', requests, request, at) end
 return { 'done', at, entry }

@@ -38,31 +38,20 @@ Replies
 -- @include prior
 -- @include change
 -- @include pieces
+-- @include redemption
 
 local fence, coupon, outbox, answers, requests, unloggedChanges, unloggedPieces, holders, redemptions = unpack(KEYS)
 local deadline, outboxLimit, answersTtl, changesLimit, key, customer, code = unpack(ARGV)
 
 local request = key ~= '' and 'undo ' .. code .. ' ' .. key
 local at = now()
-local state, reply = beginChange(KEYS, at, deadline, outboxLimit, request)
+local state, piece, reply = beginRedemption(KEYS, at, deadline, outboxLimit, answersTtl, request, customer, code)
 if reply then return reply end
-local found
-for _, piece in ipairs(readPieces(state.id and redis.call('HGET', holders, customer))) do
-  if piece.code == code then found = piece end
-end
-if not found then return refuse(answers, request, answersTtl, 'no-such-code') end
 if redis.call('HEXISTS', redemptions, code) == 0 then return refuse(answers, request, answersTtl, 'not-redeemed') end
 
-local lines = linesOf(unloggedPieces, code)
-if #lines >= tonumber(changesLimit) then return { 'behind' } end
-local fields = eventFields(state, 'RedemptionUndone', at, key,
-  { 'left', state.left, 'customer', customer, 'grab', found.grab, 'code', code })
-local event = cjson.encode(fields)
--- XADD is the first write: Redis does not roll back, and an undone redemption without an outbox entry would never reach MySQL.
-local entry = appendEvent(outbox, fields, priorOf(unloggedChanges, lines))
-appendLine(unloggedPieces, code, state.nextVersion, event)
+local entry = appendRedemption(KEYS, state, request, at, key, changesLimit, 'RedemptionUndone', piece, customer)
+if not entry then return { 'behind' } end
 redis.call('HDEL', redemptions, code)
 redis.call('HSET', coupon, 'version', state.nextVersion)
 if redis.call('HINCRBY', coupon, 'redeemed', -1) == 0 then redis.call('HDEL', coupon, 'redeemed') end
-if request then redis.call('HSET', requests, request, at) end
 return { 'done', at, entry }

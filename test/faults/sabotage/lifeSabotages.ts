@@ -62,7 +62,7 @@ export const lifeSabotages: readonly Sabotage[] = [
     name: 'a restock that forgets its key',
     kinds: ['none'],
     noticedAs: ['key-twice'],
-    patches: [{ file: RESTOCK, find: "if request then redis.call('HSET', requests, request, at) end", replace: '' }],
+    patches: [{ file: RESTOCK, find: 'state, request, at,', replace: 'state, nil, at,' }],
   },
   {
     name: 'refusals that are repeated without limit',
