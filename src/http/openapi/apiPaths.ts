@@ -1,40 +1,26 @@
 import { z } from 'zod';
 import { outcomeSchema } from '../../commands/decideGrabs.ts';
 import { createCouponBody, createCouponsBody } from '../changes/bodies.ts';
-import {
-  atPlace,
-  authorizationExpired,
-  bodyTooLarge,
-  malformedPath,
-  notAuthorized,
-  notJson,
-  notSentAsJson,
-  problemOf,
-  refusals,
-  serviceUnavailable,
-} from '../errors.ts';
+import { atPlace, malformedPath, refusals, serviceUnavailable } from '../errors.ts';
 import { idempotencyKey, registerUserBody } from '../requests.ts';
 import { keyHeader } from './changePaths.ts';
+import { badBody, badToken, outcomeUnknown } from './commonProblems.ts';
 import {
   header,
   type Paths,
   pathParameter,
-  plainSchema,
   problems,
   refusedBy,
   reply,
   requestBody,
   requestBodyOrList,
 } from './describe.ts';
+import { plainSchema } from './schemas.ts';
 
 // The operations for customers and sellers.
 
 const user = { username: 'ann', password: 'correct horse', kind: 'seller' } as const;
 const coupon = { name: 'spring', amount: 20, stock: 5, description: '5 off' };
-
-const badToken = [notAuthorized(), authorizationExpired()];
-const badBody = [notJson(), notSentAsJson(), bodyTooLarge()];
-const outcomeUnknown = problemOf(new Error('store unavailable'));
 
 const tokenHeader = header(z.string(), 'The token of the new session.');
 const won = header(outcomeSchema.extract(['grabbed']), 'The outcome of the grab.');

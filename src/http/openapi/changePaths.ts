@@ -1,28 +1,10 @@
 import { z } from 'zod';
 import { code, redemptionBody, restockBody, termsBody } from '../changes/bodies.ts';
-import {
-  alreadyRedeemed,
-  authorizationExpired,
-  bodyTooLarge,
-  changeRefusals,
-  malformedPath,
-  notAuthorized,
-  notJson,
-  notSentAsJson,
-  problemOf,
-  refusals,
-} from '../errors.ts';
+import { alreadyRedeemed, changeRefusals, malformedPath, refusals } from '../errors.ts';
 import { idempotencyKey } from '../requests.ts';
-import {
-  type Operation,
-  type Paths,
-  pathParameter,
-  plainSchema,
-  problems,
-  refusedBy,
-  reply,
-  requestBody,
-} from './describe.ts';
+import { badBody, badToken, outcomeUnknown } from './commonProblems.ts';
+import { type Operation, type Paths, pathParameter, problems, refusedBy, reply, requestBody } from './describe.ts';
+import { plainSchema } from './schemas.ts';
 
 // The operations that change coupons and pieces.
 
@@ -57,15 +39,11 @@ const redeemed = {
 };
 const { redeemedAt, ...undone } = redeemed;
 
-const outcomeUnknown = problemOf(new Error('store unavailable'));
 const always = [
   malformedPath(),
-  notSentAsJson(),
-  notJson(),
-  bodyTooLarge(),
+  ...badBody,
   ...refusedBy(idempotencyKey, 'x'.repeat(65)),
-  notAuthorized(),
-  authorizationExpired(),
+  ...badToken,
   refusals['key-of-another-request'],
   outcomeUnknown,
 ];

@@ -1,17 +1,9 @@
 import type { LiveFigures, LiveSnapshot } from '../../live/figures.ts';
-import {
-  authorizationExpired,
-  bodyTooLarge,
-  notAuthorized,
-  notJson,
-  notSentAsJson,
-  plainProblem,
-  problemOf,
-  refusals,
-  serviceUnavailable,
-} from '../errors.ts';
+import { plainProblem, refusals, serviceUnavailable } from '../errors.ts';
 import { liveQuery, rehearsalBody } from '../requests.ts';
-import { eventStream, type Paths, plainSchema, problems, refusedBy, reply, requestBody } from './describe.ts';
+import { badBody, badToken, outcomeUnknown } from './commonProblems.ts';
+import { eventStream, type Paths, problems, refusedBy, reply, requestBody } from './describe.ts';
+import { plainSchema } from './schemas.ts';
 
 // The paths that only the console needs.
 
@@ -64,9 +56,6 @@ const figures: LiveFigures = {
 const snapshot: LiveSnapshot = { ...figures, seller: 'ann', countedSince: 1_795_521_500_000, mayRehearse: true };
 const changes: LiveFigures = { ...figures, outbox: { entries: 0, oldestMs: 0 }, durable: true, coupons: [] };
 
-const badToken = [notAuthorized(), authorizationExpired()];
-const outcomeUnknown = problemOf(new Error('store unavailable'));
-
 export const consolePaths = (): Paths => ({
   '/api/live': {
     get: {
@@ -108,9 +97,7 @@ export const consolePaths = (): Paths => ({
       responses: {
         202: reply('The rehearsal has started.', 'Done', { errMsg: '' }),
         ...problems(
-          notJson(),
-          notSentAsJson(),
-          bodyTooLarge(),
+          ...badBody,
           ...refusedBy(
             rehearsalBody,
             { ...rehearsal, coupon: '' },

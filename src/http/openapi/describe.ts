@@ -1,72 +1,10 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
-import {
-  liveCouponSchema,
-  liveFiguresSchema,
-  liveSnapshotSchema,
-  rehearsalProgressSchema,
-} from '../../live/figures.ts';
-import { createCouponBody, createCouponsBody, redemptionBody, restockBody, termsBody } from '../changes/bodies.ts';
 import { type Problem, problemOf, RETRY_AFTER_MIN_SECONDS } from '../errors.ts';
-import {
-  countedCoupon,
-  couponReply,
-  couponsReply,
-  customerCoupon,
-  historyEvent,
-  historyReply,
-  holder,
-  holdersReply,
-  sellerCoupon,
-} from '../lists/listReplies.ts';
-import { credentials, registerUserBody, rehearsalBody } from '../requests.ts';
-import {
-  doneReply,
-  grabbedReply,
-  loggedInReply,
-  loggedOutReply,
-  problemReply,
-  redemptionReply,
-  undoneReply,
-} from '../responses.ts';
+import { type Example, type Name, plainSchema, refTo } from './schemas.ts';
 
 // Builds the parts of an operation in the OpenAPI document. Bodies are described by the schemas that validate or type them, and the
 // examples of refusals are the refusals themselves.
-
-/** The schemas that have a name in the document. */
-const named = {
-  NewUser: registerUserBody,
-  Credentials: credentials,
-  NewCoupon: createCouponBody,
-  NewCoupons: createCouponsBody,
-  Restock: restockBody,
-  TermsChange: termsBody,
-  Redemption: redemptionBody,
-  NewRehearsal: rehearsalBody,
-  Done: doneReply,
-  Grabbed: grabbedReply,
-  Redeemed: redemptionReply,
-  Undone: undoneReply,
-  LoggedIn: loggedInReply,
-  LoggedOut: loggedOutReply,
-  CustomerCoupon: customerCoupon,
-  SellerCoupon: sellerCoupon,
-  Coupons: couponsReply,
-  CountedCoupon: countedCoupon,
-  Coupon: couponReply,
-  Holder: holder,
-  Holders: holdersReply,
-  HistoryEvent: historyEvent,
-  History: historyReply,
-  LiveCoupon: liveCouponSchema,
-  RehearsalProgress: rehearsalProgressSchema,
-  LiveSnapshot: liveSnapshotSchema,
-  LiveFigures: liveFiguresSchema,
-  Problem: problemReply,
-} as const;
-
-type Name = keyof typeof named;
-type Example<N extends Name> = z.input<(typeof named)[N]>;
 
 export interface Operation {
   operationId: string;
@@ -82,8 +20,6 @@ export interface Operation {
 /** Operations by path, then by method in lower case. */
 export type Paths = Record<string, Record<string, Operation>>;
 
-const refTo = (name: string) => `#/components/schemas/${name}`;
-
 /** The paths of several parts of the document; two parts may have methods of one path. */
 export function mergePaths(...parts: readonly Paths[]): Paths {
   const merged: Paths = {};
@@ -91,35 +27,6 @@ export function mergePaths(...parts: readonly Paths[]): Paths {
     merged[path] = { ...merged[path], ...methods };
   return merged;
 }
-
-/** Removes `$schema` and `$id`, which belong into a document that is a single schema. */
-const embedded = ({ $schema, $id, ...schema }: Record<string, unknown>) => schema;
-
-/**
- * What code generators and validators of other languages understand. Go's regular expressions have no lone surrogates and Python's
- * no `\\p{}`, so a pattern over Unicode classes stays out; the description of its field has the rule in words. A constant is an enum
- * of one: orval makes no valid TypeScript of an empty constant.
- */
-function portable({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
-  const isPortable = ({ pattern }: { pattern?: string }) => pattern === undefined || !/\\[pPu]/.test(pattern);
-  if (!isPortable(jsonSchema)) delete jsonSchema.pattern;
-  if (jsonSchema.allOf?.every((part) => !isPortable(part))) delete jsonSchema.allOf;
-  if (jsonSchema.const !== undefined) {
-    jsonSchema.enum = [jsonSchema.const];
-    delete jsonSchema.const;
-  }
-}
-
-export function namedSchemas(): Record<string, object> {
-  const registry = z.registry<{ id: string }>();
-  for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });
-  const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: refTo, override: portable });
-  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, embedded({ ...schema })]));
-}
-
-/** The schema of a parameter or header. It describes the parsed value, such as an integer, and not the text that is sent. */
-export const plainSchema = (schema: z.ZodType) =>
-  embedded(z.toJSONSchema(schema, { io: 'output', override: portable }));
 
 export const pathParameter = (name: string, description: string, example: string) => ({
   name,

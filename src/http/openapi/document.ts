@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { apiPaths } from './apiPaths.ts';
 import { changePaths } from './changePaths.ts';
 import { consolePaths } from './consolePaths.ts';
-import { mergePaths, namedSchemas } from './describe.ts';
+import { mergePaths } from './describe.ts';
 import { listPaths } from './listPaths.ts';
 import { operatorPaths } from './operatorPaths.ts';
+import { namedSchemas } from './schemas.ts';
 
 const description = `
 Every response with a body has \`errMsg\`: an empty string on success, otherwise a sentence. **A 503 is never a refusal**: retry.

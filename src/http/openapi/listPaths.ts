@@ -1,24 +1,9 @@
 import { z } from 'zod';
-import {
-  authorizationExpired,
-  changeRefusals,
-  malformedPath,
-  notAuthorized,
-  problemOf,
-  refusals,
-  serviceUnavailable,
-} from '../errors.ts';
+import { changeRefusals, malformedPath, refusals, serviceUnavailable } from '../errors.ts';
 import { historyQuery, holdersQuery, listCouponsQuery } from '../lists/listQueries.ts';
-import {
-  header,
-  type Paths,
-  pathParameter,
-  plainSchema,
-  problems,
-  queryParameters,
-  refusedBy,
-  reply,
-} from './describe.ts';
+import { badToken, outcomeUnknown } from './commonProblems.ts';
+import { header, type Paths, pathParameter, problems, queryParameters, refusedBy, reply } from './describe.ts';
+import { plainSchema } from './schemas.ts';
 
 // The operations that read coupons.
 
@@ -41,8 +26,6 @@ const holder = {
 };
 const progress = { source: 'mysql' as const, version: 17, behind: 0 };
 
-const badToken = [notAuthorized(), authorizationExpired()];
-const outcomeUnknown = problemOf(new Error('store unavailable'));
 const mysqlAway = [
   serviceUnavailable('MySQL does not answer'),
   serviceUnavailable('too many lists are read from MySQL'),

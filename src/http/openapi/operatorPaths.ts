@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { plainProblem, problemOf, serviceUnavailable } from '../errors.ts';
 import { typeOf } from '../staticFiles.ts';
-import { header, type Paths, plainSchema, problems, reply } from './describe.ts';
+import { header, type Paths, problems, reply } from './describe.ts';
+import { plainSchema } from './schemas.ts';
 import { viewerFiles } from './viewerFiles.ts';
 
 // The operations for operators and for developers of clients.
