@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
+import type { Terms } from '../coupon/state.ts';
 import { type CouponName, keys, partitionOf } from '../infra/keys.ts';
 import { runScript } from '../infra/scripts.ts';
 import type { User } from '../infra/tokens.ts';
@@ -18,17 +19,9 @@ import {
 } from './decision.ts';
 import { publishUnreadCreation } from './unreadDecisions.ts';
 
-export interface CreateCoupon extends CouponName {
+export interface CreateCoupon extends CouponName, Terms {
   /** Number of pieces, from 1. */
   amount: number;
-  /** Face value, from 0. */
-  stock: number;
-  description: string;
-  /** Microseconds since 1970 on the clock of Redis; absent means no limit. */
-  startsAt?: number | undefined;
-  endsAt?: number | undefined;
-  validFrom?: number | undefined;
-  validUntil?: number | undefined;
   /** Pieces that one customer may hold, 1 if absent. */
   perCustomer?: number | undefined;
   /** 1 to 64 characters; absent or empty means no key. */

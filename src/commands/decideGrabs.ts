@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { newCode } from '../coupon/code.ts';
+import { grabOutcomes } from '../coupon/grabOutcomes.ts';
 import { type CouponName, keys, partitionOf } from '../infra/keys.ts';
 import { runScript } from '../infra/scripts.ts';
 import {
@@ -12,16 +13,7 @@ import {
   rawEntrySchema,
 } from './decision.ts';
 
-export const outcomeSchema = z.enum([
-  'grabbed',
-  'already-grabbed',
-  'sold-out',
-  'no-such-coupon',
-  'not-started',
-  'ended',
-  'paused',
-  'closed',
-]);
+export const outcomeSchema = z.enum(grabOutcomes);
 export type GrabOutcome = z.infer<typeof outcomeSchema>;
 
 export type GrabResult =

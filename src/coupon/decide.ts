@@ -1,6 +1,6 @@
 import { type DecidedEvent, eventId, unreachable } from '../events.ts';
 import type { Piece } from './pieces.ts';
-import { type CouponState, type SaleStatus, statusOf, type Terms, termsOf } from './state.ts';
+import { type CouponState, isEmptyWindow, type SaleStatus, statusOf, type Terms, termsOf } from './state.ts';
 
 // The one rule for what may happen when: state and command lead to an event or to a refusal. The Lua scripts decide in production,
 // because only they are atomic; a test holds them against this function with random sequences of commands, and verify checks with it
@@ -119,7 +119,7 @@ export function decide(
     case 'change': {
       if (state.phase === 'closed') return { refusal: 'closed' };
       const terms = changedTerms(state, command.terms);
-      if (isEmpty(terms.startsAt, terms.endsAt) || isEmpty(terms.validFrom, terms.validUntil))
+      if (isEmptyWindow(terms.startsAt, terms.endsAt) || isEmptyWindow(terms.validFrom, terms.validUntil))
         return { refusal: 'empty-window' };
       return event('TermsChanged', { ...terms, left });
     }
@@ -137,10 +137,8 @@ const grabRefusals: Record<SaleStatus, Refusal | undefined> = {
   ended: 'ended',
 };
 
-const isEmpty = (from?: number, until?: number) => from !== undefined && until !== undefined && until <= from;
-
 /** The terms after a change, without the fields that are absent. */
-export function changedTerms(state: Terms, change: TermsChange): Terms {
+function changedTerms(state: Terms, change: TermsChange): Terms {
   const given = Object.entries(change).filter(([, value]) => value !== undefined);
   const merged = Object.entries({ ...termsOf(state), ...Object.fromEntries(given) });
   return Object.fromEntries(merged.filter(([, value]) => value != null)) as unknown as Terms;

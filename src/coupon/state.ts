@@ -13,6 +13,10 @@ export interface Terms {
   validUntil?: number | undefined;
 }
 
+/** Whether a window ends before, or just as, it starts. An absent end is open. */
+export const isEmptyWindow = (from: number | null | undefined, until: number | null | undefined) =>
+  from != null && until != null && until <= from;
+
 /** `closed` is final. */
 export type Phase = 'open' | 'paused' | 'closed';
 

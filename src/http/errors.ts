@@ -55,11 +55,9 @@ export const refusals = {
   'not-a-sellers-list': new Problem(400, 'Only the coupons of a seller can be searched and sorted.'),
   'rehearsal-runs': new Problem(409, 'A rehearsal is running already.'),
   'key-of-another-request': new Problem(422, 'The Idempotency-Key belongs to another request.'),
-  'not-the-owner': notAuthorized(),
-  'not-the-holder': notAuthorized(),
 } as const;
 
-/** The refusals of the commands about a coupon and its pieces, each with its answer. */
+/** What the rule refuses (src/coupon/decide.ts), each with its answer. */
 export const changeRefusals = {
   'no-such-coupon': new Problem(404, 'No such coupon.'),
   paused: new Problem(409, 'The coupon is paused.'),
@@ -74,6 +72,14 @@ export const changeRefusals = {
   'not-redeemed': new Problem(409, 'The code is not redeemed.'),
   'not-valid-yet': new Problem(409, 'The code is not valid yet.'),
   'no-longer-valid': new Problem(409, 'The code is no longer valid.'),
+} as const;
+
+/** All results of the commands about a coupon and its pieces that are no success. */
+export const changeAnswers = {
+  ...changeRefusals,
+  'not-the-owner': notAuthorized(),
+  'not-the-holder': notAuthorized(),
+  'key-of-another-request': refusals['key-of-another-request'],
 } as const;
 
 /** `redeemedAt`: microseconds since 1970. */
@@ -145,7 +151,7 @@ export const answerErrors: Middleware = async (ctx, next) => {
 };
 
 const refusalNames = new Map<unknown, string>(
-  [...Object.entries(refusals), ...Object.entries(changeRefusals)].map(([name, { body }]) => [body, name]),
+  [...Object.entries(refusals), ...Object.entries(changeAnswers)].map(([name, { body }]) => [body, name]),
 );
 
 /**

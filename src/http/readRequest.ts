@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Context } from 'koa';
 import { parse as parseJson } from 'lossless-json';
 import getRawBody from 'raw-body';
+import { createCouponBody } from './changes/bodies.ts';
 import { bodyTooLarge, invalidInput, notJson, notSentAsJson } from './errors.ts';
 import { idempotencyKey } from './requests.ts';
 
@@ -68,10 +69,8 @@ function parseBody(bytes: Buffer): unknown {
   }
 }
 
-/** The fields that have capitals in the contract, by their spelling in lower case. */
-const spellings = new Map(
-  ['startsAt', 'endsAt', 'validFrom', 'validUntil', 'perCustomer'].map((field) => [field.toLowerCase(), field]),
-);
+/** Fields as the contract spells them, by their spelling in lower case. Only the fields of a coupon have capitals. */
+const spellings = new Map(Object.keys(createCouponBody.shape).map((field) => [field.toLowerCase(), field]));
 const spelled = (key: string) => spellings.get(key.toLowerCase()) ?? key.toLowerCase();
 
 /** The JSON object with its keys as the contract spells them. Throws a Problem for any other value. */

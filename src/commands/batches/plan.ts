@@ -1,27 +1,18 @@
 import { z } from 'zod';
+import { eventDataSchemas } from '../../events.ts';
 import { keys } from '../../infra/keys.ts';
 import type { DecisionDeps } from '../decision.ts';
 import { parseBatch } from './batch.ts';
-
-const wholeNumber = z.int().min(0);
-const time = wholeNumber.optional();
 
 /** All that is needed to create the coupons of a batch, as the plan is stored. */
 const planSchema = z.object({
   batch: z.string(),
   coupons: z.array(
-    z.object({
+    // An empty key means that the request has none.
+    eventDataSchemas.CouponCreated.extend({
       id: z.uuid(),
       seller: z.string(),
       name: z.string(),
-      amount: wholeNumber,
-      stock: wholeNumber,
-      description: z.string(),
-      startsAt: time,
-      endsAt: time,
-      validFrom: time,
-      validUntil: time,
-      perCustomer: time,
       idempotencyKey: z.string(),
     }),
   ),

@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { readCode } from '../../coupon/code.ts';
+import type { TermsChange } from '../../coupon/decide.ts';
+import { isEmptyWindow } from '../../coupon/state.ts';
 import { atMost, text, time, wholeNumber } from '../fields.ts';
 
 // The bodies of the requests that create and change coupons. The answer to an invalid request is the first issue that its schema
 // finds, so fields and checks stand in the order that the contract gives.
 
 export const COUPON_NAME_MAX = 100;
-export const PER_CUSTOMER_MAX = 1_000;
+const PER_CUSTOMER_MAX = 1_000;
 
 // Printable characters: no control characters, no line separators, no invisible formatting except the joiners of scripts and emoji.
 const PRINTABLE = /^(?:[^\p{C}\p{Zl}\p{Zp}/]|[\u200c\u200d])+$/u;
@@ -25,18 +27,11 @@ const endsAt = timeOf('EndsAt', 'Grabs succeed before this time.');
 const validFrom = timeOf('ValidFrom', 'Codes can be redeemed from this time on.');
 const validUntil = timeOf('ValidUntil', 'Codes can be redeemed before this time.');
 
-interface Windows {
-  startsAt?: number | null | undefined;
-  endsAt?: number | null | undefined;
-  validFrom?: number | null | undefined;
-  validUntil?: number | null | undefined;
-}
-export const EMPTY_SALE_WINDOW = 'EndsAt should be after startsAt.';
-export const EMPTY_VALIDITY = 'ValidUntil should be after validFrom.';
-const isAfter = (until: number | null | undefined, from: number | null | undefined) =>
-  until == null || from == null || until > from;
-const hasSaleWindow = ({ startsAt, endsAt }: Windows) => isAfter(endsAt, startsAt);
-const hasValidity = ({ validFrom, validUntil }: Windows) => isAfter(validUntil, validFrom);
+type Windows = Pick<TermsChange, 'startsAt' | 'endsAt' | 'validFrom' | 'validUntil'>;
+const EMPTY_SALE_WINDOW = 'EndsAt should be after startsAt.';
+const EMPTY_VALIDITY = 'ValidUntil should be after validFrom.';
+const hasSaleWindow = ({ startsAt, endsAt }: Windows) => !isEmptyWindow(startsAt, endsAt);
+const hasValidity = ({ validFrom, validUntil }: Windows) => !isEmptyWindow(validFrom, validUntil);
 
 /** An absent or null time means no limit. */
 const optional = <T extends z.ZodType>(field: T) => field.nullish().transform((value) => value ?? undefined);
@@ -93,7 +88,7 @@ export const termsBody = z
   .refine(hasSaleWindow, EMPTY_SALE_WINDOW)
   .refine(hasValidity, EMPTY_VALIDITY);
 
-export const MISTYPED_CODE = 'Mistyped code.';
+const MISTYPED_CODE = 'Mistyped code.';
 /** A code in any case, with or without separators; the value has neither. */
 export const code = z
   .string({ error: ({ input }) => (input == null ? 'Empty field of code.' : 'Field code should be a string.') })

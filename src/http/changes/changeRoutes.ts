@@ -11,7 +11,7 @@ import type { User } from '../../infra/tokens.ts';
 import { readCoupon } from '../../queries/readCoupon.ts';
 import type { System } from '../../system.ts';
 import { type Auth, requireClaims } from '../auth.ts';
-import { changeRefusals, notAuthorized, refusals, respondWith } from '../errors.ts';
+import { changeAnswers, notAuthorized, respondWith } from '../errors.ts';
 import { GRAB_ROUTE } from '../grab.ts';
 import { readBody, readIdempotencyKey, readOptionalBody } from '../readRequest.ts';
 import { restockBody, termsBody } from './bodies.ts';
@@ -29,21 +29,11 @@ export function addChangeRoutes(router: Router, system: System, auth: Auth): voi
       // The command checks this too. Here it comes before the body is read, so that the answer is 401 whatever the body is.
       if (!isOwner(by, coupon.seller)) throw notAuthorized();
       const result = await decide(ctx, by, { ...coupon, idempotencyKey: readIdempotencyKey(ctx) });
-      switch (result) {
-        case 'changed':
-          return respondWithCoupon(ctx, coupon);
-        case 'not-the-owner':
-        case 'key-of-another-request':
-          return respondWith(ctx, refusals[result]);
-        default:
-          return respondWith(ctx, changeRefusals[result]);
-      }
+      if (result !== 'changed') return respondWith(ctx, changeAnswers[result]);
+      const found = await readCoupon(system, coupon);
+      if (found === undefined) return respondWith(ctx, changeAnswers['no-such-coupon']);
+      respondWith(ctx, { status: 200, body: { errMsg: '', data: { ...found.coupon, ...found.counts } } });
     });
-  };
-  const respondWithCoupon = async (ctx: Context, coupon: CouponName) => {
-    const found = await readCoupon(system, coupon);
-    if (found === undefined) return respondWith(ctx, changeRefusals['no-such-coupon']);
-    respondWith(ctx, { status: 200, body: { errMsg: '', data: { ...found.coupon, ...found.counts } } });
   };
 
   addRoute('restock', async (ctx, by, coupon) => {

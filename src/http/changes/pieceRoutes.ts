@@ -9,12 +9,12 @@ import { groupedCode } from '../../coupon/code.ts';
 import { isoTime } from '../../queries/isoTime.ts';
 import type { System } from '../../system.ts';
 import { type Auth, requireClaims } from '../auth.ts';
-import { alreadyRedeemed, changeRefusals, notAuthorized, refusals, respondWith } from '../errors.ts';
+import { alreadyRedeemed, changeAnswers, notAuthorized, respondWith } from '../errors.ts';
 import { readBody, readIdempotencyKey, readOptionalBody } from '../readRequest.ts';
 import { code, redemptionBody } from './bodies.ts';
 
-export const REDEMPTIONS_ROUTE = '/api/users/:seller/redemptions';
-export const HELD_ROUTE = '/api/users/:customer/coupons/:seller/:name';
+const REDEMPTIONS_ROUTE = '/api/users/:seller/redemptions';
+const HELD_ROUTE = '/api/users/:customer/coupons/:seller/:name';
 
 /** The routes about one piece: redemption, its undo, and giving back. */
 export function addPieceRoutes(router: Router, system: System, auth: Auth): void {
@@ -30,11 +30,8 @@ export function addPieceRoutes(router: Router, system: System, auth: Auth): void
       }
       case 'already-redeemed':
         return respondWith(ctx, alreadyRedeemed(outcome.redeemedAt));
-      case 'not-the-owner':
-      case 'key-of-another-request':
-        return respondWith(ctx, refusals[outcome.result]);
       default:
-        return respondWith(ctx, changeRefusals[outcome.result]);
+        return respondWith(ctx, changeAnswers[outcome.result]);
     }
   });
 
@@ -44,15 +41,8 @@ export function addPieceRoutes(router: Router, system: System, auth: Auth): void
     const given = code.parse(ctx.params.code);
     const command = { seller, code: given, idempotencyKey: readIdempotencyKey(ctx) };
     const outcome = await undoRedemption(system, requireClaims(ctx), command);
-    switch (outcome.result) {
-      case 'undone':
-        return respondWith(ctx, { status: 200, body: { errMsg: '', data: describe(given, outcome) } });
-      case 'not-the-owner':
-      case 'key-of-another-request':
-        return respondWith(ctx, refusals[outcome.result]);
-      default:
-        return respondWith(ctx, changeRefusals[outcome.result]);
-    }
+    if (outcome.result !== 'undone') return respondWith(ctx, changeAnswers[outcome.result]);
+    respondWith(ctx, { status: 200, body: { errMsg: '', data: describe(given, outcome) } });
   });
 
   router.delete(HELD_ROUTE, auth.required, async (ctx) => {
@@ -63,15 +53,8 @@ export function addPieceRoutes(router: Router, system: System, auth: Auth): void
     const given = code.optional().parse(ctx.query.code);
     const command = { customer, seller, name, code: given, idempotencyKey: readIdempotencyKey(ctx) };
     const result = await releaseGrab(system, by, command);
-    switch (result) {
-      case 'released':
-        return respondWith(ctx, { status: 200, body: { errMsg: '' } });
-      case 'not-the-holder':
-      case 'key-of-another-request':
-        return respondWith(ctx, refusals[result]);
-      default:
-        return respondWith(ctx, changeRefusals[result]);
-    }
+    if (result !== 'released') return respondWith(ctx, changeAnswers[result]);
+    respondWith(ctx, { status: 200, body: { errMsg: '' } });
   });
 }
 

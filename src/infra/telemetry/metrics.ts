@@ -1,23 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { grabOutcomes } from '../../coupon/grabOutcomes.ts';
 import { type DecidedEvent, decidedEventTypes } from '../../events.ts';
 import type { Closer } from '../closers.ts';
 import { type Latency, registerLatency } from './requestDurations.ts';
 import { openScrape } from './workersMetrics.ts';
 
 /** All outcomes of a grab. Each has a series from the start, so that `rate` counts the first grab of each outcome too. */
-const GRAB_OUTCOMES = [
-  'grabbed',
-  'already-grabbed',
-  'sold-out',
-  'no-such-coupon',
-  'not-started',
-  'ended',
-  'paused',
-  'closed',
-  'not-a-customer',
-  'key-of-another-coupon',
-  'unknown',
-];
+const GRAB_OUTCOMES: readonly string[] = [...grabOutcomes, 'not-a-customer', 'key-of-another-coupon', 'unknown'];
 /** The connection was lost or failed, a command got no reply in time, Redis replied with an error. */
 const REDIS_ERRORS = ['connection', 'timeout', 'refused'] as const;
 /** The same for MySQL, and: a transaction that is retried; a row that exists already, which is more often a refusal than a fault. */

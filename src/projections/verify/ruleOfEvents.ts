@@ -1,7 +1,8 @@
-import { type CouponCommand, decide, type HeldPieces } from '../../coupon/decide.ts';
+import { commandOf } from '../../coupon/commandOf.ts';
+import { decide, type HeldPieces } from '../../coupon/decide.ts';
 import type { Piece } from '../../coupon/pieces.ts';
-import { type CouponState, termsOf } from '../../coupon/state.ts';
-import { type CouponEvent, unreachable } from '../../events.ts';
+import type { CouponState } from '../../coupon/state.ts';
+import type { CouponEvent } from '../../events.ts';
 
 // Asks the one rule of src/coupon/decide.ts whether an event of the log was allowed at its moment. The whole state with all pieces of
 // all customers does not fit into constant memory, so the rule is asked twice: with the coupon as it was and a piece that fits the
@@ -51,34 +52,3 @@ export const fittingState = ({
   redeemed: 0,
   recounted: 0,
 });
-
-/** The command that led to an event; undefined for a creation and for a recount. */
-function commandOf(event: CouponEvent): CouponCommand | undefined {
-  switch (event.type) {
-    case 'CouponCreated':
-    case 'PiecesRecounted':
-      return undefined;
-    case 'CouponGrabbed':
-      return { type: 'grab', customer: event.data.customer, code: event.data.code };
-    case 'GrabReleased':
-      return { type: 'release', customer: event.data.customer, code: event.data.code };
-    case 'CouponRedeemed':
-      return { type: 'redeem', code: event.data.code };
-    case 'RedemptionUndone':
-      return { type: 'undo', code: event.data.code };
-    case 'CouponRestocked':
-      return { type: 'restock', amount: event.data.added };
-    case 'CouponPaused':
-      return { type: 'pause' };
-    case 'CouponResumed':
-      return { type: 'resume' };
-    case 'CouponClosed':
-      return { type: 'close' };
-    case 'TermsChanged': {
-      const terms = Object.entries(termsOf(event.data)).map(([field, value]) => [field, value ?? null]);
-      return { type: 'change', terms: Object.fromEntries(terms) };
-    }
-    default:
-      return unreachable(event);
-  }
-}

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
+import { commandOf } from '../../../src/coupon/commandOf.ts';
 import { decide, type Refusal } from '../../../src/coupon/decide.ts';
 import { type CouponEvent, leftAfter } from '../../../src/events.ts';
 import type { Op } from '../records/requestHistory.ts';
 import type { Violation } from '../records/saleRecords.ts';
-import { commandOfEvent, opOf } from './commands.ts';
+import { opOf } from './commands.ts';
 import type { CouponHistory } from './couponHistory.ts';
 
 // Checks the log of one coupon: versions without a gap, and every event allowed at its moment by the rule of src/coupon/decide.ts.
@@ -63,7 +64,7 @@ export function checkLog(name: string, history: CouponHistory, redisLosesData: b
         report('wrong-event', `${amount - held} left, and ${describe(event)}`);
       continue;
     }
-    const command = commandOfEvent(event);
+    const command = commandOf(event);
     if (command === undefined) continue;
     const decision = decide(state, history.piecesAfter(place), command, event.occurredAt);
     if ('refusal' in decision)
