@@ -1,6 +1,6 @@
 import type { DecidedEvent } from '../events.ts';
 import { type CouponName, keys, partitionOf, piecePath } from '../infra/keys.ts';
-import { decodeEntry, type RawEntry } from '../infra/outbox.ts';
+import { concerns, decodeEntry, type RawEntry } from '../infra/outbox.ts';
 import { Unavailable } from '../unavailable.ts';
 import { type DecisionDeps, publishDecision } from './decision.ts';
 
@@ -53,19 +53,16 @@ async function publishNewest(deps: Deps, coupon: CouponName, isIt: (event: Decid
 
 async function publishFirst(
   deps: Deps,
-  { seller, name }: CouponName,
+  coupon: CouponName,
   entries: readonly RawEntry[],
   isIt: (event: DecidedEvent) => boolean,
 ): Promise<boolean> {
-  const partition = partitionOf({ seller, name });
-  const entry = entries.find(([id, fields]) => {
-    const isOfCoupon = fieldOf(fields, 'seller') === seller && fieldOf(fields, 'name') === name;
-    return isOfCoupon && decodeEntry(partition, [id, fields]).events.some(isIt);
-  });
+  const partition = partitionOf(coupon);
+  const isOfCoupon = ({ coupon: { seller, name } }: DecidedEvent) => seller === coupon.seller && name === coupon.name;
+  const entry = entries.find(
+    (raw) =>
+      concerns(raw, coupon) && decodeEntry(partition, raw).events.some((event) => isOfCoupon(event) && isIt(event)),
+  );
   if (entry !== undefined) await publishDecision(deps, partition, entry);
   return entry !== undefined;
 }
-
-/** Names and values alternate, and a value may be equal to a name. */
-const fieldOf = (fields: readonly string[], name: string) =>
-  fields.find((_, place) => place % 2 === 1 && fields[place - 1] === name);

@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { CODE_LENGTH } from '../coupon/code.ts';
-import { type DecidedEvent, decidedEventSchema, eventDataSchemas, eventId } from '../events.ts';
-import { allPartitions, keys } from './keys.ts';
+import { type CouponRef, type DecidedEvent, decidedEventSchema, eventDataSchemas, eventId } from '../events.ts';
+import { allPartitions, type CouponName, keys } from './keys.ts';
 import { runScript } from './scripts.ts';
 import { readRedisTime } from './stores/redisClock.ts';
 
-/** Identifies an entry. One entry holds the events of one script call, all of one coupon and one type. */
+/** Identifies an entry. One entry holds the events of one script call, all of one type. Only grabs may be of several coupons. */
 export interface EntryRef {
   partition: number;
   /** Stream id, `milliseconds-sequence` on the clock of Redis. */
@@ -31,6 +31,10 @@ export const entryKey = ({ partition, id }: EntryRef) => `${partition}/${id}`;
 
 const customersSchema = z.array(z.string().min(1)).min(1);
 const keysSchema = z.array(z.string());
+/** The coupons of an entry of grabs. `version` and `left` are those of the coupon's first grab, `count` is the number of its grabs. */
+const couponsSchema = z
+  .array(z.tuple([z.string(), z.string(), z.string(), z.string(), z.string(), z.number().int().min(1)]))
+  .min(1);
 /** The fields of entries, each entry as a list of names and values. */
 const priorSchema = z.array(z.array(z.string()));
 
@@ -55,29 +59,67 @@ function fieldsOf(list: readonly string[]): Fields {
 
 function decodeEvents(fields: Fields): DecidedEvent[] {
   const type = fields.type as DecidedEvent['type'];
-  const first = Number(fields.version);
-  const coupon = { id: String(fields.coupon), seller: fields.seller, name: fields.name };
-  const event = (version: number, data: unknown) =>
-    ({ id: eventId(coupon.id, version), type, coupon, version, occurredAt: Number(fields.at), data }) as DecidedEvent;
-  if (type !== 'CouponGrabbed') return [decidedEventSchema.parse(event(first, dataOf(type, fields)))];
+  if (type === 'CouponGrabbed') return decodeGrabs(fields);
+  const coupon = { id: String(fields.coupon), seller: String(fields.seller), name: String(fields.name) };
+  const [version, occurredAt] = [Number(fields.version), Number(fields.at)];
+  const id = eventId(coupon.id, version);
+  return [decidedEventSchema.parse({ id, type, coupon, version, occurredAt, data: dataOf(type, fields) })];
+}
 
+/** The grabs of an entry: of the coupons in its field `coupons`, or of the one coupon that its own fields describe. */
+function decodeGrabs(fields: Fields): DecidedEvent[] {
   const customers = customersSchema.parse(JSON.parse(String(fields.customers)));
   const idempotencyKeys = fields.keys ? keysSchema.parse(JSON.parse(fields.keys)) : [];
   // Entries of the first releases have no codes.
   const codes = fields.codes ?? '';
-  const events = customers.map((customer, place) => {
-    const idempotencyKey = idempotencyKeys[place];
-    const code = codes.slice(place * CODE_LENGTH, (place + 1) * CODE_LENGTH);
-    return event(first + place, {
-      customer,
-      left: Number(fields.left) - place,
-      ...(code ? { code } : {}),
-      ...(idempotencyKey ? { idempotencyKey } : {}),
-    });
-  });
-  // Versions count up and pieces count down: when the first and the last event are valid, so are the events between them.
-  for (const end of [events.at(0), events.at(-1)]) decidedEventSchema.parse(end);
+  const occurredAt = Number(fields.at);
+  const events: DecidedEvent[] = [];
+  const add = (coupon: CouponRef, first: number, left: number, count: number) => {
+    for (let i = 0; i < count; i++) {
+      const [place, version] = [events.length, first + i];
+      const idempotencyKey = idempotencyKeys[place];
+      const code = codes.slice(place * CODE_LENGTH, (place + 1) * CODE_LENGTH);
+      const data = {
+        customer: customers[place] ?? '',
+        left: left - i,
+        ...(code ? { code } : {}),
+        ...(idempotencyKey ? { idempotencyKey } : {}),
+      };
+      const event = {
+        id: eventId(coupon.id, version),
+        type: 'CouponGrabbed',
+        coupon,
+        version,
+        occurredAt,
+        data,
+      } as const;
+      // Versions count up and pieces count down: when the first and the last event are valid, so are the events between them.
+      if (i === 0 || i === count - 1) decidedEventSchema.parse(event);
+      events.push(event);
+    }
+  };
+  if (fields.coupons === undefined) {
+    const coupon = { id: String(fields.coupon), seller: String(fields.seller), name: String(fields.name) };
+    add(coupon, Number(fields.version), Number(fields.left), customers.length);
+  } else {
+    for (const [id, seller, name, version, left, count] of couponsSchema.parse(JSON.parse(fields.coupons)))
+      add({ id, seller, name }, Number(version), Number(left), count);
+  }
+  if (events.length !== customers.length) throw new Error('the entry has another number of customers than of grabs');
   return events;
+}
+
+/** Whether an entry has events of the coupon. Does not decode them, since an entry may have hundreds of other coupons. */
+export function concerns([, list]: RawEntry, coupon: CouponName): boolean {
+  const fields = fieldsOf(list);
+  const isIt = (seller: unknown, name: unknown) => seller === coupon.seller && name === coupon.name;
+  if (fields.coupons === undefined) return isIt(fields.seller, fields.name);
+  try {
+    return couponsSchema.parse(JSON.parse(fields.coupons)).some(([, seller, name]) => isIt(seller, name));
+  } catch {
+    // The relay moves such an entry to the dead letters.
+    return false;
+  }
 }
 
 const textFields: ReadonlySet<string> = new Set(['description', 'customer', 'code', 'idempotencyKey']);
@@ -104,7 +146,8 @@ export async function holdsBefore(
   const { partition } = entry;
   for (let after = '-'; ; ) {
     const page = await readOutbox(redis, partition, after, entry.id, 1_000);
-    const ofCoupon = page.filter(([, fields]) => fieldsOf(fields).coupon === events[0]?.coupon.id);
+    const [first] = events;
+    const ofCoupon = page.filter((raw) => first !== undefined && concerns(raw, first.coupon));
     if (ofCoupon.some((raw) => decodeEntry(partition, raw).events.some(({ id }) => ids.has(id)))) return true;
     const last = page.at(-1);
     if (last === undefined || page.length < 1_000) return false;
