@@ -5,7 +5,7 @@ import type { DecisionDeps } from '../../src/commands/decision.ts';
 import { createBus } from '../../src/infra/bus.ts';
 import { openAll } from '../../src/infra/closers.ts';
 import { createGate } from '../../src/infra/gate.ts';
-import { allPartitions, keys } from '../../src/infra/keys.ts';
+import { allPartitions, keys, partitionOf } from '../../src/infra/keys.ts';
 import type { Delivery } from '../../src/infra/outbox.ts';
 import { openOutboxLimit } from '../../src/infra/outboxLimit.ts';
 import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
@@ -43,7 +43,8 @@ export async function decideSale(redis: Redis, log: Log, sale: SaleSize, name: s
         customer: `customer-${first + i}`,
         idempotencyKey: '',
       }));
-      await decideGrabs(deps, { seller: SELLER, name: `${name}-${call % sale.coupons}` }, requests);
+      const coupon = { seller: SELLER, name: `${name}-${call % sale.coupons}` };
+      await decideGrabs(deps, partitionOf(coupon), [{ coupon, grabs: requests }]);
     });
   } finally {
     await close();

@@ -1,16 +1,19 @@
 import { z } from 'zod';
 import { newCode } from '../coupon/code.ts';
+import { grabEvent } from '../coupon/grabEvent.ts';
 import { grabOutcomes } from '../coupon/grabOutcomes.ts';
-import { type CouponName, keys, partitionOf } from '../infra/keys.ts';
+import type { CouponGrabbed } from '../events.ts';
+import { type CouponName, couponPath, grabKeys, keys } from '../infra/keys.ts';
+import { decodePrior } from '../infra/outbox.ts';
 import { runScript } from '../infra/scripts.ts';
+import { Unavailable } from '../unavailable.ts';
 import {
   type DecisionDeps,
   deadlineAndLimit,
   failOn,
   IDEMPOTENCY_TTL_SECONDS,
   obstacleReplySchema,
-  publishDecision,
-  rawEntrySchema,
+  publishDelivery,
 } from './decision.ts';
 
 export const outcomeSchema = z.enum(grabOutcomes);
@@ -27,14 +30,14 @@ export type GrabResult =
   | { outcome: 'not-started'; startsAt: number }
   | { outcome: Exclude<GrabOutcome, 'grabbed' | 'not-started'> };
 
-const decidedSchema = z.tuple([
-  z.literal('decided'),
-  z.string(),
-  rawEntrySchema.nullable(),
-  z.array(z.union([z.number(), z.string()])),
-  z.string().nullable(),
+const placesSchema = z.array(z.union([z.number(), z.string()]));
+const decided = [z.literal('decided'), z.string(), z.string(), placesSchema, placesSchema] as const;
+const replySchema = z.union([
+  z.tuple([...decided, z.string(), z.string(), z.string()]),
+  z.tuple([...decided]),
+  z.tuple([z.literal('code-taken')]),
+  obstacleReplySchema,
 ]);
-const replySchema = z.union([decidedSchema, z.tuple([z.literal('code-taken')]), obstacleReplySchema]);
 
 export interface GrabRequest {
   customer: string;
@@ -42,21 +45,32 @@ export interface GrabRequest {
   idempotencyKey: string;
 }
 
+export interface CouponGrabs {
+  coupon: CouponName;
+  grabs: readonly GrabRequest[];
+}
+
+/** The results have the order of the grabs. A failure belongs to one coupon: the outcome of its grabs is unknown, the others have theirs. */
+export type Decided = { results: GrabResult[] } | { failure: Error };
+
 /**
- * Decides many grabs of one coupon with one script call, in the order of their arrival. The results have the same order. `since` is
- * the arrival of the first grab in milliseconds of performance.now(). Throws when the outcome is unknown or nothing was decided.
+ * Decides the grabs of several coupons of one partition with one script call, those of a coupon in the order of their arrival.
+ * Resolves to what was decided, coupon by coupon. `since` is the arrival of the first grab in milliseconds of performance.now().
+ * Rejects when the outcome of all grabs is unknown or nothing was decided.
  */
 export async function decideGrabs(
   deps: DecisionDeps,
-  coupon: CouponName,
-  grabs: readonly GrabRequest[],
+  partition: number,
+  coupons: readonly CouponGrabs[],
   since = performance.now(),
-): Promise<GrabResult[]> {
+): Promise<Decided[]> {
   const begin = deadlineAndLimit(deps, since);
-  const partition = partitionOf(coupon);
+  const grabs = coupons.flatMap((coupon) => coupon.grabs);
   const codes = grabs.map(() => newCode(partition));
   // Few long arguments instead of three for each grab: most of the cost of a round is the cost of its arguments.
   const hasKey = grabs.some(({ idempotencyKey }) => idempotencyKey !== '');
+  const paths = JSON.stringify(coupons.map(({ coupon }) => couponPath(coupon)));
+  const counts = coupons.map((coupon) => coupon.grabs.length).join();
   const customers = JSON.stringify(grabs.map(({ customer }) => customer));
   const idempotencyKeys = hasKey ? JSON.stringify(grabs.map(({ idempotencyKey }) => idempotencyKey)) : '';
   const call = runScript(
@@ -64,29 +78,69 @@ export async function decideGrabs(
     'grabCoupon',
     [
       keys.fence(partition),
-      keys.coupon(coupon),
-      keys.holders(coupon),
       keys.outbox(partition),
-      keys.answers(coupon),
       keys.codes(partition),
-      keys.requests(coupon),
-      keys.unloggedChanges(coupon),
+      ...coupons.flatMap(({ coupon }) => grabKeys(partition, coupon)),
     ],
-    [...begin, String(IDEMPOTENCY_TTL_SECONDS), customers, idempotencyKeys, codes.join('')],
+    [...begin, String(IDEMPOTENCY_TTL_SECONDS), paths, counts, customers, idempotencyKeys, codes.join('')],
   );
-  const reply = replySchema.parse(await deps.watch.grabScript(coupon, grabs, call));
+  const reply = replySchema.parse(await deps.watch.grabScript(coupons, call));
   // One in some thousand million codes exists already: other codes are made.
-  if (reply[0] === 'code-taken') return decideGrabs(deps, coupon, grabs, since);
+  if (reply[0] === 'code-taken') return decideGrabs(deps, partition, coupons, since);
   if (reply[0] !== 'decided') return failOn(deps, reply[0]);
-  const [, outcomes, entry, repeated, startsAt] = reply;
-  if (entry !== null) await publishDecision(deps, partition, entry);
-  const all = outcomes.split(',');
-  if (all.length !== grabs.length) throw new Error('the script did not decide every grab');
-  const results = all.map((outcome, place) => resultOf(outcome, codes[place] ?? '', startsAt));
-  // The place of a repeated win is counted from 1.
-  for (let i = 0; i < repeated.length; i += 2)
-    results[Number(repeated[i]) - 1] = { outcome: 'grabbed', code: String(repeated[i + 1]), isRepeated: true };
-  return results;
+
+  const [, outcomes, states, repeated, failures, entryId, at, prior] = reply;
+  const { decided, won } = resultsOf({ coupons, codes, occurredAt: Number(at), outcomes, states, repeated, failures });
+  if (entryId !== undefined)
+    await publishDelivery(deps, { entry: { partition, id: entryId }, events: won, prior: decodePrior(prior) });
+  return decided;
+}
+
+interface Reply {
+  coupons: readonly CouponGrabs[];
+  codes: readonly string[];
+  occurredAt: number;
+  outcomes: string;
+  states: string;
+  repeated: readonly (number | string)[];
+  failures: readonly (number | string)[];
+}
+
+/** The results of each coupon, and the events of the grabs that won. */
+function resultsOf({ coupons, codes, occurredAt, repeated, failures, ...reply }: Reply) {
+  const [outcomes, states] = [reply.outcomes.split(','), reply.states.split(',')];
+  if (outcomes.length !== codes.length || states.length !== coupons.length)
+    throw new Error('the script did not decide every grab');
+  // The places are counted from 1. An old win is in an entry of its own.
+  const oldWins = new Map<number, string>();
+  for (let i = 0; i < repeated.length; i += 2) oldWins.set(Number(repeated[i]) - 1, String(repeated[i + 1]));
+  const reasons = new Map<number, string>();
+  for (let i = 0; i < failures.length; i += 2) reasons.set(Number(failures[i]), String(failures[i + 1]));
+  const won: CouponGrabbed[] = [];
+  let place = 0;
+  const decided = coupons.map(({ coupon: { seller, name }, grabs }, i): Decided => {
+    const [id = '', version, left, startsAt] = (states[i] ?? '').split(' ');
+    const coupon = { id, seller, name };
+    const results: GrabResult[] = [];
+    let winners = 0;
+    for (const { customer, idempotencyKey } of grabs) {
+      const [outcome, code, oldCode] = [outcomes[place] ?? '', codes[place] ?? '', oldWins.get(place)];
+      place++;
+      if (oldCode !== undefined) {
+        results.push({ outcome: 'grabbed', code: oldCode, isRepeated: true });
+      } else if (outcome === 'grabbed') {
+        winners++;
+        const grab = { coupon, version: Number(version) + winners, left: Number(left) - winners };
+        won.push(grabEvent(occurredAt, { ...grab, customer, code, idempotencyKey }));
+        results.push({ outcome, code, isRepeated: false });
+      } else if (outcome !== 'damaged' && outcome !== 'failed') {
+        results.push(refusalOf(outcome, startsAt));
+      }
+    }
+    if (results.length === grabs.length) return { results };
+    return { failure: failureOf(reasons.get(i + 1)) };
+  });
+  return { decided, won };
 }
 
 /** Refusals are shared objects: under a flood, nearly every grab is refused. */
@@ -94,10 +148,15 @@ const refusals = new Map<string, GrabResult>(
   outcomeSchema.exclude(['grabbed', 'not-started']).options.map((outcome) => [outcome, { outcome }]),
 );
 
-function resultOf(outcome: string, code: string, startsAt: string | null): GrabResult {
-  if (outcome === 'grabbed') return { outcome, code, isRepeated: false };
+function refusalOf(outcome: string, startsAt: string | undefined): GrabResult {
   if (outcome === 'not-started') return { outcome, startsAt: Number(startsAt) };
   const refusal = refusals.get(outcome);
   if (refusal === undefined) throw new Error(`the script decided an unknown outcome: ${outcome}`);
   return refusal;
 }
+
+/** `reason`: of a coupon that the script could not read; undefined for one that is marked as damaged. */
+const failureOf = (reason: string | undefined): Error =>
+  reason === undefined
+    ? new Unavailable('the events of this coupon are damaged')
+    : new Error(`the coupon cannot be read: ${reason}`);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Bus } from '../infra/bus.ts';
 import type { Fence } from '../infra/fence.ts';
 import type { Gate } from '../infra/gate.ts';
-import { decodeEntry, type RawEntry } from '../infra/outbox.ts';
+import { type Delivery, decodeEntry, type RawEntry } from '../infra/outbox.ts';
 import type { OutboxLimit } from '../infra/outboxLimit.ts';
 import { COMMAND_TIMEOUT_MS } from '../infra/stores/redis.ts';
 import type { RedisClock } from '../infra/stores/redisClock.ts';
@@ -76,20 +76,31 @@ export function failOn(
   }
 }
 
+type PublishDeps = Pick<DecisionDeps, 'bus' | 'log' | 'watch'>;
+
 /**
  * Publishes the decision of a script. The decision stands even when this fails: its entry is in the outbox, and the relay
  * publishes every entry again that stays there. So a failure is logged and changes no answer.
  */
-export async function publishDecision(
-  deps: Pick<DecisionDeps, 'bus' | 'log' | 'watch'>,
-  partition: number,
-  entry: RawEntry,
-) {
+export async function publishDelivery(deps: PublishDeps, delivery: Delivery): Promise<void> {
   try {
-    const delivery = decodeEntry(partition, entry);
     deps.watch.decided(delivery);
     await deps.bus.publish(delivery);
   } catch (err) {
-    deps.log.warn({ err, entry: entry[0] }, 'publishing a decision failed; the relay will publish it again');
+    logUnpublished(deps, err, delivery.entry.id);
   }
 }
+
+/** The same for an entry as a script replies it and as XRANGE reads it. */
+export async function publishDecision(deps: PublishDeps, partition: number, entry: RawEntry): Promise<void> {
+  let delivery: Delivery;
+  try {
+    delivery = decodeEntry(partition, entry);
+  } catch (err) {
+    return logUnpublished(deps, err, entry[0]);
+  }
+  await publishDelivery(deps, delivery);
+}
+
+const logUnpublished = ({ log }: PublishDeps, err: unknown, entry: string) =>
+  log.warn({ err, entry }, 'publishing a decision failed; the relay will publish it again');

@@ -1,5 +1,5 @@
 import { groupBy } from '../infra/groupBy.ts';
-import { type CouponName, couponPath } from '../infra/keys.ts';
+import { type CouponName, couponPath, partitionOf } from '../infra/keys.ts';
 import { Unavailable } from '../unavailable.ts';
 import { decideGrabs, type GrabRequest, type GrabResult } from './decideGrabs.ts';
 import { type DecisionDeps, mustBeAbleToDecide } from './decision.ts';
@@ -40,6 +40,14 @@ interface WaitingGrab {
   reject: (error: unknown) => void;
 }
 
+interface CouponInRound {
+  coupon: CouponName;
+  waiting: WaitingGrab[];
+}
+
+/** Coupons, and the grabs of a coupon, are in the order of their arrival. */
+const oldestIn = ([first]: CouponInRound[]) => first?.waiting[0]?.since;
+
 /** `maxWaiting`: how many grabs may wait in the line. */
 export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): GrabLine {
   let line: WaitingGrab[] = [];
@@ -47,37 +55,39 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
   let scheduled = false;
   const refusals = createRepeatedRefusals(deps);
 
-  /** One script call, and the answers to its grabs. False when Redis has not replied. */
-  const settle = async (group: WaitingGrab[]): Promise<boolean> => {
-    const [first] = group;
-    if (first === undefined) return true;
+  /** One script call for the coupons of a partition, and the answers to its grabs. False when Redis has not replied. */
+  const settle = async (partition: number, coupons: CouponInRound[]): Promise<boolean> => {
     const [sentAt, version] = [performance.now(), refusals.version()];
     try {
-      const results = await decideGrabs(
-        deps,
-        first.coupon,
-        group.map(({ request }) => request),
-        first.since,
-      );
-      for (const [place, { coupon, request, resolve, reject }] of group.entries()) {
-        const result = results[place];
-        if (result === undefined) reject(new Error('the script did not decide every grab'));
-        else {
-          refusals.remember(coupon, request, result, sentAt, version);
-          resolve(result);
+      const calls = coupons.map(({ coupon, waiting }) => ({ coupon, grabs: waiting.map(({ request }) => request) }));
+      const decided = await decideGrabs(deps, partition, calls, oldestIn(coupons));
+      for (const [i, { coupon, waiting }] of coupons.entries()) {
+        const ofCoupon = decided[i] ?? { failure: new Error('the script did not decide every coupon') };
+        for (const [place, { request, resolve, reject }] of waiting.entries()) {
+          const result = 'failure' in ofCoupon ? undefined : ofCoupon.results[place];
+          if (result === undefined) {
+            reject('failure' in ofCoupon ? ofCoupon.failure : new Error('the script did not decide every grab'));
+          } else {
+            refusals.remember(coupon, request, result, sentAt, version);
+            resolve(result);
+          }
         }
       }
       return true;
     } catch (error) {
       // When the call fails, all its grabs fail with the same error.
-      for (const { reject } of group) reject(error);
+      for (const { waiting } of coupons) for (const { reject } of waiting) reject(error);
       return error instanceof Unavailable || (error as Error).name === 'ReplyError';
     }
   };
 
   const round = async (grabs: WaitingGrab[]) => {
-    const groups = groupBy(grabs, ({ path }) => path);
-    const replied = await Promise.all([...groups.values()].map((group) => settle(group)));
+    const byCoupon = [...groupBy(grabs, ({ path }) => path).values()];
+    const coupons = byCoupon.flatMap((waiting) => (waiting[0] ? { coupon: waiting[0].coupon, waiting } : []));
+    const byPartition = groupBy(coupons, ({ coupon }) => partitionOf(coupon));
+    const replied = await Promise.all(
+      [...byPartition].map(([partition, ofPartition]) => settle(partition, ofPartition)),
+    );
     // Redis does not reply, and the waiting grabs would have to wait just as long. They were not sent, so nothing was decided.
     if (!replied.includes(true)) {
       const behind = line;

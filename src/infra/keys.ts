@@ -81,6 +81,13 @@ export const keys = {
   revocationAcks: (announcement: string) => `seckill:revocation-acks:${announcement}`,
 } as const;
 
+/** The keys of one coupon that a grab needs, in the order of the script. The partition is given, since computing it costs as much as the rest. */
+export const grabKeys = (partition: number, coupon: CouponName): string[] => {
+  const path = couponPath(coupon);
+  return grabKinds.map((kind) => inPartition(partition, `${kind}:${path}`));
+};
+const grabKinds = ['coupon', 'holders', 'answers', 'requests', 'unlogged-changes'] as const;
+
 /** For SCAN: the keys of every coupon and of every view. The functions below read the names back from a key. */
 export const keyPatterns = {
   coupons: 'seckill:{*}:coupon:*',

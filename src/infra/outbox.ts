@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { CODE_LENGTH } from '../coupon/code.ts';
+import { grabEvent } from '../coupon/grabEvent.ts';
 import { type CouponRef, type DecidedEvent, decidedEventSchema, eventDataSchemas, eventId } from '../events.ts';
-import { allPartitions, type CouponName, keys } from './keys.ts';
+import { allPartitions, type CouponName, couponPath, keys, splitCouponPath } from './keys.ts';
 import { runScript } from './scripts.ts';
 import { readRedisTime } from './stores/redisClock.ts';
 
@@ -31,10 +32,8 @@ export const entryKey = ({ partition, id }: EntryRef) => `${partition}/${id}`;
 
 const customersSchema = z.array(z.string().min(1)).min(1);
 const keysSchema = z.array(z.string());
-/** The coupons of an entry of grabs. `version` and `left` are those of the coupon's first grab, `count` is the number of its grabs. */
-const couponsSchema = z
-  .array(z.tuple([z.string(), z.string(), z.string(), z.string(), z.string(), z.number().int().min(1)]))
-  .min(1);
+/** `seller/name` of each coupon. */
+const couponsSchema = z.array(z.string()).min(1);
 /** The fields of entries, each entry as a list of names and values. */
 const priorSchema = z.array(z.array(z.string()));
 
@@ -43,12 +42,13 @@ type Fields = Record<string, string | undefined>;
 /** Decodes a stored entry. Throws on an entry that our scripts could not have written. */
 export function decodeEntry(partition: number, [id, fields]: RawEntry): Delivery {
   const own = fieldsOf(fields);
-  const prior = own.prior === undefined ? [] : priorSchema.parse(JSON.parse(own.prior));
-  return {
-    entry: { partition, id },
-    events: decodeEvents(own),
-    prior: prior.flatMap((earlier) => decodeEvents(fieldsOf(earlier))),
-  };
+  return { entry: { partition, id }, events: decodeEvents(own), prior: decodePrior(own.prior) };
+}
+
+/** Decodes the field `prior` of an entry; absent or empty when the entry depends on no event that MySQL may lack. */
+export function decodePrior(prior: string | undefined): DecidedEvent[] {
+  if (!prior) return [];
+  return priorSchema.parse(JSON.parse(prior)).flatMap((earlier) => decodeEvents(fieldsOf(earlier)));
 }
 
 function fieldsOf(list: readonly string[]): Fields {
@@ -66,7 +66,7 @@ function decodeEvents(fields: Fields): DecidedEvent[] {
   return [decidedEventSchema.parse({ id, type, coupon, version, occurredAt, data: dataOf(type, fields) })];
 }
 
-/** The grabs of an entry: of the coupons in its field `coupons`, or of the one coupon that its own fields describe. */
+/** The grabs of an entry: of the coupons in its field `coupons` (grabCoupon.lua), or of the one coupon that its own fields describe. */
 function decodeGrabs(fields: Fields): DecidedEvent[] {
   const customers = customersSchema.parse(JSON.parse(String(fields.customers)));
   const idempotencyKeys = fields.keys ? keysSchema.parse(JSON.parse(fields.keys)) : [];
@@ -76,23 +76,15 @@ function decodeGrabs(fields: Fields): DecidedEvent[] {
   const events: DecidedEvent[] = [];
   const add = (coupon: CouponRef, first: number, left: number, count: number) => {
     for (let i = 0; i < count; i++) {
-      const [place, version] = [events.length, first + i];
-      const idempotencyKey = idempotencyKeys[place];
-      const code = codes.slice(place * CODE_LENGTH, (place + 1) * CODE_LENGTH);
-      const data = {
-        customer: customers[place] ?? '',
-        left: left - i,
-        ...(code ? { code } : {}),
-        ...(idempotencyKey ? { idempotencyKey } : {}),
-      };
-      const event = {
-        id: eventId(coupon.id, version),
-        type: 'CouponGrabbed',
+      const place = events.length;
+      const event = grabEvent(occurredAt, {
         coupon,
-        version,
-        occurredAt,
-        data,
-      } as const;
+        version: first + i,
+        left: left - i,
+        customer: customers[place] ?? '',
+        code: codes.slice(place * CODE_LENGTH, (place + 1) * CODE_LENGTH),
+        idempotencyKey: idempotencyKeys[place] ?? '',
+      });
       // Versions count up and pieces count down: when the first and the last event are valid, so are the events between them.
       if (i === 0 || i === count - 1) decidedEventSchema.parse(event);
       events.push(event);
@@ -102,8 +94,12 @@ function decodeGrabs(fields: Fields): DecidedEvent[] {
     const coupon = { id: String(fields.coupon), seller: String(fields.seller), name: String(fields.name) };
     add(coupon, Number(fields.version), Number(fields.left), customers.length);
   } else {
-    for (const [id, seller, name, version, left, count] of couponsSchema.parse(JSON.parse(fields.coupons)))
-      add({ id, seller, name }, Number(version), Number(left), count);
+    // The version and the pieces left are those before the first grab.
+    const [states, wins] = [String(fields.states).split(','), String(fields.wins).split(',')];
+    for (const [i, path] of couponsSchema.parse(JSON.parse(fields.coupons)).entries()) {
+      const [id = '', version, left] = (states[i] ?? '').split(' ');
+      add({ id, ...splitCouponPath(path) }, Number(version) + 1, Number(left) - 1, Number(wins[i]));
+    }
   }
   if (events.length !== customers.length) throw new Error('the entry has another number of customers than of grabs');
   return events;
@@ -112,10 +108,9 @@ function decodeGrabs(fields: Fields): DecidedEvent[] {
 /** Whether an entry has events of the coupon. Does not decode them, since an entry may have hundreds of other coupons. */
 export function concerns([, list]: RawEntry, coupon: CouponName): boolean {
   const fields = fieldsOf(list);
-  const isIt = (seller: unknown, name: unknown) => seller === coupon.seller && name === coupon.name;
-  if (fields.coupons === undefined) return isIt(fields.seller, fields.name);
+  if (fields.coupons === undefined) return fields.seller === coupon.seller && fields.name === coupon.name;
   try {
-    return couponsSchema.parse(JSON.parse(fields.coupons)).some(([, seller, name]) => isIt(seller, name));
+    return couponsSchema.parse(JSON.parse(fields.coupons)).includes(couponPath(coupon));
   } catch {
     // The relay moves such an entry to the dead letters.
     return false;

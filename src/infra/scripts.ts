@@ -29,8 +29,12 @@ export interface Script {
   source: string;
   /** The text that Redis runs: the source with its includes. */
   lua: string;
-  numberOfKeys: number;
+  /** Absent when it depends on the call. */
+  numberOfKeys?: number;
 }
+
+/** Scripts whose calls have different numbers of keys. */
+const variadic: ReadonlySet<string> = new Set<ScriptName>(['grabCoupon']);
 
 /** Reads every script. The header of a script is its interface: the number of its KEYS lines is the number of keys. */
 export function readScripts(): Script[] {
@@ -40,21 +44,23 @@ export function readScripts(): Script[] {
     const lua = source.replace(/^-- @include (\S+)$/gm, (_, part) =>
       readFileSync(new URL(`${part}.lua`, includes), 'utf8'),
     );
-    const numberOfKeys = new Set(source.match(/^KEYS\[\d+\]/gm)).size;
-    return { name: file.replace(/\.lua$/, ''), source, lua, numberOfKeys };
+    const name = file.replace(/\.lua$/, '');
+    if (variadic.has(name)) return { name, source, lua };
+    return { name, source, lua, numberOfKeys: new Set(source.match(/^KEYS\[\d+\]/gm)).size };
   });
 }
 
 /** Defines the scripts on this connection and has Redis compile each, so that a broken script fails the start and not a grab. */
 export async function loadScripts(redis: Redis): Promise<void> {
-  for (const { name, lua, numberOfKeys } of readScripts()) {
-    await redis.script('LOAD', lua);
-    redis.defineCommand(name, { lua, numberOfKeys });
+  for (const { name, source: _, ...script } of readScripts()) {
+    await redis.script('LOAD', script.lua);
+    redis.defineCommand(name, script);
   }
 }
 
 /** Runs a loaded script by EVALSHA, and by EVAL only after NOSCRIPT, when Redis ran nothing. Rejects when the outcome is unknown. */
 export function runScript(redis: Redis, name: ScriptName, scriptKeys: string[], args: string[]): Promise<unknown> {
   const commands = redis as unknown as Record<ScriptName, (...args: string[]) => Promise<unknown>>;
-  return commands[name](...scriptKeys, ...args);
+  const count = variadic.has(name) ? [String(scriptKeys.length)] : [];
+  return commands[name](...count, ...scriptKeys, ...args);
 }

@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCoupon } from '../../src/commands/createCoupon.ts';
-import { decideGrabs } from '../../src/commands/decideGrabs.ts';
 import { createGrabLine } from '../../src/commands/grabLine.ts';
 import { keys } from '../../src/infra/keys.ts';
 import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
+import { decideGrabsOf } from '../support/decideGrabsOf.ts';
 import { freezeRedis } from '../support/outages.ts';
 import { customer, givenCoupon, grabOutcome, openTestSystem, seller } from '../support/testSystem.ts';
 
@@ -60,7 +60,7 @@ test('the time that the oldest grab of a script call has waited is subtracted fr
   const grabs = [{ customer: 'kim', idempotencyKey: '' }];
 
   const arrivedOneSecondAgo = performance.now() - 1_000;
-  await decideGrabs({ ...system, clock: { ...clock, deadline } }, coupon, grabs, arrivedOneSecondAgo);
+  await decideGrabsOf({ ...system, clock: { ...clock, deadline } }, coupon, grabs, arrivedOneSecondAgo);
 
   assert.is(requested.length, 1);
   assert.ok(Number(requested[0]) <= 2_000);

@@ -7,7 +7,6 @@ import { pauseCoupon } from '../../src/commands/changes/pauseCoupon.ts';
 import { restockCoupon } from '../../src/commands/changes/restockCoupon.ts';
 import { resumeCoupon } from '../../src/commands/changes/resumeCoupon.ts';
 import { createCoupon } from '../../src/commands/createCoupon.ts';
-import { decideGrabs } from '../../src/commands/decideGrabs.ts';
 import type { DecisionDeps } from '../../src/commands/decision.ts';
 import { redeemCode } from '../../src/commands/pieces/redeemCode.ts';
 import { releaseGrab } from '../../src/commands/pieces/releaseGrab.ts';
@@ -27,6 +26,7 @@ import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { projectToViews } from '../../src/projections/redisViews.ts';
 import { createModel, type ModelCommand, START } from '../support/couponModel.ts';
+import { decideGrabsOf } from '../support/decideGrabsOf.ts';
 import { publishedDuring } from '../support/givenWhenThen.ts';
 import { openTestStores } from '../support/testStores.ts';
 import { customer as customerNamed, seller } from '../support/testSystem.ts';
@@ -44,12 +44,12 @@ const { deps, close } = await openAll(async (remember) => {
   const log = createLog('silent');
   const { redis, close: closeRedis } = await openRedis(stores.config.redisUrl, log);
   remember(closeRedis);
-  for (const { name, lua, numberOfKeys } of readScripts()) {
-    const atTestTime = lua.replace(
+  for (const { source: _, ...script } of readScripts()) {
+    const lua = script.lua.replace(
       /local function now\(\)[\s\S]*?\nend/,
       `local function now() return redis.call('GET', '${TIME_KEY}') end`,
     );
-    redis.defineCommand(name, { lua: atTestTime, numberOfKeys });
+    redis.defineCommand(script.name, { ...script, lua });
   }
   await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), 'a test')));
   const fence = {
@@ -186,7 +186,7 @@ async function decide(owner: string, given: ModelCommand): Promise<string[]> {
       return [await createCoupon(deps, by, coupon)];
     }
     case 'grab': {
-      const results = await decideGrabs(deps, { seller: owner, name: given.name }, given.requests);
+      const results = await decideGrabsOf(deps, { seller: owner, name: given.name }, given.requests);
       return results.map((result) =>
         result.outcome === 'grabbed'
           ? `grabbed ${result.code}`

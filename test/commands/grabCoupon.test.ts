@@ -1,7 +1,7 @@
 import { rejects } from 'node:assert/strict';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decideGrabs } from '../../src/commands/decideGrabs.ts';
+import { decideGrabsOf } from '../support/decideGrabsOf.ts';
 import { couponGrabbed, givenHolders, publishedDuring, when, withoutCode } from '../support/givenWhenThen.ts';
 import {
   customer,
@@ -107,7 +107,7 @@ test('one script call decides for several customers in their order, with at most
   const requests = ['bob', 'bob', 'eve', 'zoe'].map((customer) => ({ customer, idempotencyKey: '' }));
 
   const { outcome: results, events } = await when(system, ofAnn('list'), () =>
-    decideGrabs(system, ofAnn('list'), requests),
+    decideGrabsOf(system, ofAnn('list'), requests),
   );
 
   assert.equal(

@@ -1,8 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decideGrabs } from '../../src/commands/decideGrabs.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openSystem } from '../../src/system.ts';
+import { decideGrabsOf } from '../support/decideGrabsOf.ts';
 import { withoutCode } from '../support/givenWhenThen.ts';
 import { openTestServer } from '../support/testServer.ts';
 import { loggedEvents, settled } from '../support/testSystem.ts';
@@ -151,7 +151,7 @@ test('one script call for several grabs matches each key with its own customer',
   await given('batch', 3);
   const request = (customer: string, idempotencyKey: string) => ({ customer, idempotencyKey });
 
-  const results = await decideGrabs(system, { seller: 'ann', name: 'batch' }, [
+  const results = await decideGrabsOf(system, { seller: 'ann', name: 'batch' }, [
     request('tom', 'a'),
     request('tom', 'a'),
     request('tom', 'b'),

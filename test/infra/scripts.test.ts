@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { grabKeys } from '../../src/infra/keys.ts';
 import { readScripts } from '../../src/infra/scripts.ts';
 
 const test = suite('the Lua scripts');
@@ -47,18 +48,38 @@ for (const { name, source, lua, numberOfKeys } of readScripts()) {
     const places = listed(source, 'KEYS').map(([place]) => place);
     assert.equal(
       places,
-      Array.from({ length: numberOfKeys }, (_, i) => i + 1),
+      places.map((_, i) => i + 1),
     );
+    if (numberOfKeys !== undefined) assert.is(places.length, numberOfKeys);
   });
 
   test(`${name}: the body reads KEYS and ARGV into variables with the names and the order of the header`, () => {
     for (const kind of ['KEYS', 'ARGV'] as const) {
       const names = listed(source, kind).map(([, word]) => word);
       const [, locals] =
-        new RegExp(`^local ([\\w, ]+) = (?:unpack\\(${kind}\\)|${kind}\\[1\\])`, 'm').exec(bodyOf(source)) ?? [];
+        new RegExp(`^local ([\\w, ]+) = (?:unpack\\(${kind}(?:, 1, ${names.length})?\\)|${kind}\\[1\\])`, 'm').exec(
+          bodyOf(source),
+        ) ?? [];
       if (names.length > 0 && locals !== undefined) assert.equal(locals.split(', '), names);
       else assert.ok(names.length === 0 || kind === 'ARGV');
     }
+  });
+
+  test(`${name}: the body reads the keys of each coupon into variables with the names and the order of the header`, () => {
+    const each = [...headerOf(source).matchAll(/^KEYS\[n\+(\d+)\] (\w+)/gm)];
+    assert.is(each.length > 0, numberOfKeys === undefined);
+    if (each.length === 0) return;
+    assert.equal(
+      each.map(([, place]) => Number(place)),
+      each.map((_, i) => i + 1),
+    );
+    const names = each.map(([, , word]) => word).join(', ');
+    assert.ok(bodyOf(source).includes(`local ${names} = unpack(KEYS, keysFrom + 1, keysFrom + COUPON_KEYS)`));
+    assert.ok(bodyOf(source).includes(`FIXED_KEYS, COUPON_KEYS = ${listed(source, 'KEYS').length}, ${each.length}`));
+    assert.equal(
+      grabKeys(3, { seller: 'ann', name: 'a' }).map((key) => key.replace('seckill:{3}:', '').replace(':ann/a', '')),
+      ['coupon', 'holders', 'answers', 'requests', 'unlogged-changes'],
+    );
   });
 
   test(`${name}: the header lists every reply of the body`, () => {

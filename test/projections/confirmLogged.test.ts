@@ -4,7 +4,6 @@ import * as assert from 'uvu/assert';
 import { pauseCoupon } from '../../src/commands/changes/pauseCoupon.ts';
 import { restockCoupon } from '../../src/commands/changes/restockCoupon.ts';
 import { resumeCoupon } from '../../src/commands/changes/resumeCoupon.ts';
-import { decideGrabs } from '../../src/commands/decideGrabs.ts';
 import { grabCoupon } from '../../src/commands/grabCoupon.ts';
 import { redeemCode } from '../../src/commands/pieces/redeemCode.ts';
 import { releaseGrab } from '../../src/commands/pieces/releaseGrab.ts';
@@ -16,6 +15,7 @@ import { runScript } from '../../src/infra/scripts.ts';
 import { insertEvents } from '../../src/projections/insertEvents.ts';
 import { projectionTransaction } from '../../src/projections/log/pause.ts';
 import { projectToViews } from '../../src/projections/redisViews.ts';
+import { decideGrabsOf } from '../support/decideGrabsOf.ts';
 import { lockCoupons } from '../support/outages.ts';
 import { paused } from '../support/sampleEvents.ts';
 import { customer, givenCoupon, loggedEvents, openTestSystem, seller, settled } from '../support/testSystem.ts';
@@ -48,7 +48,7 @@ async function typesCarried(coupon: CouponName, by: string): Promise<string[]> {
   const bus = createBus();
   const deliveries: Delivery[] = [];
   bus.on('CouponGrabbed', (delivery) => deliveries.push(delivery));
-  await decideGrabs({ ...system, bus }, coupon, [{ customer: by, idempotencyKey: '' }]);
+  await decideGrabsOf({ ...system, bus }, coupon, [{ customer: by, idempotencyKey: '' }]);
   return deliveries.flatMap(({ prior }) => prior.map(({ type }) => type));
 }
 
@@ -150,7 +150,7 @@ test('a redemption that comes before the grab of its piece is applied after it',
   const grabs = [{ customer: 'zoe', idempotencyKey: '' }];
   const bus = createBus();
   bus.inline(({ events }) => projectToViews(redis, events));
-  const [grab] = await decideGrabs({ ...system, bus }, coupon, grabs);
+  const [grab] = await decideGrabsOf({ ...system, bus }, coupon, grabs);
   const code = grab?.outcome === 'grabbed' ? grab.code : '';
 
   assert.is((await redeemCode(system, ann, { seller: 'ann', code })).result, 'redeemed');

@@ -3,12 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCoupon } from '../../src/commands/createCoupon.ts';
-import { decideGrabs } from '../../src/commands/decideGrabs.ts';
 import { createBus } from '../../src/infra/bus.ts';
 import { keys } from '../../src/infra/keys.ts';
 import { outboxDepth } from '../../src/infra/outbox.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import { startMysqlWriter } from '../../src/projections/mysqlWriter.ts';
+import { decideGrabsOf } from '../support/decideGrabsOf.ts';
 import { gateOpens, lockCoupons } from '../support/outages.ts';
 import {
   customer,
@@ -82,7 +82,7 @@ test('a failed batch is retried even when nothing else is in the queue', async (
   const own = startMysqlWriter({ ...system, mysql, watch: unwatched });
   bus.on('CouponGrabbed', own.writer.enqueue);
   const grab = (first: number, count: number) =>
-    decideGrabs(
+    decideGrabsOf(
       { ...system, bus },
       { seller: 'ann', name: 'fails last' },
       Array.from({ length: count }, (_, i) => ({ customer: `customer ${first + i}`, idempotencyKey: '' })),

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decideGrabs } from '../../src/commands/decideGrabs.ts';
 import { createBus } from '../../src/infra/bus.ts';
 import { keys, partitionOf } from '../../src/infra/keys.ts';
 import { outboxDepth } from '../../src/infra/outbox.ts';
+import { decideGrabsOf } from '../support/decideGrabsOf.ts';
 import { customer, givenCoupon, grabOutcome, loggedEvents, openTestSystem, settled } from '../support/testSystem.ts';
 
 // Entries that stay in the outbox: the relay publishes them again, or moves them to the dead letters.
@@ -17,7 +17,7 @@ const test = suite('the outbox');
 /** Given a grab by a process that dies right after the script call, so that the grab is not published. */
 async function givenUnpublishedGrab(by: string, name: string): Promise<void> {
   const grabs = [{ customer: by, idempotencyKey: '' }];
-  await decideGrabs({ ...system, bus: createBus() }, { seller: 'ann', name }, grabs);
+  await decideGrabsOf({ ...system, bus: createBus() }, { seller: 'ann', name }, grabs);
 }
 
 /** Given an entry that no script has written. Resolves to its id. */

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decideGrabs } from '../../src/commands/decideGrabs.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openSystem } from '../../src/system.ts';
+import { decideGrabsOf } from '../support/decideGrabsOf.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
 import { givenCoupon, openTestSystem, settled } from '../support/testSystem.ts';
 
@@ -35,7 +35,7 @@ test('a killed replay leaves the live tables unchanged, the next one swaps, no g
   for (let i = 0; i < COUPONS; i++) await givenCoupon(system, 'ann', `sale ${i}`, PIECES);
   for (let batch = 0; batch < 400; batch++) {
     const customers = Array.from({ length: 100 }, (_, i) => grabOf(`early ${batch} ${i}`));
-    await decideGrabs(system, { seller: 'ann', name: `sale ${batch % COUPONS}` }, customers);
+    await decideGrabsOf(system, { seller: 'ann', name: `sale ${batch % COUPONS}` }, customers);
   }
   await settled(system);
   let selling = true;
@@ -46,7 +46,7 @@ test('a killed replay leaves the live tables unchanged, the next one swaps, no g
     for (let i = 0; selling; i++) {
       const coupon = { seller: 'ann', name: `sale ${(buyer + i) % COUPONS}` };
       const on = buyer % 2 === 0 ? system : other.system;
-      const answer = await decideGrabs(on, coupon, [grabOf(`late ${buyer} ${i}`)]).then(
+      const answer = await decideGrabsOf(on, coupon, [grabOf(`late ${buyer} ${i}`)]).then(
         ([result]) => String(result?.outcome),
         (error) => `refused: ${error.message}`,
       );

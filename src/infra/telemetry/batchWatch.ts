@@ -4,14 +4,15 @@ import type { RedisClock } from '../stores/redisClock.ts';
 import type { Metrics } from './metrics.ts';
 import type { Grab, Tracing } from './tracing.ts';
 
+export interface GrabsOfCoupon {
+  coupon: { seller: string; name: string };
+  grabs: readonly { customer: string }[];
+}
+
 /** Measures and traces batches of grabs. It changes neither the result nor the failure of the work that it wraps. */
 export interface BatchWatch {
   /** One call of the grab script, which was already sent. */
-  grabScript<T>(
-    coupon: { seller: string; name: string },
-    requests: readonly { customer: string }[],
-    call: Promise<T>,
-  ): Promise<T>;
+  grabScript<T>(coupons: readonly GrabsOfCoupon[], call: Promise<T>): Promise<T>;
   /** A decision of this process, before it is published. */
   decided(delivery: Delivery): void;
   /** One transaction of the MySQL projection, including its retries. */
@@ -20,7 +21,7 @@ export interface BatchWatch {
 
 /** Measures nothing: for tests and benches. */
 export const unwatched: BatchWatch = {
-  grabScript: (_coupon, _requests, call) => call,
+  grabScript: (_coupons, call) => call,
   decided: () => {},
   mysqlBatch: (_batch, transaction) => transaction(),
 };
@@ -29,13 +30,17 @@ export function createBatchWatch(deps: { metrics: Metrics; tracing: Tracing; clo
   const { metrics, tracing, clock } = deps;
   const secondsSince = (started: number) => (performance.now() - started) / 1_000;
   return {
-    async grabScript({ seller, name }, requests, call) {
+    async grabScript(coupons, call) {
       const started = performance.now();
-      const grabs = () => requests.map(({ customer }) => ({ customer, seller, name }));
+      const size = coupons.reduce((sum, { grabs }) => sum + grabs.length, 0);
+      const grabs = () =>
+        coupons.flatMap(({ coupon: { seller, name }, grabs }) =>
+          grabs.map(({ customer }) => ({ customer, seller, name })),
+        );
       try {
-        return await tracing.batch('grabCoupon.lua', attributes('redis', requests.length), grabs, () => call);
+        return await tracing.batch('grabCoupon.lua', attributes('redis', size), grabs, () => call);
       } finally {
-        metrics.grabBatch(requests.length, secondsSince(started));
+        metrics.grabBatch(size, secondsSince(started));
       }
     },
     decided({ events }) {

@@ -84,8 +84,8 @@ export const lifeSabotages: readonly Sabotage[] = [
       },
       {
         file: GRAB,
-        find: 'held[customer] = value and',
-        replace: "redis.call('HINCRBY', answers, 'pieces ' .. customer, 1)\n      held[customer] = value and",
+        find: 'winners[#winners + 1] = place',
+        replace: "redis.call('HINCRBY', answers, 'pieces ' .. customer, 1)\n        winners[#winners + 1] = place",
       },
     ],
   },

@@ -50,6 +50,11 @@ export const sabotages: readonly Sabotage[] = [
         find: "outbox, '*'",
         replace: "outbox, 'MAXLEN', '10', '*'",
       },
+      {
+        file: 'src/commands/lua/grabCoupon.lua',
+        find: "outbox, '*'",
+        replace: "outbox, 'MAXLEN', '10', '*'",
+      },
     ],
   },
   {
@@ -134,12 +139,14 @@ export const sabotages: readonly Sabotage[] = [
     patches: [
       {
         file: 'src/commands/lua/grabCoupon.lua',
-        find: 'local entry = false\n',
-        replace: `if id and #winners == 0 then
-          appendEvent(outbox, { 'type', 'CouponGrabbed', 'coupon', id, 'seller', seller, 'name', name, 'version', digits(version + 1),
-            'at', at, 'left', '0', 'customers', cjson.encode({ list[1] }), 'keys', '', 'codes', string.sub(newCodes, 1, codeLength) })
+        find: "local reply = { 'decided'",
+        replace: `for i, decision in ipairs(decisions) do
+          if #decision.winners == 0 and string.find(states[i], '^[^ ]+ ') then
+            redis.call('XADD', outbox, '*', 'type', 'CouponGrabbed', 'at', at, 'coupons', cjson.encode({ paths[i] }), 'states', states[i],
+              'wins', '1', 'customers', cjson.encode({ list[1] }), 'keys', '', 'codes', codeAt(1))
+          end
         end
-        local entry = false\n`,
+        local reply = { 'decided'`,
       },
     ],
   },

@@ -1,11 +1,12 @@
 import { rejects } from 'node:assert/strict';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decideGrabs, type GrabRequest } from '../../../src/commands/decideGrabs.ts';
+import type { GrabRequest } from '../../../src/commands/decideGrabs.ts';
 import { keys } from '../../../src/infra/keys.ts';
 import { runScript } from '../../../src/infra/scripts.ts';
 import { idToBytes } from '../../../src/projections/log/eventRows.ts';
 import { lifeOf } from '../../support/couponLife.ts';
+import { decideGrabsOf } from '../../support/decideGrabsOf.ts';
 import { gateOpens } from '../../support/outages.ts';
 import { assertSameAs, snapshotOf } from '../../support/redisSnapshot.ts';
 import { openTestSystem, settled } from '../../support/testSystem.ts';
@@ -94,7 +95,7 @@ for (const perCustomer of [1, 2]) {
         const requests = of.slice(i, i + 500).map((name, place): GrabRequest => {
           return { customer: name, idempotencyKey: place % 3 === 0 ? `key ${place}` : '' };
         });
-        await decideGrabs(system, coupon, requests);
+        await decideGrabsOf(system, coupon, requests);
         await settled(system);
       }
     };

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decideGrabs } from '../../../src/commands/decideGrabs.ts';
 import { connectOnce } from '../../../src/infra/stores/mysql.ts';
 import { openRedis } from '../../../src/infra/stores/redis.ts';
 import { createLog } from '../../../src/infra/telemetry/log.ts';
@@ -10,6 +9,7 @@ import type { Report } from '../../../src/projections/verify/verifyReport.ts';
 import { verifyAll, verifyOne } from '../../../src/projections/verify/verifyStores.ts';
 import { openSystem } from '../../../src/system.ts';
 import { lifeOf } from '../../support/couponLife.ts';
+import { decideGrabsOf } from '../../support/decideGrabsOf.ts';
 import { givenCoupon, openTestSystem, settled } from '../../support/testSystem.ts';
 
 // A storm of cut connections during a sale, with verify beside it. `STORM_ROUNDS=50 npm test -- verifyStorm` is the long form.
@@ -88,7 +88,7 @@ test('verify finds no mismatch right after connections to both stores were cut',
       const customers = Array.from({ length: GRABS_A_CALL }, (_, place) => `buyer ${buyer} ${i} ${place}`);
       const use = async (by: typeof system) => {
         const requests = customers.map((customer) => ({ customer, idempotencyKey: '' }));
-        const [first, second] = await decideGrabs(by, coupon, requests);
+        const [first, second] = await decideGrabsOf(by, coupon, requests);
         sold++;
         const [redeemed, given] = [first, second].map((result) => (result && 'code' in result ? result.code : ''));
         const life = lifeOf(by, coupon);
