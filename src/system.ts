@@ -112,11 +112,13 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     const { batches, close: closeBatches } = openBatches(decision);
     remember(closeBatches);
     for (const type of endingRefusals) bus.on(type, grabLine.forgetRefusals);
+    const couponTerms = createCouponTerms({ redis, gate });
+    for (const type of changingLists) bus.on(type, couponTerms.forget);
     const system: System = {
       ...decision,
       grabLine,
       batches,
-      couponTerms: createCouponTerms({ redis, gate }),
+      couponTerms,
       mysql,
       reads,
       logProgress: createLogProgress({ reads }),
@@ -133,6 +135,9 @@ export const openSystem = (config: ServerConfig, log: Log) =>
 
 /** After these events a customer who was refused may get a piece. */
 const endingRefusals = ['GrabReleased', 'CouponRestocked', 'CouponResumed', 'TermsChanged'] as const;
+
+/** These events change what is remembered of a coupon for the lists of customers. */
+const changingLists = ['CouponRedeemed', 'TermsChanged'] as const;
 
 /** The subscribers of the bus that the recovery at the start needs. The views come first: a grab is answered when they have it. */
 function subscribeAll(

@@ -11,12 +11,17 @@ const MAX_DESCRIPTION = 1_000;
 /** A change of terms in any process must show within a second. */
 const REMEMBERED_MS = 900;
 
-/** The terms that a customer's list shows. */
-export type ShownTerms = Pick<Terms, 'stock' | 'description' | 'validFrom' | 'validUntil'>;
+/** What a customer's list needs of a coupon. */
+export interface ShownTerms extends Pick<Terms, 'stock' | 'description' | 'validFrom' | 'validUntil'> {
+  /** Whether a code of the coupon has been redeemed. Until then, a list need not look for redemptions of its pieces. */
+  hasRedemptions: boolean;
+}
 
 export interface CouponTerms {
   /** The terms in the order of the coupons. Throws when neither the memory nor the write model has one of the coupons. */
   read(coupons: readonly CouponName[]): Promise<ShownTerms[]>;
+  /** Called for changes that this process decided, so that its lists show them at once. */
+  forget(): void;
 }
 
 /**
@@ -28,17 +33,19 @@ export function createCouponTerms(
   { redis, gate }: { redis: Redis; gate: Gate },
   now = () => performance.now(),
 ): CouponTerms {
-  const remembered = createLRU<string, { terms: ShownTerms; shuts: number; until: number }>({ max: MAX_REMEMBERED });
+  const remembered = createLRU<string, { terms: ShownTerms; version: number; until: number }>({ max: MAX_REMEMBERED });
+  let changes = 0;
   return {
+    forget: () => void changes++,
     async read(coupons) {
-      const shuts = gate.shuts();
+      const version = gate.shuts() + changes;
       // Taken before Redis is read, so that the time on the way to Redis and back counts.
       const readAt = now();
       const paths = coupons.map(couponPath);
       const terms = new Map<string, ShownTerms>();
       for (const path of paths) {
         const known = remembered.get(path);
-        if (known?.shuts === shuts && readAt < known.until) terms.set(path, known.terms);
+        if (known?.version === version && readAt < known.until) terms.set(path, known.terms);
       }
       const missing = new Map(coupons.map((coupon, place) => [paths[place] as string, coupon] as const));
       for (const path of terms.keys()) missing.delete(path);
@@ -47,18 +54,19 @@ export function createCouponTerms(
         const found = termsIn(read[place] as (typeof read)[number]);
         terms.set(path, found);
         if (found.description.length <= MAX_DESCRIPTION)
-          remembered.set(path, { terms: found, shuts, until: readAt + REMEMBERED_MS });
+          remembered.set(path, { terms: found, version, until: readAt + REMEMBERED_MS });
       }
       return paths.map((path) => terms.get(path) as ShownTerms);
     },
   };
 }
 
-const fields = ['stock', 'description', 'validFrom', 'validUntil'] as const;
+const fields = ['stock', 'description', 'validFrom', 'validUntil', 'redeemed'] as const;
 
-const termsIn = ({ stock, description, validFrom, validUntil }: Record<(typeof fields)[number], string>) => ({
-  stock: Number(stock),
-  description,
-  validFrom: numberIn(validFrom),
-  validUntil: numberIn(validUntil),
+const termsIn = (read: Record<(typeof fields)[number], string>): ShownTerms => ({
+  stock: Number(read.stock),
+  description: read.description,
+  validFrom: numberIn(read.validFrom),
+  validUntil: numberIn(read.validUntil),
+  hasRedemptions: Number(read.redeemed) > 0,
 });

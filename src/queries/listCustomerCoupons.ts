@@ -35,7 +35,8 @@ export async function listCustomerCoupons(
   const scored = await redis.zrangebyscore(view, '(0', '+inf', 'WITHSCORES', 'LIMIT', ranksOf(page).first, PAGE_SIZE);
   const pieces = scored.filter((_, place) => place % 2 === 0).map(splitPiecePath);
   const times = scored.filter((_, place) => place % 2 === 1);
-  const [terms, redemptions] = await Promise.all([couponTerms.read(pieces), readRedemptions(redis, pieces)]);
+  const terms = await couponTerms.read(pieces);
+  const redemptions = await readRedemptions(redis, pieces, terms);
   return pieces.map(({ seller, name, code }, place) => {
     const { stock, description, validFrom, validUntil } = terms[place] as ShownTerms;
     return {
@@ -54,14 +55,19 @@ export async function listCustomerCoupons(
 async function readRedemptions(
   redis: Redis,
   pieces: readonly (CouponName & { code?: string })[],
+  terms: readonly ShownTerms[],
 ): Promise<(number | undefined)[]> {
-  if (pieces.every(({ code }) => code === undefined)) return [];
+  const times = pieces.map((): number | undefined => undefined);
+  const wanted = [...pieces.entries()].filter(
+    ([place, { code }]) => code !== undefined && terms[place]?.hasRedemptions,
+  );
+  if (wanted.length === 0) return times;
   const pipeline = redis.pipeline();
-  // No code is empty, so a piece without a code has no redemption.
-  for (const { code = '', ...coupon } of pieces) pipeline.hget(keys.redemptions(coupon), code);
-  const replies = (await pipeline.exec()) ?? [];
-  return replies.map(([error, reply]) => {
+  for (const [, { code = '', ...coupon }] of wanted) pipeline.hget(keys.redemptions(coupon), code);
+  for (const [i, [error, reply]] of ((await pipeline.exec()) ?? []).entries()) {
     if (error) throw error;
-    return reply === null ? undefined : Number(reply);
-  });
+    const place = wanted[i]?.[0];
+    if (place !== undefined && reply !== null) times[place] = Number(reply);
+  }
+  return times;
 }
