@@ -31,10 +31,8 @@ export type GrabResult =
   | { outcome: Exclude<GrabOutcome, 'grabbed' | 'not-started'> };
 
 const placesSchema = z.array(z.union([z.number(), z.string()]));
-const decided = [z.literal('decided'), z.string(), z.string(), placesSchema, placesSchema] as const;
 const replySchema = z.union([
-  z.tuple([...decided, z.string(), z.string(), z.string()]),
-  z.tuple([...decided]),
+  z.tuple([z.literal('decided'), z.string(), z.string(), placesSchema, placesSchema], z.string()),
   z.tuple([z.literal('code-taken')]),
   obstacleReplySchema,
 ]);
