@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { createCoupon } from '../../src/commands/createCoupon.ts';
 import { decideGrabs } from '../../src/commands/decideGrabs.ts';
 import type { DecisionDeps } from '../../src/commands/decision.ts';
+import type { CouponGrabbed } from '../../src/events.ts';
 import { createBus } from '../../src/infra/bus.ts';
 import { openAll } from '../../src/infra/closers.ts';
 import { createGate } from '../../src/infra/gate.ts';
@@ -12,34 +13,35 @@ import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import type { Log } from '../../src/infra/telemetry/log.ts';
 import { PLENTY, SELLER } from '../testbed/testbed.ts';
+import { gatherEntries } from './gatherEntries.ts';
 
 const CALLS_AT_ONCE = 64;
 
-/** Script calls of `grabsPerEntry` grabs each, which go to the coupons in turn. */
+/** Script calls of `grabsPerCall` grabs each, which go to the coupons in turn. */
 export interface SaleSize {
   grabs: number;
   coupons: number;
-  grabsPerEntry: number;
+  grabsPerCall: number;
 }
 
 /**
  * Decides the grabs of a sale by the real scripts, without a projection, so the outbox keeps every entry. Nothing else may use
- * this Redis. Resolves to the deliveries that the bus published.
+ * this Redis. Resolves to the deliveries of the creations and of the grabs.
  */
 export async function decideSale(redis: Redis, log: Log, sale: SaleSize, name: string) {
   const { deps, close } = await openDecisions(redis, log);
   const created: Delivery[] = [];
-  const grabbed: Delivery[] = [];
+  const grabs: CouponGrabbed[] = [];
   deps.bus.on('CouponCreated', (delivery) => created.push(delivery));
-  deps.bus.on('CouponGrabbed', (delivery) => grabbed.push(delivery));
+  deps.bus.on('CouponGrabbed', ({ events }) => grabs.push(...events));
   try {
     await concurrently(sale.coupons, async (i) => {
       const terms = { amount: PLENTY, stock: 5, description: 'of the benchmark' };
       await createCoupon(deps, { sub: SELLER, kind: 'seller' }, { seller: SELLER, name: `${name}-${i}`, ...terms });
     });
-    await concurrently(Math.ceil(sale.grabs / sale.grabsPerEntry), async (call) => {
-      const first = call * sale.grabsPerEntry;
-      const requests = Array.from({ length: Math.min(sale.grabsPerEntry, sale.grabs - first) }, (_, i) => ({
+    await concurrently(Math.ceil(sale.grabs / sale.grabsPerCall), async (call) => {
+      const first = call * sale.grabsPerCall;
+      const requests = Array.from({ length: Math.min(sale.grabsPerCall, sale.grabs - first) }, (_, i) => ({
         customer: `customer-${first + i}`,
         idempotencyKey: '',
       }));
@@ -49,7 +51,7 @@ export async function decideSale(redis: Redis, log: Log, sale: SaleSize, name: s
   } finally {
     await close();
   }
-  return { created, grabbed };
+  return { created, grabbed: await gatherEntries(redis, grabs) };
 }
 
 /** Opens what the scripts need to decide, without the rest of the system. */
