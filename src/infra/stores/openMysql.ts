@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import type { Knex } from 'knex';
 import { OperatorError } from '../../operatorError.ts';
@@ -14,8 +14,11 @@ const migrationSource: Knex.MigrationSource<string> = {
   getMigration: (file) => import(new URL(file, migrationsFolder).href),
 };
 
-// Lock names are shared by all databases of the server and limited to 64 characters, so the database is named by a hash.
-const MIGRATION_LOCK = "CONCAT('seckill.migrate.', MD5(DATABASE()))";
+/**
+ * Lock names are shared by all databases of the server and limited to 64 characters, so the database is named by a hash. The hash is
+ * made here because MySQL 9 has no function MD5() any more, and is MD5 because processes of earlier releases take the same lock.
+ */
+const migrationLockOf = (database: string) => `seckill.migrate.${createHash('md5').update(database).digest('hex')}`;
 
 /**
  * Opens a pool, brings the tables up to date, and tries what the system needs; `migrated` names the migrations that this took.
@@ -67,14 +70,16 @@ async function tryToWrite(mysql: Mysql): Promise<void> {
  */
 async function migrate(mysql: Mysql): Promise<string[]> {
   return mysql.transaction(async (holder) => {
-    const [[row]] = await holder.raw(`SELECT GET_LOCK(${MIGRATION_LOCK}, 8) AS locked`);
+    const [[{ name }]] = await holder.raw('SELECT DATABASE() AS name');
+    const lock = migrationLockOf(name);
+    const [[row]] = await holder.raw('SELECT GET_LOCK(?, 8) AS locked', [lock]);
     if (row.locked !== 1) throw new OperatorError('MYSQL_URL: another process is migrating this database');
     try {
       await mysql.migrate.forceFreeMigrationsLock({ migrationSource });
       const [, migrated]: [batch: number, names: string[]] = await mysql.migrate.latest({ migrationSource });
       return migrated;
     } finally {
-      await holder.raw(`SELECT RELEASE_LOCK(${MIGRATION_LOCK})`);
+      await holder.raw('SELECT RELEASE_LOCK(?)', [lock]);
     }
   });
 }
