@@ -1,66 +1,69 @@
 import type { Terms } from '../coupon/state.ts';
 import { type CouponEvent, type EventOf, leftAfter, unreachable } from '../events.ts';
-import { hex, hexId, type RunSql, updateRows } from './log/sql.ts';
+import { type Columns, given, type RunSql, updateRows, type Value } from './log/sql.ts';
 import type { NameTable } from './projection.ts';
 
-type Literal = string | number;
 type PieceEvent = EventOf<'GrabReleased' | 'CouponRedeemed' | 'RedemptionUndone'>;
 
 /** Columns that an event sets together. An event changes a row only if `guard` has a lower version: events may come out of order. */
 interface Target {
   table: string;
-  key: readonly string[];
+  key: Columns;
   /** The column with the version of the event that the columns come from. */
   guard: string;
-  columns: readonly string[];
+  columns: Columns;
 }
 
-const ofCoupon = { table: 'coupons', key: ['id'] };
+const ofCoupon: Pick<Target, 'table' | 'key'> = { table: 'coupons', key: { id: 'id' } };
 /** Set from the newest event; counting down would count an event twice that comes twice. */
-const left: Target = { ...ofCoupon, guard: 'version', columns: ['pieces_left'] };
-const amount: Target = { ...ofCoupon, guard: 'amount_version', columns: ['amount'] };
-const phase: Target = { ...ofCoupon, guard: 'phase_version', columns: ['phase'] };
+const left: Target = { ...ofCoupon, guard: 'version', columns: { pieces_left: 'number' } };
+const amount: Target = { ...ofCoupon, guard: 'amount_version', columns: { amount: 'number' } };
+const phase: Target = { ...ofCoupon, guard: 'phase_version', columns: { phase: 'text' } };
 const terms: Target = {
   ...ofCoupon,
   guard: 'terms_version',
-  columns: ['stock', 'description', 'starts_at', 'ends_at', 'valid_from', 'valid_until'],
+  columns: {
+    stock: 'number',
+    description: 'text',
+    starts_at: 'number',
+    ends_at: 'number',
+    valid_from: 'number',
+    valid_until: 'number',
+  },
 };
 const piece: Target = {
   table: 'coupon_grabs',
-  key: ['coupon_id', 'version'],
+  key: { coupon_id: 'id', version: 'number' },
   guard: 'changed_version',
-  columns: ['redeemed_at', 'released_at'],
+  columns: { redeemed_at: 'number', released_at: 'number' },
 };
 
-/** Literals for the columns of `terms`, in their order. */
-export const termsLiterals = ({ stock, description, startsAt, endsAt, validFrom, validUntil }: Terms): Literal[] => [
-  stock,
-  hex(description),
-  ...[startsAt, endsAt, validFrom, validUntil].map((time) => time ?? 'NULL'),
-];
+/** The values for the columns of `terms`, in their order. */
+export const termsValues = ({ stock, description, startsAt, endsAt, validFrom, validUntil }: Terms) =>
+  [stock, description, startsAt ?? null, endsAt ?? null, validFrom ?? null, validUntil ?? null] as const;
 
 /** Updates the rows that the events change. The events are sorted by coupon and version. */
 export async function applyChanges(run: RunSql, nameOf: NameTable, events: readonly CouponEvent[]): Promise<void> {
   // A later event about the same row replaces the earlier one, so each row is updated once.
   const newest = new Map<string, CouponEvent>();
-  const changes = new Map<Target, Map<string, Literal[]>>();
+  const changes = new Map<Target, Map<string, Value[]>>();
   for (const event of events) {
     if (event.type !== 'CouponCreated') newest.set(event.coupon.id, event);
     const change = changeOf(event);
     if (change === undefined) continue;
     const { target, key, values } = change;
-    const rows = changes.get(target) ?? new Map<string, Literal[]>();
+    const rows = changes.get(target) ?? new Map<string, Value[]>();
     changes.set(target, rows.set(key.join(), [...key, event.version, ...values]));
   }
-  const lefts = [...newest.values()].map((event) => [hexId(event.coupon.id), event.version, leftAfter(event)]);
+  const lefts = [...newest.values()].map((event) => [event.coupon.id, event.version, leftAfter(event)]);
   await update(run, nameOf, left, lefts);
   for (const [target, rows] of changes) await update(run, nameOf, target, [...rows.values()]);
 }
 
 interface Change {
   target: Target;
-  key: Literal[];
-  values: Literal[];
+  key: Value[];
+  values: Value[];
 }
 
 /** The columns that an event sets besides the number of pieces left. */
@@ -71,43 +74,42 @@ function changeOf(event: CouponEvent): Change | undefined {
     case 'PiecesRecounted':
       return undefined;
     case 'GrabReleased':
-      return pieceChange(event, 'NULL', event.occurredAt);
+      return pieceChange(event, null, event.occurredAt);
     case 'CouponRedeemed':
-      return pieceChange(event, event.occurredAt, 'NULL');
+      return pieceChange(event, event.occurredAt, null);
     case 'RedemptionUndone':
-      return pieceChange(event, 'NULL', 'NULL');
+      return pieceChange(event, null, null);
     case 'CouponRestocked':
       return couponChange(event, amount, event.data.amount);
     case 'CouponPaused':
-      return couponChange(event, phase, "'paused'");
+      return couponChange(event, phase, 'paused');
     case 'CouponResumed':
-      return couponChange(event, phase, "'open'");
+      return couponChange(event, phase, 'open');
     case 'CouponClosed':
-      return couponChange(event, phase, "'closed'");
+      return couponChange(event, phase, 'closed');
     case 'TermsChanged':
-      return couponChange(event, terms, ...termsLiterals(event.data));
+      return couponChange(event, terms, ...termsValues(event.data));
     default:
       return unreachable(event);
   }
 }
 
-const couponChange = ({ coupon }: CouponEvent, target: Target, ...values: Literal[]): Change => ({
+const couponChange = ({ coupon }: CouponEvent, target: Target, ...values: Value[]): Change => ({
   target,
-  key: [hexId(coupon.id)],
+  key: [coupon.id],
   values,
 });
 
-const pieceChange = ({ coupon, data }: PieceEvent, redeemedAt: Literal, releasedAt: Literal): Change => ({
+const pieceChange = ({ coupon, data }: PieceEvent, redeemedAt: Value, releasedAt: Value): Change => ({
   target: piece,
-  key: [hexId(coupon.id), data.grab],
+  key: [coupon.id, data.grab],
   values: [redeemedAt, releasedAt],
 });
 
-async function update(run: RunSql, nameOf: NameTable, target: Target, rows: readonly Literal[][]): Promise<void> {
-  if (rows.length === 0) return;
-  const { table, key, guard, columns } = target;
-  const isRow = key.map((column) => `t.${column} = given.${column}`).join(' AND ');
-  const set = [guard, ...columns].map((column) => `t.${column} = given.${column}`).join(', ');
-  const on = `${isRow} AND t.${guard} < given.${guard}`;
-  await updateRows(run, nameOf(table), [...key, guard, ...columns], { on, set }, rows);
+async function update(run: RunSql, nameOf: NameTable, target: Target, rows: readonly Value[][]): Promise<void> {
+  const { key, guard } = target;
+  const columns: Columns = { [guard]: 'number', ...target.columns };
+  const set = Object.keys(columns).map((name) => `t.${name} = ${given(columns, name)}`);
+  const table = nameOf(target.table);
+  await updateRows(run, { table, key }, columns, { set, where: `t.${guard} < given.${guard}` }, rows);
 }

@@ -1,5 +1,5 @@
 import type { CouponCreated, CouponGrabbed } from '../events.ts';
-import { applyChanges, termsLiterals } from './couponChanges.ts';
+import { applyChanges, termsValues } from './couponChanges.ts';
 import { hex, hexId, insertRows, literal } from './log/sql.ts';
 import type { Projection } from './projection.ts';
 
@@ -27,8 +27,10 @@ export const coupons: Projection = {
 
 function couponRow({ coupon, version, occurredAt, data }: CouponCreated): string {
   const { amount, perCustomer = 1 } = data;
-  const values = [amount, amount, version, occurredAt, perCustomer, ...termsLiterals(data)];
-  return `(${hexId(coupon.id)},${hex(coupon.seller)},${hex(coupon.name)},${values.join(',')})`;
+  const [stock, description, ...times] = termsValues(data);
+  const values = [amount, amount, version, occurredAt, perCustomer, stock, hex(description)];
+  const literals = [...values, ...times.map((time) => time ?? 'NULL')];
+  return `(${hexId(coupon.id)},${hex(coupon.seller)},${hex(coupon.name)},${literals.join(',')})`;
 }
 
 /** The grabs are sorted by coupon, so each id is written as a literal once. */

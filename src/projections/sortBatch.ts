@@ -14,8 +14,8 @@ export interface Applied {
 
 /** The part of MySQL that decides how a batch is sorted. */
 export interface Stored {
-  /** Ids of coupons. */
-  coupons: ReadonlySet<string>;
+  /** The version of each coupon, by its id. */
+  coupons: ReadonlyMap<string, number>;
   /** The events of the batch that the log has, by event id. */
   known: ReadonlyMap<string, CouponEvent>;
   /** Rows of coupon_grabs, by the id of their CouponGrabbed. */

@@ -6,7 +6,7 @@ import { connectMysql } from '../../src/infra/stores/mysql.ts';
 import { openMysql } from '../../src/infra/stores/openMysql.ts';
 import { applyBatch } from '../../src/projections/applyBatch.ts';
 import { idToBytes, rowsToEvents } from '../../src/projections/log/eventRows.ts';
-import { couponRef, created, delivery, grabbed } from '../support/sampleEvents.ts';
+import { couponRef, created, delivery, grabbed, paused } from '../support/sampleEvents.ts';
 import { createDatabase } from '../support/testStores.ts';
 
 const url = await createDatabase();
@@ -134,6 +134,33 @@ test('a different event with a logged version is returned as damaged, and the lo
 
   assert.equal([damaged, committed], [[other], []]);
   assert.equal((await tables(coupon.id)).grabs, ['bob']);
+});
+
+test('the version of a coupon is the highest in the log, whatever the order and the type of its events', async () => {
+  const coupon = couponRef('highest version');
+  await given(created(coupon, 9));
+
+  for (const event of [grabbed(coupon, 4, 'bob', 6), paused(coupon, 6, 6), grabbed(coupon, 3, 'eve', 7)]) {
+    await given(event);
+    const { version, log } = await tables(coupon.id);
+    assert.is(version, log.at(-1));
+  }
+});
+
+test('after a duplicate, a repeated event is found in the log even if the version of its coupon was damaged', async () => {
+  const coupon = couponRef('damaged version');
+  const grab = delivery(grabbed(coupon, 2, 'bob', 2));
+  await given(created(coupon, 3));
+  await applyBatch(mysql, [grab]);
+  await mysql('coupons')
+    .where({ id: idToBytes(coupon.id) })
+    .update({ version: 1 });
+
+  await rejects(() => applyBatch(mysql, [grab]), /Duplicate entry/);
+  const { committed } = await applyBatch(mysql, [grab], true);
+
+  assert.equal(committed, [grab]);
+  assert.equal((await tables(coupon.id)).log, [1, 2]);
 });
 
 test('when MySQL refuses one event of a batch, no event of the batch is written', async () => {

@@ -92,6 +92,26 @@ test('an entry that cannot be decoded moves to the dead letters, and later entri
   assert.match((await deadLetterReasons(partition))[0] ?? '', /unreadable/);
 });
 
+test('an entry that comes again is deleted, and no dead letter, even if the version of its coupon was damaged', async () => {
+  await givenCoupon(system, 'ann', 'damaged version', 3);
+  await givenUnpublishedGrab('bob', 'damaged version');
+  const coupon = { seller: 'ann', name: 'damaged version' };
+  const partition = partitionOf(coupon);
+  const [[, fields] = ['', []]] = await redis.xrevrange(keys.outbox(partition), '+', '-');
+  await settled(system);
+  const deadBefore = await redis.xlen(keys.deadLetters(partition));
+  await system
+    .mysql('coupons')
+    .where({ name: Buffer.from(coupon.name) })
+    .update({ version: 1 });
+
+  await redis.xadd(keys.outbox(partition), '*', ...fields);
+  await settled(system);
+
+  assert.is(await redis.xlen(keys.deadLetters(partition)), deadBefore);
+  assert.is((await loggedEvents(system, 'ann', 'damaged version')).length, 2);
+});
+
 test('an entry that contradicts the log moves to the dead letters, and the log does not change', async () => {
   await givenCoupon(system, 'ann', 'contradiction', 3);
   await givenUnpublishedGrab('bob', 'contradiction');

@@ -194,8 +194,7 @@ test('the pieces of 1,200 redemptions are found in batches of look-ups', async (
 async function statementsOf(...batch: Delivery[]): Promise<string[]> {
   const statements: string[] = [];
   const onQuery = ({ sql }: { sql: string }) => {
-    const [, verb, table] =
-      /^(\w+).*?\b(?:FROM|INTO|UPDATE) (\w+)/s.exec(sql.replace('UPDATE ', 'UPDATE UPDATE ')) ?? [];
+    const [, verb, table] = /^(\w+).*?\b(?:FROM|INTO|STRAIGHT_JOIN) (?!JSON_TABLE)(\w+)/s.exec(sql) ?? [];
     if (verb !== undefined && table !== undefined) statements.push(`${verb} ${table}`);
   };
   mysql.on('query', onQuery);
@@ -204,7 +203,7 @@ async function statementsOf(...batch: Delivery[]): Promise<string[]> {
   return statements;
 }
 
-test('a batch of grabs alone needs no statement for the other events of a life', async () => {
+test('a batch of new grabs alone searches neither the log nor the tables for other events of a life', async () => {
   const { coupon } = await givenGrab('statements');
 
   const statements = await statementsOf(delivery(grabbed(coupon, 3, 'eve', 1)), delivery(grabbed(coupon, 4, 'tom', 0)));
@@ -212,11 +211,9 @@ test('a batch of grabs alone needs no statement for the other events of a life',
   assert.equal(statements, [
     'SELECT projection_pause',
     'SELECT coupons',
-    'SELECT event_log',
     'INSERT event_log',
     'INSERT coupon_grabs',
     'UPDATE coupons',
-    'SELECT sales_per_minute',
     'UPDATE sales_per_minute',
   ]);
 });

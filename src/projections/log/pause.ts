@@ -16,7 +16,7 @@ export function projectionTransaction<T>(
   return mysql.transaction(
     async (trx) => {
       const run: RunSql = async (statement) => (await trx.raw(statement))[0];
-      await run('SELECT id FROM projection_pause LOCK IN SHARE MODE');
+      await run('SELECT id FROM projection_pause WHERE id = 1 LOCK IN SHARE MODE');
       return work(trx, run);
     },
     { isolationLevel: 'read committed' },
@@ -31,7 +31,7 @@ export function projectionTransaction<T>(
 export async function withPause<T>(holder: RunSql, work: () => Promise<T>): Promise<T> {
   await holder('START TRANSACTION');
   try {
-    await holder('SELECT id FROM projection_pause FOR UPDATE');
+    await holder('SELECT id FROM projection_pause WHERE id = 1 FOR UPDATE');
     const result = await work();
     // Fails if the connection was lost, and the pause with it.
     await holder('COMMIT');

@@ -1,8 +1,8 @@
 // Statements with many rows, written by hand: a query builder takes longer to build one than MySQL takes to execute it.
 
-/** Runs one statement that contains its values as literals. Resolves to the rows of a SELECT. */
-export type RunSql = (statement: string) => Promise<Record<string, unknown>[]>;
-
+/** Runs one statement that contains its values as literals. Resolves to the rows of a SELECT, or to what an UPDATE has changed. */
+export type RunSql = (statement: string) => Promise<Rows>;
+export type Rows = Record<string, unknown>[] & { affectedRows?: number };
 /** Well below max_allowed_packet, which is 16 MiB or more. */
 const MAX_STATEMENT_CHARS = 1_000_000;
 
@@ -24,26 +24,84 @@ export async function insertRows(run: RunSql, table: string, columns: string, ro
   for (const chunk of chunksOf(rows)) await run(`INSERT INTO ${table} (${columns}) VALUES ${chunk.join(',')}`);
 }
 
+/** How the values of a column are given: as a number, a UUID or a text. */
+export type Columns = Readonly<Record<string, keyof typeof kinds>>;
+export type Value = number | string | null;
+
+/** A table whose rows are looked up by the columns of an index. In statements, its row is `t`. */
+interface Keyed {
+  table: string;
+  key: Columns;
+}
+
+/** Selects the columns of the rows that have one of the keys. */
+export async function selectRows(
+  run: RunSql,
+  { table, key }: Keyed,
+  columns: readonly string[],
+  keys: readonly (readonly Value[])[],
+): Promise<Record<string, unknown>[]> {
+  const found: Record<string, unknown>[][] = [];
+  const selected = columns.map((column) => `t.${column}`).join(',');
+  for (const given of givenTables(key, keys))
+    found.push(await run(`SELECT ${selected} FROM ${given} STRAIGHT_JOIN ${table} t ON ${hasKey(key)}`));
+  return found.flat();
+}
+
 /**
- * Updates many rows by their keys. Each of `rows` has a literal for each of `columns`. In `on` and `set`, the row of the table is
- * `t` and the row of literals is `given`.
+ * Updates many rows. Each of `rows` has the values of the table's key and of `columns`; the statement's expressions get the name of a
+ * column and refer to its given value by `given`. Resolves to the number of rows that were updated.
  */
 export async function updateRows(
   run: RunSql,
-  table: string,
-  columns: readonly string[],
-  { on, set }: { on: string; set: string },
-  rows: readonly (readonly (string | number)[])[],
-): Promise<void> {
-  let done = 0;
-  for (const chunk of chunksOf(rows.map((row) => `SELECT ${row.join(',')}`))) {
-    const head = rows[done] ?? [];
-    done += chunk.length;
-    // The first SELECT names the columns.
-    const named = `SELECT ${head.map((value, i) => `${value} AS ${columns[i]}`).join(',')}`;
-    const given = [named, ...chunk.slice(1)].join(' UNION ALL ');
-    await run(`UPDATE ${table} t JOIN (${given}) given ON ${on} SET ${set}`);
+  { table, key }: Keyed,
+  columns: Columns,
+  { set, where }: { set: readonly string[]; where?: string },
+  rows: readonly (readonly Value[])[],
+): Promise<number> {
+  const on = where === undefined ? hasKey(key) : `${hasKey(key)} AND ${where}`;
+  let updated = 0;
+  for (const given of givenTables({ ...key, ...columns }, rows)) {
+    const result = await run(`UPDATE ${given} STRAIGHT_JOIN ${table} t ON ${on} SET ${set.join(', ')}`);
+    updated += result.affectedRows ?? 0;
   }
+  return updated;
+}
+
+// Ids and texts are given as hexadecimal digits, which are shorter than escaped text and mean the same in SQL and in JSON.
+const kinds = {
+  number: { type: 'BIGINT UNSIGNED', digits: (value: Value) => value, read: (given: string) => given },
+  id: {
+    type: 'CHAR(32) CHARACTER SET ascii',
+    digits: (value: Value) => String(value).replaceAll('-', ''),
+    read: (given: string) => `UNHEX(${given})`,
+  },
+  text: {
+    type: 'LONGTEXT CHARACTER SET ascii',
+    digits: (value: Value) => Buffer.from(String(value)).toString('hex'),
+    read: (given: string) => `CONVERT(UNHEX(${given}) USING utf8mb4)`,
+  },
+};
+
+/** The value of a column in the row that is given for a row of the table. */
+export const given = (columns: Columns, name: string) => kinds[columns[name] ?? 'number'].read(`given.${name}`);
+
+const hasKey = (key: Columns) =>
+  Object.keys(key)
+    .map((name) => `t.${name} = ${given(key, name)}`)
+    .join(' AND ');
+
+/**
+ * Rows as a table `given`, in one or more parts. A STRAIGHT_JOIN that begins with it reads the other table by its key, whatever the
+ * server estimates; for a chain of ORs or an IN with tuples, servers scan tables of some sizes (docs/SQL.md).
+ */
+function* givenTables(columns: Columns, rows: readonly (readonly Value[])[]): Generator<string> {
+  const used = Object.entries(columns).map(([name, kind]) => ({ name, ...kinds[kind] }));
+  const types = used.map(({ name, type }, place) => `${name} ${type} PATH '$[${place}]' ERROR ON ERROR`).join(', ');
+  const texts = rows.map((row) =>
+    JSON.stringify(row.map((value, i) => (value === null ? null : used[i]?.digits(value)))),
+  );
+  for (const chunk of chunksOf(texts)) yield `JSON_TABLE('[${chunk.join(',')}]', '$[*]' COLUMNS (${types})) given`;
 }
 
 function* chunksOf(rows: readonly string[]): Generator<string[]> {
