@@ -2,10 +2,10 @@ import type { Redis } from 'ioredis';
 import { createCoupon } from '../../src/commands/createCoupon.ts';
 import { decideGrabs } from '../../src/commands/decideGrabs.ts';
 import type { DecisionDeps } from '../../src/commands/decision.ts';
-import type { CouponGrabbed } from '../../src/events.ts';
 import { createBus } from '../../src/infra/bus.ts';
 import { openAll } from '../../src/infra/closers.ts';
 import { createGate } from '../../src/infra/gate.ts';
+import { groupBy } from '../../src/infra/groupBy.ts';
 import { allPartitions, keys, partitionOf } from '../../src/infra/keys.ts';
 import type { Delivery } from '../../src/infra/outbox.ts';
 import { openOutboxLimit } from '../../src/infra/outboxLimit.ts';
@@ -13,45 +13,52 @@ import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import type { Log } from '../../src/infra/telemetry/log.ts';
 import { PLENTY, SELLER } from '../testbed/testbed.ts';
-import { gatherEntries } from './gatherEntries.ts';
 
 const CALLS_AT_ONCE = 64;
+/** Grabs of a full round of the line. */
+const ROUND = 512;
 
-/** Script calls of `grabsPerCall` grabs each, which go to the coupons in turn. */
+/** The grabs go to the coupons in turn. */
 export interface SaleSize {
   grabs: number;
   coupons: number;
-  grabsPerCall: number;
 }
 
 /**
- * Decides the grabs of a sale by the real scripts, without a projection, so the outbox keeps every entry. Nothing else may use
- * this Redis. Resolves to the deliveries of the creations and of the grabs.
+ * Decides the grabs of a sale in full rounds by the real scripts, without a projection, so the outbox keeps every entry. Nothing else
+ * may use this Redis. Resolves to the deliveries that the bus published.
  */
 export async function decideSale(redis: Redis, log: Log, sale: SaleSize, name: string) {
   const { deps, close } = await openDecisions(redis, log);
   const created: Delivery[] = [];
-  const grabs: CouponGrabbed[] = [];
+  const grabbed: Delivery[] = [];
   deps.bus.on('CouponCreated', (delivery) => created.push(delivery));
-  deps.bus.on('CouponGrabbed', ({ events }) => grabs.push(...events));
+  deps.bus.on('CouponGrabbed', (delivery) => grabbed.push(delivery));
   try {
     await concurrently(sale.coupons, async (i) => {
       const terms = { amount: PLENTY, stock: 5, description: 'of the benchmark' };
       await createCoupon(deps, { sub: SELLER, kind: 'seller' }, { seller: SELLER, name: `${name}-${i}`, ...terms });
     });
-    await concurrently(Math.ceil(sale.grabs / sale.grabsPerCall), async (call) => {
-      const first = call * sale.grabsPerCall;
-      const requests = Array.from({ length: Math.min(sale.grabsPerCall, sale.grabs - first) }, (_, i) => ({
-        customer: `customer-${first + i}`,
-        idempotencyKey: '',
-      }));
-      const coupon = { seller: SELLER, name: `${name}-${call % sale.coupons}` };
-      await decideGrabs(deps, partitionOf(coupon), [{ coupon, grabs: requests }]);
-    });
+    for (let first = 0; first < sale.grabs; first += ROUND)
+      await decideRound(deps, first, Math.min(ROUND, sale.grabs - first), (i) => `${name}-${i % sale.coupons}`);
   } finally {
     await close();
   }
-  return { created, grabbed: await gatherEntries(redis, grabs) };
+  return { created, grabbed };
+}
+
+/** One script call for each partition, as the line makes them. */
+async function decideRound(deps: DecisionDeps, first: number, count: number, nameOf: (i: number) => string) {
+  const grabs = Array.from({ length: count }, (_, i) => ({
+    name: nameOf(first + i),
+    request: { customer: `customer-${first + i}`, idempotencyKey: '' },
+  }));
+  const coupons = [...groupBy(grabs, ({ name }) => name)].map(([name, ofCoupon]) => ({
+    coupon: { seller: SELLER, name },
+    grabs: ofCoupon.map(({ request }) => request),
+  }));
+  const calls = groupBy(coupons, ({ coupon }) => partitionOf(coupon));
+  await Promise.all([...calls].map(([partition, ofPartition]) => decideGrabs(deps, partition, ofPartition)));
 }
 
 /** Opens what the scripts need to decide, without the rest of the system. */
