@@ -132,18 +132,24 @@ export async function readOutbox(redis: Redis, partition: number, after: string,
   return (await redis.xrange(keys.outbox(partition), start, to, 'COUNT', count)) as RawEntry[];
 }
 
-/** Whether an entry before the delivery, of the same coupon, holds one of the events with these ids. */
-export async function holdsBefore(
+/**
+ * Whether another entry than that of the delivery, of the same coupon, holds one of the events with these ids. The entry may be a later
+ * one: an entry that was split has become several new ones.
+ */
+export async function outboxHolds(
   redis: Redis,
-  { entry, events }: Delivery,
+  { entry: { partition, id: own }, events }: Delivery,
   ids: ReadonlySet<string>,
 ): Promise<boolean> {
-  const { partition } = entry;
+  const [first] = events;
+  const holds = (raw: RawEntry) =>
+    raw[0] !== own &&
+    first !== undefined &&
+    concerns(raw, first.coupon) &&
+    decodeEntry(partition, raw).events.some(({ id }) => ids.has(id));
   for (let after = '-'; ; ) {
-    const page = await readOutbox(redis, partition, after, entry.id, 1_000);
-    const [first] = events;
-    const ofCoupon = page.filter((raw) => first !== undefined && concerns(raw, first.coupon));
-    if (ofCoupon.some((raw) => decodeEntry(partition, raw).events.some(({ id }) => ids.has(id)))) return true;
+    const page = await readOutbox(redis, partition, after, '+', 1_000);
+    if (page.some(holds)) return true;
     const last = page.at(-1);
     if (last === undefined || page.length < 1_000) return false;
     after = last[0];

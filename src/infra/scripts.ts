@@ -21,6 +21,7 @@ export type ScriptName =
   | 'restockCoupon'
   | 'restoreCoupon'
   | 'resumeCoupon'
+  | 'splitEntry'
   | 'undoRedemption';
 
 export interface Script {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type CouponCreated, type CouponGrabbed, type DecidedEvent, unreachable } from '../events.ts';
+import { groupBy } from '../infra/groupBy.ts';
 import type { CouponName } from '../infra/keys.ts';
 import { couponPath } from '../infra/keys.ts';
 import { BUCKETS, bucketOf } from './latencyBuckets.ts';
@@ -59,7 +60,7 @@ export type CouponTally = z.infer<typeof couponTallySchema>;
 export interface Tally {
   /** On the path of every grab, so it only increments two counters. */
   count(coupon: CouponName, outcome: string, tookMs: number): void;
-  /** Events of one script call, in the order of their versions. */
+  /** Events of one script call, those of a coupon in the order of their versions. */
   addEvents(events: readonly DecidedEvent[]): void;
   /** The counts since the last call. */
   take(): CouponTally[];
@@ -96,6 +97,25 @@ export function createTally(): Tally {
     countsByCoupon.set(path, counts);
     return counts;
   };
+  const addOfCoupon = (events: readonly DecidedEvent[]) => {
+    const [first, last] = [events[0], events.at(-1)];
+    // A board reads a new coupon from Redis.
+    if (first === undefined || last === undefined || last.type === 'CouponCreated') return;
+    const counts = countsOf(last.coupon);
+    if (counts === undefined) return;
+    const { version, occurredAt, data } = last;
+    if (version > (counts.latest?.version ?? 0)) counts.latest = { version, left: data.left };
+    if (last.type !== 'CouponGrabbed') {
+      const change = changeOf(last);
+      if (change !== undefined && counts.changes.length < MAX_CHANGES) counts.changes.push({ version, ...change });
+      return;
+    }
+    counts.firstAt = Math.min(counts.firstAt, first.occurredAt);
+    counts.lastAt = Math.max(counts.lastAt, occurredAt);
+    const minute = minuteOf(occurredAt);
+    if (version > (counts.lastGrabs.get(minute)?.version ?? 0))
+      counts.lastGrabs.set(minute, { version, left: data.left });
+  };
   return {
     count(coupon, outcome, tookMs) {
       const index = (countedOutcomes as readonly string[]).indexOf(outcome);
@@ -107,23 +127,7 @@ export function createTally(): Tally {
       counts.latencyCounts[bucket] = (counts.latencyCounts[bucket] ?? 0) + 1;
     },
     addEvents(events) {
-      const [first, last] = [events[0], events.at(-1)];
-      // A board reads a new coupon from Redis.
-      if (first === undefined || last === undefined || last.type === 'CouponCreated') return;
-      const counts = countsOf(last.coupon);
-      if (counts === undefined) return;
-      const { version, occurredAt, data } = last;
-      if (version > (counts.latest?.version ?? 0)) counts.latest = { version, left: data.left };
-      if (last.type !== 'CouponGrabbed') {
-        const change = changeOf(last);
-        if (change !== undefined && counts.changes.length < MAX_CHANGES) counts.changes.push({ version, ...change });
-        return;
-      }
-      counts.firstAt = Math.min(counts.firstAt, first.occurredAt);
-      counts.lastAt = Math.max(counts.lastAt, occurredAt);
-      const minute = minuteOf(occurredAt);
-      if (version > (counts.lastGrabs.get(minute)?.version ?? 0))
-        counts.lastGrabs.set(minute, { version, left: data.left });
+      for (const ofCoupon of groupBy(events, ({ coupon }) => coupon.id).values()) addOfCoupon(ofCoupon);
     },
     take() {
       const taken = [...countsByCoupon.values()];

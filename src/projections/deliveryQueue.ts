@@ -1,4 +1,5 @@
 import { allEvents, type Delivery, type EntryRef, entryKey } from '../infra/outbox.ts';
+import type { Part } from './splitEntry.ts';
 
 /** Four full rounds of the line: a larger batch would hold a coupon's row lock for longer and gain little. */
 export const MAX_BATCH_EVENTS = 2_048;
@@ -7,8 +8,23 @@ const MAX_QUEUED_EVENTS = 20_000;
 const MAX_BATCH_TEXT = 1_000_000;
 const MAX_QUEUED_TEXT = 20_000_000;
 
+/** From the start of one batch to that of the next. A delivery that comes alone is applied at once. */
+const LEAST_GATHERING_MS = 15;
+const MOST_GATHERING_MS = 100;
+/** Up to 1,500 events a second are applied as soon as possible; from 3,000 a second on, batches gather for the longest time. */
+const [SLOW_EVENTS_A_MS, FAST_EVENTS_A_MS] = [1.5, 3];
+
+/** Milliseconds from the start of one batch to that of the next, at a rate of events. The time follows the rate and not the size of a batch, which gets smaller with the time itself. */
+export function gatheringAt(eventsAMs: number): number {
+  const share = (eventsAMs - SLOW_EVENTS_A_MS) / (FAST_EVENTS_A_MS - SLOW_EVENTS_A_MS);
+  return LEAST_GATHERING_MS + Math.min(1, Math.max(0, share)) * (MOST_GATHERING_MS - LEAST_GATHERING_MS);
+}
+
 export interface Queued {
+  key: string;
   delivery: Delivery;
+  /** False for a part of an entry that was gone from the outbox: the entry of its delivery was that of all parts, and must be left alone. */
+  ownsEntry: boolean;
   /** Settles when the inline projections have applied the delivery, or failed to. */
   inlined: Promise<void>;
   /** The gate's count of shuts when the delivery was queued. */
@@ -30,9 +46,17 @@ export function createDeliveryQueue() {
     events += sign * sizeOf(delivery);
     text += sign * textOf(delivery);
   };
+  const insert = (queued: Queued) => {
+    queue.set(queued.key, queued);
+    count(queued, 1);
+  };
   const untake = (queued: Queued) => {
     if (queued.batch !== undefined) taken -= sizeOf(queued.delivery);
     queued.batch = undefined;
+  };
+  const remove = (queued: Queued): void => {
+    untake(queued);
+    if (queue.delete(queued.key)) count(queued, -1);
   };
 
   return {
@@ -46,14 +70,18 @@ export function createDeliveryQueue() {
     add(delivery: Delivery, inlined: Promise<void>, gateShuts: number): boolean {
       const key = entryKey(delivery.entry);
       if (!hasRoom() || queue.has(key)) return false;
-      const queued = { delivery, inlined, gateShuts };
-      queue.set(key, queued);
-      count(queued, 1);
+      insert({ key, delivery, ownsEntry: true, inlined, gateShuts });
       return true;
     },
-    remove(queued: Queued): void {
-      untake(queued);
-      if (queue.delete(entryKey(queued.delivery.entry))) count(queued, -1);
+    remove,
+    /** Queues the parts of a delivery in its place, unless the relay has queued their entries already. */
+    replace(whole: Queued, parts: readonly Part[]): void {
+      remove(whole);
+      for (const [place, { entry, events, prior }] of parts.entries()) {
+        const key = entry === undefined ? `${whole.key}/${place}` : entryKey(entry);
+        const delivery = { entry: entry ?? whole.delivery.entry, events, prior };
+        if (!queue.has(key)) insert({ ...whole, key, delivery, ownsEntry: entry !== undefined });
+      }
     },
     /** The deliveries of a failed batch that are still in it wait again, in their old places. */
     giveBack(batch: readonly Queued[]): void {
@@ -63,9 +91,8 @@ export function createDeliveryQueue() {
     postpone(queued: Queued): void {
       untake(queued);
       queued.postponedSince ??= performance.now();
-      const key = entryKey(queued.delivery.entry);
-      queue.delete(key);
-      queue.set(key, queued);
+      queue.delete(queued.key);
+      queue.set(queued.key, queued);
     },
     /** The next deliveries that are in no batch, as many as fit into one transaction. Each must be removed, postponed or given back. */
     takeBatch(): Queued[] {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Closer } from '../infra/closers.ts';
 import type { Gate } from '../infra/gate.ts';
-import { type Delivery, deleteEntries, type EntryRef, holdsBefore, moveToDeadLetters } from '../infra/outbox.ts';
+import { type Delivery, deleteEntries, type EntryRef, moveToDeadLetters, outboxHolds } from '../infra/outbox.ts';
 import { withLockRetries } from '../infra/stores/lockRetries.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
 import { isRowRefused } from '../infra/stores/mysqlErrors.ts';
@@ -10,26 +10,15 @@ import type { BatchWatch } from '../infra/telemetry/batchWatch.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import { applyBatch } from './applyBatch.ts';
 import { confirmLogged } from './confirmLogged.ts';
-import { createDeliveryQueue, MAX_BATCH_EVENTS, type Queued } from './deliveryQueue.ts';
+import { createDeliveryQueue, gatheringAt, MAX_BATCH_EVENTS, type Queued } from './deliveryQueue.ts';
 import { prerequisitesOf } from './sortBatch.ts';
+import { isOfSeveral, splitEntry } from './splitEntry.ts';
 
 /** How long an entry may be refused by MySQL, or wait for an earlier event, before it becomes a dead letter. */
 const PATIENCE_MS = 10_000;
 const LONGEST_PAUSE_MS = 1_000;
 /** Between two attempts at postponed deliveries, while there are no others. */
 const POSTPONED_PAUSE_MS = 50;
-/** From the start of one batch to that of the next. A delivery that comes alone is applied at once. */
-const LEAST_GATHERING_MS = 15;
-const MOST_GATHERING_MS = 100;
-/** Up to 1,500 events a second are applied as soon as possible; from 3,000 a second on, batches gather for the longest time. */
-const [SLOW_EVENTS_A_MS, FAST_EVENTS_A_MS] = [1.5, 3];
-
-/** How long to gather at a rate of events. It follows the rate and not the size of a batch, which gets smaller with the time itself. */
-function gatheringAt(eventsAMs: number): number {
-  const share = (eventsAMs - SLOW_EVENTS_A_MS) / (FAST_EVENTS_A_MS - SLOW_EVENTS_A_MS);
-  return LEAST_GATHERING_MS + Math.min(1, Math.max(0, share)) * (MOST_GATHERING_MS - LEAST_GATHERING_MS);
-}
-
 export interface MysqlWriter {
   /** For the bus: takes a delivery into the queue. Settles nothing; a delivery without room comes again by the relay. */
   enqueue(delivery: Delivery, inlined: Promise<void>): void;
@@ -68,16 +57,23 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate;
     );
     // Later entries would carry the event, and would become dead letters with it.
     await confirmLogged(deps, [queued.delivery]);
-    await moveToDeadLetters(redis, entry, reason);
+    if (queued.ownsEntry) await moveToDeadLetters(redis, entry, reason);
     queue.remove(queued);
+  };
+  // Parts of several coupons are applied, postponed or set aside each for itself; their events stay in the memory of this process.
+  const splitIfOfSeveral = async (queued: Queued): Promise<boolean> => {
+    if (!isOfSeveral(queued.delivery)) return false;
+    queue.replace(queued, await splitEntry(redis, queued.delivery));
+    wake();
+    return true;
   };
   // A postponed delivery stays in the queue: should Redis lose its outbox now, this process still has the event.
   const postpone = async (queued: Queued, reason: string, prerequisites?: ReadonlySet<string>) => {
     queue.postpone(queued);
     wake();
     if (performance.now() - (queued.postponedSince ?? 0) <= PATIENCE_MS) return;
-    // An early delivery waits as long as an event that it depends on is in the outbox before it.
-    if (prerequisites !== undefined && (await holdsBefore(redis, queued.delivery, prerequisites)))
+    // An early delivery waits as long as another entry of the outbox has an event that it depends on.
+    if (prerequisites !== undefined && (await outboxHolds(redis, queued.delivery, prerequisites)))
       queued.postponedSince = performance.now();
     else await setAside(queued, reason);
   };
@@ -91,8 +87,10 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate;
     // If the gate was shut after a delivery was queued, Redis may be an older one that has the entry but lacks the view entry: the relay
     // must publish the entry again. The counts are compared because reconcile publishes entries while the gate is still shut.
     const shuts = gate.shuts();
-    const entries = committed.flatMap(({ delivery, gateShuts }, place) =>
-      views[place]?.status === 'fulfilled' && confirmed.has(delivery) && gateShuts === shuts ? [delivery.entry] : [],
+    const entries = committed.flatMap(({ delivery, ownsEntry, gateShuts }, place) =>
+      ownsEntry && views[place]?.status === 'fulfilled' && confirmed.has(delivery) && gateShuts === shuts
+        ? [delivery.entry]
+        : [],
     );
     await deleteEntries(redis, entries).catch((err) => log.warn({ err }, 'committed entries stay in the outbox'));
   };
@@ -111,13 +109,11 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate;
       const committed = within(applied.committed);
       for (const queued of committed) queue.remove(queued);
       await deleteCommitted(committed);
+      const waiting = 'its coupon was never created, or its piece never grabbed';
       for (const queued of within(applied.early))
-        await postpone(
-          queued,
-          'its coupon was never created, or its piece never grabbed',
-          prerequisitesOf(queued.delivery),
-        );
-      for (const queued of within(applied.damaged)) await setAside(queued, 'the log has another event of this version');
+        await ((await splitIfOfSeveral(queued)) || postpone(queued, waiting, prerequisitesOf(queued.delivery)));
+      for (const queued of within(applied.damaged))
+        await ((await splitIfOfSeveral(queued)) || setAside(queued, 'the log has another event of this version'));
       return committed.length;
     } catch (error) {
       if (!isRowRefused(error)) throw error;
@@ -125,7 +121,9 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate;
       let count = 0;
       if (batch.length > 1 || !distrust) for (const queued of batch) count += await apply([queued], true);
       // A duplicate may also come from another process that applied the same entry just now: the next attempt finds its events known.
-      else for (const queued of batch) await postpone(queued, (error as Error).message);
+      else
+        for (const queued of batch)
+          await ((await splitIfOfSeveral(queued)) || postpone(queued, (error as Error).message));
       return count;
     }
   };

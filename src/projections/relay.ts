@@ -15,7 +15,8 @@ const PAGE = 500;
 
 export interface Relay {
   /**
-   * Resolves when MySQL has the whole queue of this process and, within a limit, the whole outbox as it is now. An entry that
+   * Resolves when MySQL has the whole queue of this process and, within a limit, the whole outbox. Nothing may be decided meanwhile;
+   * entries come only from the splitting of others. An entry that
    * resists longer stays in the outbox and is logged: Redis is then ahead of the log, which is no reason to stop selling.
    * Rejects when Redis fails or the relay closes.
    */
@@ -64,12 +65,10 @@ export function startRelay(deps: { redis: Redis; bus: Bus; writer: MysqlWriter; 
   };
 
   const drainPartition = async (partition: number, limit: number) => {
-    const newest = await newestOf(partition);
-    if (newest === undefined) return;
     for (;;) {
       if (closing) throw new Error('the relay closes');
-      await sweep(partition, newest);
-      const [oldest] = await readOutbox(redis, partition, '-', newest, 1);
+      await sweep(partition, '+');
+      const [oldest] = await readOutbox(redis, partition, '-', '+', 1);
       if (oldest === undefined) return;
       if (performance.now() > limit) return log.error({ partition, oldest }, 'the outbox does not drain');
       await sleep(20);

@@ -33,6 +33,7 @@ test('the loader finds every script', () => {
       'restockCoupon',
       'restoreCoupon',
       'resumeCoupon',
+      'splitEntry',
       'undoRedemption',
     ],
   );

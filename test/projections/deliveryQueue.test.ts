@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Delivery } from '../../src/infra/outbox.ts';
-import { createDeliveryQueue } from '../../src/projections/deliveryQueue.ts';
+import { createDeliveryQueue, gatheringAt } from '../../src/projections/deliveryQueue.ts';
 import {
   couponRef,
   created,
@@ -129,5 +129,61 @@ test('a postponed entry moves behind the others and keeps the time of its first 
     [3, 4, 2],
   );
 });
+
+test('the parts of a delivery take its place, with its events, its views and its gate', () => {
+  const queue = createDeliveryQueue();
+  const [one, two] = [grabbed(coupon, 2, 'bob', 1), grabbed(couponRef('another'), 2, 'eve', 1)];
+  queue.add(delivery(one, two), inlined, 7);
+  const [whole] = queue.takeBatch();
+  if (whole === undefined) throw new Error('nothing is queued');
+
+  const entries = [{ partition: 0, id: '900-0' }, undefined];
+  queue.replace(whole, [
+    { entry: entries[0], events: [one], prior: [] },
+    { entry: entries[1], events: [two], prior: [] },
+  ]);
+
+  const parts = queue.takeBatch();
+  assert.equal(
+    parts.map((part) => [part.delivery.events, part.delivery.entry, part.ownsEntry, part.gateShuts]),
+    [
+      [[one], entries[0], true, 7],
+      [[two], whole.delivery.entry, false, 7],
+    ],
+  );
+  assert.is(queue.size(), 2);
+  assert.is(queue.has(whole.delivery.entry), false);
+  for (const part of parts) queue.remove(part);
+  assert.ok(queue.isEmpty());
+});
+
+test('a part whose new entry is queued already is not queued a second time', () => {
+  const queue = createDeliveryQueue();
+  const byRelay = grab(2);
+  queue.add(delivery(...byRelay.events), inlined, 0);
+  const [whole] = queue.takeBatch();
+  if (whole === undefined) throw new Error('nothing is queued');
+  queue.add(byRelay, inlined, 1);
+
+  queue.replace(whole, [byRelay]);
+
+  assert.equal(
+    queue.takeBatch().map(({ gateShuts }) => gateShuts),
+    [1],
+  );
+});
+
+const rates: [eventsAMs: number, ms: number][] = [
+  [0, 15],
+  [1.5, 15],
+  [2.25, 57.5],
+  [3, 100],
+  [40, 100],
+];
+for (const [eventsAMs, ms] of rates) {
+  test(`at ${eventsAMs} events a millisecond, batches gather for ${ms} ms`, () => {
+    assert.is(gatheringAt(eventsAMs), ms);
+  });
+}
 
 test.run();

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { grabOf } from '../../coupon/pieces.ts';
 import { type CouponEvent, eventId } from '../../events.ts';
+import { groupBy } from '../../infra/groupBy.ts';
 import { type CouponName, keys, partitionOf } from '../../infra/keys.ts';
 import { decodeEntry, type RawEntry, readOutbox } from '../../infra/outbox.ts';
 import { viewEntryOf } from '../redisViews.ts';
@@ -42,15 +43,20 @@ export async function readCoupon(redis: Redis, coupon: NamedCoupon): Promise<Cou
 /** The events of these coupons that are in the outbox, by coupon id. */
 export async function readOutboxVersions(redis: Redis, coupons: readonly CouponName[]): Promise<Map<string, InOutbox>> {
   const inOutbox = new Map<string, InOutbox>();
-  for await (const events of entriesOf(redis, coupons)) {
-    const [first, last] = [events[0], events.at(-1)];
-    if (first === undefined || last === undefined) continue;
-    const { versions, hasChanges } = inOutbox.get(first.coupon.id) ?? { versions: [], hasChanges: false };
-    const before = versions.at(-1);
-    // The entries of a busy coupon follow each other and make one range.
-    if (before?.to === first.version - 1) before.to = last.version;
-    else versions.push({ from: first.version, to: last.version });
-    inOutbox.set(first.coupon.id, { versions, hasChanges: hasChanges || grabOf(first) === undefined });
+  for await (const entry of entriesOf(redis, coupons)) {
+    for (const [id, events] of groupBy(entry, ({ coupon }) => coupon.id)) {
+      const found = inOutbox.get(id) ?? { versions: [], hasChanges: false };
+      for (const { version } of events) {
+        const range = found.versions.at(-1);
+        // The entries of a busy coupon follow each other and make one range.
+        if (range?.to === version - 1) range.to = version;
+        else found.versions.push({ from: version, to: version });
+      }
+      inOutbox.set(id, {
+        ...found,
+        hasChanges: found.hasChanges || events.some((event) => grabOf(event) === undefined),
+      });
+    }
   }
   return inOutbox;
 }

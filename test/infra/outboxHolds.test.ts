@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { eventId } from '../../src/events.ts';
 import { keys } from '../../src/infra/keys.ts';
-import { holdsBefore } from '../../src/infra/outbox.ts';
+import { outboxHolds } from '../../src/infra/outbox.ts';
 import { openRedis } from '../../src/infra/stores/redis.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { couponRef, delivery, grabbed } from '../support/sampleEvents.ts';
@@ -10,7 +10,7 @@ import { openTestStores } from '../support/testStores.ts';
 
 const { config, close } = await openTestStores();
 const { redis, close: closeRedis } = await openRedis(config.redisUrl, createLog('silent'));
-const test = suite('the search for an earlier entry');
+const test = suite('the search for an entry with a prerequisite');
 
 const coupon = couponRef('sea');
 /** A coupon with a name that looks like a field of an entry. */
@@ -37,6 +37,7 @@ test.before(async () => {
   for (let id = 1; id <= 1_200; id++) await givenEntry(id, grabsOf(other, id + 1, ['tom']));
   await givenEntry(2_000, creation);
   await givenEntry(2_001, grabsOf(coupon, 2, ['bob', 'eve', 'zoe']));
+  await givenEntry(2_002, grabsOf(coupon, 5, ['kim']));
   await givenEntry(2_003, grabsOf(coupon, 6, ['tom']));
 });
 
@@ -45,8 +46,9 @@ const cases: [what: string, ids: string[], found: boolean][] = [
   ['the first grab of an entry', [eventId(coupon.id, 2)], true],
   ['the last grab of an entry', [eventId(coupon.id, 4)], true],
   ['one of two events', [eventId(coupon.id, 5), eventId(coupon.id, 4)], true],
-  ['a version that no entry has', [eventId(coupon.id, 5)], false],
-  ['an event in a later entry', [eventId(coupon.id, 6)], false],
+  ['an event of its own entry', [eventId(coupon.id, 5)], false],
+  ['a version that no entry has', [eventId(coupon.id, 7)], false],
+  ['an event in a later entry', [eventId(coupon.id, 6)], true],
   ['an event of another coupon', [eventId(other.id, 2)], false],
   ['no event', [], false],
 ];
@@ -54,7 +56,7 @@ for (const [what, ids, found] of cases) {
   test(`${what} is ${found ? 'found' : 'not found'}`, async () => {
     const late = { ...delivery(grabbed(coupon, 5, 'kim', 0)), entry: { partition: 0, id: '2002-0' } };
 
-    assert.is(await holdsBefore(redis, late, new Set(ids)), found);
+    assert.is(await outboxHolds(redis, late, new Set(ids)), found);
   });
 }
 
