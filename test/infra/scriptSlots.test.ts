@@ -13,7 +13,9 @@ import { undoRedemption } from '../../src/commands/pieces/undoRedemption.ts';
 import { keys, partitionOf } from '../../src/infra/keys.ts';
 import { moveToDeadLetters } from '../../src/infra/outbox.ts';
 import { readScripts } from '../../src/infra/scripts.ts';
+import { splitEntry } from '../../src/projections/splitEntry.ts';
 import { createBatch, createOne, eventually } from '../support/batches.ts';
+import { couponRef, delivery, grabbed } from '../support/sampleEvents.ts';
 import { customer, openTestSystem, seller, settled } from '../support/testSystem.ts';
 
 // On a Redis Cluster, Redis refuses a script whose keys are in several slots.
@@ -63,6 +65,8 @@ async function allCommands(): Promise<void> {
     { partition, id: (await redis.xadd(keys.outbox(partition), '*', 'no', 'event')) ?? '' },
     'a test',
   );
+  const ofTwo = delivery(grabbed(couponRef('two'), 2, 'bob', 1), grabbed(couponRef('three'), 2, 'bob', 1));
+  await splitEntry(redis, ofTwo);
   await settled(system);
   await redis.flushall();
   await eventually(

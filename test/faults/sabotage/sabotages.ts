@@ -115,8 +115,8 @@ export const sabotages: readonly Sabotage[] = [
       },
       {
         file: 'src/projections/couponChanges.ts',
-        find: 'const set = [guard, ...columns]',
-        replace: "const set = [guard, ...columns.filter((column) => column !== 'pieces_left')]",
+        find: 'const set = Object.keys(columns)',
+        replace: "const set = Object.keys(columns).filter((name) => name !== 'pieces_left')",
       },
     ],
   },
