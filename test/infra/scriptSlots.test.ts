@@ -33,7 +33,9 @@ function recordSlots(): Map<string, Set<number>[]> {
   for (const { name, numberOfKeys } of scripts) {
     const send = methods[name]?.bind(redis);
     methods[name] = async (...args) => {
-      slots.get(name)?.push(new Set(args.slice(0, numberOfKeys).map((key) => calculateSlot(key))));
+      // Without a fixed number, the number of keys comes first.
+      const called = numberOfKeys === undefined ? args.slice(1, 1 + Number(args[0])) : args.slice(0, numberOfKeys);
+      slots.get(name)?.push(new Set(called.map((key) => calculateSlot(key))));
       return send?.(...args);
     };
   }
