@@ -73,6 +73,8 @@ export interface paths {
          * @description A page has 20 coupons, oldest first. The list of a seller has the coupons that the seller created and how many pieces are left at this moment; any logged-in user may read it. The list of a customer has the pieces that the customer holds, each with its seller, its code and the time of the grab, including the latest grab; only that customer may read it.
          *
          *     With `status`, `q` or `sort`, the page of a seller is chosen from what MySQL has, and the values of its coupons are those of this moment. MySQL usually has an event less than a second after Redis, and later while MySQL is slow (metric `seckill_durable_lag_seconds`). So a coupon that has just changed may be missing, or be listed with another status than the one that was asked for. Without these parameters, MySQL is not read.
+         *
+         *     A client that polls sends the `ETag` of its last answer in `If-None-Match`, and gets 304 while the list is the same.
          */
         get: operations["listCoupons"];
         put?: never;
@@ -1128,7 +1130,13 @@ export interface operations {
                 /** @example ending */
                 sort?: "oldest" | "newest" | "name" | "ending";
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description The ETag of an earlier answer. While the content is the same, the answer is 304 without a body.
+                 * @example "7nq0kHXcdvF8LJ2pQmWz3A"
+                 */
+                "If-None-Match"?: string;
+            };
             path: {
                 /**
                  * @description A seller, or the customer of the token.
@@ -1143,6 +1151,10 @@ export interface operations {
             /** @description A page of coupons. */
             200: {
                 headers: {
+                    /** @description Identifies this version of the content. */
+                    ETag?: string;
+                    /** @description `private, no-cache`: a client may keep the answer, but asks before each use. */
+                    "Cache-Control"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1169,6 +1181,17 @@ export interface operations {
             /** @description The page has no coupons. */
             204: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The content still has the ETag that the request sent in `If-None-Match`. */
+            304: {
+                headers: {
+                    /** @description Identifies this version of the content. */
+                    ETag?: string;
+                    /** @description `private, no-cache`: a client may keep the answer, but asks before each use. */
+                    "Cache-Control"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -1304,7 +1327,13 @@ export interface operations {
     readCoupon: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The ETag of an earlier answer. While the content is the same, the answer is 304 without a body.
+                 * @example "7nq0kHXcdvF8LJ2pQmWz3A"
+                 */
+                "If-None-Match"?: string;
+            };
             path: {
                 /**
                  * @description The seller who created the coupon.
@@ -1324,6 +1353,10 @@ export interface operations {
             /** @description The coupon. */
             200: {
                 headers: {
+                    /** @description Identifies this version of the content. */
+                    ETag?: string;
+                    /** @description `private, no-cache`: a client may keep the answer, but asks before each use. */
+                    "Cache-Control"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1347,6 +1380,17 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Coupon"];
                 };
+            };
+            /** @description The content still has the ETag that the request sent in `If-None-Match`. */
+            304: {
+                headers: {
+                    /** @description Identifies this version of the content. */
+                    ETag?: string;
+                    /** @description `private, no-cache`: a client may keep the answer, but asks before each use. */
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request is invalid; `errMsg` gives the reason. */
             400: {

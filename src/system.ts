@@ -34,6 +34,8 @@ import { projectToViews } from './projections/redisViews.ts';
 import { startRelay } from './projections/relay.ts';
 import { type CouponTerms, createCouponTerms } from './queries/couponTerms.ts';
 import { createLogProgress, type LogProgress } from './queries/logProgress.ts';
+import { createSellerPages, type SellerPages } from './queries/sellers/sellerPages.ts';
+import { createUserKinds, type UserKinds } from './queries/userKinds.ts';
 import { openRehearsals, type Rehearsals } from './rehearsal/rehearsals.ts';
 
 /** The dependencies of the routes. */
@@ -41,6 +43,8 @@ export interface System extends DecisionDeps {
   grabLine: GrabLine;
   batches: Batches;
   couponTerms: CouponTerms;
+  sellerPages: SellerPages;
+  userKinds: UserKinds;
   mysql: Mysql;
   reads: MysqlReads;
   logProgress: LogProgress;
@@ -119,6 +123,8 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       grabLine,
       batches,
       couponTerms,
+      sellerPages: createSellerPages({ redis, gate }),
+      userKinds: createUserKinds({ redis, gate }),
       mysql,
       reads,
       logProgress: createLogProgress({ reads }),

@@ -149,11 +149,22 @@ export const scenarios: Scenario[] = [
   {
     name: 'seller-list',
     title: "a seller's list of 20",
-    goals: {},
+    goals: { ratio: 0.45 },
     async setUp(testbed) {
       // Enough coupons for a full first page, even if no other scenario has created any.
       await testbed.createCoupons('offered', 20, PLENTY);
       return () => planFor(testbed, { method: 'GET', paths: [`/api/users/${SELLER}/coupons`] });
+    },
+    check: expectOnly('200'),
+  },
+  {
+    name: 'seller-pages',
+    title: "a seller's 10,000 coupons, a different page in each request",
+    goals: {},
+    async setUp(testbed) {
+      await testbed.createCoupons('paged', 10_000, PLENTY);
+      const paths = Array.from({ length: 500 }, (_, page) => `/api/users/${SELLER}/coupons?page=${page + 1}`);
+      return () => planFor(testbed, { method: 'GET', paths });
     },
     check: expectOnly('200'),
   },

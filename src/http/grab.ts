@@ -62,7 +62,8 @@ function couponOfRequest({ method, url = '' }: IncomingMessage): CouponName | un
   return seller && name ? { seller, name } : undefined;
 }
 
-function decoded(part: string): string | undefined {
+/** A part of a path; undefined when its percent-encoding is malformed. */
+export function decoded(part: string): string | undefined {
   if (!part.includes('%')) return part;
   try {
     return decodeURIComponent(part);

@@ -18,8 +18,12 @@ import { readBody, readOptionalBody } from './readRequest.ts';
 import { logInBody, registerUserBody } from './requests.ts';
 import { serveStaticFiles } from './staticFiles.ts';
 
-/** `grab` answers the grabs that reach the router. */
-export function createRoutes(system: System, auth: Auth, grab: Middleware): Router {
+/** `grab` and `list` answer the grabs and the lists of coupons that reach the router. */
+export function createRoutes(
+  system: System,
+  auth: Auth,
+  { grab, list }: { grab: Middleware; list: Middleware },
+): Router {
   const router = new Router();
 
   router.post('/api/users', async (ctx) => {
@@ -45,7 +49,7 @@ export function createRoutes(system: System, auth: Auth, grab: Middleware): Rout
   addCreationRoute(router, system, auth);
   router.patch(GRAB_ROUTE, grab);
 
-  addListRoutes(router, system, auth);
+  addListRoutes(router, system, auth, list);
   addChangeRoutes(router, system, auth);
   addPieceRoutes(router, system, auth);
   addConsoleRoutes(router, system, auth);

@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 
-/** Scripts that decide, and scripts of the projections. */
-const folders = ['../commands/lua/', '../projections/lua/'].map((path) => new URL(path, import.meta.url));
+/** Scripts that decide, scripts of the projections, and scripts of queries. */
+const folders = ['../commands/lua/', '../projections/lua/', '../queries/lua/'].map(
+  (path) => new URL(path, import.meta.url),
+);
 const includes = new URL('../commands/includes/', import.meta.url);
 
 export type ScriptName =
@@ -15,6 +17,7 @@ export type ScriptName =
   | 'deadLetter'
   | 'grabCoupon'
   | 'pauseCoupon'
+  | 'readCoupons'
   | 'redeemCode'
   | 'releaseGrab'
   | 'releaseReservation'
@@ -35,7 +38,7 @@ export interface Script {
 }
 
 /** Scripts whose calls have different numbers of keys. */
-const variadic: ReadonlySet<string> = new Set<ScriptName>(['grabCoupon']);
+const variadic: ReadonlySet<string> = new Set<ScriptName>(['grabCoupon', 'readCoupons']);
 
 /** Reads every script. The header of a script is its interface: the number of its KEYS lines is the number of keys. */
 export function readScripts(): Script[] {

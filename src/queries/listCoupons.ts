@@ -1,17 +1,22 @@
 import type { Redis } from 'ioredis';
 import type { Fence } from '../infra/fence.ts';
 import type { Gate } from '../infra/gate.ts';
-import { keys } from '../infra/keys.ts';
 import type { MysqlReads } from '../infra/stores/mysqlReads.ts';
 import type { RedisClock } from '../infra/stores/redisClock.ts';
-import type { User } from '../infra/tokens.ts';
+import type { Kind, User } from '../infra/tokens.ts';
 import type { CouponTerms } from './couponTerms.ts';
 import { type CustomerCoupon, listCustomerCoupons } from './listCustomerCoupons.ts';
-import { listSellerCoupons } from './listSellerCoupons.ts';
-import { type CouponSearch, searchCoupons } from './searchCoupons.ts';
-import type { SellerCoupon } from './sellerCoupon.ts';
+import { type CouponSearch, searchCoupons } from './sellers/searchCoupons.ts';
+import type { SellerCoupon } from './sellers/sellerCoupon.ts';
+import type { SellerPages } from './sellers/sellerPages.ts';
+import type { UserKinds } from './userKinds.ts';
 
-export type CouponList = SellerCoupon[] | CustomerCoupon[] | 'no-such-user' | 'other-customer' | 'not-a-sellers-list';
+export type CouponList =
+  | readonly SellerCoupon[]
+  | readonly CustomerCoupon[]
+  | 'no-such-user'
+  | 'other-customer'
+  | 'not-a-sellers-list';
 
 /** The stores of the lists. */
 export interface ListDeps {
@@ -21,6 +26,8 @@ export interface ListDeps {
   fence: Fence;
   clock: RedisClock;
   couponTerms: CouponTerms;
+  sellerPages: SellerPages;
+  userKinds: UserKinds;
 }
 
 /**
@@ -33,7 +40,7 @@ export async function listCoupons(
   { username, page, search }: { username: string; page: number; search?: CouponSearch | undefined },
 ): Promise<CouponList> {
   deps.gate.mustBeOpen();
-  const kind = by.sub === username ? by.kind : await deps.redis.get(keys.userView(username));
+  const kind = by.sub === username ? by.kind : await deps.userKinds.of(username);
   if (kind === 'customer' && by.sub !== username) return 'other-customer';
   if (kind === 'customer' && search !== undefined) return 'not-a-sellers-list';
   const coupons = kind === null ? [] : await listOf(deps, kind, username, page, search);
@@ -42,7 +49,13 @@ export async function listCoupons(
   return kind === null ? 'no-such-user' : coupons;
 }
 
-function listOf(deps: ListDeps, kind: string, username: string, page: number, search: CouponSearch | undefined) {
+function listOf(
+  deps: ListDeps,
+  kind: Kind,
+  username: string,
+  page: number,
+  search: CouponSearch | undefined,
+): Promise<readonly SellerCoupon[] | readonly CustomerCoupon[]> {
   if (kind !== 'seller') return listCustomerCoupons(deps, username, page);
-  return search === undefined ? listSellerCoupons(deps, username, page) : searchCoupons(deps, username, search, page);
+  return search === undefined ? deps.sellerPages.read(username, page) : searchCoupons(deps, username, search, page);
 }

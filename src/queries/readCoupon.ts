@@ -3,7 +3,7 @@ import type { Fence } from '../infra/fence.ts';
 import type { Gate } from '../infra/gate.ts';
 import type { CouponName } from '../infra/keys.ts';
 import { findCoupons, numberIn } from './readCoupons.ts';
-import { type SellerCoupon, sellerCoupon, sellerCouponFields } from './sellerCoupon.ts';
+import { type SellerCoupon, sellerCoupon, sellerCouponFields } from './sellers/sellerCoupon.ts';
 
 /** Numbers of events, for the coupon's seller alone. A redemption that was undone does not count as redeemed. */
 export interface CouponCounts {

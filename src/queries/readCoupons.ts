@@ -37,14 +37,17 @@ export async function readCoupons<Field extends string>(
 ): Promise<{ read: Fields<Field>[]; now: number }> {
   if (coupons.length === 0) return { read: [], now: 0 };
   const { found, now } = await findCoupons(redis, coupons, fields);
-  const read = coupons.map((coupon, place) => {
+  return { read: requireAll(coupons, found), now };
+}
+
+/** The found coupons. Throws when the write model lacks one of them. */
+export const requireAll = <Found>(coupons: readonly CouponName[], found: readonly (Found | undefined)[]): Found[] =>
+  coupons.map((coupon, place) => {
     const values = found[place];
     if (values === undefined)
       throw new Error(`the view names a coupon that the write model lacks: ${couponPath(coupon)}`);
     return values;
   });
-  return { read, now };
-}
 
 /** A number of the hash; undefined when the hash lacks the field. */
 export const numberIn = (digits: string) => (digits === '' ? undefined : Number(digits));

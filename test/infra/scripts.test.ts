@@ -27,6 +27,7 @@ test('the loader finds every script', () => {
       'deadLetter',
       'grabCoupon',
       'pauseCoupon',
+      'readCoupons',
       'redeemCode',
       'releaseGrab',
       'releaseReservation',
@@ -75,6 +76,7 @@ for (const { name, source, lua, numberOfKeys } of readScripts()) {
       each.map((_, i) => i + 1),
     );
     const names = each.map(([, , word]) => word).join(', ');
+    if (name === 'readCoupons') return assert.ok(bodyOf(source).includes(`for place, ${names} in ipairs(KEYS) do`));
     assert.ok(bodyOf(source).includes(`local ${names} = unpack(KEYS, keysFrom + 1, keysFrom + COUPON_KEYS)`));
     assert.ok(bodyOf(source).includes(`FIXED_KEYS, COUPON_KEYS = ${listed(source, 'KEYS').length}, ${each.length}`));
     assert.equal(

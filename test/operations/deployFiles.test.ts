@@ -149,7 +149,9 @@ test('every port in the files is the one that the program listens on', () => {
 
 test('every path of a probe or a scrape is a route', () => {
   const tokens = createTokens(secrets.JWT_SECRET, 60, () => false);
-  const routes = createRoutes({} as System, createAuth(tokens), () => {}).stack.map(({ path }) => path);
+  const routes = createRoutes({} as System, createAuth(tokens), { grab: () => {}, list: () => {} }).stack.map(
+    ({ path }) => path,
+  );
   const requested = {
     image: /\/\w+(?=`)/.exec(healthcheck.at(-1) ?? '')?.[0],
     startup: server.startupProbe?.httpGet?.path,

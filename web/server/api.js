@@ -158,7 +158,7 @@ export const couponPath = (seller, name) => `${couponsPath(seller)}/${encodeURIC
 /** The number of coupons on a full page of a list. */
 export const PAGE_SIZE = 20;
 
-/** @typedef {import('../../src/queries/sellerCoupon.ts').SellerCoupon} SellerCoupon */
+/** @typedef {import('../../src/queries/sellers/sellerCoupon.ts').SellerCoupon} SellerCoupon */
 /** @typedef {Omit<SellerCoupon, 'startsAt' | 'endsAt'> & { startsAt: number | null, endsAt: number | null }} Offer times as in the live stream */
 
 /**

@@ -6,7 +6,7 @@ import type { CustomerCoupon } from '../../queries/listCustomerCoupons.ts';
 import type { HistoryEvent } from '../../queries/listHistory.ts';
 import type { Holder } from '../../queries/listHolders.ts';
 import type { CouponCounts } from '../../queries/readCoupon.ts';
-import type { SellerCoupon } from '../../queries/sellerCoupon.ts';
+import type { SellerCoupon } from '../../queries/sellers/sellerCoupon.ts';
 
 // The schemas of the response bodies with coupons, pieces and events.
 

@@ -1,39 +1,32 @@
 import type Router from '@koa/router';
-import type { Context } from 'koa';
+import type { Context, Middleware } from 'koa';
 import { isOwner } from '../../commands/changes/changeCoupon.ts';
 import type { CouponName } from '../../infra/keys.ts';
 import { type CouponLog, findCouponLog } from '../../queries/couponLog.ts';
-import { listCoupons } from '../../queries/listCoupons.ts';
 import { listHistory } from '../../queries/listHistory.ts';
 import { listHolders, pagesOfHolders } from '../../queries/listHolders.ts';
 import { readCoupon } from '../../queries/readCoupon.ts';
 import type { System } from '../../system.ts';
 import { type Auth, requireClaims } from '../auth.ts';
-import { changeRefusals, notAuthorized, refusals, respondWith } from '../errors.ts';
+import { changeRefusals, notAuthorized, respondWith } from '../errors.ts';
 import { GRAB_ROUTE } from '../grab.ts';
+import type { Reply } from '../responses.ts';
+import { respondTagged, toTaggedJson } from '../taggedJson.ts';
+import { LIST_ROUTE } from './couponList.ts';
 import { fileNameOf, holdersCsv } from './holdersCsv.ts';
-import { givenIn, historyQuery, holdersQuery, listCouponsQuery } from './listQueries.ts';
+import { givenIn, historyQuery, holdersQuery } from './listQueries.ts';
 import { sendDownload } from './sendDownload.ts';
 
-/** The routes that read coupons, their holders and their history. */
-export function addListRoutes(router: Router, system: System, auth: Auth): void {
-  router.get('/api/users/:username/coupons', auth.required, async (ctx) => {
-    const { username = '' } = ctx.params;
-    const { page, sort, ...filter } = listCouponsQuery.parse(givenIn(ctx.query));
-    const isSearch = sort !== undefined || Object.keys(filter).length > 0;
-    const search = isSearch ? { ...filter, sort: sort ?? 'oldest' } : undefined;
-    const list = await listCoupons(system, requireClaims(ctx), { username, page, search });
-    if (typeof list === 'string') return respondWith(ctx, refusals[list]);
-    if (list.length === 0) ctx.status = 204;
-    else respondWith(ctx, { status: 200, body: { errMsg: '', data: list } });
-  });
+/** The routes that read coupons, their holders and their history. `list` answers the lists of coupons that reach the router. */
+export function addListRoutes(router: Router, system: System, auth: Auth, list: Middleware): void {
+  router.get(LIST_ROUTE, list);
 
   router.get(GRAB_ROUTE, auth.required, async (ctx) => {
     const coupon = couponIn(ctx);
     const found = await readCoupon(system, coupon);
     if (found === undefined) return respondWith(ctx, changeRefusals['no-such-coupon']);
     const counts = isOwner(requireClaims(ctx), coupon.seller) ? found.counts : {};
-    respondWith(ctx, { status: 200, body: { errMsg: '', data: { ...found.coupon, ...counts } } });
+    respondTagged(ctx, toTaggedJson({ errMsg: '', data: { ...found.coupon, ...counts } } satisfies Reply));
   });
 
   router.get(`${GRAB_ROUTE}/holders`, auth.required, async (ctx) => {

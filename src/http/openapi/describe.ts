@@ -64,6 +64,19 @@ export const queryParameters = <Query extends z.ZodObject>(
 
 export const header = (schema: z.ZodType, description: string) => ({ description, schema: plainSchema(schema) });
 
+export const etag = header(z.string(), 'Identifies this version of the content.');
+export const notModified = {
+  description: 'The content still has the ETag that the request sent in `If-None-Match`.',
+  headers: { ETag: etag },
+};
+export const ifNoneMatch = {
+  name: 'If-None-Match',
+  in: 'header',
+  description: 'The ETag of an earlier answer. While the content is the same, the answer is 304 without a body.',
+  schema: { type: 'string' },
+  example: '"7nq0kHXcdvF8LJ2pQmWz3A"',
+};
+
 export const reply = <N extends Name>(description: string, name: N, example: Example<N>, headers?: object) => ({
   description,
   ...(headers === undefined ? {} : { headers }),

@@ -2,7 +2,18 @@ import { z } from 'zod';
 import { changeRefusals, malformedPath, refusals, serviceUnavailable } from '../errors.ts';
 import { historyQuery, holdersQuery, listCouponsQuery } from '../lists/listQueries.ts';
 import { badToken, outcomeUnknown } from './commonProblems.ts';
-import { header, type Paths, pathParameter, problems, queryParameters, refusedBy, reply } from './describe.ts';
+import {
+  etag,
+  header,
+  ifNoneMatch,
+  notModified,
+  type Paths,
+  pathParameter,
+  problems,
+  queryParameters,
+  refusedBy,
+  reply,
+} from './describe.ts';
 import { plainSchema } from './schemas.ts';
 
 // The operations that read coupons.
@@ -31,6 +42,11 @@ const mysqlAway = [
   serviceUnavailable('too many lists are read from MySQL'),
   outcomeUnknown,
 ];
+const revalidated = {
+  ETag: etag,
+  'Cache-Control': header(z.string(), '`private, no-cache`: a client may keep the answer, but asks before each use.'),
+};
+const stillTheSame = { ...notModified, headers: revalidated };
 const couponParameters = [
   pathParameter('seller', 'The seller who created the coupon.', 'ann'),
   pathParameter('name', 'The name of the coupon.', 'spring'),
@@ -53,14 +69,17 @@ export const listPaths = (): Paths => ({
         'With `status`, `q` or `sort`, the page of a seller is chosen from what MySQL has, and the values of its coupons are those of ' +
         'this moment. MySQL usually has an event less than a second after Redis, and later while MySQL is slow (metric ' +
         '`seckill_durable_lag_seconds`). So a coupon that has just changed may be missing, or be listed with another status than the ' +
-        'one that was asked for. Without these parameters, MySQL is not read.',
+        'one that was asked for. Without these parameters, MySQL is not read.\n\n' +
+        'A client that polls sends the `ETag` of its last answer in `If-None-Match`, and gets 304 while the list is the same.',
       parameters: [
         pathParameter('username', 'A seller, or the customer of the token.', 'ann'),
         ...queryParameters(listCouponsQuery, { page: 1, status: 'on-sale', q: 'spr', sort: 'ending' }),
+        ifNoneMatch,
       ],
       responses: {
-        200: reply('A page of coupons.', 'Coupons', { errMsg: '', data: [coupon] }),
+        200: reply('A page of coupons.', 'Coupons', { errMsg: '', data: [coupon] }, revalidated),
         204: { description: 'The page has no coupons.' },
+        304: stillTheSame,
         ...problems(
           malformedPath(),
           ...refusedBy(listCouponsQuery, { page: 'x' }, { status: 'x' }, { q: 'x'.repeat(101) }, { sort: 'x' }),
@@ -81,12 +100,15 @@ export const listPaths = (): Paths => ({
       description:
         'The coupon as it is at this moment, for any logged-in user. Its seller gets the counts of grabs, of pieces given back and of ' +
         'redeemed codes as well.',
-      parameters: couponParameters,
+      parameters: [...couponParameters, ifNoneMatch],
       responses: {
-        200: reply('The coupon.', 'Coupon', {
-          errMsg: '',
-          data: { ...coupon, grabbed: 9, released: 1, redeemed: 4 },
-        }),
+        200: reply(
+          'The coupon.',
+          'Coupon',
+          { errMsg: '', data: { ...coupon, grabbed: 9, released: 1, redeemed: 4 } },
+          revalidated,
+        ),
+        304: stillTheSame,
         ...problems(malformedPath(), ...badToken, changeRefusals['no-such-coupon'], outcomeUnknown),
       },
     },

@@ -1,17 +1,11 @@
 import { z } from 'zod';
 import { plainProblem, problemOf, serviceUnavailable } from '../errors.ts';
 import { typeOf } from '../staticFiles.ts';
-import { header, type Paths, problems, reply } from './describe.ts';
+import { etag, notModified, type Paths, problems, reply } from './describe.ts';
 import { plainSchema } from './schemas.ts';
 import { viewerFiles } from './viewerFiles.ts';
 
 // The operations for operators and for developers of clients.
-
-const etag = header(z.string(), 'Identifies this version of the content.');
-const notModified = {
-  description: 'The content still has the ETag that the request sent in `If-None-Match`.',
-  headers: { ETag: etag },
-};
 
 const file = (description: string, types: readonly string[], schema: z.ZodType) => ({
   description,

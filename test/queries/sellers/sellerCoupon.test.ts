@@ -1,11 +1,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { keys } from '../../src/infra/keys.ts';
-import { listCoupons } from '../../src/queries/listCoupons.ts';
-import { readCoupon } from '../../src/queries/readCoupon.ts';
-import type { SellerCoupon } from '../../src/queries/sellerCoupon.ts';
-import { lifeOf } from '../support/couponLife.ts';
-import { openTestSystem, seller } from '../support/testSystem.ts';
+import { keys } from '../../../src/infra/keys.ts';
+import { listCoupons } from '../../../src/queries/listCoupons.ts';
+import { readCoupon } from '../../../src/queries/readCoupon.ts';
+import type { SellerCoupon } from '../../../src/queries/sellers/sellerCoupon.ts';
+import { lifeOf } from '../../support/couponLife.ts';
+import { openTestSystem, seller } from '../../support/testSystem.ts';
 
 // One coupon and the list of a seller show the same of a coupon.
 

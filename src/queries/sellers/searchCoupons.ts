@@ -1,11 +1,11 @@
-import type { Redis } from 'ioredis';
-import type { SaleStatus } from '../coupon/state.ts';
-import type { Mysql } from '../infra/stores/mysql.ts';
-import type { MysqlReads } from '../infra/stores/mysqlReads.ts';
-import type { RedisClock } from '../infra/stores/redisClock.ts';
-import { PAGE_SIZE, ranksOf } from './page.ts';
-import { prefixRange } from './prefixRange.ts';
-import { readSellerCoupons, type SellerCoupon } from './sellerCoupon.ts';
+import type { SaleStatus } from '../../coupon/state.ts';
+import type { Mysql } from '../../infra/stores/mysql.ts';
+import type { MysqlReads } from '../../infra/stores/mysqlReads.ts';
+import type { RedisClock } from '../../infra/stores/redisClock.ts';
+import { PAGE_SIZE, ranksOf } from '../page.ts';
+import { prefixRange } from '../prefixRange.ts';
+import type { SellerCoupon } from './sellerCoupon.ts';
+import type { SellerPages } from './sellerPages.ts';
 
 export interface CouponSearch {
   status?: SaleStatus | undefined;
@@ -25,13 +25,13 @@ interface Sql {
  * has, and a coupon that has just changed is shown with its new status.
  */
 export async function searchCoupons(
-  { redis, reads, clock }: { redis: Redis; reads: MysqlReads; clock: RedisClock },
+  { sellerPages, reads, clock }: { sellerPages: SellerPages; reads: MysqlReads; clock: RedisClock },
   seller: string,
   search: CouponSearch,
   page: number,
-): Promise<SellerCoupon[]> {
+): Promise<readonly SellerCoupon[]> {
   const names = await reads.read((mysql) => findNames(mysql, seller, search, clock.earliest(), page));
-  return readSellerCoupons(redis, seller, names);
+  return sellerPages.readNamed(seller, names);
 }
 
 /** The names of one page. `now`: microseconds since 1970 on the clock of Redis. */

@@ -1,16 +1,16 @@
 import { v7 as uuidv7 } from 'uuid';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type SaleStatus, statusOf } from '../../src/coupon/state.ts';
-import { keys } from '../../src/infra/keys.ts';
-import { connectMysql } from '../../src/infra/stores/mysql.ts';
-import { hex, hexId, insertRows, type RunSql } from '../../src/projections/log/sql.ts';
-import { listCoupons } from '../../src/queries/listCoupons.ts';
-import { type CouponSearch, findNames } from '../../src/queries/searchCoupons.ts';
-import type { SellerCoupon } from '../../src/queries/sellerCoupon.ts';
-import { lifeOf } from '../support/couponLife.ts';
-import { lockCoupons } from '../support/outages.ts';
-import { customer, openTestSystem, seller, settled } from '../support/testSystem.ts';
+import { type SaleStatus, statusOf } from '../../../src/coupon/state.ts';
+import { keys } from '../../../src/infra/keys.ts';
+import { connectMysql } from '../../../src/infra/stores/mysql.ts';
+import { hex, hexId, insertRows, type RunSql } from '../../../src/projections/log/sql.ts';
+import { listCoupons } from '../../../src/queries/listCoupons.ts';
+import { type CouponSearch, findNames } from '../../../src/queries/sellers/searchCoupons.ts';
+import type { SellerCoupon } from '../../../src/queries/sellers/sellerCoupon.ts';
+import { lifeOf } from '../../support/couponLife.ts';
+import { lockCoupons } from '../../support/outages.ts';
+import { customer, openTestSystem, seller, settled } from '../../support/testSystem.ts';
 
 const { system, config, close } = await openTestSystem();
 const test = suite("the search of a seller's coupons");

@@ -1,0 +1,31 @@
+import type { Redis } from 'ioredis';
+import { createLRU } from 'lru.min';
+import type { Gate } from '../infra/gate.ts';
+import { keys } from '../infra/keys.ts';
+import type { Kind } from '../infra/tokens.ts';
+
+/** Limits the memory to about 2 MB. */
+const MAX_REMEMBERED = 10_000;
+
+export interface UserKinds {
+  /** The kind of this user; null when no such user is registered. */
+  of(username: string): Promise<Kind | null>;
+}
+
+/**
+ * Remembers the kinds of users, since a user is never deleted and never changes kind. After the gate was shut, Redis may have been
+ * replaced, so they are read again.
+ */
+export function createUserKinds({ redis, gate }: { redis: Redis; gate: Gate }): UserKinds {
+  const remembered = createLRU<string, { kind: Kind; shuts: number }>({ max: MAX_REMEMBERED });
+  return {
+    async of(username) {
+      const known = remembered.get(username);
+      const shuts = gate.shuts();
+      if (known?.shuts === shuts) return known.kind;
+      const kind = (await redis.get(keys.userView(username))) as Kind | null;
+      if (kind !== null) remembered.set(username, { kind, shuts });
+      return kind;
+    },
+  };
+}
