@@ -115,7 +115,10 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     const grabLine = createGrabLine(decision);
     const { batches, close: closeBatches } = openBatches(decision);
     remember(closeBatches);
-    for (const type of endingRefusals) bus.on(type, grabLine.forgetRefusals);
+    for (const type of endingRefusals)
+      bus.on(type, (...[{ events }]) => {
+        for (const { coupon } of events) grabLine.forgetRefusals(coupon);
+      });
     const couponTerms = createCouponTerms({ redis, gate });
     for (const type of changingLists) bus.on(type, couponTerms.forget);
     const system: System = {
@@ -140,7 +143,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
   });
 
 /** After these events a customer who was refused may get a piece. */
-const endingRefusals = ['GrabReleased', 'CouponRestocked', 'CouponResumed', 'TermsChanged'] as const;
+const endingRefusals = ['CouponCreated', 'GrabReleased', 'CouponRestocked', 'CouponResumed', 'TermsChanged'] as const;
 
 /** These events change what is remembered of a coupon for the lists of customers. */
 const changingLists = ['CouponRedeemed', 'TermsChanged'] as const;

@@ -28,11 +28,14 @@ export type GrabResult =
     }
   /** `startsAt`: microseconds since 1970 on the clock of Redis. */
   | { outcome: 'not-started'; startsAt: number }
-  | { outcome: Exclude<GrabOutcome, 'grabbed' | 'not-started'> };
+  /** With `supply` and `endsAt` as the script replies them; without them when the refusal of an idempotency key was repeated. */
+  | { outcome: 'sold-out'; supply?: number; endsAt?: number | undefined }
+  | { outcome: Exclude<GrabOutcome, 'grabbed' | 'not-started' | 'sold-out'> };
+export type SoldOut = Extract<GrabResult, { outcome: 'sold-out' }>;
 
 const placesSchema = z.array(z.union([z.number(), z.string()]));
 const replySchema = z.union([
-  z.tuple([z.literal('decided'), z.string(), z.string(), placesSchema, placesSchema], z.string()),
+  z.tuple([z.literal('decided'), z.string(), z.string(), placesSchema, placesSchema, placesSchema], z.string()),
   z.tuple([z.literal('code-taken')]),
   obstacleReplySchema,
 ]);
@@ -87,8 +90,9 @@ export async function decideGrabs(
   if (reply[0] === 'code-taken') return decideGrabs(deps, partition, coupons, since);
   if (reply[0] !== 'decided') return failOn(deps, reply[0]);
 
-  const [, outcomes, states, repeated, failures, entryId, at, prior] = reply;
-  const { decided, won } = resultsOf({ coupons, codes, occurredAt: Number(at), outcomes, states, repeated, failures });
+  const [, outcomes, states, repeated, failures, soldOut, entryId, at, prior] = reply;
+  const occurredAt = Number(at);
+  const { decided, won } = resultsOf({ coupons, codes, occurredAt, outcomes, states, repeated, failures, soldOut });
   if (entryId !== undefined)
     await publishDelivery(deps, { entry: { partition, id: entryId }, events: won, prior: decodePrior(prior) });
   return decided;
@@ -102,10 +106,11 @@ interface Reply {
   states: string;
   repeated: readonly (number | string)[];
   failures: readonly (number | string)[];
+  soldOut: readonly (number | string)[];
 }
 
 /** The results of each coupon, and the events of the grabs that won. */
-function resultsOf({ coupons, codes, occurredAt, repeated, failures, ...reply }: Reply) {
+function resultsOf({ coupons, codes, occurredAt, repeated, failures, soldOut, ...reply }: Reply) {
   const [outcomes, states] = [reply.outcomes.split(','), reply.states.split(',')];
   if (outcomes.length !== codes.length || states.length !== coupons.length)
     throw new Error('the script did not decide every grab');
@@ -114,11 +119,15 @@ function resultsOf({ coupons, codes, occurredAt, repeated, failures, ...reply }:
   for (let i = 0; i < repeated.length; i += 2) oldWins.set(Number(repeated[i]) - 1, String(repeated[i + 1]));
   const reasons = new Map<number, string>();
   for (let i = 0; i < failures.length; i += 2) reasons.set(Number(failures[i]), String(failures[i + 1]));
+  const soldOutCoupons = new Map<number, SoldOut>();
+  for (let i = 0; i < soldOut.length; i += 3)
+    soldOutCoupons.set(Number(soldOut[i]), soldOutOf(Number(soldOut[i + 1]), String(soldOut[i + 2])));
   const won: CouponGrabbed[] = [];
   let place = 0;
   const decided = coupons.map(({ coupon: { seller, name }, grabs }, i): Decided => {
     const [id = '', version, left, startsAt] = (states[i] ?? '').split(' ');
     const coupon = { id, seller, name };
+    const soldOutResult = soldOutCoupons.get(i + 1) ?? withoutSupply;
     const results: GrabResult[] = [];
     let winners = 0;
     for (const { customer, idempotencyKey } of grabs) {
@@ -131,6 +140,8 @@ function resultsOf({ coupons, codes, occurredAt, repeated, failures, ...reply }:
         const grab = { coupon, version: Number(version) + winners, left: Number(left) - winners };
         won.push(grabEvent(occurredAt, { ...grab, customer, code, idempotencyKey }));
         results.push({ outcome, code, isRepeated: false });
+      } else if (outcome === 'sold-out') {
+        results.push(soldOutResult);
       } else if (outcome !== 'damaged' && outcome !== 'failed') {
         results.push(refusalOf(outcome, startsAt));
       }
@@ -143,8 +154,15 @@ function resultsOf({ coupons, codes, occurredAt, repeated, failures, ...reply }:
 
 /** Refusals are shared objects: under a flood, nearly every grab is refused. */
 const refusals = new Map<string, GrabResult>(
-  outcomeSchema.exclude(['grabbed', 'not-started']).options.map((outcome) => [outcome, { outcome }]),
+  outcomeSchema.exclude(['grabbed', 'not-started', 'sold-out']).options.map((outcome) => [outcome, { outcome }]),
 );
+
+const withoutSupply: SoldOut = { outcome: 'sold-out' };
+const soldOutOf = (supply: number, endsAt: string): SoldOut => ({
+  outcome: 'sold-out',
+  supply,
+  endsAt: endsAt === '' ? undefined : Number(endsAt),
+});
 
 function refusalOf(outcome: string, startsAt: string | undefined): GrabResult {
   if (outcome === 'not-started') return { outcome, startsAt: Number(startsAt) };

@@ -3,6 +3,7 @@ import { type CouponName, couponPath, partitionOf } from '../infra/keys.ts';
 import { Unavailable } from '../unavailable.ts';
 import { decideGrabs, type GrabRequest, type GrabResult } from './decideGrabs.ts';
 import { type DecisionDeps, mustBeAbleToDecide } from './decision.ts';
+import { createHoldersReader } from './readHolders.ts';
 import { createRepeatedRefusals, type RepeatedRefusals } from './repeatedRefusals.ts';
 
 // Grabs that arrive in the same instant share script calls, outbox entries and disk syncs.
@@ -22,9 +23,9 @@ export interface GrabLine {
   isFull(): boolean;
   /** How long the line is expected to take, in seconds: as long as its first grab has waited. */
   secondsToDrain(): number;
-  /** The refusal that this customer got a moment ago and would get again; undefined when Redis has to decide. */
+  /** The refusal that this customer would get from Redis, too; undefined when Redis has to decide. */
   repeatedRefusal: RepeatedRefusals['repeat'];
-  /** Called for events that this process decided and after which refusals may no longer be true. */
+  /** Called for events that this process decided and after which refusals of their coupon may no longer be true. */
   forgetRefusals: RepeatedRefusals['forget'];
   /** Resolves to the result that the script decided. When it rejects, the outcome is unknown. */
   decide(coupon: CouponName, request: GrabRequest): Promise<GrabResult>;
@@ -53,11 +54,12 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
   let line: WaitingGrab[] = [];
   let rounds = 0;
   let scheduled = false;
-  const refusals = createRepeatedRefusals(deps);
+  const refusals = createRepeatedRefusals(deps, createHoldersReader(deps.redis));
 
   /** One script call for the coupons of a partition, and the answers to its grabs. False when Redis has not replied. */
   const settle = async (partition: number, coupons: CouponInRound[]): Promise<boolean> => {
-    const [sentAt, version] = [performance.now(), refusals.version()];
+    const sentAt = performance.now();
+    const versions = coupons.map(({ coupon }) => refusals.version(coupon));
     try {
       const calls = coupons.map(({ coupon, waiting }) => ({ coupon, grabs: waiting.map(({ request }) => request) }));
       const decided = await decideGrabs(deps, partition, calls, oldestIn(coupons));
@@ -68,7 +70,7 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
           if (result === undefined) {
             reject('failure' in ofCoupon ? ofCoupon.failure : new Error('the script did not decide every grab'));
           } else {
-            refusals.remember(coupon, request, result, sentAt, version);
+            refusals.remember(coupon, request, result, sentAt, versions[i] as number);
             resolve(result);
           }
         }

@@ -1,70 +1,102 @@
+import calculateSlot from 'cluster-key-slot';
 import { createLRU } from 'lru.min';
 import { type CouponName, couponPath } from '../infra/keys.ts';
 import type { GrabOutcome, GrabRequest, GrabResult } from './decideGrabs.ts';
 import type { DecisionDeps } from './decision.ts';
+import type { ReadHolders } from './readHolders.ts';
+import { isFresh, isRenewedBy, newRefusal, type Refusal } from './refusal.ts';
+import { createSoldOutCoupons } from './soldOutCoupons.ts';
 
-/**
- * How long a refusal is repeated without asking Redis, counted from before the script call that decided it. A restock, a resume, a
- * release or new terms on another process are thereby seen within a second.
- */
-const REFUSAL_TTL_MS = 900;
 const MAX_REFUSALS = 20_000;
 const MAX_COUPONS = 1_000;
+const SLOTS = 16_384;
 
-/** Refusals that are the same for every customer of a coupon. `no-such-coupon` is not among them: a coupon may be created any moment. */
-const forEveryCustomer: ReadonlySet<GrabOutcome> = new Set(['closed', 'ended', 'not-started', 'paused']);
+/** Refusals that are the same for every customer of a coupon. */
+const forEveryCustomer: ReadonlySet<GrabOutcome> = new Set([
+  'closed',
+  'ended',
+  'no-such-coupon',
+  'not-started',
+  'paused',
+]);
 /** Refusals that another customer, who may hold a piece, would not get. */
 const forOneCustomer: ReadonlySet<GrabOutcome> = new Set(['sold-out', 'already-grabbed']);
 
-interface Remembered {
-  result: GrabResult;
-  /** In milliseconds of performance.now(). */
-  until: number;
-  /** The value of `version()` before the script call. */
-  version: number;
-}
-
 export interface RepeatedRefusals {
-  /** The refusal that this customer got a moment ago and would get again; undefined when Redis has to decide. */
+  /** The refusal that this customer would get from Redis, too; undefined when Redis has to decide. */
   repeat(coupon: CouponName, request: GrabRequest): GrabResult | undefined;
   /** `since` and `version` are from before the script call; `since` in milliseconds of performance.now(). */
   remember(coupon: CouponName, request: GrabRequest, result: GrabResult, since: number, version: number): void;
-  /** Rises when all refusals are forgotten, and when the gate was shut, because Redis may have been replaced. */
-  version(): number;
-  /** Called for changes that this process decided, such as a restock: from now on grabs are decided anew. */
-  forget(): void;
+  /** Rises when the refusals of the coupon are forgotten, and when the gate was shut, because Redis may have been replaced. */
+  version(coupon: CouponName): number;
+  /** Called for changes that this process decided, such as a restock: from now on grabs of the coupon are decided anew. */
+  forget(coupon: CouponName): void;
 }
 
 /**
  * Repeats refusals for a moment without asking Redis. A request with an idempotency key is always decided by Redis, because its key
- * may be that of a win. `not-started` is repeated only while the measured clock leaves no doubt that the sale has not started.
+ * may be that of a win. `not-started` and `sold-out` are repeated only while the measured clock leaves no doubt that the sale has not
+ * started, or not ended. `now` is a monotonic time in milliseconds.
  */
-export function createRepeatedRefusals({ gate, clock }: Pick<DecisionDeps, 'gate' | 'clock'>): RepeatedRefusals {
-  const ofCustomers = createLRU<string, Remembered>({ max: MAX_REFUSALS });
-  const ofCoupons = createLRU<string, Remembered>({ max: MAX_COUPONS });
-  let changes = 0;
-  const version = () => gate.shuts() + changes;
+export function createRepeatedRefusals(
+  { gate, clock }: Pick<DecisionDeps, 'gate' | 'clock'>,
+  readHolders: ReadHolders,
+  now = () => performance.now(),
+): RepeatedRefusals {
+  const ofCustomers = createLRU<string, Refusal>({ max: MAX_REFUSALS });
+  const ofCoupons = createLRU<string, Refusal>({ max: MAX_COUPONS });
+  const soldOut = createSoldOutCoupons(gate.shuts, readHolders);
+  // Counts changes by slot, which takes a fixed amount of memory. Coupons that share a slot lose their refusals together.
+  const changes = new Uint32Array(SLOTS);
+  const versionOf = (path: string) => gate.shuts() + (changes[calculateSlot(path)] as number);
+  const forget = (path: string) => void (changes[calculateSlot(path)] as number)++;
   const keyOf = (path: string, customer: string) => `${customer} ${path}`;
-  const valid = (known: Remembered | undefined) => {
-    if (known === undefined || known.until < performance.now() || known.version !== version()) return undefined;
-    const { result } = known;
-    return result.outcome === 'not-started' && clock.latest() >= result.startsAt ? undefined : result;
+
+  const isValid = (refusal: Refusal, path: string, at: number) => {
+    if (!isFresh(refusal, at) || refusal.version !== versionOf(path)) return false;
+    const { result } = refusal;
+    if (result.outcome === 'not-started') return clock.latest() < result.startsAt;
+    return result.outcome !== 'sold-out' || result.endsAt === undefined || clock.latest() < result.endsAt;
   };
+  /** The refusal of the coupon that all customers get, or all who hold no piece. */
+  const sharedRefusal = (path: string, customer: string, at: number) => {
+    const ofCoupon = ofCoupons.get(path);
+    if (ofCoupon !== undefined && isValid(ofCoupon, path, at)) return ofCoupon;
+    const ofStrangers = soldOut.refusalFor(path, customer);
+    return ofStrangers !== undefined && isValid(ofStrangers, path, at) ? ofStrangers : undefined;
+  };
+
   return {
-    version,
-    forget: () => void changes++,
+    version: (coupon) => versionOf(couponPath(coupon)),
+    forget: (coupon) => forget(couponPath(coupon)),
     repeat(coupon, { customer, idempotencyKey }) {
       if (idempotencyKey !== '') return undefined;
       const path = couponPath(coupon);
-      return valid(ofCustomers.get(keyOf(path, customer))) ?? valid(ofCoupons.get(path));
+      const at = now();
+      const shared = sharedRefusal(path, customer, at);
+      if (shared !== undefined) return isRenewedBy(shared, customer, at) ? undefined : shared.result;
+      const own = ofCustomers.get(keyOf(path, customer));
+      return own !== undefined && isValid(own, path, at) ? own.result : undefined;
     },
-    remember(coupon, { customer, idempotencyKey }, result, since, asOf) {
+    remember(coupon, { customer, idempotencyKey }, result, since, version) {
       const { outcome } = result;
+      const path = couponPath(coupon);
+      if (outcome === 'grabbed') {
+        // After its 201, this customer must not get an older refusal.
+        if (!result.isRepeated && (ofCoupons.has(path) || soldOut.has(path))) {
+          ofCoupons.delete(path);
+          soldOut.delete(path);
+          forget(path);
+        }
+        return;
+      }
       // The refusal of a key may be an old one, which other requests would not get.
-      if (idempotencyKey !== '') return;
-      const remembered = { result, until: since + REFUSAL_TTL_MS, version: asOf };
-      if (forOneCustomer.has(outcome)) ofCustomers.set(keyOf(couponPath(coupon), customer), remembered);
-      else if (forEveryCustomer.has(outcome)) ofCoupons.set(couponPath(coupon), remembered);
+      if (idempotencyKey !== '' || version !== versionOf(path)) return;
+      if (ofCoupons.peek(path)?.result.outcome !== outcome) ofCoupons.delete(path);
+      const refusal = newRefusal(result, since, version);
+      if (forEveryCustomer.has(outcome)) ofCoupons.set(path, refusal);
+      if (forOneCustomer.has(outcome)) ofCustomers.set(keyOf(path, customer), refusal);
+      if (result.outcome === 'sold-out') soldOut.remember(coupon, newRefusal(result, since, version));
     },
   };
 }

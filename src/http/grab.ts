@@ -28,8 +28,11 @@ export function createGrabHandlers(system: System, auth: Auth): { beforeRouter: 
       if (hasBody(ctx.req)) await readOptionalBody(ctx);
       const by = requireClaims(ctx);
       const idempotencyKey = readIdempotencyKey(ctx);
-      // Synchronous on purpose: under a flood of repeated refusals, promise allocation dominates.
-      const refusal = system.grabLine.repeatedRefusal(coupon, { customer: by.sub, idempotencyKey });
+      // Synchronous on purpose: under a flood of repeated refusals, promise allocation dominates. A seller gets 401 for every grab.
+      const refusal =
+        by.kind === 'customer'
+          ? system.grabLine.repeatedRefusal(coupon, { customer: by.sub, idempotencyKey })
+          : undefined;
       if (refusal !== undefined) {
         record(system, ctx, coupon, refusal.outcome, since);
         return answer(system, ctx, refusal);

@@ -61,6 +61,17 @@ test('a customer who waits as long as Retry-After says gets a piece', async () =
   assert.is(await outcomeOf(bob, 'soon'), '201 grabbed');
 });
 
+test('a seller who grabs gets 401, also from a process that has just refused grabs of the coupon', async () => {
+  await given('paused for all');
+  await change('paused for all', 'pause');
+  assert.is(await outcomeOf(bob, 'paused for all'), '204 paused');
+
+  const answer = await client.grab(bea, 'ann', 'paused for all');
+
+  assert.is(answer.status, 401);
+  assert.equal(answer.body, { errMsg: "Sellers aren't allowed to get coupons." });
+});
+
 const windows: [what: string, terms: object, status: number, errMsg: string][] = [
   ['milliseconds', { startsAt: 1_800_000_000_000 }, 201, ''],
   ['milliseconds as text', { endsAt: '1800000000000' }, 201, ''],

@@ -21,13 +21,16 @@ ARGV[7] keys: JSON list of their idempotency keys, an empty string for a custome
 ARGV[8] newCodes: one for each customer, of equal length and one after the other, for the piece that the customer may win
 
 Replies
-  {'decided', outcomes, states, repeated, failures, entry id, at, prior}
+  {'decided', outcomes, states, repeated, failures, soldOut, entry id, at, prior}
     outcomes: those of the customers, in their order and separated by commas: 'grabbed', 'already-grabbed', 'sold-out', 'no-such-coupon',
       'closed', 'ended', 'not-started' or 'paused'. All grabs of a coupon are 'damaged' when its log has a gap that an operator must
       repair, and 'failed' when one of its keys cannot be read; then nothing was decided about this coupon.
     states: of the coupons before the decision, separated by commas: 'id version left startsAt', each word empty if there is none
     repeated: {place, code, ...}, for idempotency keys whose win is an old one; the place of the customer is counted from 1
     failures: {place, reason, ...}; the place of the coupon is counted from 1
+    soldOut: {place, supply, endsAt, ...} of the coupons that are on sale and have no piece left after this call. `supply`: all pieces so
+      far, those given back counted again; without a restock or a release, which raise it, the coupon keeps its holders. `endsAt`: an
+      empty string if the sale has no end.
     entry id, at, prior: of the entry that was appended for all grabs that won, which the process can build from these and from what it
       sent; without them, no customer won. `prior` is an empty string if there is none.
   {'code-taken'}: nothing was decided, one of the codes exists already
@@ -55,7 +58,7 @@ local passing = { ['not-started'] = true, paused = true }
 local list, keyList = cjson.decode(customers), keys ~= '' and cjson.decode(keys) or nil
 local codeLength = #newCodes / #list
 local function codeAt(place) return string.sub(newCodes, codeLength * (place - 1) + 1, codeLength * place) end
-local outcomes, states, repeated, failures = {}, {}, {}, {}
+local outcomes, states, repeated, failures, soldOut = {}, {}, {}, {}, {}
 
 --- decide(keysFrom, i, first, last): decides about the coupon with number i and its customers, which are those from the place `first` to
 -- `last`; returns what the script has to write for it. It only reads from Redis, so an error in it
@@ -127,6 +130,11 @@ local function decide(keysFrom, i, first, last)
     decision.left, decision.version = left - #winners, version + #winners
     decision.prior = priorOf(unloggedChanges)
   end
+  if not notOnSale and left - #winners <= 0 then
+    local amount, released = unpack(redis.call('HMGET', coupon, 'amount', 'released'))
+    local supply, n = digits(tonumber(amount) + tonumber(released or 0)), #soldOut
+    soldOut[n + 1], soldOut[n + 2], soldOut[n + 3] = i, supply, endsAt or ''
+  end
   return decision
 end
 
@@ -161,7 +169,7 @@ for i, decision in ipairs(decisions) do
   end
 end
 
-local reply = { 'decided', table.concat(outcomes, ','), table.concat(states, ','), repeated, failures }
+local reply = { 'decided', table.concat(outcomes, ','), table.concat(states, ','), repeated, failures, soldOut }
 if #winners > 0 then
   for _, taken in ipairs(redis.call('HMGET', codes, unpack(winnersCodes))) do
     if taken then return { 'code-taken' } end
@@ -169,10 +177,10 @@ if #winners > 0 then
   local allWon = #winners == #list
   local carried = #prior > 0 and '[' .. table.concat(prior, ',') .. ']' or ''
   -- XADD is the first write: Redis does not roll back, and a holder without an outbox entry would never reach MySQL.
-  reply[6] = redis.call('XADD', outbox, '*', 'type', 'CouponGrabbed', 'at', at, 'coupons', coupons, 'states', reply[3],
+  reply[7] = redis.call('XADD', outbox, '*', 'type', 'CouponGrabbed', 'at', at, 'coupons', coupons, 'states', reply[3],
     'wins', allWon and counts or table.concat(wins, ','), 'customers', allWon and customers or cjson.encode(winners),
     'keys', keys == '' and '' or allWon and keys or cjson.encode(winnersKeys), 'codes', table.concat(winnersCodes), 'prior', carried)
-  reply[7], reply[8] = at, carried
+  reply[8], reply[9] = at, carried
   redis.call('HSET', codes, unpack(codeFields))
 end
 for _, decision in ipairs(decisions) do

@@ -31,6 +31,7 @@ const trials = (a: string, b: string, channel: string): readonly (readonly [comm
   ['HVALS', a],
   ['HINCRBY', a, 'field', '1'],
   ['HLEN', a],
+  ['HSCAN', a, '0', 'COUNT', '1'],
   ['HEXISTS', a, 'field'],
   ['HDEL', a, 'field'],
   ['UNLINK', a],

@@ -68,8 +68,18 @@ export const lifeSabotages: readonly Sabotage[] = [
     name: 'refusals that are repeated without limit',
     kinds: ['none', 'unread-decisions'],
     noticedAs: ['untrue-sold-out', 'untrue-already-grabbed', 'untrue-paused', 'untrue-not-started', 'untrue-ended'],
+    patches: [{ file: 'src/commands/refusal.ts', find: 'REFUSAL_TTL_MS = 900', replace: 'REFUSAL_TTL_MS = 900_000' }],
+  },
+  {
+    name: 'a filter that forgets a holder',
+    kinds: ['none'],
+    noticedAs: ['untrue-sold-out'],
     patches: [
-      { file: 'src/commands/repeatedRefusals.ts', find: 'REFUSAL_TTL_MS = 900', replace: 'REFUSAL_TTL_MS = 900_000' },
+      {
+        file: 'src/commands/soldOutCoupons.ts',
+        find: 'for (const name of names) known',
+        replace: 'for (const name of names.slice(1)) known',
+      },
     ],
   },
   {
