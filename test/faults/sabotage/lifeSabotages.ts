@@ -68,7 +68,17 @@ export const lifeSabotages: readonly Sabotage[] = [
     name: 'refusals that are repeated without limit',
     kinds: ['none', 'unread-decisions'],
     noticedAs: ['untrue-sold-out', 'untrue-already-grabbed', 'untrue-paused', 'untrue-not-started', 'untrue-ended'],
-    patches: [{ file: 'src/commands/refusal.ts', find: 'REFUSAL_TTL_MS = 900', replace: 'REFUSAL_TTL_MS = 900_000' }],
+    // Neither a renewal nor a win of another customer ends them, nor a change that this process has decided.
+    patches: [
+      { file: 'src/commands/refusal.ts', find: 'REFUSAL_TTL_MS = 900', replace: 'REFUSAL_TTL_MS = 900_000' },
+      { file: 'src/commands/refusal.ts', find: 'RENEW_AFTER_MS = 450', replace: 'RENEW_AFTER_MS = 450_000' },
+      { file: 'src/commands/repeatedRefusals.ts', find: '!result.isRepeated && (of', replace: 'false && (of' },
+      {
+        file: 'src/commands/repeatedRefusals.ts',
+        find: 'void (changes[calculateSlot(path)] as number)++',
+        replace: 'void path',
+      },
+    ],
   },
   {
     name: 'a filter that forgets a holder',
