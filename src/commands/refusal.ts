@@ -17,6 +17,8 @@ export interface Refusal<Result extends GrabResult = GrabResult> {
   since: number;
   /** The version of the coupon's refusals before the call: see `RepeatedRefusals`. */
   version: number;
+  /** Where changes of the coupon are counted. */
+  slot: number;
   renewAt: number;
   /** The customer whose grab renews the refusal; an empty string means none. */
   renewer: string;
@@ -26,7 +28,8 @@ export const newRefusal = <Result extends GrabResult>(
   result: Result,
   since: number,
   version: number,
-): Refusal<Result> => ({ result, since, version, renewAt: since + RENEW_AFTER_MS, renewer: '' });
+  slot: number,
+): Refusal<Result> => ({ result, since, version, slot, renewAt: since + RENEW_AFTER_MS, renewer: '' });
 
 export const isFresh = ({ since }: Refusal, now: number) => now <= since + REFUSAL_TTL_MS;
 

@@ -48,12 +48,12 @@ export function createRepeatedRefusals(
   const soldOut = createSoldOutCoupons(gate.shuts, readHolders);
   // Counts changes by slot, which takes a fixed amount of memory. Coupons that share a slot lose their refusals together.
   const changes = new Uint32Array(SLOTS);
-  const versionOf = (path: string) => gate.shuts() + (changes[calculateSlot(path)] as number);
+  const versionOf = (slot: number) => gate.shuts() + (changes[slot] as number);
   const forget = (path: string) => void (changes[calculateSlot(path)] as number)++;
   const keyOf = (path: string, customer: string) => `${customer} ${path}`;
 
-  const isValid = (refusal: Refusal, path: string, at: number) => {
-    if (!isFresh(refusal, at) || refusal.version !== versionOf(path)) return false;
+  const isValid = (refusal: Refusal, at: number) => {
+    if (!isFresh(refusal, at) || refusal.version !== versionOf(refusal.slot)) return false;
     const { result } = refusal;
     if (result.outcome === 'not-started') return clock.latest() < result.startsAt;
     return result.outcome !== 'sold-out' || result.endsAt === undefined || clock.latest() < result.endsAt;
@@ -61,13 +61,13 @@ export function createRepeatedRefusals(
   /** The refusal of the coupon that all customers get, or all who hold no piece. */
   const sharedRefusal = (path: string, customer: string, at: number) => {
     const ofCoupon = ofCoupons.get(path);
-    if (ofCoupon !== undefined && isValid(ofCoupon, path, at)) return ofCoupon;
+    if (ofCoupon !== undefined && isValid(ofCoupon, at)) return ofCoupon;
     const ofStrangers = soldOut.refusalFor(path, customer);
-    return ofStrangers !== undefined && isValid(ofStrangers, path, at) ? ofStrangers : undefined;
+    return ofStrangers !== undefined && isValid(ofStrangers, at) ? ofStrangers : undefined;
   };
 
   return {
-    version: (coupon) => versionOf(couponPath(coupon)),
+    version: (coupon) => versionOf(calculateSlot(couponPath(coupon))),
     forget: (coupon) => forget(couponPath(coupon)),
     repeat(coupon, { customer, idempotencyKey }) {
       if (idempotencyKey !== '') return undefined;
@@ -76,7 +76,7 @@ export function createRepeatedRefusals(
       const shared = sharedRefusal(path, customer, at);
       if (shared !== undefined) return isRenewedBy(shared, customer, at) ? undefined : shared.result;
       const own = ofCustomers.get(keyOf(path, customer));
-      return own !== undefined && isValid(own, path, at) ? own.result : undefined;
+      return own !== undefined && isValid(own, at) ? own.result : undefined;
     },
     remember(coupon, { customer, idempotencyKey }, result, since, version) {
       const { outcome } = result;
@@ -91,12 +91,14 @@ export function createRepeatedRefusals(
         return;
       }
       // The refusal of a key may be an old one, which other requests would not get.
-      if (idempotencyKey !== '' || version !== versionOf(path)) return;
+      if (idempotencyKey !== '') return;
+      const slot = calculateSlot(path);
+      if (version !== versionOf(slot)) return;
       if (ofCoupons.peek(path)?.result.outcome !== outcome) ofCoupons.delete(path);
-      const refusal = newRefusal(result, since, version);
+      const refusal = newRefusal(result, since, version, slot);
       if (forEveryCustomer.has(outcome)) ofCoupons.set(path, refusal);
       if (forOneCustomer.has(outcome)) ofCustomers.set(keyOf(path, customer), refusal);
-      if (result.outcome === 'sold-out') soldOut.remember(coupon, newRefusal(result, since, version));
+      if (result.outcome === 'sold-out') soldOut.remember(coupon, newRefusal(result, since, version, slot));
     },
   };
 }

@@ -27,7 +27,7 @@ function given(holders: string[], { count = holders.length, maxBytes = 1_000_000
     maxBytes,
   );
   const refuse = (supply = 1, { name = 'sea', since = performance.now() } = {}) =>
-    soldOut.remember(coupon(name), newRefusal({ outcome: 'sold-out', supply }, since, 0));
+    soldOut.remember(coupon(name), newRefusal({ outcome: 'sold-out', supply }, since, 0, 0));
   return {
     soldOut,
     refuse,
