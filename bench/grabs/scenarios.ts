@@ -128,6 +128,13 @@ export const scenarios: Scenario[] = [
     check: expectOnly('204 not-started'),
   },
   {
+    name: 'no-such-coupon',
+    title: 'a crowd that wants a coupon that does not exist, each customer once',
+    goals: {},
+    setUp: async (testbed) => () => winPlan(testbed, couponPaths('never', 1)),
+    check: expectOnly('204 no-such-coupon'),
+  },
+  {
     name: 'already-grabbed',
     title: 'already-grabbed flood',
     goals: {},
