@@ -1,7 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { createProgram, runProgram } from '../src/cli.ts';
 import { cannot, mustBeReplaceable } from '../src/projections/logFile/fileArgument.ts';
-import { benchGrabs, scenariosNamed } from './grabs/grabBench.ts';
+import { benchAgainst } from './against/againstBench.ts';
+import { commitOf } from './against/checkout.ts';
+import { benchGrabs, customersFor, scenariosNamed } from './grabs/grabBench.ts';
 import { scenarios } from './grabs/scenarios.ts';
 import { benchProjection } from './projections/projectionBench.ts';
 import { benchReplay } from './projections/replayBench.ts';
@@ -43,6 +45,7 @@ program
   )
   .option('--chart <file>', 'write an SVG chart of the shares of the bare server to this file')
   .option('--profile <folder>', 'write a CPU profile of the server to this folder')
+  .option('--against <revision>', 'compare this tree with a revision of git, in turns; without the baselines')
   .option('--json', 'print JSON', false)
   .action((unknown: string | undefined, given: Record<string, string> & { json: boolean }) =>
     runProgram(async () => {
@@ -54,7 +57,7 @@ program
       const rounds = wholeFromOne('rounds', given.rounds ?? '');
       const connections = wholeFromOne('connections', given.connections ?? '');
       const grabs = given.grabs && wholeFromOne('grabs', given.grabs);
-      const { only, json, profile, chart } = given;
+      const { only, json, profile, chart, against } = given;
       // Checked before the measurements, which take minutes.
       if (chart !== undefined) await mustBeReplaceable(chart);
       if (profile !== undefined) mustBeFolder(profile);
@@ -66,6 +69,14 @@ program
         process.exit((await benchProjection({ grabs: grabs || 200_000, json, profile })) ? 0 : 1);
       if (scenariosNamed(only).length === 0)
         program.error(`--only: there is no scenario "${only}"; the names are ${scenarioNames}, ${others}`);
+      if (against !== undefined) {
+        const commit = await commitOf(against);
+        if (commit === undefined) return program.error(`--against: git knows no revision "${against}"`);
+        const compared = scenariosNamed(only).filter(({ startServer }) => startServer === undefined);
+        const customers = customersFor(seconds);
+        const options = { commit, scenarios: compared, json, seconds, rounds, connections, customers };
+        process.exit((await benchAgainst(options)) ? 0 : 1);
+      }
       const good = await benchGrabs({ only, json, seconds, rounds, connections, profile, chart });
       process.exit(good ? 0 : 1);
     }),

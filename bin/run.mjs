@@ -3,6 +3,7 @@
 // and exit statuses need no forwarding. Plain JavaScript, because no package is installed yet when it starts on a fresh clone.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import module from 'node:module';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -62,6 +63,13 @@ if (!packagesAreCurrent()) {
 
 process.argv = [process.argv[0], entry, ...args];
 if (existsSync('.env')) process.loadEnvFile('.env');
-const { register } = await import('tsx/esm/api');
-register();
+// Both caches are keyed by the content of each file, so they are never stale, and where they cannot be written there is none.
+// Coverage is exact only without the cache of compiled functions.
+const noCache = process.env.NODE_DISABLE_COMPILE_CACHE !== undefined;
+if (!noCache && process.env.NODE_V8_COVERAGE === undefined)
+  module.enableCompileCache?.(resolve(root, '.cache/compiled'));
+if (!process.features.typescript)
+  module.register('./stripTypes.mjs', import.meta.url, {
+    data: { cache: noCache ? undefined : resolve(root, '.cache/stripped') },
+  });
 await import(pathToFileURL(entry).href);

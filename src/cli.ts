@@ -21,7 +21,7 @@ export async function runProgram(run: () => Promise<void>): Promise<void> {
   // Node itself would print every field of the error, and a password may be one of them.
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
-  // From Node 22 on, the event loop stands still while tsx loads the modules. A signal of that time goes to the handler in
+  // The event loop may stand still while Node loads the modules. A signal of that time goes to the handler in
   // bin/run.mjs only if it is delivered before the program installs its own. The second turn surely contains a poll for signals.
   await nextTurn();
   await nextTurn();

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { encodingHint } from './infra/stores/urlParameters.ts';
@@ -5,15 +6,18 @@ import { OperatorError } from './operatorError.ts';
 
 export const SECRET_MIN_BYTES = 32;
 
-const wholeNumber = (min: number, max: number, fallback: number) =>
+/** Processes that run by default on a machine with more cores: so many keep the one thread of Redis busy. */
+const MAX_DEFAULT_WORKERS = 8;
+
+const givenNumber = (min: number, max: number) =>
   z
     .string()
     .regex(/^\d+$/)
     .transform(Number)
     .pipe(z.number().min(min).max(max))
     .catch(Number.NaN)
-    .default(fallback)
     .refine(Number.isInteger, `expected a whole number from ${min} to ${max}`);
+const wholeNumber = (min: number, max: number, fallback: number) => givenNumber(min, max).default(fallback);
 
 const urlOf = (...schemes: string[]) =>
   z
@@ -54,7 +58,11 @@ export const environmentSchema = z.object({
         'generated and kept in `DATA_DIR`.',
     ),
   TOKEN_TTL_SECONDS: wholeNumber(1, 31_536_000, 86_400).describe('The lifetime of a token, in seconds.'),
-  WORKERS: wholeNumber(1, 64, 1).describe('The number of server processes that share the port.'),
+  WORKERS: givenNumber(1, 64)
+    .optional()
+    .describe(
+      `The number of server processes that share the port; when absent, one for each core, at most ${MAX_DEFAULT_WORKERS}.`,
+    ),
   LOG_LEVEL: z
     .enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -130,9 +138,12 @@ export type ServerConfig = Config & { redisUrl: string; mysqlUrl: string; jwtSec
 
 /**
  * Reads the settings. An empty value counts as absent, as in a `.env` file. Throws OperatorError for the first wrong setting.
- * A command that issues no tokens needs no secret.
+ * A command that issues no tokens needs no secret. `cores`: those that this process may use.
  */
-export function readConfig(environment: NodeJS.ProcessEnv, { needsSecret = true } = {}): Config {
+export function readConfig(
+  environment: NodeJS.ProcessEnv,
+  { needsSecret = true, cores = availableParallelism() } = {},
+): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const parsed = environmentSchema.safeParse(given);
   if (!parsed.success) {
@@ -154,7 +165,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, { needsSecret = true 
     dataDir: resolve(env.DATA_DIR),
     jwtSecret: env.JWT_SECRET,
     tokenTtlSeconds: env.TOKEN_TTL_SECONDS,
-    workers: env.WORKERS,
+    workers: env.WORKERS ?? Math.min(cores, MAX_DEFAULT_WORKERS),
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT,
     otel:

@@ -132,7 +132,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       reads,
       logProgress: createLogProgress({ reads }),
       tokens: createTokens(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked),
-      passwords: await createPasswords(config.argon2),
+      passwords: await createPasswords({ ...config.argon2, workers: config.workers }),
       revocations,
       metrics,
       tracing,

@@ -42,6 +42,22 @@ for (const [name, value] of wrong) {
   });
 }
 
+for (const [cores, workers] of [
+  [1, 1],
+  [2, 2],
+  [8, 8],
+  [16, 8],
+] as const) {
+  test(`given ${cores} cores and no WORKERS, ${workers} server processes run`, () => {
+    assert.is(readConfig({}, { cores }).workers, workers);
+  });
+}
+
+test('a given number of WORKERS counts, whatever the number of cores', () => {
+  assert.is(readConfig({ WORKERS: '16' }, { cores: 2 }).workers, 16);
+  assert.is(readConfig({ WORKERS: '1' }, { cores: 16 }).workers, 1);
+});
+
 test('a secret is never repeated in a message', () => {
   assert.throws(
     () => readConfig({ JWT_SECRET: 'hunter2' }),

@@ -9,6 +9,18 @@ export const figureTable = (head: string[], textColumns = 1) =>
     colAligns: head.map((_, column) => (column < textColumns ? 'left' : 'right')),
   });
 
+/** A table without rules, so that a row with many figures fits on one line of a terminal. */
+export const lineTable = (head: string[]) => {
+  const rules = ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'];
+  const more = ['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'];
+  return new Table({
+    head,
+    chars: { ...Object.fromEntries([...rules, ...more].map((place) => [place, ''])), middle: '  ' },
+    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 },
+    colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
+  });
+};
+
 export const machine = () => `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`;
 
 export const whole = (value: number) => Math.round(value).toLocaleString('en');

@@ -24,7 +24,7 @@ export interface GrabBenchOptions {
 }
 
 /** Enough customers for all wins of one measurement: a crowd without further customers would end its round early. */
-const customersFor = (seconds: number) => Math.ceil(Math.max(10_000, 30_000 * seconds));
+export const customersFor = (seconds: number) => Math.ceil(Math.max(10_000, 30_000 * seconds));
 
 export const scenariosNamed = (only: string | undefined): Scenario[] =>
   scenarios.filter(({ name }) => only === undefined || only.split(',').includes(name));

@@ -34,7 +34,7 @@ export interface ScenarioResult {
   wrong: string[];
 }
 
-const WARM_UP_SECONDS = 1;
+export const WARM_UP_SECONDS = 1;
 
 /** Measures one scenario: a warm-up that is not counted, then the rounds. */
 export async function measureScenario(
@@ -78,7 +78,8 @@ export async function measureScenario(
   };
 }
 
-async function measureServer(
+/** One round of one server, with the CPU time of a request in its processes: the server, Redis, MySQL. */
+export async function measureServer(
   testbed: Testbed,
   server: MeasuredServer,
   scenario: Scenario,

@@ -7,20 +7,31 @@ import { connectMysql } from '../../src/infra/stores/mysql.ts';
 import { OperatorError } from '../../src/operatorError.ts';
 import { openPrivateServers } from './privateServers.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const thisTree = fileURLToPath(new URL('../..', import.meta.url));
 
-/**
- * A fresh private stack: both stores, and the seckill server in a process of its own. `environment` changes the server's
- * settings, `nodeArgs` are arguments of its Node.
- */
-export const openPrivateStack = (environment: NodeJS.ProcessEnv = {}, nodeArgs: string[] = []) =>
+export interface StackOptions {
+  /** Settings of the server. */
+  environment?: NodeJS.ProcessEnv;
+  /** Arguments of the server's Node. */
+  nodeArgs?: string[];
+  /** The folder with the server: this tree, or another revision. */
+  root?: string;
+  /** An abort ends the stack at once, in the middle of its start too. */
+  stop?: AbortSignal | undefined;
+}
+
+/** A fresh private stack: both stores, and the seckill server in a process of its own. */
+export const openPrivateStack = ({ environment = {}, nodeArgs = [], root = thisTree, stop }: StackOptions = {}) =>
   openAll(async (remember) => {
-    const { config, pids, close: closeServers } = await openPrivateServers();
+    const { config, pids, close: closeServers } = await openPrivateServers(stop);
     remember(closeServers);
     const { mysql, close: closeMysql } = connectMysql(config.mysqlUrl);
     remember(closeMysql);
     const server = await startServer(
+      root,
       {
+        // The CPU time of one process is measured.
+        WORKERS: '1',
         PORT: '0',
         REDIS_URL: config.redisUrl,
         MYSQL_URL: config.mysqlUrl,
@@ -32,19 +43,24 @@ export const openPrivateStack = (environment: NodeJS.ProcessEnv = {}, nodeArgs: 
         ...environment,
       },
       nodeArgs,
+      stop,
     );
     remember(server.close);
     return { url: server.url, mysql, config, pids: { ...pids, node: server.pid } };
   });
 
-async function startServer(environment: NodeJS.ProcessEnv, nodeArgs: string[]) {
+async function startServer(root: string, environment: NodeJS.ProcessEnv, nodeArgs: string[], stop?: AbortSignal) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const [, ...npmStartArgs] = scripts.start.split(' ') as string[];
   const child = spawn(process.execPath, [...nodeArgs, ...npmStartArgs], {
     cwd: root,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
+    signal: stop,
+    killSignal: 'SIGKILL',
   });
+  // An abort is an error of the child too; its end is what counts.
+  child.on('error', () => {});
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout.on('data', (chunk) => {

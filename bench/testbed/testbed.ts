@@ -9,7 +9,7 @@ import type { BaselineSettings } from '../baselines/baselineServer.ts';
 import { openApiClient } from '../load/apiClient.ts';
 import { type Child, startChild } from '../load/childProcess.ts';
 import type { LoadPlan, LoadResult, LoadRun } from '../load/loadPlan.ts';
-import { openPrivateStack } from './privateStack.ts';
+import { openPrivateStack, type StackOptions } from './privateStack.ts';
 
 export const SELLER = 'bench-seller';
 export const USER = { username: 'bench-user', password: 'a password', kind: 'customer' };
@@ -51,20 +51,19 @@ export interface Testbed {
 export const couponPaths = (prefix: string, count: number, seller = SELLER) =>
   Array.from({ length: count }, (_, i) => `/api/users/${seller}/coupons/${prefix}-${i}`);
 
-export interface TestbedOptions {
+export interface TestbedOptions extends StackOptions {
   connections: number;
   customers: number;
-  /** Settings of the server. */
-  environment?: NodeJS.ProcessEnv;
-  /** Arguments of the server's Node. */
-  nodeArgs?: string[];
 }
 
 export const openTestbed = (options: TestbedOptions) =>
   openAll(async (remember): Promise<{ testbed: Testbed; secret: string }> => {
-    const { connections, customers, environment = {}, nodeArgs = [] } = options;
+    const { connections, customers, environment = {}, ...server } = options;
     // Log-ins are measured too, so password hashes cost what they cost by default.
-    const stack = await openPrivateStack({ ARGON2_MEMORY_KIB: '', ARGON2_PASSES: '', ...environment }, nodeArgs);
+    const stack = await openPrivateStack({
+      environment: { ARGON2_MEMORY_KIB: '', ARGON2_PASSES: '', ...environment },
+      ...server,
+    });
     remember(stack.close);
     const { url, mysql, config, pids } = stack;
     const { redis, close: closeRedis } = connectRedis(config.redisUrl, createLog('warn'));
@@ -74,6 +73,8 @@ export const openTestbed = (options: TestbedOptions) =>
     remember(loadProcess.close);
     const bare = startChild('bench/load/bareServer.ts');
     remember(bare.close);
+    // A child that is killed rejects its calls.
+    options.stop?.addEventListener('abort', () => void loadProcess.close(), { once: true });
     const bareUrl = await bare.call<string>('listen', undefined);
 
     const client = openApiClient(url, 1);

@@ -7,6 +7,10 @@ const MAX_WAITING = 2_000;
 /** libuv has four threads, and one stays free: a DNS lookup or a file read must not wait for a line of hashes. */
 const MAX_THREADS = 3;
 
+/** The hashes that a process runs at a time: together, the workers of a machine run no more than it has cores. */
+export const hashThreads = (workers: number, cores = availableParallelism()) =>
+  Math.max(1, Math.min(Math.floor(cores / workers), MAX_THREADS));
+
 export interface Passwords {
   /** An argon2id hash of the prepared password, in its standard text format. */
   hash(password: string): Promise<string>;
@@ -24,9 +28,9 @@ export interface Passwords {
  */
 const prepared = (password: string) => password.replace(/\p{Zs}/gu, ' ').normalize('NFC');
 
-/** `memoryCost` in KiB, `timeCost` in passes; `maxWaiting`: how many log-ins may wait; `verify` compares a hash with a password. */
+/** `memoryCost` in KiB, `timeCost` in passes; `workers`: the processes that share the cores; `maxWaiting`: how many log-ins may wait; `verify` compares a hash with a password. */
 export async function createPasswords(
-  cost: { memoryCost: number; timeCost: number },
+  { workers = 1, ...cost }: { memoryCost: number; timeCost: number; workers?: number },
   maxWaiting = MAX_WAITING,
   verify: (passwordHash: string, password: string) => Promise<boolean> = argon2.verify,
 ): Promise<Passwords> {
@@ -34,7 +38,7 @@ export async function createPasswords(
   const started = performance.now();
   const dummyHash = await argon2.hash('the password of no user', options);
   const line = createHashLine({
-    threads: Math.min(availableParallelism(), MAX_THREADS),
+    threads: hashThreads(workers),
     maxWaiting,
     expectedMs: performance.now() - started,
   });

@@ -18,6 +18,7 @@ export async function openWorkers(config: ServerConfig, log: Log): Promise<{ url
     REDIS_URL: config.redisUrl,
     MYSQL_URL: config.mysqlUrl,
     JWT_SECRET: config.jwtSecret,
+    WORKERS: String(config.workers),
     ALLOW_REHEARSAL: config.allowRehearsal ? '1' : '0',
   };
   const workers = new Set<Worker>();

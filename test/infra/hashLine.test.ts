@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createHashLine } from '../../src/infra/hashLine.ts';
+import { hashThreads } from '../../src/infra/passwords.ts';
 import { Unavailable } from '../../src/unavailable.ts';
 
 const test = suite('the line of password hashes');
@@ -37,6 +38,19 @@ function givenLine({ threads = 2, maxWaiting = 100, expectedMs = 20 } = {}) {
         },
       );
   return { clock, started, results, arrive, endNext, refused, line };
+}
+
+for (const [workers, cores, threads] of [
+  [1, 1, 1],
+  [1, 2, 2],
+  [1, 16, 3],
+  [2, 2, 1],
+  [4, 8, 2],
+  [8, 2, 1],
+] as const) {
+  test(`each of ${workers} processes on ${cores} cores hashes with ${threads} threads`, () => {
+    assert.is(hashThreads(workers, cores), threads);
+  });
 }
 
 test('no more hashes than threads run at a time', async () => {

@@ -47,8 +47,8 @@ const test = suite('the deployment files');
 const { port, host } = readConfig({});
 const { version, scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const names = Object.keys(environmentSchema.shape);
-/** Variables that Node and tsx read. */
-const variablesOfRuntime = ['NODE_ENV', 'TSX_DISABLE_CACHE'];
+/** Variables that Node and bin/run.mjs read. */
+const variablesOfRuntime = ['NODE_ENV', 'NODE_DISABLE_COMPILE_CACHE'];
 const secrets = { JWT_SECRET: 's'.repeat(32), MYSQL_PASSWORD: 'password', GRAFANA_PASSWORD: 'password' };
 
 const deployment = manifestOf<Deployment>('Deployment');

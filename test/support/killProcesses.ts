@@ -6,13 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * would miss the private stores: they run detached, and outlive the process that started them.
  */
 export async function killProcessesOf(folder: string): Promise<void> {
-  for (let pids = pidsOf(folder); pids.length > 0; pids = pidsOf(folder)) {
+  for (let pids = processesOf(folder); pids.length > 0; pids = processesOf(folder)) {
     for (const pid of pids) kill(pid);
     await sleep(10);
   }
 }
 
-const pidsOf = (folder: string): number[] =>
+/** The pids of these processes. */
+export const processesOf = (folder: string): number[] =>
   readdirSync('/proc')
     .map(Number)
     .filter((pid) => pid > 0 && pid !== process.pid && belongsTo(pid, folder));

@@ -13,12 +13,15 @@ export async function endPrograms(): Promise<void> {
   await Promise.all(left.map((child) => once(child, 'close')));
 }
 
+/** One process unless the test is about several: many tests act on the process that they have started. */
+const settings = { LOG_LEVEL: 'silent', PORT: '0', WORKERS: '1', ARGON2_MEMORY_KIB: '8', ARGON2_PASSES: '1' };
+
 /** Runs one of the project's programs as `npm start` does, without npm. The program gets none of the settings of the test run. */
 export function startProgram(file: string, environment: NodeJS.ProcessEnv, args: string[] = [], cwd = root) {
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, ['bin/run.mjs', file, ...args], {
     cwd,
-    env: { PATH, HOME, LOG_LEVEL: 'silent', PORT: '0', ARGON2_MEMORY_KIB: '8', ARGON2_PASSES: '1', ...environment },
+    env: { PATH, HOME, ...settings, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);

@@ -30,7 +30,7 @@ function startWithout(loss: Loss, file: string, settings: NodeJS.ProcessEnv, arg
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, ['bin/run.mjs', file, ...args], {
     cwd: root,
-    env: { PATH, HOME, ARGON2_MEMORY_KIB: '8', ARGON2_PASSES: '1', LOG_LEVEL: 'debug', ...settings },
+    env: { PATH, HOME, WORKERS: '1', ARGON2_MEMORY_KIB: '8', ARGON2_PASSES: '1', LOG_LEVEL: 'debug', ...settings },
     stdio: ['ignore', out, out],
   });
   closeSync(full);

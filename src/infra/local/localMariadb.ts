@@ -1,8 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
 import { totalmem, userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { createConnection } from 'mysql2/promise';
 import { OperatorError } from '../../operatorError.ts';
 import { answers, type DataDir } from './dataDir.ts';
@@ -25,7 +26,7 @@ async function run(socketPath: string, sql: string): Promise<void> {
 const bufferPoolBytes = () => Math.min(2 ** 30, Math.max(2 ** 27, Math.floor(totalmem() / 8)));
 
 // Initialises a temporary folder and renames it: an interrupted set-up must not leave a folder that looks like a database.
-function setUp(data: string, user: string, temporary: string): void {
+async function setUp(data: string, user: string, temporary: string): Promise<void> {
   const program = findProgram('mariadb-install-db');
   if (program === undefined)
     throw new OperatorError('mariadb-install-db not found: the installation of the MariaDB server is incomplete');
@@ -42,13 +43,15 @@ function setUp(data: string, user: string, temporary: string): void {
     '--skip-name-resolve',
   ];
   const args = ['--no-defaults', ...settings, '--auth-root-authentication-method=normal'];
-  const { status, stdout, stderr } = spawnSync(program, args, {
-    encoding: 'utf8',
-    // A separate folder, for the reason that `tmpdir` below has.
-    env: { ...process.env, TMPDIR: join(link, basename(temporary)) },
-  });
-  unlinkSync(link);
-  if (status !== 0) throw new OperatorError(`mariadb-install-db failed: ${(stderr || stdout).trim().split('\n')[0]}`);
+  try {
+    // TMPDIR is a separate folder, for the reason that `tmpdir` below has.
+    await promisify(execFile)(program, args, { env: { ...process.env, TMPDIR: join(link, basename(temporary)) } });
+  } catch (error) {
+    const { stderr, stdout, message } = error as Error & { stderr: string; stdout: string };
+    throw new OperatorError(`mariadb-install-db failed: ${(stderr || stdout || message).trim().split('\n')[0]}`);
+  } finally {
+    unlinkSync(link);
+  }
   renameSync(fresh, data);
 }
 
@@ -68,7 +71,7 @@ export async function openLocalMariadb(dataDir: DataDir, program: string): Promi
   const ready = () => run(socket, `CREATE DATABASE IF NOT EXISTS ${DATABASE}`);
   const start = async () => {
     rmSync(pidFile, { force: true });
-    if (!existsSync(data)) setUp(data, user, temporary);
+    if (!existsSync(data)) await setUp(data, user, temporary);
     const settings = {
       datadir: data,
       // A separate folder: at its start MariaDB removes temporary files of other servers, even those in use.

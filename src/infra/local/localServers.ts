@@ -3,7 +3,7 @@ import { OperatorError } from '../../operatorError.ts';
 import { openAll } from '../closers.ts';
 import { keptSecret, openDataDir } from './dataDir.ts';
 import { ensurePrograms, findProgram } from './install.ts';
-import { keepRunning } from './keepRunning.ts';
+import { keepRunning, type LocalServer } from './keepRunning.ts';
 import { openLocalMariadb } from './localMariadb.ts';
 import { openLocalRedis } from './localRedis.ts';
 
@@ -28,18 +28,21 @@ export const openLocalServers = (given: Config, announce: (line: string) => void
         [...(redisUrl ? [] : ['redis-server' as const]), ...(mysqlUrl ? [] : ['mariadbd' as const])],
         announce,
       );
-      if (mysqlUrl === undefined) {
-        const mariadb = await openLocalMariadb(dataDir, programPath('mariadbd'));
-        remember(mariadb.close);
-        remember(keepRunning('MariaDB', mariadb, announce));
-        mysqlUrl = mariadb.url;
-      }
-      if (redisUrl === undefined) {
-        const redis = await openLocalRedis(dataDir, programPath('redis-server'));
-        remember(redis.close);
-        remember(keepRunning('Redis', redis, announce));
-        redisUrl = redis.url;
-      }
+      const open = async (name: string, openOne: () => Promise<LocalServer>) => {
+        const server = await openOne();
+        remember(server.close);
+        remember(keepRunning(name, server, announce));
+        return server.url;
+      };
+      // They start at the same time. When one fails, the other has to be open before it can be closed.
+      const opened = await Promise.allSettled([
+        mysqlUrl ?? open('MariaDB', () => openLocalMariadb(dataDir, programPath('mariadbd'))),
+        redisUrl ?? open('Redis', () => openLocalRedis(dataDir, programPath('redis-server'))),
+      ]);
+      [mysqlUrl = '', redisUrl = ''] = opened.map((result) => {
+        if (result.status === 'rejected') throw result.reason;
+        return result.value;
+      });
     }
     const config: ServerConfig = { ...given, redisUrl, mysqlUrl, jwtSecret };
     return { config };

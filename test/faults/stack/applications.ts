@@ -36,7 +36,7 @@ export function startApp(number: number, { root, folder, environment }: AppSetti
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, [join(root, 'bin/run.mjs'), 'src/main.ts'], {
     cwd: folder,
-    env: { PATH, HOME, PORT: '0', LOG_LEVEL: 'warn', ...environment },
+    env: { PATH, HOME, PORT: '0', LOG_LEVEL: 'warn', WORKERS: '1', ...environment },
     // Ctrl-C reaches the harness alone, which then ends the processes that it started.
     detached: true,
     stdio: ['ignore', 'pipe', log],

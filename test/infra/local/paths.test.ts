@@ -30,7 +30,7 @@ for (const [what, name] of names) {
   });
 }
 
-// But for a backslash and a question mark, which Node and tsx refuse in the path of a module.
+// But for a backslash and a question mark, which Node refuses in the path of a module.
 test('given a clone in a folder with all of these characters, when the server starts, then it listens', async () => {
   const clone = join(createDataDir(), ` a'b"c$e#f%41gh*é🎁`);
   mkdirSync(clone);
