@@ -124,6 +124,19 @@ test('a grab that arrives before the creation of its coupon is returned as early
   assert.equal((await tables(unknown.id)).log, []);
 });
 
+test('a grab whose coupon has an id that is no UUID is early, and the other events are applied', async () => {
+  const [good, damaged] = [couponRef('good id'), { ...couponRef('damaged id'), id: "it's damaged" }];
+  await given(created(good, 9));
+  const bad = delivery(grabbed(damaged, 2, 'bob', 8));
+
+  for (const distrust of [false, true]) {
+    const { early } = await applyBatch(mysql, [bad, delivery(grabbed(good, 2, 'bob', 8))], distrust);
+    assert.equal(early, [bad]);
+  }
+
+  assert.equal((await tables(good.id)).log, [1, 2]);
+});
+
 test('a different event with a logged version is returned as damaged, and the logged event stays', async () => {
   const coupon = couponRef('damage');
   await given(created(coupon, 3));
