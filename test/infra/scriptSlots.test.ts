@@ -42,7 +42,7 @@ function recordSlots(): Map<string, Set<number>[]> {
   return slots;
 }
 
-/** Every command about coupons of several partitions, and a rebuild of Redis. */
+/** Every command about coupons of several partitions, a list of them, and a rebuild of Redis. */
 async function allCommands(): Promise<void> {
   const names = Array.from({ length: 20 }, (_, i) => `coupon ${i}`);
   await createOne(system, 'one');
@@ -61,6 +61,7 @@ async function allCommands(): Promise<void> {
     await changeTerms(system, ann, { ...coupon, terms: { stock: 6 } });
     await closeCoupon(system, ann, coupon);
   }
+  assert.is((await system.sellerPages.read('ann', 1)).length, 20);
   const partition = partitionOf({ seller: 'ann', name: 'one' });
   await moveToDeadLetters(
     redis,
