@@ -236,9 +236,10 @@ test('a code is redeemed once: the answer names coupon, customer and times, and 
   assert.is(second.body?.redeemedAt, redeemedAt);
 });
 
+const withWrongEnd = (code: string) => code.slice(0, -1) + (code.endsWith('Z') ? 'Y' : 'Z');
 const badCodes: [what: string, code: () => Promise<string>, status: number][] = [
   ['mistyped', async () => `${(await codeOf(eve, 'bad codes')).slice(0, -1)}*`, 400],
-  ['with a wrong check character', async () => `${newCode(1).slice(0, 10)}00`.replace(/..$/, '0Z'), 400],
+  ['with a wrong check character', async () => withWrongEnd(newCode(1)), 400],
   ['empty', async () => '', 400],
   ['unknown', async () => newCode(1), 404],
 ];
