@@ -15,9 +15,9 @@ const PAGE = 500;
 
 export interface Relay {
   /**
-   * Resolves when MySQL has the whole queue of this process and, within a limit, the whole outbox. Nothing may be decided meanwhile;
-   * entries come only from the splitting of others. An entry that
-   * resists longer stays in the outbox and is logged: Redis is then ahead of the log, which is no reason to stop selling.
+   * Resolves when MySQL has the whole queue of this process and, within a limit, the whole outbox. Nothing may be decided meanwhile:
+   * new entries are parts of older ones. An entry that resists longer stays in the outbox and is logged: Redis is then ahead of the
+   * log, which is no reason to stop selling.
    * Rejects when Redis fails or the relay closes.
    */
   drain(): Promise<void>;

@@ -16,10 +16,10 @@ const grabOf = (...[coupon, version, customer, left, code]: Parameters<typeof gr
 const grabsOfTwo = {
   type: 'CouponGrabbed',
   at: AT,
-  coupons: JSON.stringify([
-    [sea.id, sea.seller, sea.name, '2', '8', 2],
-    [hut.id, hut.seller, hut.name, '7', '0', 1],
-  ]),
+  coupons: JSON.stringify(['ann/sea', 'ann/none', 'ann/hut']),
+  // The version and the pieces left before the first grab; the second coupon was sold out.
+  states: `${sea.id} 1 9,${couponRef('none').id} 5 0,${hut.id} 6 1`,
+  wins: '2,0,1',
   customers: JSON.stringify(['bob', 'eve', 'zoe']),
   keys: JSON.stringify(['', 'key of eve', '']),
   codes: 'CODE-OF-BOB-CODE-OF-EVE-CODE-OF-ZOE-',
@@ -61,9 +61,9 @@ const unreadable: [what: string, fields: object][] = [
   ['more customers than grabs', { ...grabsOfTwo, customers: '["bob","eve","zoe","tom"]' }],
   ['fewer customers than grabs', { ...grabsOfTwo, customers: '["bob","eve"]' }],
   ['no coupon', { ...grabsOfTwo, coupons: '[]' }],
-  ['a coupon without an id', { ...grabsOfTwo, coupons: JSON.stringify([['', 'ann', 'sea', '2', '8', 3]]) }],
-  ['a version that is no number', { ...grabsOfTwo, coupons: JSON.stringify([[sea.id, 'ann', 'sea', 'x', '8', 3]]) }],
-  ['more grabs than pieces', { ...grabsOfTwo, coupons: JSON.stringify([[sea.id, 'ann', 'sea', '2', '1', 3]]) }],
+  ['a coupon without an id', { ...grabsOfTwo, states: ` 1 9,,${hut.id} 6 1` }],
+  ['a version that is no number', { ...grabsOfTwo, states: `${sea.id} x 9,,${hut.id} 6 1` }],
+  ['more grabs than pieces', { ...grabsOfTwo, states: `${sea.id} 1 1,,${hut.id} 6 1` }],
 ];
 for (const [what, fields] of unreadable) {
   test(`an entry with ${what} is refused`, () => {

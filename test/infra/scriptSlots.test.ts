@@ -68,6 +68,7 @@ async function allCommands(): Promise<void> {
     { partition, id: (await redis.xadd(keys.outbox(partition), '*', 'no', 'event')) ?? '' },
     'a test',
   );
+  await system.sellerPages.readNamed('ann', names);
   const ofTwo = delivery(grabbed(couponRef('two'), 2, 'bob', 1), grabbed(couponRef('three'), 2, 'bob', 1));
   await splitEntry(redis, ofTwo);
   await settled(system);
