@@ -52,7 +52,11 @@ export async function runSale(deps: SaleDeps): Promise<SaleTimes> {
     failed || (intents.length === 0 && recovered()) || Date.now() > times.faultEndedAt + RECOVERY_LIMIT_MS;
 
   const listeningApps = () => apps().filter(({ pool }) => pool !== undefined);
-  const sendGrab = async (intent: GrabIntent, key: string | undefined, app?: App): Promise<Outcome> => {
+  const sendGrab = async (
+    intent: Pick<GrabIntent, 'customer' | 'coupon'>,
+    key: string | undefined,
+    app?: App,
+  ): Promise<Outcome> => {
     const listening = listeningApps();
     if (listening.length === 0) return 'unsent';
     const invokedAt = Date.now();
@@ -85,10 +89,15 @@ export async function runSale(deps: SaleDeps): Promise<SaleTimes> {
   // Created through one application and grabbed at once through another: the grab may reach MySQL before the coupon.
   const sellFlashCoupons = async () => {
     while (!isOver()) {
-      const { coupon, intents: waiting } = plan.flashCoupon();
+      const { coupon, intents: waiting, lateCrowd } = plan.flashCoupon();
       const [creator, ...others] = random.shuffled(listeningApps());
-      if (creator !== undefined && (await client.send(creator, creationOf(coupon))).outcome === 'ok')
-        await Promise.all(waiting.map((intent) => carryOut(intent, others[0] ?? creator)));
+      const app = others[0] ?? creator;
+      if (creator !== undefined && (await client.send(creator, creationOf(coupon))).outcome === 'ok') {
+        await Promise.all(waiting.map((intent) => carryOut(intent, app)));
+        // The late crowd makes the application read the holders, who then come again.
+        for (const customer of lateCrowd) await sendGrab({ customer, coupon: coupon.name }, undefined, app);
+        await Promise.all(waiting.map((intent) => sendGrab(intent, undefined, app)));
+      }
       await sleep(FLASH_COUPON_EVERY_MS);
     }
   };

@@ -40,8 +40,8 @@ export interface SalePlan {
   oneDesk: boolean;
   /** A new customer wants a coupon that does not sell out. */
   extraIntent(): GrabIntent;
-  /** A coupon that is created in the middle of the sale, and the customers who wait for it. */
-  flashCoupon(): { coupon: Coupon; intents: GrabIntent[] };
+  /** A coupon that is created in the middle of the sale, the customers who wait for it, and others who come when it is sold out. */
+  flashCoupon(): { coupon: Coupon; intents: GrabIntent[]; lateCrowd: string[] };
 }
 
 // Some of these names are equal to code that ignores case or accents.
@@ -94,6 +94,7 @@ export function createSalePlan(random: Random, label: string): SalePlan {
           .shuffled(customers)
           .slice(0, 5)
           .map((customer) => intent(customer, coupon.name)),
+        lateCrowd: [1, 2, 3].map((i) => `too-late-${flashCoupons}-${i}.${label}`),
       };
     },
   };
