@@ -27,17 +27,19 @@ test('given a Redis that would lose acknowledged grabs, start is refused with on
   await stores.close();
 });
 
-test('a second server on the same data folder is refused, and the first one goes on', async () => {
-  const dataDir = createDataDir();
-  const first = startServer({ DATA_DIR: dataDir });
-  const url = await first.listening;
-  const { status, stderr } = await startServer({ DATA_DIR: dataDir }).ended;
-  assert.is(status, 1);
-  assert.match(stderr, /^DATA_DIR: .* is in use by another seckill process\n$/);
-  assert.is((await fetch(`${url}/readyz`)).status, 200);
-  first.kill('SIGINT');
-  await first.ended;
-});
+for (const workers of ['1', '2']) {
+  test(`a second server on the same data folder is refused with WORKERS=${workers}, and the first one goes on`, async () => {
+    const dataDir = createDataDir();
+    const first = startServer({ DATA_DIR: dataDir });
+    const url = await first.listening;
+    const { status, stderr } = await startServer({ DATA_DIR: dataDir, WORKERS: workers }).ended;
+    assert.is(status, 1);
+    assert.match(stderr, /^DATA_DIR: .* is in use by another seckill process\n$/);
+    assert.is((await fetch(`${url}/readyz`)).status, 200);
+    first.kill('SIGINT');
+    await first.ended;
+  });
+}
 
 const unreachable: [name: string, environment: NodeJS.ProcessEnv][] = [
   ['PORT', { PORT: 'eighty' }],

@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ServerConfig } from '../config.ts';
@@ -9,36 +10,58 @@ import { createWorkersMetrics } from './telemetry/workersMetrics.ts';
 
 const RESTART_PAUSE_MS = 1_000;
 
-type Report = { url: string } | { failed: string };
+/** From the primary to a worker, once: the settings that only the primary knows. */
+type Opening = { settings: NodeJS.ProcessEnv };
+/** From a worker: `waiting` for the settings, since a message that is sent before a worker listens is lost; then the outcome. */
+type Report = { waiting: true } | { url: string } | { failed: string };
 
-/** Runs WORKERS server processes on one port, and replaces a worker that dies. */
-export async function openWorkers(config: ServerConfig, log: Log): Promise<{ url: string; close: Closer }> {
+/** `waits` resolves when the worker waits for its settings. */
+type Started = { worker: Worker; waits: Promise<void> };
+
+export interface Workers {
+  /** Opens the server in every worker; resolves when all of them listen. Closes all of them when one fails. */
+  open(config: ServerConfig): Promise<{ url: string; close: Closer }>;
+  close: Closer;
+}
+
+/**
+ * Starts server processes that will share one port. They load their modules and wait for `open`, so that the private stores can
+ * start meanwhile. A worker that dies after that is replaced.
+ */
+export function startWorkers(count: number, log: Log): Workers {
   cluster.setupPrimary({ exec: fileURLToPath(new URL('../../bin/run.mjs', import.meta.url)), args: ['src/main.ts'] });
-  const settings = {
-    REDIS_URL: config.redisUrl,
-    MYSQL_URL: config.mysqlUrl,
-    JWT_SECRET: config.jwtSecret,
-    WORKERS: String(config.workers),
-    ALLOW_REHEARSAL: config.allowRehearsal ? '1' : '0',
-  };
   const workers = new Set<Worker>();
+  /** Workers that have their settings, and so may have something to close. */
+  const opening = new Set<Worker>();
   const metrics = createWorkersMetrics();
   let closing = false;
 
-  const open = async (): Promise<string> => {
-    const worker = cluster.fork(settings);
+  const start = () => {
+    const worker = cluster.fork();
     workers.add(worker);
-    worker.once('exit', async (code, signal) => {
+    worker.once('exit', () => {
       workers.delete(worker);
+      opening.delete(worker);
+    });
+    const waits = new Promise<void>((resolve) =>
+      worker.on('message', (report: Report | object) => 'waiting' in report && resolve()),
+    );
+    return { worker, waits };
+  };
+  const waiting = Array.from({ length: count }, start);
+
+  const openIn = ({ worker, waits }: Started, settings: NodeJS.ProcessEnv): Promise<string> => {
+    worker.once('exit', async (code, signal) => {
       if (closing) return;
       log.error({ worker: worker.process.pid, code, signal }, 'worker died; starting another');
       await sleep(RESTART_PAUSE_MS);
-      if (!closing) open().catch((err) => log.error({ err }, 'worker failed to start; retrying'));
+      if (!closing) openIn(start(), settings).catch((err) => log.error({ err }, 'worker failed to start; retrying'));
     });
     return new Promise((resolve, reject) => {
-      worker.once('exit', (code, signal) =>
-        reject(new OperatorError(`a worker ended during its start: ${signal ?? code}`)),
-      );
+      const ended = (code: number | null, signal: string | null) =>
+        reject(new OperatorError(`a worker ended during its start: ${signal ?? code}`));
+      if (worker.isDead()) return ended(worker.process.exitCode, worker.process.signalCode);
+      worker.once('exit', ended);
       const addToScrapes = metrics.register(worker);
       worker.on('message', (report: Report | object) => {
         if ('failed' in report) reject(new OperatorError(report.failed));
@@ -46,31 +69,56 @@ export async function openWorkers(config: ServerConfig, log: Log): Promise<{ url
         addToScrapes();
         resolve(report.url);
       });
+      void waits.then(() => {
+        opening.add(worker);
+        // When the worker has just died, its exit is the failure.
+        worker.send({ settings } satisfies Opening, () => {});
+      });
     });
   };
+
   const close = async () => {
     closing = true;
     const ended = [...workers].map((worker) => new Promise((resolve) => worker.once('exit', resolve)));
-    for (const worker of workers) worker.process.kill('SIGTERM');
+    // A worker without settings has nothing to close, and waits for them whatever the signal.
+    for (const worker of workers) worker.process.kill(opening.has(worker) ? 'SIGTERM' : 'SIGKILL');
     await Promise.all(ended);
   };
 
-  try {
-    // The first worker migrates and reconciles, so that the others need not.
-    const url = await open();
-    await Promise.all(Array.from({ length: config.workers - 1 }, open));
-    return { url, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  return {
+    close,
+    async open(config) {
+      const settings = {
+        REDIS_URL: config.redisUrl,
+        MYSQL_URL: config.mysqlUrl,
+        JWT_SECRET: config.jwtSecret,
+        WORKERS: String(config.workers),
+        ALLOW_REHEARSAL: config.allowRehearsal ? '1' : '0',
+      };
+      try {
+        // The first worker migrates and reconciles, so that the others need not.
+        const [first = start(), ...others] = waiting;
+        const url = await openIn(first, settings);
+        await Promise.all(others.map((worker) => openIn(worker, settings)));
+        return { url, close };
+      } catch (error) {
+        await close();
+        throw error;
+      }
+    },
+  };
 }
 
-/** In a worker: opens the server and reports its URL, or the failure, to the primary. */
-export async function openAndReport<T extends { url: string }>(open: () => Promise<T>): Promise<T> {
+/** In a worker: opens the server when the primary sends the settings, and reports its URL, or the failure, to the primary. */
+export async function openAndReport<T extends { url: string }>(
+  open: (settings: NodeJS.ProcessEnv) => Promise<T>,
+): Promise<T> {
   const report = (message: Report) => new Promise((sent) => process.send?.(message, sent));
+  const received = once(process, 'message') as Promise<[Opening]>;
+  await report({ waiting: true });
+  const [{ settings }] = await received;
   try {
-    const opened = await open();
+    const opened = await open(settings);
     await report({ url: opened.url });
     return opened;
   } catch (error) {
