@@ -25,10 +25,15 @@ export interface SaleSize {
 }
 
 /**
- * Decides the grabs of a sale in full rounds by the real scripts, without a projection, so the outbox keeps every entry. Nothing else
- * may use this Redis. Resolves to the deliveries that the bus published.
+ * Decides the grabs of a sale in full rounds by the real scripts, and the outbox keeps their entries. Nothing else may use this Redis.
+ * `apply` gives the creations to MySQL before the first grab: otherwise each entry would carry those of its coupons.
+ * Resolves to the deliveries of the grabs.
  */
-export async function decideSale(redis: Redis, log: Log, sale: SaleSize, name: string) {
+export async function decideSale(
+  { redis, log, apply }: { redis: Redis; log: Log; apply: (created: readonly Delivery[]) => Promise<void> },
+  sale: SaleSize,
+  name: string,
+): Promise<Delivery[]> {
   const { deps, close } = await openDecisions(redis, log);
   const created: Delivery[] = [];
   const grabbed: Delivery[] = [];
@@ -39,12 +44,13 @@ export async function decideSale(redis: Redis, log: Log, sale: SaleSize, name: s
       const terms = { amount: PLENTY, stock: 5, description: 'of the benchmark' };
       await createCoupon(deps, { sub: SELLER, kind: 'seller' }, { seller: SELLER, name: `${name}-${i}`, ...terms });
     });
+    await apply(created);
     for (let first = 0; first < sale.grabs; first += ROUND)
       await decideRound(deps, first, Math.min(ROUND, sale.grabs - first), (i) => `${name}-${i % sale.coupons}`);
   } finally {
     await close();
   }
-  return { created, grabbed };
+  return grabbed;
 }
 
 /** One script call for each partition, as the line makes them. */

@@ -67,13 +67,12 @@ async function measureAll(
   for (const sale of sales) {
     const { name, coupons } = sale;
     progress.show({ label: name, done, of: steps, note: 'deciding' });
-    const { created, grabbed } = await decideSale(stores.redis, stores.log, sale, name);
+    const projection = openProjection(stores);
+    const grabbed = await decideSale({ ...stores, apply: projection.apply }, sale, name);
     const perEntry = Math.round(sale.grabs / grabbed.length);
     const label = `${coupons.toLocaleString('en')} coupon${coupons > 1 ? 's' : ''}, ${perEntry} grabs an entry`;
     progress.show({ label, done: ++done, of: steps, note: 'applying' });
     const before = await countGrabs(stores);
-    const projection = openProjection(stores);
-    await projection.apply(created);
     const row = await measureRow(stores, label, sale.grabs, () =>
       profiled(profile, `projection-${name}`, async () => {
         await projection.apply(grabbed);
