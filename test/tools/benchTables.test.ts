@@ -36,13 +36,23 @@ const rowOf = (goals: ScenarioResult['goals'], figures: Partial<Round> = {}): st
 };
 
 test('a row that misses all goals fits on one line and names each of them', () => {
-  const row = rowOf({ ratio: 0.7, redisUs: 6, durableP99Ms: 500 });
-  assert.match(row, /NOT MET bare 0\.7, p99 4, Redis 6, COMMIT 500$/);
+  const row = rowOf({ ratio: 0.7, nodeUs: 75, redisUs: 6, durableP99Ms: 500 });
+  assert.match(row, /NOT MET bare 0\.7, p99 4, Node 75, Redis 6, COMMIT 500$/);
 });
 
 test('a row that reaches its goals exactly says so', () => {
   const reached = { ratio: 0.7, latency: { p50: 1, p99: 4, p999: 9 }, bareP99: 1, durable: { p50: 1, p99: 500 } };
   assert.match(rowOf({ ratio: 0.7, durableP99Ms: 500 }, reached), / met$/);
+});
+
+test('a row of many coupons is compared with the row of one coupon of the same run', () => {
+  const rowsOf = (perSecond: number) => {
+    const one = { name: 'win-1', title: '', goals: {}, rounds: 1, wrong: [], median: { ...median, perSecond: 1_000 } };
+    const many = { ...one, name: 'win-100', goals: { ofOneCoupon: 0.9 }, median: { ...median, perSecond } };
+    return grabTable({ machine: '', node: '', command: '', seconds: 1, connections: 1, results: [one, many] });
+  };
+  assert.match(rowsOf(899), /NOT MET win-1 0\.9$/m);
+  assert.match(rowsOf(900), / met$/m);
 });
 
 test('a row without goals says nothing about goals', () => {
