@@ -180,9 +180,12 @@ export const scenarios: Scenario[] = [
     goals: { ratio: 0.45 },
     async setUp(testbed) {
       const paths = await testbed.createCoupons('listed', 5, PLENTY);
-      const grabs = planFor(testbed, { paths });
-      await testbed.expectOutcome('201 grabbed', { ...grabs, requests: 5 * grabs.customers });
-      return () => planFor(testbed, { method: 'GET', paths: ['/api/users/{customer}/coupons'] });
+      const { customers } = planFor(testbed, {});
+      // The last customers, since the other scenarios seldom come to them: their grabs would make the lists longer.
+      const firstCustomer = testbed.customers - customers;
+      const requests = 5 * customers;
+      await testbed.expectOutcome('201 grabbed', planFor(testbed, { paths, firstCustomer, requests }));
+      return () => planFor(testbed, { method: 'GET', firstCustomer, paths: ['/api/users/{customer}/coupons'] });
     },
     check: expectOnly('200'),
   },
