@@ -30,7 +30,7 @@ import { createTokens, type Tokens } from './infra/tokens.ts';
 import { type Live, openLive } from './live/live.ts';
 import { type MysqlWriter, startMysqlWriter } from './projections/mysqlWriter.ts';
 import { ensureReconciled } from './projections/recovery/reconcile.ts';
-import { projectToViews } from './projections/redisViews.ts';
+import { createViewProjection } from './projections/redisViews.ts';
 import { startRelay } from './projections/relay.ts';
 import { type CouponTerms, createCouponTerms } from './queries/couponTerms.ts';
 import { createLogProgress, type LogProgress } from './queries/logProgress.ts';
@@ -153,7 +153,8 @@ function subscribeAll(
   bus: Bus,
   { redis, writer, live }: { redis: DecisionDeps['redis']; writer: MysqlWriter; live: Live },
 ) {
-  bus.inline((delivery) => projectToViews(redis, allEvents(delivery)));
+  const projectToViews = createViewProjection(redis);
+  bus.inline((delivery) => projectToViews(allEvents(delivery)));
   for (const type of decidedEventTypes) {
     bus.on(type, writer.enqueue);
     bus.on(type, (...[delivery]) => live.onDelivery(delivery));

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import { type CouponEvent, unreachable } from '../events.ts';
 import { keys, piecePath } from '../infra/keys.ts';
 
@@ -6,17 +6,36 @@ import { keys, piecePath } from '../infra/keys.ts';
 // got. A piece that was given back stays in the set with a negative time, so that a grab that is applied after its release, by a relay
 // of another process, does not bring the piece back. Queries read the positive times alone.
 
-/** The inline projection. An event that is applied twice, or after a later event about the same piece, changes nothing. */
-export async function projectToViews(redis: Redis, events: readonly CouponEvent[]): Promise<void> {
-  const pipeline = redis.pipeline();
-  for (const event of events) {
-    const entry = viewEntryOf(event);
-    if (entry === undefined) continue;
-    if (entry.unlessPresent) pipeline.zadd(entry.view, 'NX', entry.at, entry.member);
-    else pipeline.zadd(entry.view, entry.at, entry.member);
-  }
-  if (pipeline.length === 0) return;
-  for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
+export type ViewProjection = (events: readonly CouponEvent[]) => Promise<void>;
+
+/**
+ * The inline projection. An event that is applied twice, or after a later event about the same piece, changes nothing. The entries
+ * of one turn of the event loop share a pipeline: the replies of a round's script calls arrive together, a few grabs in each.
+ */
+export function createViewProjection(redis: Redis): ViewProjection {
+  let pipeline: ChainableCommander | undefined;
+  let replied: Promise<[error: Error | null, reply: unknown][] | null> | undefined;
+  const begin = () => {
+    const begun = redis.pipeline();
+    pipeline = begun;
+    replied = new Promise<void>((resolve) => process.nextTick(resolve)).then(() => {
+      pipeline = undefined;
+      return begun.exec();
+    });
+    return begun;
+  };
+  return async (events) => {
+    const entries = events.flatMap((event) => viewEntryOf(event) ?? []);
+    if (entries.length === 0) return;
+    const shared = pipeline ?? begin();
+    const first = shared.length;
+    for (const { view, at, member, unlessPresent } of entries) {
+      if (unlessPresent) shared.zadd(view, 'NX', at, member);
+      else shared.zadd(view, at, member);
+    }
+    const replies = (await replied) ?? [];
+    for (let i = first; i < first + entries.length; i++) if (replies[i]?.[0]) throw replies[i]?.[0];
+  };
 }
 
 export interface ViewEntry {

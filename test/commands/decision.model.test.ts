@@ -24,7 +24,7 @@ import { openRedis } from '../../src/infra/stores/redis.ts';
 import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
-import { projectToViews } from '../../src/projections/redisViews.ts';
+import { createViewProjection } from '../../src/projections/redisViews.ts';
 import { createModel, type ModelCommand, START } from '../support/couponModel.ts';
 import { decideGrabsOf } from '../support/decideGrabsOf.ts';
 import { publishedDuring } from '../support/givenWhenThen.ts';
@@ -63,7 +63,8 @@ const { deps, close } = await openAll(async (remember) => {
   const { outboxLimit, close: closeOutboxLimit } = openOutboxLimit({ redis, entries: 10_000_000, log });
   remember(closeOutboxLimit);
   const bus = createBus();
-  bus.inline((delivery) => projectToViews(redis, allEvents(delivery)));
+  const projectToViews = createViewProjection(redis);
+  bus.inline((delivery) => projectToViews(allEvents(delivery)));
   const deps: DecisionDeps = {
     redis,
     clock: { ...clock, deadline: () => String(Number.MAX_SAFE_INTEGER) },

@@ -14,7 +14,7 @@ import { type Delivery, outboxDepth } from '../../src/infra/outbox.ts';
 import { runScript } from '../../src/infra/scripts.ts';
 import { insertEvents } from '../../src/projections/insertEvents.ts';
 import { projectionTransaction } from '../../src/projections/log/pause.ts';
-import { projectToViews } from '../../src/projections/redisViews.ts';
+import { createViewProjection } from '../../src/projections/redisViews.ts';
 import { decideGrabsOf } from '../support/decideGrabsOf.ts';
 import { lockCoupons } from '../support/outages.ts';
 import { paused } from '../support/sampleEvents.ts';
@@ -149,7 +149,8 @@ test('a redemption that comes before the grab of its piece is applied after it',
   const { coupon } = await givenGrab('late grab');
   const grabs = [{ customer: 'zoe', idempotencyKey: '' }];
   const bus = createBus();
-  bus.inline(({ events }) => projectToViews(redis, events));
+  const projectToViews = createViewProjection(redis);
+  bus.inline(({ events }) => projectToViews(events));
   const [grab] = await decideGrabsOf({ ...system, bus }, coupon, grabs);
   const code = grab?.outcome === 'grabbed' ? grab.code : '';
 
