@@ -69,9 +69,9 @@ test("a customer's own list has the last grab as soon as it is answered, with it
 });
 
 test("coupons of one name from two sellers differ by their seller in a customer's list", async () => {
-  for (const of of ['sal', 'sam']) {
-    await givenCoupon(system, of, 'twin', 1);
-    await grabOutcome(system, customer('tim'), { seller: of, name: 'twin' });
+  for (const seller of ['sal', 'sam']) {
+    await givenCoupon(system, seller, 'twin', 1);
+    await grabOutcome(system, customer('tim'), { seller, name: 'twin' });
   }
   const list = await listCoupons(system, customer('tim'), { username: 'tim', page: 1 });
   assert.equal(

@@ -29,6 +29,7 @@ export const openTestStores = (more: NodeJS.ProcessEnv = {}) =>
     remember(redis.close);
     const given = {
       PORT: '0',
+      WORKERS: '1',
       REDIS_URL: redis.url,
       MYSQL_URL: await createDatabase(),
       JWT_SECRET: 'a secret of the tests, long enough to be taken',
