@@ -20,12 +20,11 @@ export const outcomeSchema = z.enum(grabOutcomes);
 export type GrabOutcome = z.infer<typeof outcomeSchema>;
 
 export type GrabResult =
-  /** `code` is an empty string for a repeated win of the first releases, which had no codes. */
-  | {
-      outcome: 'grabbed';
-      code: string /** Whether an earlier request with the same key has won the piece. */;
-      isRepeated: boolean;
-    }
+  /**
+   * `code` is an empty string for a repeated win of the first releases, which had no codes. `isRepeated`: an earlier request with the
+   * same key has won the piece.
+   */
+  | { outcome: 'grabbed'; code: string; isRepeated: boolean }
   /** `startsAt`: microseconds since 1970 on the clock of Redis. */
   | { outcome: 'not-started'; startsAt: number }
   /** With `supply` and `endsAt` as the script replies them; without them when the refusal of an idempotency key was repeated. */

@@ -61,8 +61,7 @@ local function codeAt(place) return string.sub(newCodes, codeLength * (place - 1
 local outcomes, states, repeated, failures, soldOut = {}, {}, {}, {}, {}
 
 --- decide(keysFrom, i, first, last): decides about the coupon with number i and its customers, which are those from the place `first` to
--- `last`; returns what the script has to write for it. It only reads from Redis, so an error in it
--- leaves nothing behind.
+-- `last`; returns the writes of its decision. It only reads from Redis, so an error in it leaves nothing behind.
 local function decide(keysFrom, i, first, last)
   local coupon, holders, answers, requests, unloggedChanges = unpack(KEYS, keysFrom + 1, keysFrom + COUPON_KEYS)
   local id, left, version, damaged, phase, startsAt, endsAt, perCustomer = unpack(redis.call('HMGET', coupon,
