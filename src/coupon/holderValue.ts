@@ -16,6 +16,6 @@ export const readPieces = (value: string | null | undefined): HeldPiece[] =>
   value == null || value === '' ? [] : value.split('\n').map(readPiece);
 
 function readPiece(text: string): HeldPiece {
-  const [, grab, code, idempotencyKey] = /^(\d+)(?:,(\w+))?(?: (.+))?$/.exec(text) ?? [];
+  const [, grab, code, idempotencyKey] = /^(\d+)(?:,(\w+))?(?: (.+))?$/s.exec(text) ?? [];
   return { grab: Number(grab), code, idempotencyKey };
 }

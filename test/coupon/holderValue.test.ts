@@ -20,6 +20,11 @@ const values: [what: string, value: string, pieces: HeldPiece[]][] = [
       { grab: 19, code: '7K3M9QTX2WED', idempotencyKey: undefined },
     ],
   ],
+  [
+    'a grab with a key that has a line separator of Unicode',
+    '17,7K3M9QTX2WEC a\u2028b\u2029',
+    [{ grab: 17, code: '7K3M9QTX2WEC', idempotencyKey: 'a\u2028b\u2029' }],
+  ],
   ['no piece', '', []],
 ];
 for (const [what, value, pieces] of values) {
