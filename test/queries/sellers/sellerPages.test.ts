@@ -5,7 +5,7 @@ import { keys } from '../../../src/infra/keys.ts';
 import type { SellerCoupon } from '../../../src/queries/sellers/sellerCoupon.ts';
 import { createSellerPages } from '../../../src/queries/sellers/sellerPages.ts';
 import { lifeOf } from '../../support/couponLife.ts';
-import { givenCoupon, openTestSystem } from '../../support/testSystem.ts';
+import { givenCoupon, openTestSystem, settled } from '../../support/testSystem.ts';
 
 const { system, close } = await openTestSystem();
 const test = suite("the pages of a seller's coupons");
@@ -51,6 +51,8 @@ test('every read shows the grabs and the changes that came before it', async () 
 
 test('a page that is read again costs one command for its names and one script call for each partition', async () => {
   for (const place of Array(20).keys()) await givenCoupon(system, 'cid', `coupon ${place}`, 2);
+  // The projection confirms the creations by script calls of its own.
+  await settled(system);
   await sellerPages.read('cid', 1);
 
   const commands = await commandsOf(() => Promise.all(Array.from({ length: 50 }, () => sellerPages.read('cid', 1))));
@@ -121,11 +123,11 @@ test('a read that waits when the gate is shut gets Unavailable, and the next one
   const waiting = [sellerPages.read('hal', 1), sellerPages.read('hal', 1)];
 
   system.gate.shut('a test');
-  const settled = await Promise.allSettled([underWay, ...waiting]);
+  const reads = await Promise.allSettled([underWay, ...waiting]);
   system.gate.clear('a test');
 
   assert.equal(
-    settled.map((result) => (result.status === 'rejected' ? result.reason.name : 'read')),
+    reads.map((result) => (result.status === 'rejected' ? result.reason.name : 'read')),
     ['read', 'Unavailable', 'Unavailable'],
   );
   assert.is((await sellerPages.read('hal', 1)).length, 1);
@@ -179,9 +181,9 @@ test('when the connection is lost, every request fails and none hangs', async ()
 
   system.redis.disconnect();
 
-  const settled = await Promise.allSettled([underWay, ...waiting]);
+  const reads = await Promise.allSettled([underWay, ...waiting]);
   assert.equal(
-    settled.map(({ status }) => status),
+    reads.map(({ status }) => status),
     ['rejected', 'rejected', 'rejected'],
   );
 });
