@@ -67,7 +67,9 @@ export const lifeSabotages: readonly Sabotage[] = [
   {
     name: 'refusals that are repeated without limit',
     kinds: ['none', 'unread-decisions'],
-    noticedAs: ['untrue-sold-out', 'untrue-already-grabbed', 'untrue-paused', 'untrue-not-started', 'untrue-ended'],
+    noticedAs: ['no-such-coupon', 'sold-out', 'already-grabbed', 'paused', 'not-started', 'ended'].map(
+      (refusal) => `untrue-${refusal}`,
+    ),
     // Neither a renewal nor a win of another customer ends them, nor a change that this process has decided.
     patches: [
       { file: 'src/commands/refusal.ts', find: 'REFUSAL_TTL_MS = 900', replace: 'REFUSAL_TTL_MS = 900_000' },

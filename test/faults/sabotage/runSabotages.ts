@@ -11,7 +11,7 @@ import type { Patch, Sabotage } from './sabotage.ts';
 import { sabotages } from './sabotages.ts';
 
 /** A sabotage that is not noticed in this many rounds counts as not noticed. */
-const ROUNDS_LIMIT = 12;
+const ROUNDS_LIMIT = 30;
 const COPIED = ['src', 'bin', 'migrations', 'web', 'package.json', 'package-lock.json'];
 
 /** Runs every sabotage until the harness notices it, and prints the table; resolves to how many were noticed and how many not. */

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '../records/requestHistory.ts';
 import type { App } from '../stack/applications.ts';
+import { runEndingCoupons } from './endingCoupons.ts';
 import { runLife } from './life.ts';
 import type { Pace } from './pace.ts';
 import type { Random } from './random.ts';
+import { runRefusalsThatEnd } from './refusalsThatEnd.ts';
 import { isUnanswered, type SaleClient } from './saleClient.ts';
 import { creationOf, type GrabIntent, type SalePlan } from './salePlan.ts';
 import { runShortSales } from './shortSales.ts';
@@ -119,6 +121,8 @@ export async function runSale(deps: SaleDeps): Promise<SaleTimes> {
     sellFlashCoupons(),
     runLife(life),
     runShortSales(life),
+    runEndingCoupons(life),
+    runRefusalsThatEnd(life),
     ...Array.from({ length: CLIENTS }, runClient),
   ]);
   return times;

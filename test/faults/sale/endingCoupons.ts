@@ -1,0 +1,39 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LifeDeps } from './life.ts';
+import { creationOf } from './salePlan.ts';
+
+// Coupons that never sell out, each on sale for a moment, with new customers until after its end. An end falls into nearly every fault,
+// and a grab of that coupon is under way when the fault begins: only then a process and Redis can differ about who came in time.
+
+const END_EVERY_MS = 300;
+const ON_SALE_MS = 2 * END_EVERY_MS;
+const AFTER_END_MS = 60;
+const CLIENTS = 2;
+const PAUSE_MS = 4;
+
+/** Resolves when the sale is over and the last coupon has ended. */
+export async function runEndingCoupons(deps: LifeDeps): Promise<void> {
+  const coupons: Promise<void>[] = [];
+  while (!deps.isOver()) {
+    coupons.push(runCoupon(deps, `kurz da ${coupons.length + 1}`));
+    await sleep(END_EVERY_MS);
+  }
+  await Promise.all(coupons);
+}
+
+async function runCoupon({ client, label, random, listeningApps }: LifeDeps, coupon: string): Promise<void> {
+  const endsAt = Date.now() + ON_SALE_MS;
+  const send = async (command: Parameters<typeof client.send>[1]) => {
+    const apps = listeningApps();
+    return apps.length === 0 ? undefined : client.send(random.pick(apps), command);
+  };
+  await send(creationOf({ name: coupon, amount: 1_000_000, terms: { endsAt: endsAt * 1_000 } }));
+  let customers = 0;
+  const grabInTurn = async () => {
+    while (Date.now() < endsAt + AFTER_END_MS) {
+      await send({ op: 'grab', customer: `${coupon}-${++customers}.${label}`, coupon });
+      await sleep(PAUSE_MS);
+    }
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, grabInTurn));
+}
