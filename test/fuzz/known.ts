@@ -1,4 +1,4 @@
-import type { IssueToken } from '../../src/infra/tokens.ts';
+import type { IssueToken, Kind } from '../../src/infra/tokens.ts';
 import type { PlannedRequest, Value } from './requests.ts';
 import type { Answer, HttpRequest } from './send.ts';
 
@@ -30,6 +30,20 @@ export const createKnown = (issue: IssueToken) => {
     if (all.length > KEPT) all.shift();
   };
 
+  // A client keeps its token for many requests. A new one for each would only fill the server's bounded memory of tokens.
+  const tokens = new Map<string, string>();
+  const tokenOf = ({ username, kind }: { username: string; kind: Kind }, operation: string): string => {
+    const name = `${kind} ${username}`;
+    const kept = tokens.get(name);
+    // A log-out revokes its token.
+    if (kept !== undefined && operation !== 'logOut') return kept;
+    const token = issue(username, kind);
+    if (operation === 'logOut') return token;
+    if (tokens.size > KEPT) tokens.clear();
+    tokens.set(name, token);
+    return token;
+  };
+
   /** The parts of the path and of the body that the plan leaves open belong together: one coupon, or one code with all its names. */
   function fill(planned: PlannedRequest): HttpRequest {
     const { operation, method, template, path, query, about, body, bodyIsKnown, headers } = planned;
@@ -45,7 +59,7 @@ export const createKnown = (issue: IssueToken) => {
     return {
       method,
       path: search === '' ? filled : `${filled}?${search}`,
-      headers: { ...headers, ...(caller === undefined ? {} : { Authorization: issue(caller.username, caller.kind) }) },
+      headers: { ...headers, ...(caller === undefined ? {} : { Authorization: tokenOf(caller, operation) }) },
       ...(body === undefined ? {} : { body: bodyIsKnown ? knownBody(operation, body, about, subject.code) : body }),
       ...(caller === undefined ? {} : { by: caller.username }),
     };

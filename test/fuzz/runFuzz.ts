@@ -57,9 +57,9 @@ async function checksAfter(
   { stack, redis }: Target,
   samples: readonly Sample[],
 ): Promise<[holds: boolean, line: string][]> {
-  const { first, last, isTooMuch } = memoryGrowth(samples, requests);
-  const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
-  console.log(`memory of the server: ${mib(first)} MiB after the warm-up, ${mib(last)} MiB at the end`);
+  const { tenths, isTooMuch } = memoryGrowth(samples, requests);
+  const mib = tenths.map((bytes) => Math.round(bytes / 2 ** 20));
+  console.log(`memory of the server by tenths of the run after its warm-up: ${mib.join(', ')} MiB`);
   const ready = await fetch(`${stack.url}/readyz`).then(
     ({ status }) => status === 200,
     () => false,
