@@ -10,6 +10,8 @@ import { idempotencyKey } from './requests.ts';
 
 const BODY_LIMIT_BYTES = 16 * 1024;
 const ARRAY_LIMIT_BYTES = 256 * 1024;
+/** The functions that read a value recurse: without a limit, a deep one ends in a stack overflow, which would be answered 503. */
+const DEPTH_LIMIT = 500;
 const BEGINS_AN_ARRAY = /^\s*\[/;
 
 /**
@@ -60,6 +62,12 @@ async function readBytes(ctx: Context, limit: number): Promise<Buffer | undefine
 }
 
 function parseBody(bytes: Buffer): unknown {
+  const value = parseText(bytes);
+  if (isDeeperThan(DEPTH_LIMIT, value)) throw notJson();
+  return value;
+}
+
+function parseText(bytes: Buffer): unknown {
   try {
     const json = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     // JSON.parse would read `1e3` as 1000 and `20.0` as 20, but the contract accepts plain digits only.
@@ -68,6 +76,11 @@ function parseBody(bytes: Buffer): unknown {
     throw notJson();
   }
 }
+
+const isDeeperThan = (levels: number, value: unknown): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner)));
 
 /** Fields as the contract spells them, by their spelling in lower case. Only the fields of a coupon have capitals. */
 const spellings = new Map(Object.keys(createCouponBody.shape).map((field) => [field.toLowerCase(), field]));

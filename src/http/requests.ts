@@ -20,7 +20,10 @@ export const registerUserBody = z.object({
         'Letters and digits of any script, `.`, `_`, `-` and `@`. Case-sensitive. A name that differs from an existing one only by ' +
         'Unicode normalization is a duplicate.',
     }),
-  password: text('password', 'Password too short.').apply(atLeast(PASSWORD_MIN, 'Password too short.')),
+  // The hash is made from UTF-8, in which all halves of surrogate pairs are the same character.
+  password: text('password', 'Password too short.')
+    .apply(atLeast(PASSWORD_MIN, 'Password too short.'))
+    .refine((value) => value.isWellFormed(), 'Password has unsupported characters.'),
   kind: z
     // `saler` is an older spelling that clients still send.
     .enum(['customer', 'seller', 'saler'], {
