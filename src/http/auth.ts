@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import koaJwt from 'koa-jwt';
 import { ALGORITHM, bareToken, type Claims, claimsSchema, ISSUER, type Tokens } from '../infra/tokens.ts';
@@ -30,6 +31,7 @@ export function createAuth(tokens: Tokens): Auth {
   const fastPathOr =
     (decideByKoaJwt: Middleware): Middleware =>
     (ctx, next) => {
+      if (hasTwoTokens(ctx.req)) throw notAuthorized();
       const claims = tokens.readHeader(ctx.req.headers.authorization ?? '');
       if (claims === undefined) return decideByKoaJwt(ctx, next);
       ctx.state.user = claims;
@@ -40,6 +42,20 @@ export function createAuth(tokens: Tokens): Auth {
     optional: fastPathOr(koaJwt({ ...options, passthrough: true })),
   };
 }
+
+/**
+ * Whether the request has more than one header `Authorization`. Node keeps only the first in `headers`, and a proxy may have checked
+ * another one.
+ */
+function hasTwoTokens({ rawHeaders }: IncomingMessage): boolean {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i];
+    if (name?.length === AUTHORIZATION.length && name.toLowerCase() === AUTHORIZATION) count++;
+  }
+  return count > 1;
+}
+const AUTHORIZATION = 'authorization';
 
 /** The claims of the request's token; undefined without a valid token. */
 export const claimsOf = (ctx: Context) => ctx.state.user as Claims | undefined;
