@@ -10,7 +10,7 @@ import { endPrograms, startProgram, startServer } from './support/program.ts';
 import { createDatabase, openTestStores } from './support/testStores.ts';
 
 const test = suite('npm start, refused');
-const secret = 'a secret of the tests, long enough to be taken';
+const secret = 'a secret of the tests that is long enough to be taken';
 
 test('given a Redis that would lose acknowledged grabs, start is refused with one line and status 1', async () => {
   const stores = await openTestStores();
