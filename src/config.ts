@@ -2,9 +2,8 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { encodingHint } from './infra/stores/urlParameters.ts';
+import { weaknessOf } from './jwtSecrets.ts';
 import { OperatorError } from './operatorError.ts';
-
-export const SECRET_MIN_BYTES = 32;
 
 /** Processes that run by default on a machine with more cores: so many keep the one thread of Redis busy. */
 const MAX_DEFAULT_WORKERS = 8;
@@ -51,13 +50,16 @@ export const environmentSchema = z.object({
   DATA_DIR: z.string().default('.data').describe('The folder with the data of the private servers.'),
   JWT_SECRET: z
     .string()
-    .refine((secret) => Buffer.byteLength(secret) >= SECRET_MIN_BYTES, 'expected at least 32 bytes')
+    .refine((setting) => weaknessOf(setting) === undefined, { error: ({ input }) => weaknessOf(String(input)) })
     .optional()
     .describe(
-      'The secret that signs tokens, at least 32 bytes, the same for every process; it is required when a store is given, and otherwise ' +
+      'The secret that signs tokens, at least 32 bytes, random, the same for every process; of several, separated by commas, the first ' +
+        'signs and all verify, so that secrets can be rotated (docs/OPERATIONS.md); it is required when a store is given, and otherwise ' +
         'generated and kept in `DATA_DIR`.',
     ),
-  TOKEN_TTL_SECONDS: wholeNumber(1, 31_536_000, 86_400).describe('The lifetime of a token, in seconds.'),
+  TOKEN_TTL_SECONDS: wholeNumber(1, 31_536_000, 86_400).describe(
+    'The lifetime of a token, in seconds; a token with a longer one is refused.',
+  ),
   WORKERS: givenNumber(1, 64)
     .optional()
     .describe(
@@ -117,6 +119,7 @@ export interface Config {
   mysqlUrl: string | undefined;
   /** Absolute path. */
   dataDir: string;
+  /** One secret, or several separated by commas. */
   jwtSecret: string | undefined;
   tokenTtlSeconds: number;
   workers: number;

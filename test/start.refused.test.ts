@@ -10,7 +10,7 @@ import { endPrograms, startProgram, startServer } from './support/program.ts';
 import { createDatabase, openTestStores } from './support/testStores.ts';
 
 const test = suite('npm start, refused');
-const secret = 'a secret of the tests, long enough to be taken';
+const secret = 'a secret of the tests that is long enough to be taken';
 
 test('given a Redis that would lose acknowledged grabs, start is refused with one line and status 1', async () => {
   const stores = await openTestStores();
@@ -44,6 +44,8 @@ for (const workers of ['1', '2']) {
 const unreachable: [name: string, environment: NodeJS.ProcessEnv][] = [
   ['PORT', { PORT: 'eighty' }],
   ['JWT_SECRET', { REDIS_URL: 'redis://127.0.0.1:1' }],
+  ['JWT_SECRET', { JWT_SECRET: 'a-string-secret-at-least-256-bits-long' }],
+  ['JWT_SECRET', { JWT_SECRET: `${secret},${secret}`, WORKERS: '2' }],
   ['MYSQL_URL', { MYSQL_URL: 'mysql://root@127.0.0.1:1/x', REDIS_URL: 'redis://127.0.0.1:1', JWT_SECRET: secret }],
   ['MYSQL_URL', { MYSQL_URL: 'mysql://root@127.0.0.1:1', REDIS_URL: 'redis://127.0.0.1:1', JWT_SECRET: secret }],
   ['DATA_DIR', { DATA_DIR: '/dev/null/nowhere' }],

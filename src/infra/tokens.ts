@@ -1,9 +1,10 @@
-import { createSecretKey, hash, type KeyObject } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 import { createVerifier } from 'fast-jwt';
 import jsonwebtoken from 'jsonwebtoken';
 import { LRUCache } from 'lru-cache';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
+import { secretsOf } from '../jwtSecrets.ts';
 
 export const ALGORITHM = 'HS256';
 /** Both the issuer and the audience. */
@@ -12,17 +13,20 @@ export const ISSUER = 'seckill';
 const MAX_VERIFIED_BYTES = 32 * 1_024 * 1_024;
 /** A remembered token without its texts, measured with 100,000 of them: digest, claims, and its place in the cache. */
 const VERIFIED_BYTES = 220;
+/** The clock of the process that issued a token may be ahead of this clock by so much. */
+const CLOCK_TOLERANCE_SECONDS = 60;
 
 export type Kind = 'customer' | 'seller';
 
-export const claimsSchema = z.object({
+const claimsSchema = z.object({
   sub: z.string().min(1),
   kind: z.enum(['customer', 'seller']),
   jti: z.string().min(1).max(64),
   /** Seconds since 1970. */
   exp: z.number(),
+  iat: z.number(),
 });
-export type Claims = z.infer<typeof claimsSchema>;
+export type Claims = Omit<z.infer<typeof claimsSchema>, 'iat'>;
 /** The user that a command or a query runs for. */
 export type User = Pick<Claims, 'sub' | 'kind'>;
 
@@ -34,18 +38,23 @@ export interface Tokens {
   issue: IssueToken;
   readHeader: ReadHeader;
   isRevoked(jti: string): boolean;
-  /** Signs and verifies. */
-  key: KeyObject;
+  /** The key that verifies the token; undefined when no key of this server may verify it. */
+  keyFor(token: string): KeyObject | undefined;
+  /** The claims of a payload whose signature is valid; undefined when this server cannot have issued such claims. */
+  claimsIn(payload: unknown): Claims | undefined;
 }
 
-/** `isRevoked` is called each time that a token is read, and `readToken` for each token that is not remembered. */
+/**
+ * `jwtSecret`: the setting, whose first secret signs. `isRevoked` is called each time that a token is read, and `readToken` for each
+ * token that is not remembered.
+ */
 export function createTokens(
-  secret: string,
+  jwtSecret: string,
   ttlSeconds: number,
   isRevoked: (jti: string) => boolean,
-  readToken = createTokenReader(secret),
+  readToken = createTokenReader(jwtSecret, ttlSeconds),
 ): Tokens {
-  const issue = createTokenIssuer(secret, ttlSeconds);
+  const issue = createTokenIssuer(jwtSecret, ttlSeconds);
   const readHeader = createHeaderReader(readToken, isRevoked);
   return {
     issue(username, kind) {
@@ -56,18 +65,25 @@ export function createTokens(
     },
     readHeader,
     isRevoked,
-    key: keyOf(secret),
+    keyFor: createKeyFinder(jwtSecret),
+    claimsIn: (payload) => claimsIn(payload, ttlSeconds),
   };
 }
 
 /** A KeyObject instead of a string: jsonwebtoken would try to parse a string as a public key first, at every request. */
 const keyOf = (secret: string): KeyObject => createSecretKey(Buffer.from(secret));
 
-export function createTokenIssuer(secret: string, ttlSeconds: number): IssueToken {
+/** The id in the header of tokens (`kid`). The secret does not follow from it, and it is no signature of any token. */
+const kidOf = (secret: string) => createHmac('sha256', secret).update('kid').digest('base64url').slice(0, 12);
+
+export function createTokenIssuer(jwtSecret: string, ttlSeconds: number): IssueToken {
+  const [secret = ''] = secretsOf(jwtSecret);
   const key = keyOf(secret);
+  const keyid = kidOf(secret);
   return (username, kind) =>
     jsonwebtoken.sign({ kind }, key, {
       algorithm: ALGORITHM,
+      keyid,
       issuer: ISSUER,
       audience: ISSUER,
       subject: username,
@@ -76,30 +92,80 @@ export function createTokenIssuer(secret: string, ttlSeconds: number): IssueToke
     });
 }
 
-const kinds = { customer: 'customer', seller: 'seller' } as const;
-
 /**
- * Reads a valid token in half of the time that koa-jwt takes. Undefined for everything else: this reader only accepts tokens, and
- * koa-jwt decides which refusal the rest gets.
+ * Finds the key by `kid`. Tokens of earlier releases have no `kid`: theirs is the key that has signed them. A header with `crit` names
+ * extensions that a reader must understand, and this server understands none.
  */
-export function createTokenReader(secret: string): (token: string) => Claims | undefined {
-  const read = createVerifier({
-    key: secret,
-    algorithms: [ALGORITHM],
-    allowedIss: ISSUER,
-    allowedAud: ISSUER,
-    requiredClaims: ['iss', 'aud', 'exp'],
-    // `createHeaderReader` has a cache of its own.
-    cache: false,
-  });
+function createKeyFinder(jwtSecret: string): (token: string) => KeyObject | undefined {
+  const keys = new Map(secretsOf(jwtSecret).map((secret) => [kidOf(secret), keyOf(secret)]));
   return (token) => {
     try {
-      const claims = claimsSchema.safeParse(read(token)).data;
-      // All claims have one shape and share the texts of `kind`, because many are remembered.
-      return claims && { sub: claims.sub, kind: kinds[claims.kind], jti: claims.jti, exp: claims.exp };
+      const header = jsonwebtoken.decode(token, { complete: true })?.header;
+      if (header === undefined || 'crit' in header) return undefined;
+      return 'kid' in header ? keys.get(header.kid ?? '') : [...keys.values()].find((key) => hasSigned(key, token));
     } catch {
       return undefined;
     }
+  };
+}
+
+function hasSigned(key: KeyObject, token: string): boolean {
+  try {
+    jsonwebtoken.verify(token, key, { algorithms: [ALGORITHM], ignoreExpiration: true, ignoreNotBefore: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const kinds = { customer: 'customer', seller: 'seller' } as const;
+
+function claimsIn(payload: unknown, ttlSeconds: number): Claims | undefined {
+  const { data } = claimsSchema.safeParse(payload);
+  if (data === undefined) return undefined;
+  const { sub, kind, jti, exp, iat } = data;
+  if (exp - iat > ttlSeconds || iat > Date.now() / 1_000 + CLOCK_TOLERANCE_SECONDS) return undefined;
+  // All claims have one shape and share the texts of `kind`, because many are remembered.
+  return { sub, kind: kinds[kind], jti, exp };
+}
+
+/** A signature has 256 bits in 43 characters, so the last two bits of its last character are zeros. */
+const LAST_CHARACTERS = 'AEIMQUYcgkosw048';
+
+/** The encoded header of a token that `createTokenIssuer` makes; without `keyid`, of a token of an earlier release. */
+const encodedHeader = (keyid?: string) =>
+  Buffer.from(JSON.stringify({ alg: ALGORITHM, typ: 'JWT', kid: keyid })).toString('base64url');
+
+/**
+ * Reads a valid token in half of the time that koa-jwt takes. Undefined for everything else: this reader only accepts tokens, and
+ * koa-jwt decides about the rest. The header is not parsed: it must be one that this server writes, so it holds no `crit`.
+ */
+export function createTokenReader(jwtSecret: string, ttlSeconds: number): (token: string) => Claims | undefined {
+  const readers = new Map<string, ((token: string) => unknown)[]>([[encodedHeader(), []]]);
+  for (const secret of secretsOf(jwtSecret)) {
+    const read = createVerifier({
+      key: secret,
+      algorithms: [ALGORITHM],
+      allowedIss: ISSUER,
+      allowedAud: ISSUER,
+      requiredClaims: ['iss', 'aud', 'exp'],
+      // `createHeaderReader` has a cache of its own.
+      cache: false,
+    });
+    readers.set(encodedHeader(kidOf(secret)), [read]);
+    readers.get(encodedHeader())?.push(read);
+  }
+  return (token) => {
+    // fast-jwt ignores those two bits, koa-jwt does not.
+    if (!LAST_CHARACTERS.includes(token.at(-1) ?? '')) return undefined;
+    for (const read of readers.get(token.slice(0, token.indexOf('.'))) ?? []) {
+      try {
+        return claimsIn(read(token), ttlSeconds);
+      } catch {
+        // The next secret may have signed the token.
+      }
+    }
+    return undefined;
   };
 }
 

@@ -12,6 +12,8 @@ export interface Crowd {
   run: string;
   /** Signs the customers' tokens, because registering and logging in thousands of them would take too long. */
   secret: string;
+  /** The server refuses tokens with a longer lifetime. */
+  tokenTtlSeconds: number;
 }
 
 export interface CrowdCounts {

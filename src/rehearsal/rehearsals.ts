@@ -27,14 +27,15 @@ export interface Rehearsals {
 export function openRehearsals(deps: {
   allowRehearsal: boolean;
   jwtSecret: string;
+  tokenTtlSeconds: number;
   redis: Redis;
   live: Live;
   log: Log;
 }) {
-  const { allowRehearsal: allowed, jwtSecret, redis, live, log } = deps;
+  const { allowRehearsal: allowed, jwtSecret, tokenTtlSeconds, redis, live, log } = deps;
   let running: { child: ChildProcess; ended: Promise<void> } | undefined;
 
-  const startCrowd = (seller: string, crowd: Omit<Crowd, 'secret'>) => {
+  const startCrowd = (seller: string, crowd: Omit<Crowd, 'secret' | 'tokenTtlSeconds'>) => {
     const { coupon, customers } = crowd;
     let counts: CrowdCounts = NO_COUNTS;
     const reportProgress = (isRunning: boolean) =>
@@ -48,7 +49,7 @@ export function openRehearsals(deps: {
     );
     child.on('message', (latest: CrowdCounts) => (counts = latest));
     child.on('error', (err) => log.warn({ err }, 'rehearsal process failed'));
-    child.send({ ...crowd, secret: jwtSecret } satisfies Crowd, () => {});
+    child.send({ ...crowd, secret: jwtSecret, tokenTtlSeconds } satisfies Crowd, () => {});
     const progress = setInterval(() => reportProgress(true), PROGRESS_INTERVAL_MS);
     const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
     const ended = new Promise<void>((resolve) => child.once('close', () => resolve())).then(async () => {

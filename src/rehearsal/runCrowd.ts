@@ -4,7 +4,7 @@ import { createTokenIssuer } from '../infra/tokens.ts';
 import { type Crowd, type CrowdCounts, NO_COUNTS, rehearsalCustomer } from './crowd.ts';
 
 const CONNECTIONS = 128;
-const TOKEN_TTL_SECONDS = 600;
+const MAX_TOKEN_TTL_SECONDS = 600;
 /** A customer who has no answer by then tries again: a connection can be dead although both ends believe in it. */
 const ANSWER_LIMIT_MS = 10_000;
 /** Customers without an answer give up after this time, before the rehearsal is killed. */
@@ -22,8 +22,8 @@ export async function runCrowd(
   onProgress: (counts: CrowdCounts) => void,
   { answerLimitMs = ANSWER_LIMIT_MS, retryForMs = RETRY_FOR_MS } = {},
 ): Promise<void> {
-  const { url, path, customers, seconds, run, secret } = crowd;
-  const issueToken = createTokenIssuer(secret, TOKEN_TTL_SECONDS);
+  const { url, path, customers, seconds, run, secret, tokenTtlSeconds } = crowd;
+  const issueToken = createTokenIssuer(secret, Math.min(MAX_TOKEN_TTL_SECONDS, tokenTtlSeconds));
   const limits = { headersTimeout: answerLimitMs, bodyTimeout: answerLimitMs };
   const pool = new Pool(url, { connections: CONNECTIONS, pipelining: 1, ...limits });
   const counts = { ...NO_COUNTS };

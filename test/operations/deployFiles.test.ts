@@ -49,7 +49,11 @@ const { version, scripts } = JSON.parse(readFileSync(join(root, 'package.json'),
 const names = Object.keys(environmentSchema.shape);
 /** Variables that Node and bin/run.mjs read. */
 const variablesOfRuntime = ['NODE_ENV', 'NODE_DISABLE_COMPILE_CACHE'];
-const secrets = { JWT_SECRET: 's'.repeat(32), MYSQL_PASSWORD: 'password', GRAFANA_PASSWORD: 'password' };
+const secrets = {
+  JWT_SECRET: 'b1946ac92492d2347c6235b4d2611184',
+  MYSQL_PASSWORD: 'password',
+  GRAFANA_PASSWORD: 'password',
+};
 
 const deployment = manifestOf<Deployment>('Deployment');
 const job = manifestOf<Job>('Job');
@@ -119,9 +123,11 @@ for (const [file, environment] of environments) {
   });
 }
 
-test('the settings in compose.yml and in the Kubernetes manifests are valid', () => {
+test('the settings in compose.yml and in the Kubernetes manifests are valid, except for the placeholder of JWT_SECRET', () => {
   readConfig({ ...imageEnvironment, ...composeEnvironment });
-  readConfig({ ...imageEnvironment, ...configMap.data, ...secret.stringData });
+  const manifests = { ...imageEnvironment, ...configMap.data, ...secret.stringData };
+  readConfig({ ...manifests, JWT_SECRET: secrets.JWT_SECRET });
+  assert.throws(() => readConfig(manifests), /^JWT_SECRET: /);
   assert.equal(Object.keys(secret.stringData ?? {}), ['REDIS_URL', 'MYSQL_URL', 'JWT_SECRET']);
 });
 

@@ -5,7 +5,8 @@ import { rehearsalCustomer } from '../../src/rehearsal/crowd.ts';
 import { couponIn, listen } from '../support/listen.ts';
 import { openTestServer } from '../support/testServer.ts';
 
-const { client, url, config, close } = await openTestServer({ ALLOW_REHEARSAL: '1' });
+// The lifetime is shorter than the one that simulated customers have by default.
+const { client, url, config, close } = await openTestServer({ ALLOW_REHEARSAL: '1', TOKEN_TTL_SECONDS: '300' });
 const test = suite('a rehearsal');
 const ann = await client.enter('ann', 'seller');
 const eve = await client.enter('eve', 'seller');

@@ -42,7 +42,8 @@ async function givenCrowd(url: string, terms: object = {}) {
   const name = `sale-${++sales}`;
   await client.create(ann, 'ann', { name, amount: PIECES, stock: 5, ...terms });
   const path = `/api/users/ann/coupons/${name}`;
-  const crowd = { url, path, coupon: name, customers: CUSTOMERS, seconds: 0, run: name, secret: config.jwtSecret };
+  const { jwtSecret: secret, tokenTtlSeconds } = config;
+  const crowd = { url, path, coupon: name, customers: CUSTOMERS, seconds: 0, run: name, secret, tokenTtlSeconds };
   let counts = { grabbed: 0, refused: 0, unknown: 0 };
   const run = (limits: Parameters<typeof runCrowd>[2]) => runCrowd(crowd, (latest) => (counts = { ...latest }), limits);
   return { name, run, counts: () => counts };

@@ -11,7 +11,7 @@ import { freePort } from './freePort.ts';
 import { interpolate, serviceOf } from './manifests.ts';
 
 const PASSWORD = 'password';
-const given = { MYSQL_PASSWORD: PASSWORD, JWT_SECRET: 'a secret of the tests, long enough to be taken' };
+const given = { MYSQL_PASSWORD: PASSWORD, JWT_SECRET: 'a secret of the tests that is long enough to be taken' };
 
 /**
  * Redis and MariaDB of this machine with exactly the arguments that compose.yml gives to the images, and the environment that it

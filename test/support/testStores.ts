@@ -32,7 +32,7 @@ export const openTestStores = (more: NodeJS.ProcessEnv = {}) =>
       WORKERS: '1',
       REDIS_URL: redis.url,
       MYSQL_URL: await createDatabase(),
-      JWT_SECRET: 'a secret of the tests, long enough to be taken',
+      JWT_SECRET: 'a secret of the tests that is long enough to be taken',
       LOG_LEVEL: process.env.LOG_LEVEL ?? 'silent',
       // The lowest cost that argon2 allows, since the tests are not about the strength of the hash.
       ARGON2_MEMORY_KIB: '8',

@@ -13,7 +13,8 @@ Every response with a body has \`errMsg\`: an empty string on success, otherwise
 The keys of a request body match in any case: \`Username\` is \`username\`. Two keys that differ only in case get 400, and unknown keys are
 ignored. Names in paths are percent-encoded. A trailing slash in a path is ignored.
 
-Logging in returns a token. Requests send it in the header \`Authorization\`, either alone or after \`Bearer\`.
+Logging in returns a token. Requests send it in the header \`Authorization\`, either alone or after \`Bearer\`. A request
+with two such headers gets 401 from every operation that reads a token.
 
 A request whose header is larger than 16 KiB gets 431, and malformed HTTP gets 400, both with \`errMsg\`.
 `.trim();

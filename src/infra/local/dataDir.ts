@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SECRET_MIN_BYTES } from '../../config.ts';
+import { weaknessOf } from '../../jwtSecrets.ts';
 import { OperatorError } from '../../operatorError.ts';
 import type { Closer } from '../closers.ts';
 
@@ -83,7 +83,7 @@ export function answers(socket: string): Promise<boolean> {
   });
 }
 
-/** The secret that signs tokens. It is generated at the first start and stored, so that tokens stay valid after a restart. */
+/** The value of JWT_SECRET. It is generated at the first start and stored, so that tokens stay valid after a restart. */
 export function keptSecret({ path }: DataDir): string {
   const file = join(path, 'jwt-secret');
   if (!existsSync(file)) {
@@ -92,7 +92,7 @@ export function keptSecret({ path }: DataDir): string {
     renameSync(`${file}.new`, file);
   }
   const secret = readFileSync(file, 'utf8').trim();
-  if (Buffer.byteLength(secret) < SECRET_MIN_BYTES)
-    throw new OperatorError(`JWT_SECRET: ${file} is damaged; remove the file`);
+  const weakness = weaknessOf(secret);
+  if (weakness !== undefined) throw new OperatorError(`JWT_SECRET: ${file} is damaged (${weakness}); remove the file`);
   return secret;
 }
