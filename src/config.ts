@@ -40,6 +40,18 @@ export const environmentSchema = z.object({
     .string()
     .default('127.0.0.1')
     .describe('The address on which the server listens; `0.0.0.0` is every IPv4 address.'),
+  MAX_CONNECTIONS: wholeNumber(1, 1_000_000, 20_000).describe(
+    'The number of connections of clients that may be open at once, shared equally by the `WORKERS`; further ones are closed at once; ' +
+      'when the limit of open files is too low for the number, it is lowered with a warning.',
+  ),
+  MAX_CONNECTIONS_PER_ADDRESS: wholeNumber(0, 1_000_000, 5_000).describe(
+    'The same for the connections of one address (with IPv6, of one /64 network); `0` sets no limit, which a server behind a proxy ' +
+      'needs, because all of its connections come from the address of the proxy.',
+  ),
+  KEEP_ALIVE_SECONDS: wholeNumber(1, 3_600, 5).describe(
+    'How long a connection may be idle between two requests, in seconds; behind a proxy that keeps connections open, set it longer than ' +
+      'the proxy keeps them.',
+  ),
   REDIS_URL: urlOf('redis:', 'rediss:', 'unix:').describe(
     'Redis: `redis://user:password@host:6379`, `rediss://...` or `unix:///path/of/socket`; when absent, a private Redis is started. ' +
       'docs/OPERATIONS.md has the parameters for TLS.',
@@ -113,6 +125,11 @@ export const environmentSchema = z.object({
 export interface Config {
   port: number;
   host: string;
+  /** Open connections of clients, for all workers together. */
+  maxConnections: number;
+  /** The same for one address; 0 is no limit. */
+  maxConnectionsPerAddress: number;
+  keepAliveSeconds: number;
   redisUrl: string | undefined;
   mysqlUrl: string | undefined;
   /** Absolute path. */
@@ -160,6 +177,9 @@ export function readConfig(
   return {
     port: env.PORT,
     host: env.HOST,
+    maxConnections: env.MAX_CONNECTIONS,
+    maxConnectionsPerAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
+    keepAliveSeconds: env.KEEP_ALIVE_SECONDS,
     redisUrl: env.REDIS_URL,
     mysqlUrl: env.MYSQL_URL,
     dataDir: resolve(env.DATA_DIR),

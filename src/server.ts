@@ -1,8 +1,10 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ServerConfig } from './config.ts';
 import { createApp } from './http/app.ts';
-import { answerMalformedRequest } from './http/malformedRequests.ts';
+import { limitConnections, limitsOfProcess } from './http/edge/connectionLimits.ts';
+import { createHttpServer } from './http/edge/httpServer.ts';
+import { openFilesLimit } from './http/edge/openFiles.ts';
 import { type Closer, closeWithin, openAll } from './infra/closers.ts';
 import type { Log } from './infra/telemetry/log.ts';
 import { OperatorError } from './operatorError.ts';
@@ -24,7 +26,8 @@ export const openServer = (config: ServerConfig, log: Log) =>
         log.warn('a store does not reply; stopping without it, unapplied events stay in the outbox');
     });
     releaseStartMemory();
-    const http = createServer(createApp(system).callback()).on('clientError', answerMalformedRequest);
+    const http = createHttpServer(createApp(system).callback(), config);
+    limitConnections(http, limitsOfProcess(config, openFilesLimit(), log), { register: system.metrics.register, log });
     const { server, close: closeHttp } = await listen(http, config);
     remember(closeHttp);
     // Runs first: otherwise the drain would wait for open streams as for any answer.

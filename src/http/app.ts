@@ -28,8 +28,8 @@ export function createApp(system: System): Koa {
   return app;
 }
 
-/** Clients that break off a download are no failure of the server. */
-const hasLeft = ({ code }: NodeJS.ErrnoException) => code === 'ECONNRESET' || code === 'EPIPE';
+/** Clients that break off are no failure of the server. ETIMEDOUT: the network of the client is gone. */
+const hasLeft = ({ code = '' }: NodeJS.ErrnoException) => ['ECONNRESET', 'EPIPE', 'ETIMEDOUT'].includes(code);
 
 /** 400 for a path whose percent-encoding is not UTF-8. Without this check, the router would pass such a name on undecoded. */
 const refuseMalformedPath: Middleware = (ctx, next) => {

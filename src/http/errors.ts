@@ -154,6 +154,9 @@ const refusalNames = new Map<unknown, string>(
   [...Object.entries(refusals), ...Object.entries(changeAnswers)].map(([name, { body }]) => [body, name]),
 );
 
+/** The outcome of a request whose client left, or was disconnected for its slowness, in the middle of the body. */
+export const BROKEN_OFF = 'broken-off';
+
 /**
  * The outcome of a request in one word, for logs and metrics: the outcome of a grab, the name of a refusal, or a word for the
  * status. It is never the text of an answer, because an answer may repeat input of the client.
