@@ -28,6 +28,9 @@ const urlOf = (...schemes: string[]) =>
     })
     .optional();
 
+/** The exact text that a browser sends in the header Origin. */
+const isWebOrigin = (text: string) => /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+
 const flag = z.enum(['0', '1'], 'expected 0 or 1');
 
 /**
@@ -51,6 +54,22 @@ export const environmentSchema = z.object({
   KEEP_ALIVE_SECONDS: wholeNumber(1, 3_600, 5).describe(
     'How long a connection may be idle between two requests, in seconds; behind a proxy that keeps connections open, set it longer than ' +
       'the proxy keeps them.',
+  ),
+  CORS_ORIGINS: z
+    .string()
+    .transform((list) => list.split(',').map((origin) => origin.trim()))
+    .refine(
+      (origins) => origins.every(isWebOrigin),
+      'expected origins such as https://shop.example, separated by commas, without a path or a wildcard',
+    )
+    .optional()
+    .describe(
+      'The origins whose pages may use the API, separated by commas, such as `https://shop.example`; when absent, only the pages of this ' +
+        'server may.',
+    ),
+  HSTS_SECONDS: wholeNumber(0, 63_072_000, 0).describe(
+    'How long browsers are to use only TLS for this host (`Strict-Transport-Security`), in seconds; set it only when every client reaches ' +
+      'the server by TLS; `0` sends no such header.',
   ),
   REDIS_URL: urlOf('redis:', 'rediss:', 'unix:').describe(
     'Redis: `redis://user:password@host:6379`, `rediss://...` or `unix:///path/of/socket`; when absent, a private Redis is started. ' +
@@ -130,6 +149,9 @@ export interface Config {
   /** The same for one address; 0 is no limit. */
   maxConnectionsPerAddress: number;
   keepAliveSeconds: number;
+  corsOrigins: readonly string[];
+  /** The value of Strict-Transport-Security; 0: none. */
+  hstsSeconds: number;
   redisUrl: string | undefined;
   mysqlUrl: string | undefined;
   /** Absolute path. */
@@ -180,6 +202,8 @@ export function readConfig(
     maxConnections: env.MAX_CONNECTIONS,
     maxConnectionsPerAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
     keepAliveSeconds: env.KEEP_ALIVE_SECONDS,
+    corsOrigins: env.CORS_ORIGINS ?? [],
+    hstsSeconds: env.HSTS_SECONDS,
     redisUrl: env.REDIS_URL,
     mysqlUrl: env.MYSQL_URL,
     dataDir: resolve(env.DATA_DIR),

@@ -26,7 +26,7 @@ export const openServer = (config: ServerConfig, log: Log) =>
         log.warn('a store does not reply; stopping without it, unapplied events stay in the outbox');
     });
     releaseStartMemory();
-    const http = createHttpServer(createApp(system).callback(), config);
+    const http = createHttpServer(createApp(system, config).callback(), config);
     limitConnections(http, limitsOfProcess(config, openFilesLimit(), log), { register: system.metrics.register, log });
     const { server, close: closeHttp } = await listen(http, config);
     remember(closeHttp);

@@ -2,6 +2,7 @@ import Koa, { type Middleware } from 'koa';
 import type { System } from '../system.ts';
 import { createAuth } from './auth.ts';
 import { consoleFiles } from './consoleFiles.ts';
+import { allowOrigins } from './edge/crossOrigin.ts';
 import { answerErrors, malformedPath } from './errors.ts';
 import { createGrabHandlers } from './grab.ts';
 import { createListHandlers } from './lists/couponList.ts';
@@ -9,8 +10,15 @@ import { observeRequests } from './observeRequests.ts';
 import { createRoutes } from './routes.ts';
 import { serveStaticFiles } from './staticFiles.ts';
 
+export interface AppSettings {
+  /** The origins whose pages may use the API, besides the console's own. */
+  corsOrigins?: readonly string[];
+  /** The value of Strict-Transport-Security; 0: none. */
+  hstsSeconds?: number;
+}
+
 /** The Koa app, from the outermost middleware to the routes. It opens no resource and does not listen on a port. */
-export function createApp(system: System): Koa {
+export function createApp(system: System, { corsOrigins = [], hstsSeconds = 0 }: AppSettings = {}): Koa {
   const app = new Koa();
   const auth = createAuth(system.tokens);
   const grab = createGrabHandlers(system, auth);
@@ -19,6 +27,9 @@ export function createApp(system: System): Koa {
   app.on('error', (err) => system.log[hasLeft(err) ? 'debug' : 'error']({ err }, 'sending a response failed'));
   app.use(observeRequests(system));
   app.use(answerErrors);
+  // Without these settings, no request pays for them.
+  if (hstsSeconds > 0) app.use(requireTls(hstsSeconds));
+  if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   app.use(grab.beforeRouter);
   app.use(list.beforeRouter);
   app.use(serveStaticFiles(consoleFiles()));
@@ -40,3 +51,10 @@ const refuseMalformedPath: Middleware = (ctx, next) => {
   }
   return next();
 };
+
+const requireTls =
+  (seconds: number): Middleware =>
+  (ctx, next) => {
+    ctx.set('Strict-Transport-Security', `max-age=${seconds}`);
+    return next();
+  };

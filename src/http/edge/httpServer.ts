@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { answerMalformedRequest } from '../malformedRequests.ts';
+import { answerMalformedRequest, refuseExpectation, refuseWithoutHost } from '../malformedRequests.ts';
 
 /**
  * A client that sends slower than this gets 408 and is disconnected. The limits hold from the connection,
@@ -24,8 +24,10 @@ export function createHttpServer(
   listener: RequestListener,
   { keepAliveSeconds }: { keepAliveSeconds: number },
 ): Server {
-  const options = { ...SLOW_CLIENT_LIMITS, keepAliveTimeout: keepAliveSeconds * 1_000 };
-  const server = createServer(options, listener).on('clientError', answerMalformedRequest);
+  const options = { ...SLOW_CLIENT_LIMITS, keepAliveTimeout: keepAliveSeconds * 1_000, requireHostHeader: false };
+  const server = createServer(options, refuseWithoutHost(listener))
+    .on('clientError', answerMalformedRequest)
+    .on('checkExpectation', refuseExpectation);
   server.timeout = STALLED_MS;
   return server;
 }
