@@ -43,6 +43,11 @@ export const environmentSchema = z.object({
     .string()
     .default('127.0.0.1')
     .describe('The address on which the server listens; `0.0.0.0` is every IPv4 address.'),
+  OPS_PORT: givenNumber(0, 65_535)
+    .optional()
+    .describe(
+      'The port of `/metrics` and `/readyz`, which `PORT` then does not have; keep it closed for clients; when absent, `PORT` has both.',
+    ),
   MAX_CONNECTIONS: wholeNumber(1, 1_000_000, 20_000).describe(
     'The number of connections of clients that may be open at once, shared equally by the `WORKERS`; further ones are closed at once; ' +
       'when the limit of open files is too low for the number, it is lowered with a warning.',
@@ -144,6 +149,8 @@ export const environmentSchema = z.object({
 export interface Config {
   port: number;
   host: string;
+  /** The port of the routes of operators; undefined when they are on `port`. */
+  opsPort: number | undefined;
   /** Open connections of clients, for all workers together. */
   maxConnections: number;
   /** The same for one address; 0 is no limit. */
@@ -196,9 +203,11 @@ export function readConfig(
   if (needsSecret && env.JWT_SECRET === undefined && (env.REDIS_URL !== undefined || env.MYSQL_URL !== undefined)) {
     throw new OperatorError('JWT_SECRET: required (at least 32 bytes) when REDIS_URL or MYSQL_URL is given');
   }
+  if (env.OPS_PORT === env.PORT && env.PORT !== 0) throw new OperatorError('OPS_PORT: must not be the same as PORT');
   return {
     port: env.PORT,
     host: env.HOST,
+    opsPort: env.OPS_PORT,
     maxConnections: env.MAX_CONNECTIONS,
     maxConnectionsPerAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
     keepAliveSeconds: env.KEEP_ALIVE_SECONDS,

@@ -1,8 +1,10 @@
+import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import type { System } from '../system.ts';
 import { createAuth } from './auth.ts';
 import { consoleFiles } from './consoleFiles.ts';
 import { allowOrigins } from './edge/crossOrigin.ts';
+import { addHealthRoute, addOperatorRoutes } from './edge/operatorRoutes.ts';
 import { answerErrors, malformedPath } from './errors.ts';
 import { createGrabHandlers } from './grab.ts';
 import { createListHandlers } from './lists/couponList.ts';
@@ -15,18 +17,17 @@ export interface AppSettings {
   corsOrigins?: readonly string[];
   /** The value of Strict-Transport-Security; 0: none. */
   hstsSeconds?: number;
+  /** The port of the routes of operators; undefined: the same as all routes. */
+  opsPort?: number | undefined;
 }
 
 /** The Koa app, from the outermost middleware to the routes. It opens no resource and does not listen on a port. */
-export function createApp(system: System, { corsOrigins = [], hstsSeconds = 0 }: AppSettings = {}): Koa {
-  const app = new Koa();
+export function createApp(system: System, { corsOrigins = [], hstsSeconds = 0, opsPort }: AppSettings = {}): Koa {
+  const app = newApp(system);
   const auth = createAuth(system.tokens);
   const grab = createGrabHandlers(system, auth);
   const list = createListHandlers(system, auth);
-  const routes = createRoutes(system, auth, { grab: grab.route, list: list.route });
-  app.on('error', (err) => system.log[hasLeft(err) ? 'debug' : 'error']({ err }, 'sending a response failed'));
-  app.use(observeRequests(system));
-  app.use(answerErrors);
+  const routes = createRoutes(system, auth, { grab: grab.route, list: list.route }, opsPort !== undefined);
   // Without these settings, no request pays for them.
   if (hstsSeconds > 0) app.use(requireTls(hstsSeconds));
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
@@ -36,6 +37,26 @@ export function createApp(system: System, { corsOrigins = [], hstsSeconds = 0 }:
   app.use(refuseMalformedPath);
   app.use(routes.routes());
   app.use(routes.allowedMethods());
+  return app;
+}
+
+/** The app of the port of operators. */
+export function createOperatorApp(system: System): Koa {
+  const app = newApp(system);
+  const router = new Router();
+  addHealthRoute(router);
+  addOperatorRoutes(router, system);
+  app.use(router.routes());
+  app.use(router.allowedMethods());
+  return app;
+}
+
+/** An app that observes its requests and answers every error. */
+function newApp(system: System): Koa {
+  const app = new Koa();
+  app.on('error', (err) => system.log[hasLeft(err) ? 'debug' : 'error']({ err }, 'sending a response failed'));
+  app.use(observeRequests(system));
+  app.use(answerErrors);
   return app;
 }
 

@@ -10,6 +10,12 @@ export interface ConnectionLimits {
   perAddress: number;
 }
 
+export interface ConnectionCounts {
+  open: () => number;
+  /** The connections that were closed at once, by the limit that was reached. */
+  refused: Readonly<Record<'address' | 'total', number>>;
+}
+
 /** Files that are no connections of clients: those of Node, the log, the stores, the port for operators. */
 const RESERVED_FILES = 128;
 
@@ -39,11 +45,7 @@ const LOG_PAUSE_MS = 60_000;
  * Closes each connection beyond the limits before a byte is read from it. `server.maxConnections` would not do: between workers, Node
  * passes such a connection from one full process to the next without end.
  */
-export function limitConnections(
-  server: Server,
-  { total, perAddress }: ConnectionLimits,
-  { register, log }: { register: Registry; log: Log },
-): void {
+export function limitConnections(server: Server, { total, perAddress }: ConnectionLimits, log: Log): ConnectionCounts {
   let open = 0;
   const openOf = new Map<string, number>();
   const refused = { address: 0, total: 0 };
@@ -71,13 +73,17 @@ export function limitConnections(
     });
   });
 
+  return { open: () => open, refused };
+}
+
+export function registerConnections(register: Registry, { open, refused }: ConnectionCounts): void {
   const registers = [register];
   new Gauge({
     name: 'seckill_connections',
     help: 'Open connections of clients',
     registers,
     collect() {
-      this.set(open);
+      this.set(open());
     },
   });
   new Counter({
