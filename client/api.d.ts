@@ -384,7 +384,7 @@ export interface paths {
         };
         /**
          * Check that the process can decide grabs
-         * @description A readiness check: Redis and MySQL reply, the write model is reconciled with the event log, and the outbox has room.
+         * @description A readiness check: Redis and MySQL reply, the write model is reconciled with the event log, and the outbox has room. With `OPS_PORT`, only that port has it.
          */
         get: operations["ready"];
         put?: never;
@@ -404,7 +404,7 @@ export interface paths {
         };
         /**
          * Read the metrics
-         * @description Metrics for Prometheus. They cover all workers of the server, whichever worker answers.
+         * @description Metrics for Prometheus. They cover all workers of the server, whichever worker answers. With `OPS_PORT`, only that port has them.
          */
         get: operations["metrics"];
         put?: never;

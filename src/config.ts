@@ -27,6 +27,9 @@ const urlOf = (...schemes: string[]) =>
     })
     .optional();
 
+/** The exact text that a browser sends in the header Origin. */
+const isWebOrigin = (text: string) => /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+
 const flag = z.enum(['0', '1'], 'expected 0 or 1');
 
 /**
@@ -39,6 +42,39 @@ export const environmentSchema = z.object({
     .string()
     .default('127.0.0.1')
     .describe('The address on which the server listens; `0.0.0.0` is every IPv4 address.'),
+  OPS_PORT: givenNumber(0, 65_535)
+    .optional()
+    .describe(
+      'The port of `/metrics` and `/readyz`, which `PORT` then does not have; keep it closed for clients; when absent, `PORT` has both.',
+    ),
+  MAX_CONNECTIONS: wholeNumber(1, 1_000_000, 20_000).describe(
+    'The number of connections of clients that may be open at once, shared equally by the `WORKERS`; further ones are closed at once; ' +
+      'when the limit of open files is too low for the number, it is lowered with a warning.',
+  ),
+  MAX_CONNECTIONS_PER_ADDRESS: wholeNumber(0, 1_000_000, 5_000).describe(
+    'The same for the connections of one address (with IPv6, of one /64 network); `0` sets no limit, which a server behind a proxy ' +
+      'needs, because all of its connections come from the address of the proxy.',
+  ),
+  KEEP_ALIVE_SECONDS: wholeNumber(1, 3_600, 5).describe(
+    'How long a connection may be idle between two requests, in seconds; behind a proxy that keeps connections open, set it longer than ' +
+      'the proxy keeps them.',
+  ),
+  CORS_ORIGINS: z
+    .string()
+    .transform((list) => list.split(',').map((origin) => origin.trim()))
+    .refine(
+      (origins) => origins.every(isWebOrigin),
+      'expected origins such as https://shop.example, separated by commas, without a path or a wildcard',
+    )
+    .optional()
+    .describe(
+      'The origins whose pages may use the API, separated by commas, such as `https://shop.example`; when absent, only the pages of this ' +
+        'server may.',
+    ),
+  HSTS_SECONDS: wholeNumber(0, 63_072_000, 0).describe(
+    'How long browsers are to use only TLS for this host (`Strict-Transport-Security`), in seconds; set it only when every client reaches ' +
+      'the server by TLS; `0` sends no such header.',
+  ),
   REDIS_URL: urlOf('redis:', 'rediss:', 'unix:').describe(
     'Redis: `redis://user:password@host:6379`, `rediss://...` or `unix:///path/of/socket`; when absent, a private Redis is started. ' +
       'docs/OPERATIONS.md has the parameters for TLS.',
@@ -115,6 +151,16 @@ export const environmentSchema = z.object({
 export interface Config {
   port: number;
   host: string;
+  /** The port of the routes of operators; undefined when they are on `port`. */
+  opsPort: number | undefined;
+  /** Open connections of clients, for all workers together. */
+  maxConnections: number;
+  /** The same for one address; 0 is no limit. */
+  maxConnectionsPerAddress: number;
+  keepAliveSeconds: number;
+  corsOrigins: readonly string[];
+  /** The value of Strict-Transport-Security; 0: none. */
+  hstsSeconds: number;
   redisUrl: string | undefined;
   mysqlUrl: string | undefined;
   /** Absolute path. */
@@ -160,9 +206,16 @@ export function readConfig(
   if (needsSecret && env.JWT_SECRET === undefined && (env.REDIS_URL !== undefined || env.MYSQL_URL !== undefined)) {
     throw new OperatorError('JWT_SECRET: required (at least 32 bytes) when REDIS_URL or MYSQL_URL is given');
   }
+  if (env.OPS_PORT === env.PORT && env.PORT !== 0) throw new OperatorError('OPS_PORT: must not be the same as PORT');
   return {
     port: env.PORT,
     host: env.HOST,
+    opsPort: env.OPS_PORT,
+    maxConnections: env.MAX_CONNECTIONS,
+    maxConnectionsPerAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
+    keepAliveSeconds: env.KEEP_ALIVE_SECONDS,
+    corsOrigins: env.CORS_ORIGINS ?? [],
+    hstsSeconds: env.HSTS_SECONDS,
     redisUrl: env.REDIS_URL,
     mysqlUrl: env.MYSQL_URL,
     dataDir: resolve(env.DATA_DIR),

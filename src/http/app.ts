@@ -1,7 +1,10 @@
+import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import type { System } from '../system.ts';
 import { createAuth } from './auth.ts';
 import { consoleFiles } from './consoleFiles.ts';
+import { allowOrigins } from './edge/crossOrigin.ts';
+import { addHealthRoute, addOperatorRoutes } from './edge/operatorRoutes.ts';
 import { answerErrors, malformedPath } from './errors.ts';
 import { createGrabHandlers } from './grab.ts';
 import { createListHandlers } from './lists/couponList.ts';
@@ -9,16 +12,25 @@ import { observeRequests } from './observeRequests.ts';
 import { createRoutes } from './routes.ts';
 import { serveStaticFiles } from './staticFiles.ts';
 
+export interface AppSettings {
+  /** The origins whose pages may use the API, besides the console's own. */
+  corsOrigins?: readonly string[];
+  /** The value of Strict-Transport-Security; 0: none. */
+  hstsSeconds?: number;
+  /** The port of the routes of operators; undefined: the same as all routes. */
+  opsPort?: number | undefined;
+}
+
 /** The Koa app, from the outermost middleware to the routes. It opens no resource and does not listen on a port. */
-export function createApp(system: System): Koa {
-  const app = new Koa();
+export function createApp(system: System, { corsOrigins = [], hstsSeconds = 0, opsPort }: AppSettings = {}): Koa {
+  const app = newApp(system);
   const auth = createAuth(system.tokens);
   const grab = createGrabHandlers(system, auth);
   const list = createListHandlers(system, auth);
-  const routes = createRoutes(system, auth, { grab: grab.route, list: list.route });
-  app.on('error', (err) => system.log[hasLeft(err) ? 'debug' : 'error']({ err }, 'sending a response failed'));
-  app.use(observeRequests(system));
-  app.use(answerErrors);
+  const routes = createRoutes(system, auth, { grab: grab.route, list: list.route }, opsPort !== undefined);
+  // Without these settings, no request pays for them.
+  if (hstsSeconds > 0) app.use(requireTls(hstsSeconds));
+  if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   app.use(grab.beforeRouter);
   app.use(list.beforeRouter);
   app.use(serveStaticFiles(consoleFiles()));
@@ -28,8 +40,28 @@ export function createApp(system: System): Koa {
   return app;
 }
 
-/** Clients that break off a download are no failure of the server. */
-const hasLeft = ({ code }: NodeJS.ErrnoException) => code === 'ECONNRESET' || code === 'EPIPE';
+/** The app of the port of operators. */
+export function createOperatorApp(system: System): Koa {
+  const app = newApp(system);
+  const router = new Router();
+  addHealthRoute(router);
+  addOperatorRoutes(router, system);
+  app.use(router.routes());
+  app.use(router.allowedMethods());
+  return app;
+}
+
+/** An app that observes its requests and answers every error. */
+function newApp(system: System): Koa {
+  const app = new Koa();
+  app.on('error', (err) => system.log[hasLeft(err) ? 'debug' : 'error']({ err }, 'sending a response failed'));
+  app.use(observeRequests(system));
+  app.use(answerErrors);
+  return app;
+}
+
+/** Clients that break off are no failure of the server. ETIMEDOUT: the network of the client is gone. */
+const hasLeft = ({ code = '' }: NodeJS.ErrnoException) => ['ECONNRESET', 'EPIPE', 'ETIMEDOUT'].includes(code);
 
 /** 400 for a path whose percent-encoding is not UTF-8. Without this check, the router would pass such a name on undecoded. */
 const refuseMalformedPath: Middleware = (ctx, next) => {
@@ -40,3 +72,10 @@ const refuseMalformedPath: Middleware = (ctx, next) => {
   }
   return next();
 };
+
+const requireTls =
+  (seconds: number): Middleware =>
+  (ctx, next) => {
+    ctx.set('Strict-Transport-Security', `max-age=${seconds}`);
+    return next();
+  };

@@ -3,6 +3,7 @@ import jsonwebtoken from 'jsonwebtoken';
 import type { Context, Middleware } from 'koa';
 import { z } from 'zod';
 import { Unavailable } from '../unavailable.ts';
+import { addCommonHeaders } from './edge/answerHeaders.ts';
 import type { ProblemReply, Reply } from './responses.ts';
 
 // Every error gets its HTTP status in this file and nowhere else.
@@ -30,6 +31,7 @@ export const notJson = () => invalidInput('Only receive JSON format.');
 export const notSentAsJson = () =>
   new Problem(400, notJson().message, { hint: 'Send the header Content-Type: application/json.' });
 export const bodyTooLarge = () => new Problem(413, 'Request body too large.');
+export const malformedRequest = () => invalidInput('Malformed HTTP request.');
 export const malformedPath = () => invalidInput('Malformed path.');
 export const notAuthorized = () => new Problem(401, 'Not Authorized.');
 export const authorizationExpired = () => new Problem(401, 'Authorization has expired.');
@@ -134,11 +136,11 @@ export function problemOfParser(code: string | undefined): Problem {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return plainProblem(408);
     default:
-      return new Problem(400, 'Malformed HTTP request.');
+      return malformedRequest();
   }
 }
 
-/** Turns every thrown error into an answer, and leaves the error in `ctx.state.fault` for the request log. */
+/** Turns every thrown error into an answer, adds the headers that all answers have, and leaves the error in `ctx.state.fault` for the request log. */
 export const answerErrors: Middleware = async (ctx, next) => {
   try {
     await next();
@@ -148,11 +150,15 @@ export const answerErrors: Middleware = async (ctx, next) => {
     ctx.state.fault = error;
     respondWith(ctx, problemOf(error));
   }
+  addCommonHeaders(ctx);
 };
 
 const refusalNames = new Map<unknown, string>(
   [...Object.entries(refusals), ...Object.entries(changeAnswers)].map(([name, { body }]) => [body, name]),
 );
+
+/** The outcome of a request whose client left, or was disconnected for its slowness, in the middle of the body. */
+export const BROKEN_OFF = 'broken-off';
 
 /**
  * The outcome of a request in one word, for logs and metrics: the outcome of a grab, the name of a refusal, or a word for the

@@ -6,6 +6,7 @@ import { groupedCode } from '../coupon/code.ts';
 import type { CouponName } from '../infra/keys.ts';
 import type { System } from '../system.ts';
 import { type Auth, requireClaims } from './auth.ts';
+import { UNCACHED } from './edge/answerHeaders.ts';
 import { problemOf, refusals, respondWith, retryAfter } from './errors.ts';
 import { spanOf } from './observeRequests.ts';
 import { readIdempotencyKey, readOptionalBody } from './readRequest.ts';
@@ -92,16 +93,17 @@ function record({ metrics, live }: System, ctx: Context, coupon: CouponName, out
 const wonBody = (code: string) => (code === '' ? '{"errMsg":""}' : `{"errMsg":"","code":"${groupedCode(code)}"}`);
 const JSON_TYPE = 'application/json; charset=utf-8';
 const refusedHeaders = {
-  'sold-out': { 'Grab-Outcome': 'sold-out' },
-  'already-grabbed': { 'Grab-Outcome': 'already-grabbed' },
-  'no-such-coupon': { 'Grab-Outcome': 'no-such-coupon' },
-  ended: { 'Grab-Outcome': 'ended' },
-  paused: { 'Grab-Outcome': 'paused' },
-  closed: { 'Grab-Outcome': 'closed' },
+  'sold-out': { ...UNCACHED, 'Grab-Outcome': 'sold-out' },
+  'already-grabbed': { ...UNCACHED, 'Grab-Outcome': 'already-grabbed' },
+  'no-such-coupon': { ...UNCACHED, 'Grab-Outcome': 'no-such-coupon' },
+  ended: { ...UNCACHED, 'Grab-Outcome': 'ended' },
+  paused: { ...UNCACHED, 'Grab-Outcome': 'paused' },
+  closed: { ...UNCACHED, 'Grab-Outcome': 'closed' },
 } as const;
 
 type Answered = Awaited<ReturnType<typeof grabCoupon>>;
 
+// The common headers are written out in each answer: an object that is spread at every request takes 3 µs, and all headers take 0.6.
 function answer({ clock }: System, ctx: Context, result: Answered): void {
   const { outcome } = result;
   switch (outcome) {
@@ -109,7 +111,13 @@ function answer({ clock }: System, ctx: Context, result: Answered): void {
       const body = wonBody(result.code);
       ctx.respond = false;
       ctx.res
-        .writeHead(201, { 'Grab-Outcome': outcome, 'Content-Type': JSON_TYPE, 'Content-Length': body.length })
+        .writeHead(201, {
+          'X-Content-Type-Options': 'nosniff',
+          'Cache-Control': 'no-store',
+          'Grab-Outcome': outcome,
+          'Content-Type': JSON_TYPE,
+          'Content-Length': body.length,
+        })
         .end(body);
       break;
     }
@@ -117,7 +125,14 @@ function answer({ clock }: System, ctx: Context, result: Answered): void {
       // Without jitter: the sale starts for all customers at the same time. Rounded up, so that no client returns too early.
       const seconds = Math.max(1, Math.ceil((result.startsAt - clock.earliest()) / 1_000_000));
       ctx.respond = false;
-      ctx.res.writeHead(204, { 'Grab-Outcome': outcome, 'Retry-After': String(seconds) }).end();
+      ctx.res
+        .writeHead(204, {
+          'X-Content-Type-Options': 'nosniff',
+          'Cache-Control': 'no-store',
+          'Grab-Outcome': outcome,
+          'Retry-After': String(seconds),
+        })
+        .end();
       break;
     }
     case 'sold-out':
@@ -147,6 +162,8 @@ function refuseAsFull(system: System, ctx: Context, coupon: CouponName, since: n
   record(system, ctx, coupon, 'unknown', since);
   ctx.respond = false;
   const headers = {
+    'X-Content-Type-Options': 'nosniff',
+    'Cache-Control': 'no-store',
     'Retry-After': retryAfter(system.grabLine.secondsToDrain()),
     'Content-Type': JSON_TYPE,
     'Content-Length': FULL_LENGTH,

@@ -3,7 +3,7 @@ import type { Context } from 'koa';
 import { parse as parseJson } from 'lossless-json';
 import getRawBody from 'raw-body';
 import { createCouponBody } from './changes/bodies.ts';
-import { bodyTooLarge, invalidInput, notJson, notSentAsJson } from './errors.ts';
+import { BROKEN_OFF, bodyTooLarge, invalidInput, notJson, notSentAsJson } from './errors.ts';
 import { idempotencyKey } from './requests.ts';
 
 // Reads the parts of a request as values that the schemas of requests.ts validate.
@@ -51,7 +51,9 @@ async function readBytes(ctx: Context, limit: number): Promise<Buffer | undefine
   const hasBody = ctx.get('transfer-encoding') !== '' || Number(ctx.get('content-length')) > 0;
   if (!hasBody) return undefined;
   const bytes = await getRawBody(ctx.req, { length: ctx.get('content-length') || null, limit }).catch((error) => {
-    throw error.type === 'entity.too.large' ? bodyTooLarge() : notJson();
+    if (error.type === 'entity.too.large') throw bodyTooLarge();
+    if (error.type === 'request.aborted') ctx.state.outcome = BROKEN_OFF;
+    throw notJson();
   });
   if (bytes.length === 0) return undefined;
   const { charset } = ctx.request;

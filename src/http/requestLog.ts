@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Log } from '../infra/telemetry/log.ts';
+import { BROKEN_OFF } from './errors.ts';
 
 /** Limit for one process on the lines of fast requests without a fault. LOG_LEVEL=debug lifts it. */
 const LINES_A_SECOND = 100;
@@ -72,8 +73,11 @@ export function createRequestLog(log: Log, linesASecond = LINES_A_SECOND): (fact
   };
 }
 
-/** A 503 with a known reason is only a warning, because its cause is logged once where it is detected. */
+/**
+ * A 503 with a known reason is only a warning, because its cause is logged once where it is detected. A client that sends its body
+ * slowly and breaks off makes no slow request: many of them would fill the log.
+ */
 function levelOf({ status, outcome, ms }: RequestFacts): 'error' | 'warn' | 'info' {
   if (status >= 500) return outcome === 'unknown' ? 'error' : 'warn';
-  return ms >= SLOW_MS ? 'warn' : 'info';
+  return ms >= SLOW_MS && outcome !== BROKEN_OFF ? 'warn' : 'info';
 }

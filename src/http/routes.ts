@@ -4,12 +4,12 @@ import { logIn } from '../commands/logIn.ts';
 import { logOut } from '../commands/logOut.ts';
 import { registerUser } from '../commands/registerUser.ts';
 import type { System } from '../system.ts';
-import { Unavailable } from '../unavailable.ts';
 import { type Auth, claimsOf } from './auth.ts';
 import { addChangeRoutes } from './changes/changeRoutes.ts';
 import { addCreationRoute } from './changes/creationRoute.ts';
 import { addPieceRoutes } from './changes/pieceRoutes.ts';
 import { addConsoleRoutes } from './consoleRoutes.ts';
+import { addHealthRoute, addOperatorRoutes } from './edge/operatorRoutes.ts';
 import { refusals, respondWith } from './errors.ts';
 import { GRAB_ROUTE } from './grab.ts';
 import { addListRoutes } from './lists/listRoutes.ts';
@@ -18,11 +18,15 @@ import { readBody, readOptionalBody } from './readRequest.ts';
 import { logInBody, registerUserBody } from './requests.ts';
 import { serveStaticFiles } from './staticFiles.ts';
 
-/** `grab` and `list` answer the grabs and the lists of coupons that reach the router. */
+/**
+ * `grab` and `list` answer the grabs and the lists of coupons that reach the router. `operatorsApart`: another port has the routes of
+ * operators.
+ */
 export function createRoutes(
   system: System,
   auth: Auth,
   { grab, list }: { grab: Middleware; list: Middleware },
+  operatorsApart = false,
 ): Router {
   const router = new Router();
 
@@ -53,33 +57,13 @@ export function createRoutes(
   addChangeRoutes(router, system, auth);
   addPieceRoutes(router, system, auth);
   addConsoleRoutes(router, system, auth);
-  addOperatorRoutes(router, system);
+  addHealthRoute(router);
+  if (!operatorsApart) addOperatorRoutes(router, system);
 
   const docs = serveStaticFiles(docsFiles);
   for (const path of ['/openapi.json', '/docs', '/docs/:file']) router.get(path, docs);
 
   return router;
-}
-
-function addOperatorRoutes(router: Router, { metrics, gate, outboxLimit, redis, fence, mysql }: System): void {
-  router.get('/healthz', (ctx) => respondWith(ctx, { status: 200, body: { errMsg: '' } }));
-
-  router.get('/readyz', async (ctx) => {
-    gate.mustBeOpen();
-    outboxLimit.mustHaveRoom();
-    await redis.ping().catch(() => Promise.reject(new Unavailable('Redis does not reply')));
-    await fence.mustStand();
-    await mysql
-      .raw('SELECT 1')
-      .timeout(2_000)
-      .catch(() => Promise.reject(new Unavailable('MySQL does not reply')));
-    respondWith(ctx, { status: 200, body: { errMsg: '' } });
-  });
-
-  router.get('/metrics', async (ctx) => {
-    ctx.body = await metrics.text();
-    ctx.set('Content-Type', metrics.contentType);
-  });
 }
 
 const created = (ctx: Context) => respondWith(ctx, { status: 201, body: { errMsg: '' } });

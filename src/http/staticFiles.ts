@@ -5,6 +5,7 @@ import { extname } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Middleware } from 'koa';
+import { NOSNIFF } from './edge/answerHeaders.ts';
 
 // Serves a fixed list of files. A request can only select a path of that list, so no path can reach another file.
 
@@ -66,7 +67,7 @@ const CONTENT_SECURITY_POLICY = [
 
 const HEADERS = {
   'Content-Security-Policy': CONTENT_SECURITY_POLICY,
-  'X-Content-Type-Options': 'nosniff',
+  ...NOSNIFF,
   'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Opener-Policy': 'same-origin',
   // Browsers revalidate every time (304), so a new version of the page is shown as soon as the server has it.

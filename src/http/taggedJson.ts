@@ -18,6 +18,7 @@ export function toTaggedJson(body: object): TaggedJson {
   const headers = {
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': bytes.length,
+    'X-Content-Type-Options': 'nosniff',
     'Cache-Control': CACHE_CONTROL,
     ETag: etag,
   };
@@ -28,7 +29,7 @@ export function toTaggedJson(body: object): TaggedJson {
 export function respondTagged(ctx: Context, { bytes, etag, headers }: TaggedJson): void {
   ctx.respond = false;
   if (hasTag(ctx.req.headers['if-none-match'], etag))
-    ctx.res.writeHead(304, { 'Cache-Control': CACHE_CONTROL, ETag: etag }).end();
+    ctx.res.writeHead(304, { 'X-Content-Type-Options': 'nosniff', 'Cache-Control': CACHE_CONTROL, ETag: etag }).end();
   else ctx.res.writeHead(200, headers).end(bytes, 'latin1');
 }
 

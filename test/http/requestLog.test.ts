@@ -3,30 +3,15 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createRequestLog, type RequestFacts } from '../../src/http/requestLog.ts';
 import { connectMysql } from '../../src/infra/stores/mysql.ts';
-import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openServer } from '../../src/server.ts';
 import { createClient } from '../support/httpClient.ts';
 import { listen } from '../support/listen.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
+import { readableLog } from '../support/readableLog.ts';
 import { openTestStores } from '../support/testStores.ts';
 
 const test = suite('the request log');
 type Line = Record<string, unknown>;
-
-/** A log whose text and lines the test can read. */
-function readableLog(level: string) {
-  let text = '';
-  const write = (line: string) => {
-    text += line;
-  };
-  const log = createLog(level, 'json', { write });
-  const lines = (): Line[] =>
-    text
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line));
-  return { log, text: () => text, requests: () => lines().filter(({ msg }) => msg === 'request') };
-}
 
 const facts: RequestFacts = {
   method: 'GET',

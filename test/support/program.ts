@@ -16,10 +16,21 @@ export async function endPrograms(): Promise<void> {
 /** One process unless the test is about several: many tests act on the process that they have started. */
 const settings = { LOG_LEVEL: 'silent', PORT: '0', WORKERS: '1', ARGON2_MEMORY_KIB: '8', ARGON2_PASSES: '1' };
 
-/** Runs one of the project's programs as `npm start` does, without npm. The program gets none of the settings of the test run. */
-export function startProgram(file: string, environment: NodeJS.ProcessEnv, args: string[] = [], cwd = root) {
+/**
+ * Runs one of the project's programs as `npm start` does, without npm. The program gets none of the settings of the test run.
+ * `openFiles`: the number of files that it may open.
+ */
+export function startProgram(
+  file: string,
+  environment: NodeJS.ProcessEnv,
+  args: string[] = [],
+  cwd = root,
+  openFiles?: number,
+) {
   const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, ['bin/run.mjs', file, ...args], {
+  const limited = openFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${openFiles} && exec "$@"`, 'sh'];
+  const [command = '', ...words] = [...limited, process.execPath, 'bin/run.mjs', file, ...args];
+  const child = spawn(command, words, {
     cwd,
     env: { PATH, HOME, ...settings, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -54,4 +65,5 @@ export function startProgram(file: string, environment: NodeJS.ProcessEnv, args:
 }
 
 /** Starts a server as `npm start` does. */
-export const startServer = (environment: NodeJS.ProcessEnv) => startProgram('src/main.ts', environment);
+export const startServer = (environment: NodeJS.ProcessEnv, openFiles?: number) =>
+  startProgram('src/main.ts', environment, [], root, openFiles);

@@ -1,5 +1,6 @@
 import { pipeline } from 'node:stream/promises';
 import type { Context } from 'koa';
+import { UNCACHED } from '../edge/answerHeaders.ts';
 
 /** The connection of a client that reads nothing for this long is closed. */
 const STALLED_MS = 60_000;
@@ -16,6 +17,7 @@ export async function sendDownload(
 ): Promise<void> {
   const first = await chunks.next();
   ctx.status = 200;
+  ctx.set(UNCACHED);
   // The fallback is for clients that read only ASCII.
   ctx.attachment(fileName, { fallback: fileName.replace(/[^ -~]/gu, '_') });
   if (ctx.method === 'HEAD') return;

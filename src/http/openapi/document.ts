@@ -16,7 +16,11 @@ ignored. Names in paths are percent-encoded. A trailing slash in a path is ignor
 Logging in returns a token. Requests send it in the header \`Authorization\`, either alone or after \`Bearer\`. A request
 with two such headers gets 401 from every operation that reads a token.
 
-A request whose header is larger than 16 KiB gets 431, and malformed HTTP gets 400, both with \`errMsg\`.
+A request whose header is larger than 16 KiB gets 431, malformed HTTP gets 400, and a request that takes longer than 8 s to arrive gets
+408, all with \`errMsg\`.
+
+An answer without an \`ETag\` has \`Cache-Control: no-store\`. Pages of other origins can use the API when the operator has named their
+origins (\`CORS_ORIGINS\`).
 `.trim();
 
 /** The OpenAPI document. A test compares it with the routes and with the answers of a server. */

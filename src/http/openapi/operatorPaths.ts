@@ -30,7 +30,7 @@ export const operatorPaths = (): Paths => ({
       tags: ['operation'],
       summary: 'Check that the process can decide grabs',
       description:
-        'A readiness check: Redis and MySQL reply, the write model is reconciled with the event log, and the outbox has room.',
+        'A readiness check: Redis and MySQL reply, the write model is reconciled with the event log, and the outbox has room. With `OPS_PORT`, only that port has it.',
       security: [],
       responses: {
         200: reply('The process can decide grabs.', 'Done', { errMsg: '' }),
@@ -43,7 +43,8 @@ export const operatorPaths = (): Paths => ({
       operationId: 'metrics',
       tags: ['operation'],
       summary: 'Read the metrics',
-      description: 'Metrics for Prometheus. They cover all workers of the server, whichever worker answers.',
+      description:
+        'Metrics for Prometheus. They cover all workers of the server, whichever worker answers. With `OPS_PORT`, only that port has them.',
       security: [],
       responses: {
         200: {

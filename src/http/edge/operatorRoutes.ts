@@ -1,0 +1,29 @@
+import type Router from '@koa/router';
+import type { System } from '../../system.ts';
+import { Unavailable } from '../../unavailable.ts';
+import { respondWith } from '../errors.ts';
+
+/** On every port: it depends on nothing but the process. */
+export function addHealthRoute(router: Router): void {
+  router.get('/healthz', (ctx) => respondWith(ctx, { status: 200, body: { errMsg: '' } }));
+}
+
+/** On the port of operators where there is one: these routes ask the stores, and say much about the system. */
+export function addOperatorRoutes(router: Router, { metrics, gate, outboxLimit, redis, fence, mysql }: System): void {
+  router.get('/readyz', async (ctx) => {
+    gate.mustBeOpen();
+    outboxLimit.mustHaveRoom();
+    await redis.ping().catch(() => Promise.reject(new Unavailable('Redis does not reply')));
+    await fence.mustStand();
+    await mysql
+      .raw('SELECT 1')
+      .timeout(2_000)
+      .catch(() => Promise.reject(new Unavailable('MySQL does not reply')));
+    respondWith(ctx, { status: 200, body: { errMsg: '' } });
+  });
+
+  router.get('/metrics', async (ctx) => {
+    ctx.body = await metrics.text();
+    ctx.set('Content-Type', metrics.contentType);
+  });
+}
