@@ -974,6 +974,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many attempts. This one was not processed; `errMsg` says what there were too many of. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
             503: {
                 headers: {
@@ -1045,6 +1056,17 @@ export interface operations {
             /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. This one was not processed; `errMsg` says what there were too many of. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {

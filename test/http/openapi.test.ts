@@ -12,7 +12,7 @@ import { openTestSystem, settled } from '../support/testSystem.ts';
 // Compares the document with the routes and with the answers of a real server. The tests provoke every status of every operation;
 // `send(operation, status, request)` checks the answer against the document.
 
-const { system, close } = await openTestSystem();
+const { system, config, close } = await openTestSystem();
 const rehearsals = { ...system.rehearsals, allowed: true };
 const server = await serveApp(createApp({ ...system, rehearsals }).callback());
 
@@ -275,6 +275,15 @@ test('the 503 answers match the document', async () => {
   await system.mysql.destroy();
   await send('logIn', 503, { body: exampleOf('logIn') });
   await send('logOut', 503, { token: ann });
+});
+
+test('the answers to log-ins and registrations over a limit match the document', async () => {
+  const { failuresPerPair, registrationsPerAddress } = config.limits;
+  const times = (count: number, attempt: () => Promise<unknown>) => Promise.all(Array.from({ length: count }, attempt));
+  await times(failuresPerPair, () => system.attemptLimits.logIn('ann', '127.0.0.1'));
+  await times(registrationsPerAddress, () => system.attemptLimits.register('127.0.0.1'));
+  await send('logIn', 429, { body: exampleOf('logIn') });
+  await send('registerUser', 429, { body: exampleOf('registerUser') });
 });
 
 test('the tests above have provoked every status in the document', () => {
