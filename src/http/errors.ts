@@ -43,6 +43,7 @@ export const serviceUnavailable = (reason: string, retryAfterSeconds = RETRY_AFT
 export const refusals = {
   'username-taken': new Problem(400, 'Insert user failed. Maybe user name duplicates.'),
   'wrong-credentials': new Problem(401, 'Wrong username or password.', { kind: '' }),
+  'wrong-password': new Problem(403, 'Wrong password.'),
   'too-many-log-ins': new Problem(429, 'Too many failed log-ins. Try again later.', { kind: '' }),
   'too-many-registrations': new Problem(429, 'Too many registrations from this address. Try again later.'),
   'not-a-seller': new Problem(401, 'Only sellers can create coupons.'),

@@ -33,7 +33,7 @@ export type ReadHeader = (authorization: string) => Claims | undefined;
 export interface Tokens {
   issue: IssueToken;
   readHeader: ReadHeader;
-  isRevoked(jti: string): boolean;
+  isRevoked(claims: Claims): boolean;
   /** Signs and verifies. */
   key: KeyObject;
 }
@@ -42,7 +42,7 @@ export interface Tokens {
 export function createTokens(
   secret: string,
   ttlSeconds: number,
-  isRevoked: (jti: string) => boolean,
+  isRevoked: (claims: Claims) => boolean,
   readToken = createTokenReader(secret),
 ): Tokens {
   const issue = createTokenIssuer(secret, ttlSeconds);
@@ -109,7 +109,7 @@ export function createTokenReader(secret: string): (token: string) => Claims | u
  */
 function createHeaderReader(
   readToken: (token: string) => Claims | undefined,
-  isRevoked: (jti: string) => boolean,
+  isRevoked: (claims: Claims) => boolean,
 ): ReadHeader {
   const verified = new LRUCache<string, Claims>({
     maxSize: MAX_VERIFIED_BYTES,
@@ -121,7 +121,7 @@ function createHeaderReader(
     const digest = hash('sha256', token, 'binary');
     const known = verified.get(digest);
     const claims = known ?? readToken(token);
-    if (claims === undefined || claims.exp <= Math.floor(Date.now() / 1_000) || isRevoked(claims.jti)) return undefined;
+    if (claims === undefined || claims.exp <= Math.floor(Date.now() / 1_000) || isRevoked(claims)) return undefined;
     if (known === undefined) verified.set(digest, claims);
     return claims;
   };

@@ -55,6 +55,16 @@ test('the answers about users and sessions match the document', async () => {
   await send('logOut', 413, tooLarge);
 });
 
+test('the answers to a change of the password match the document', async () => {
+  const token = await enter('ivy', 'customer');
+  const body = exampleOf('changePassword');
+  await send('changePassword', 400, { token, body: { ...body, newPassword: '12345' } });
+  await send('changePassword', 401, { body });
+  await send('changePassword', 403, { token, body: { ...body, password: 'wrong' } });
+  await send('changePassword', 413, { token, ...tooLarge });
+  await send('changePassword', 200, { token, body });
+});
+
 test('the answers about coupons match the document', async () => {
   const { headers } = await send('logIn', 200, { body: exampleOf('logIn') });
   const ann = headers.get('authorization') ?? '';
@@ -274,6 +284,7 @@ test('the 503 answers match the document', async () => {
   system.gate.clear('a test');
   await system.mysql.destroy();
   await send('logIn', 503, { body: exampleOf('logIn') });
+  await send('changePassword', 503, { token: bob, body: exampleOf('changePassword') });
   await send('logOut', 503, { token: ann });
 });
 
@@ -283,6 +294,8 @@ test('the answers to log-ins and registrations over a limit match the document',
   await times(failuresPerPair, () => system.attemptLimits.logIn('ann', '127.0.0.1'));
   await times(registrationsPerAddress, () => system.attemptLimits.register('127.0.0.1'));
   await send('logIn', 429, { body: exampleOf('logIn') });
+  const token = system.tokens.issue('ann', 'seller');
+  await send('changePassword', 429, { token, body: exampleOf('changePassword') });
   await send('registerUser', 429, { body: exampleOf('registerUser') });
 });
 

@@ -120,6 +120,7 @@ export const refusedBy = (schema: z.ZodType, ...inputs: unknown[]): Problem[] =>
 const meanings: Record<number, string> = {
   400: 'The request is invalid; `errMsg` gives the reason.',
   401: 'The request is not authorized; `errMsg` gives the reason.',
+  403: 'The request is not allowed; `errMsg` gives the reason.',
   404: 'There is no such thing; `errMsg` says what.',
   409: 'The request does not fit the present state; `errMsg` gives the reason.',
   413: 'The body is larger than 16 KiB; an array of coupons may have 256 KiB.',

@@ -1,14 +1,15 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { logIn } from '../../commands/logIn.ts';
-import { logOut } from '../../commands/logOut.ts';
-import { registerUser } from '../../commands/registerUser.ts';
+import { changePassword } from '../../commands/users/changePassword.ts';
+import { logIn } from '../../commands/users/logIn.ts';
+import { logOut } from '../../commands/users/logOut.ts';
+import { registerUser } from '../../commands/users/registerUser.ts';
 import type { Limited } from '../../infra/limits/attemptLimits.ts';
 import type { System } from '../../system.ts';
-import { type Auth, claimsOf } from '../auth.ts';
+import { type Auth, claimsOf, requireClaims } from '../auth.ts';
 import { type Problem, refusals, respondWith } from '../errors.ts';
 import { readBody, readOptionalBody } from '../readRequest.ts';
-import { logInBody, registerUserBody } from '../requests.ts';
+import { changePasswordBody, logInBody, registerUserBody } from '../requests.ts';
 
 /** The routes of registration and sessions. */
 export function addUserRoutes(router: Router, system: System, auth: Auth): void {
@@ -33,6 +34,15 @@ export function addUserRoutes(router: Router, system: System, auth: Auth): void 
     await readOptionalBody(ctx);
     await logOut(system, claimsOf(ctx));
     respondWith(ctx, { status: 200, body: { errMsg: 'log out.' } });
+  });
+
+  router.post('/api/auth/password', auth.required, async (ctx) => {
+    const { sub } = requireClaims(ctx);
+    const body = changePasswordBody.parse(await readBody(ctx));
+    const result = await changePassword(system, { ...body, username: sub, address: system.clientAddress(ctx.req) });
+    if (result === 'changed') respondWith(ctx, { status: 200, body: { errMsg: '' } });
+    else if (result === 'wrong-password') respondWith(ctx, refusals[result]);
+    else respondLimited(ctx, refusals['too-many-log-ins'], result);
   });
 }
 

@@ -2,7 +2,7 @@ import { rejects } from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { registerUser } from '../../../src/commands/registerUser.ts';
+import { registerUser } from '../../../src/commands/users/registerUser.ts';
 import { keys } from '../../../src/infra/keys.ts';
 import { connectOnce } from '../../../src/infra/stores/mysql.ts';
 import { createLog } from '../../../src/infra/telemetry/log.ts';

@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
-import type { Gate } from '../infra/gate.ts';
-import { keys } from '../infra/keys.ts';
-import type { AttemptLimits, Limited } from '../infra/limits/attemptLimits.ts';
-import type { Passwords } from '../infra/passwords.ts';
-import { withLockRetries } from '../infra/stores/lockRetries.ts';
-import type { Mysql } from '../infra/stores/mysql.ts';
-import { isDuplicate } from '../infra/stores/mysqlErrors.ts';
-import type { Kind } from '../infra/tokens.ts';
+import type { Gate } from '../../infra/gate.ts';
+import { keys } from '../../infra/keys.ts';
+import type { AttemptLimits, Limited } from '../../infra/limits/attemptLimits.ts';
+import type { Passwords } from '../../infra/passwords.ts';
+import { withLockRetries } from '../../infra/stores/lockRetries.ts';
+import type { Mysql } from '../../infra/stores/mysql.ts';
+import { isDuplicate } from '../../infra/stores/mysqlErrors.ts';
+import type { Kind } from '../../infra/tokens.ts';
 
 export interface RegisterUser {
   username: string;

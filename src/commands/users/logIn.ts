@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
-import { keys } from '../infra/keys.ts';
-import type { AttemptLimits, Limited } from '../infra/limits/attemptLimits.ts';
-import type { Passwords } from '../infra/passwords.ts';
-import type { Mysql } from '../infra/stores/mysql.ts';
-import type { Log } from '../infra/telemetry/log.ts';
-import type { Kind, Tokens } from '../infra/tokens.ts';
+import { keys } from '../../infra/keys.ts';
+import type { AttemptLimits, Limited } from '../../infra/limits/attemptLimits.ts';
+import type { Passwords } from '../../infra/passwords.ts';
+import type { Mysql } from '../../infra/stores/mysql.ts';
+import type { Log } from '../../infra/telemetry/log.ts';
+import type { Kind, Tokens } from '../../infra/tokens.ts';
 
 export type LogInResult = 'wrong-credentials' | Limited | { type: 'logged-in'; token: string; kind: Kind };
 interface Credentials {
