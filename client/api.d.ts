@@ -999,7 +999,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts. This one was not processed; `errMsg` says what there were too many of. */
+            /** @description Too many attempts; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1087,7 +1087,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts. This one was not processed; `errMsg` says what there were too many of. */
+            /** @description Too many attempts; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1235,7 +1235,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts. This one was not processed; `errMsg` says what there were too many of. */
+            /** @description Too many attempts; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */

@@ -117,24 +117,24 @@ export const environmentSchema = z.object({
     'The time cost of a password hash (argon2id), in passes over its memory.',
   ),
   TRUST_PROXY: ranges.describe(
-    'The addresses and CIDR ranges of the proxies in front of the server, separated by commas: what they report is taken for the address ' +
-      'of a client. Without it, behind a proxy, all clients share the limits of one address.',
+    'The addresses and CIDR ranges of the proxies in front of the server, separated by commas: the server takes the address ' +
+      'that they report for that of the client. Without it, behind a proxy, all clients share the limits of one address.',
   ),
   TRUST_PROXY_HEADER: z
     .enum(['x-forwarded-for', 'forwarded'], 'expected x-forwarded-for or forwarded')
     .default('x-forwarded-for')
-    .describe('The header in which these proxies report it: `x-forwarded-for` or `forwarded` (RFC 7239).'),
+    .describe('The header in which these proxies report the address: `x-forwarded-for` or `forwarded` (RFC 7239).'),
   LIMIT_WINDOW_SECONDS: wholeNumber(1, 86_400, 900).describe(
     'The period of the four limits below, in seconds. Over a limit the answer is 429.',
   ),
   LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS: wholeNumber(1, 1_000_000_000, 20).describe(
-    'Failed log-ins of one account from one address. A log-in counts as failed until its password was checked.',
+    'Failed log-ins to one account from one address. A log-in counts as failed until its password has been checked.',
   ),
   LOGIN_FAILURES_PER_ACCOUNT: wholeNumber(1, 1_000_000_000, 100).describe(
-    'Failed log-ins of one account from all addresses from which nobody has logged in to it before.',
+    'Failed log-ins to one account from all addresses without an earlier successful log-in to it.',
   ),
   LOGIN_FAILURES_PER_ADDRESS: wholeNumber(1, 1_000_000_000, 2_000).describe(
-    'Failed log-ins from one address (IPv6: a /64 network), at accounts that nobody has logged in to from there before.',
+    'Failed log-ins from one address (IPv6: a /64 network) to accounts without an earlier successful log-in from there.',
   ),
   REGISTRATIONS_PER_ADDRESS: wholeNumber(1, 1_000_000_000, 2_000).describe(
     'Registrations from one address (IPv6: a /64 network).',

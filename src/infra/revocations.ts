@@ -58,7 +58,7 @@ export async function openRevocations(deps: {
     const [, user, second] = USER_ENTRY.exec(jti) ?? [];
     if (user !== undefined) validFrom.set(user, Math.max(Number(second), validFrom.get(user) ?? 0));
   };
-  // Without revoked users, a request does not pay for the digest. Tokens have no other lifetime.
+  // The digest is only computed while the tokens of some user are revoked. The issue of a token follows from its expiry.
   const isOfRevokedUser = (sub: string, exp: number) =>
     validFrom.size > 0 && exp - tokenTtlSeconds < (validFrom.get(digest(sub)) ?? 0);
 
@@ -133,7 +133,7 @@ export async function openRevocations(deps: {
       }
     },
     async revokeUser(username) {
-      // Tokens hold whole seconds. The answer waits for the next one: every token that is issued after it is valid.
+      // Tokens hold whole seconds. The answer waits for the next one: each token that is issued later is valid.
       const second = Math.floor(Date.now() / 1_000) + 1;
       await revocations.revoke(`user:${digest(username)}:${second}`, second + tokenTtlSeconds);
       await sleep(second * 1_000 - Date.now());

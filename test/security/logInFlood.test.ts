@@ -82,11 +82,11 @@ const count = (answers: Answer[]) => {
   return counts;
 };
 
-for (const [who, username] of [
+for (const [target, username] of [
   ['a user', 'bob'],
-  ['a name that no user has', 'nobody'],
+  ['an unknown username', 'unknown'],
 ] as const) {
-  test(`of 300 wrong passwords for ${who} at once, as many are hashed as may fail, and the rest get 429`, async () => {
+  test(`of 300 wrong passwords for ${target} at once, only those within the limit are hashed, and the rest get 429`, async () => {
     const from = `192.0.2.${username.length}`;
     await register({ username: 'bob', from: '192.0.2.250' });
     hashes = 0;
@@ -102,7 +102,7 @@ for (const [who, username] of [
   });
 }
 
-test('of guesses at made-up names from one address, as many are hashed and leave keys in Redis as may fail', async () => {
+test('of guesses at made-up names from one address, only those within its limit are hashed and leave keys in Redis', async () => {
   hashes = 0;
   const keysBefore = (await system.redis.keys('seckill:limit:*')).length;
 
@@ -113,7 +113,7 @@ test('of guesses at made-up names from one address, as many are hashed and leave
   assert.ok((await system.redis.keys('seckill:limit:*')).length <= keysBefore + 1 + 2 * PER_ADDRESS);
 });
 
-test('guesses from many addresses keep nobody out who logs in from a known address', async () => {
+test('guesses from many addresses do not lock the owner out at a known address', async () => {
   // Given a user who has logged in from one address.
   await register({ username: 'eve', from: '198.51.100.1' });
   assert.is((await logIn({ username: 'eve', from: '198.51.100.1' })).status, 200);
@@ -127,7 +127,7 @@ test('guesses from many addresses keep nobody out who logs in from a known addre
   assert.is((await logIn({ username: 'eve', from: '198.51.100.1' })).status, 200);
 });
 
-test('an address that has used up its failures keeps nobody out who has logged in from there before', async () => {
+test('an address over its limit does not lock out the users who have logged in from there before', async () => {
   await register({ username: 'kim', from: '192.0.2.250' });
   assert.is((await logIn({ username: 'kim', from: '192.0.2.21' })).status, 200);
 
@@ -155,7 +155,7 @@ test('the right password clears the failures before it', async () => {
   }
 });
 
-test('an office behind one address logs in as often as it likes', async () => {
+test('successful log-ins from one address are unlimited, as for an office behind one NAT', async () => {
   const names = Array.from({ length: PER_ADDRESS }, (_, place) => `clerk-${place}`);
   await times(PER_ADDRESS, (place) => register({ username: names[place] ?? '', from: '192.0.2.251' }));
 
@@ -230,7 +230,7 @@ test('two processes share the limits', async () => {
   assert.is((await program.ended).status, 0);
 });
 
-test('of 300 registrations from one address at once, as many are hashed as it may have, and the rest get 429', async () => {
+test('of 300 registrations from one address at once, only those within the limit are hashed, and the rest get 429', async () => {
   hashes = 0;
 
   const answers = await times(300, (place) => register({ username: `robot-${place}`, from: '192.0.2.29' }));

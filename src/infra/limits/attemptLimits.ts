@@ -5,15 +5,15 @@ import { keys } from '../keys.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createKnownAddresses } from './knownAddresses.ts';
 
-/** An address over its limit is refused by the process for this long before Redis is asked again, since log-ins under way may succeed. */
+/** A process refuses an address over its limit for this long without Redis. It is short because log-ins under way may succeed. */
 const ADDRESS_BLOCK_SECONDS = 10;
 
 export interface LimitSettings {
-  /** Failed log-ins of one address, at accounts that were never logged in to from there. */
+  /** Failed log-ins from one address to accounts that do not know the address. */
   failuresPerAddress: number;
-  /** Failed log-ins of one account, from all addresses from which it was never logged in to. */
+  /** Failed log-ins to one account from all addresses that the account does not know. */
   failuresPerAccount: number;
-  /** Failed log-ins of one account from one address. */
+  /** Failed log-ins to one account from one address. */
   failuresPerPair: number;
   registrationsPerAddress: number;
   windowSeconds: number;
@@ -44,8 +44,8 @@ export interface AttemptLimits {
  * Limits on log-ins and registrations, shared by all processes in Redis; while Redis does not reply, each process counts in memory.
  * An attempt is counted before its password is hashed, because parallel guesses would all pass a check of the failures so far.
  *
- * From an address that has logged in to the account before, only the failures of this account from this address count. So a guesser
- * elsewhere cannot keep the owner out, however many addresses the guesser has.
+ * An account knows the addresses from which log-ins to it have succeeded. From such an address, only the failures of this account from
+ * this address count, so a guesser at other addresses cannot lock the owner out.
  */
 export function createAttemptLimits(deps: { redis: Redis; limits: LimitSettings; log: Log }): AttemptLimits {
   const { redis, limits, log } = deps;
@@ -58,7 +58,7 @@ export function createAttemptLimits(deps: { redis: Redis; limits: LimitSettings;
       storeClient: redis,
       rejectIfRedisNotReady: true,
       insuranceLimiter: new RateLimiterMemory(limit),
-      // The process refuses without Redis what is over the limit: Redis syncs every write to its disk, and grabs wait for that.
+      // Over the limit, the process refuses without Redis, because grabs would wait for each write that Redis syncs to its disk.
       inMemoryBlockOnConsumed: points + 1,
       inMemoryBlockDuration: Math.min(blockSeconds, limits.windowSeconds),
     });
@@ -73,7 +73,7 @@ export function createAttemptLimits(deps: { redis: Redis; limits: LimitSettings;
       const isKnown = await known.has(username, address);
       const account = digest(username);
       const pair = digest(`${address} ${username}`);
-      // The address comes first: names made up by a client then leave no more keys in Redis than its address may have failures.
+      // The address comes first, so that its limit also bounds the keys that made-up names leave in Redis.
       const counted: [limiter: RateLimiterRedis, key: string][] = isKnown
         ? [[ofPair, pair]]
         : [

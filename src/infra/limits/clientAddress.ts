@@ -14,8 +14,8 @@ export type ClientAddress = (request: IncomingMessage) => string;
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 /**
- * The nearest address that is no trusted proxy: the peer of the connection, or, if that is trusted, what it reports in the header, hop by
- * hop. Only one header is read: most proxies write one and pass on what a client sent in the other.
+ * The nearest address that is no trusted proxy: the peer of the connection, or, if the peer is trusted, the nearest such hop in the
+ * header. Only one header is read: most proxies write one and pass on what a client sent in the other.
  */
 export function createClientAddress({ trusted, header }: ProxySettings): ClientAddress {
   const ranges = trusted.map(parseRange);

@@ -2,17 +2,17 @@ import type { Redis } from 'ioredis';
 import { keys } from '../keys.ts';
 import type { Log } from '../telemetry/log.ts';
 
-/** So many addresses of an account are kept; a further one replaces the oldest. */
+/** The addresses that are kept for each account; a further one replaces the oldest. */
 const ADDRESSES_MAX = 20;
 const KEPT_SECONDS = 90 * 24 * 60 * 60;
 
 export interface KnownAddresses {
-  /** Whether somebody with the right password has logged in to the account from this address. False while Redis does not reply. */
+  /** Whether a log-in to the account has succeeded from this address. False while Redis does not reply. */
   has(username: string, address: string): Promise<boolean>;
   add(username: string, address: string): Promise<void>;
 }
 
-/** The addresses from which each account was logged in to, shared by all processes in Redis. */
+/** The addresses from which log-ins to each account have succeeded, shared by all processes in Redis. */
 export const createKnownAddresses = ({ redis, log }: { redis: Redis; log: Log }): KnownAddresses => ({
   has: (username, address) =>
     redis.zscore(keys.knownAddresses(username), address).then(
