@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import type { LimitSettings } from './infra/limits/attemptLimits.ts';
+import { isRange, type ProxySettings } from './infra/limits/clientAddress.ts';
 import { encodingHint } from './infra/stores/urlParameters.ts';
 import { weaknessOf } from './jwtSecrets.ts';
 import { OperatorError } from './operatorError.ts';
@@ -29,6 +31,12 @@ const urlOf = (...schemes: string[]) =>
 
 /** The exact text that a browser sends in the header Origin. */
 const isWebOrigin = (text: string) => /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+
+const ranges = z
+  .string()
+  .default('')
+  .transform((text) => text.split(/[\s,]+/).filter((range) => range !== ''))
+  .refine((list) => list.every(isRange), 'expected IP addresses and CIDR ranges, separated by commas');
 
 const flag = z.enum(['0', '1'], 'expected 0 or 1');
 
@@ -146,6 +154,29 @@ export const environmentSchema = z.object({
   ARGON2_PASSES: wholeNumber(1, 100, 2).describe(
     'The time cost of a password hash (argon2id), in passes over its memory.',
   ),
+  TRUST_PROXY: ranges.describe(
+    'The addresses and CIDR ranges of the proxies in front of the server, separated by commas: the server takes the address ' +
+      'that they report for that of the client. Without it, behind a proxy, all clients share the limits of one address.',
+  ),
+  TRUST_PROXY_HEADER: z
+    .enum(['x-forwarded-for', 'forwarded'], 'expected x-forwarded-for or forwarded')
+    .default('x-forwarded-for')
+    .describe('The header in which these proxies report the address: `x-forwarded-for` or `forwarded` (RFC 7239).'),
+  LIMIT_WINDOW_SECONDS: wholeNumber(1, 86_400, 900).describe(
+    'The period of the four limits below, in seconds. Over a limit the answer is 429.',
+  ),
+  LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS: wholeNumber(1, 1_000_000_000, 20).describe(
+    'Failed log-ins to one account from one address. A log-in counts as failed until its password has been checked.',
+  ),
+  LOGIN_FAILURES_PER_ACCOUNT: wholeNumber(1, 1_000_000_000, 100).describe(
+    'Failed log-ins to one account from all addresses without an earlier successful log-in to it.',
+  ),
+  LOGIN_FAILURES_PER_ADDRESS: wholeNumber(1, 1_000_000_000, 2_000).describe(
+    'Failed log-ins from one address (IPv6: a /64 network) to accounts without an earlier successful log-in from there.',
+  ),
+  REGISTRATIONS_PER_ADDRESS: wholeNumber(1, 1_000_000_000, 2_000).describe(
+    'Registrations from one address (IPv6: a /64 network).',
+  ),
 });
 
 export interface Config {
@@ -180,6 +211,8 @@ export interface Config {
   /** Whether sellers may send simulated customers to their coupons. By default only when both stores are private. */
   allowRehearsal: boolean;
   argon2: { memoryCost: number; timeCost: number };
+  proxy: ProxySettings;
+  limits: LimitSettings;
 }
 
 /** The settings of a server process: both stores and the secret are known. */
@@ -239,5 +272,13 @@ export function readConfig(
         ? env.REDIS_URL === undefined && env.MYSQL_URL === undefined
         : env.ALLOW_REHEARSAL === '1',
     argon2: { memoryCost: env.ARGON2_MEMORY_KIB, timeCost: env.ARGON2_PASSES },
+    proxy: { trusted: env.TRUST_PROXY, header: env.TRUST_PROXY_HEADER },
+    limits: {
+      failuresPerAddress: env.LOGIN_FAILURES_PER_ADDRESS,
+      failuresPerAccount: env.LOGIN_FAILURES_PER_ACCOUNT,
+      failuresPerPair: env.LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS,
+      registrationsPerAddress: env.REGISTRATIONS_PER_ADDRESS,
+      windowSeconds: env.LIMIT_WINDOW_SECONDS,
+    },
   };
 }

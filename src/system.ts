@@ -8,6 +8,8 @@ import { openAll } from './infra/closers.ts';
 import { openFence } from './infra/fence.ts';
 import { createGate } from './infra/gate.ts';
 import { openLease } from './infra/lease.ts';
+import { type AttemptLimits, createAttemptLimits } from './infra/limits/attemptLimits.ts';
+import { type ClientAddress, createClientAddress } from './infra/limits/clientAddress.ts';
 import { allEvents } from './infra/outbox.ts';
 import { openOutboxLimit } from './infra/outboxLimit.ts';
 import { createPasswords, type Passwords } from './infra/passwords.ts';
@@ -50,6 +52,8 @@ export interface System extends DecisionDeps {
   logProgress: LogProgress;
   tokens: Tokens;
   passwords: Passwords;
+  attemptLimits: AttemptLimits;
+  clientAddress: ClientAddress;
   revocations: Revocations;
   metrics: Metrics;
   tracing: Tracing;
@@ -133,6 +137,8 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       logProgress: createLogProgress({ reads }),
       tokens: createTokens(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked),
       passwords: await createPasswords({ ...config.argon2, workers: config.workers }),
+      attemptLimits: createAttemptLimits({ ...config, redis, log }),
+      clientAddress: createClientAddress(config.proxy),
       revocations,
       metrics,
       tracing,

@@ -40,6 +40,10 @@ export const openPrivateStack = ({ environment = {}, nodeArgs = [], root = thisT
         // Cheap password hashes: a crowd must log in before the sale, and the sale does not depend on them.
         ARGON2_MEMORY_KIB: '64',
         ARGON2_PASSES: '1',
+        // The whole crowd comes from one address.
+        LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS: '1000000',
+        LOGIN_FAILURES_PER_ADDRESS: '1000000',
+        REGISTRATIONS_PER_ADDRESS: '1000000',
         ...environment,
       },
       nodeArgs,

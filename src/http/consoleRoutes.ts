@@ -20,7 +20,7 @@ export function addConsoleRoutes(
     const kind = await redis.get(keys.userView(seller));
     if (kind === null) await fence.mustStand();
     if (kind !== 'seller') return respondWith(ctx, refusals['no-such-user']);
-    const mayListen = () => claims.exp * 1_000 > Date.now() && !revocations.isRevoked(claims.jti);
+    const mayListen = () => claims.exp * 1_000 > Date.now() && !revocations.isRevoked(claims);
     // Set before the stream opens, so that a client that disconnects before the first event is logged as 200 too.
     ctx.status = 200;
     // The stream sends its headers with the first event; a HEAD request gets no event.

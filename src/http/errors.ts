@@ -12,7 +12,7 @@ import type { ProblemReply, Reply } from './responses.ts';
 export class Problem extends Error {
   readonly status: number;
   readonly body: ProblemReply;
-  /** When it is worth asking again. Only a 503 has it. */
+  /** When it is worth asking again. Only a 503 has it; a 429 gets it from the limit. */
   readonly retryAfterSeconds: number | undefined;
   constructor(status: number, errMsg: string, more: Omit<ProblemReply, 'errMsg'> = {}, retryAfterSeconds?: number) {
     super(errMsg);
@@ -45,6 +45,9 @@ export const serviceUnavailable = (reason: string, retryAfterSeconds = RETRY_AFT
 export const refusals = {
   'username-taken': new Problem(400, 'Insert user failed. Maybe user name duplicates.'),
   'wrong-credentials': new Problem(401, 'Wrong username or password.', { kind: '' }),
+  'wrong-password': new Problem(403, 'Wrong password.'),
+  'too-many-log-ins': new Problem(429, 'Too many failed log-ins. Try again later.', { kind: '' }),
+  'too-many-registrations': new Problem(429, 'Too many registrations from this address. Try again later.'),
   'not-a-seller': new Problem(401, 'Only sellers can create coupons.'),
   'other-seller': new Problem(401, 'Cannot create coupons for other users.'),
   'duplicate-coupon': new Problem(400, 'Create failed. Maybe (username,coupon name) duplicates'),
@@ -111,6 +114,8 @@ export function respondWith(
   ctx.status = status;
   ctx.body = body;
   if (status === 503) ctx.set('Retry-After', retryAfter(retryAfterSeconds));
+  // Exact, since each client has a limit of its own and no crowd returns with it.
+  if (status === 429) ctx.set('Retry-After', String(retryAfterSeconds));
   // The rest of a body that was too large is still arriving, so this connection cannot carry another request.
   if (status === 413) ctx.set('Connection', 'close');
 }

@@ -4,7 +4,7 @@ import { parse as parseJson } from 'lossless-json';
 import getRawBody from 'raw-body';
 import { createCouponBody } from './changes/bodies.ts';
 import { BROKEN_OFF, bodyTooLarge, invalidInput, notJson, notSentAsJson } from './errors.ts';
-import { idempotencyKey } from './requests.ts';
+import { changePasswordBody, idempotencyKey } from './requests.ts';
 
 // Reads the parts of a request as values that the schemas of requests.ts validate.
 
@@ -84,8 +84,10 @@ const isDeeperThan = (levels: number, value: unknown): boolean =>
   value !== null &&
   (levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner)));
 
-/** Fields as the contract spells them, by their spelling in lower case. Only the fields of a coupon have capitals. */
-const spellings = new Map(Object.keys(createCouponBody.shape).map((field) => [field.toLowerCase(), field]));
+/** Fields as the contract spells them, by their spelling in lower case. Only fields of these bodies have capitals. */
+const spellings = new Map(
+  Object.keys({ ...createCouponBody.shape, ...changePasswordBody.shape }).map((field) => [field.toLowerCase(), field]),
+);
 const spelled = (key: string) => spellings.get(key.toLowerCase()) ?? key.toLowerCase();
 
 /** The JSON object with its keys as the contract spells them. Throws a Problem for any other value. */

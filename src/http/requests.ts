@@ -39,6 +39,11 @@ export const credentials = z.object({ username: z.string(), password: z.string()
 /** A value that is not a string gets the answer of wrong credentials and not that of a malformed request. */
 export const logInBody = credentials.catch({ username: '', password: '' });
 
+export const changePasswordBody = z.object({
+  password: text('password', 'Password too short.').meta({ description: 'The present password.' }),
+  newPassword: text('newPassword', 'Password too short.').apply(atLeast(PASSWORD_MIN, 'Password too short.')),
+});
+
 export const idempotencyKey = z.string().apply(atMost(IDEMPOTENCY_KEY_MAX, 'Idempotency-Key too long.'));
 
 export const liveQuery = z.object({

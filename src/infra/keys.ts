@@ -77,6 +77,10 @@ export const keys = {
   rehearsal: 'seckill:rehearsal',
   /** For the trial of permissions at a start; expires after a minute at most. */
   trial: (run: string, name: string) => inPartition(0, `trial:${run}:${name}`),
+  /** The prefix of the counters of a limit; a counter expires with the window of the limit. */
+  limit: (name: 'log-in-address' | 'log-in-account' | 'log-in-pair' | 'registration') => `seckill:limit:${name}`,
+  /** The addresses from which log-ins to an account have succeeded, by the time of the last one. */
+  knownAddresses: (username: string) => `seckill:known-addresses:${username}`,
   /** Counts the processes that have confirmed a log-out. */
   revocationAcks: (announcement: string) => `seckill:revocation-acks:${announcement}`,
 } as const;

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { Unavailable } from '../unavailable.ts';
@@ -9,33 +9,58 @@ import type { Mysql } from './stores/mysql.ts';
 import { isDuplicate } from './stores/mysqlErrors.ts';
 import { connectRedis } from './stores/redis.ts';
 import type { Log } from './telemetry/log.ts';
+import type { Claims } from './tokens.ts';
 
 const ACK_LIMIT_MS = 1_000;
+/**
+ * Where the id of a token stands, `user:DIGEST:SECOND` revokes all tokens that were issued to the user before this second. It is a digest
+ * because a username may be longer than the column.
+ */
+const USER_ENTRY = /^user:([\w-]{43}):(\d+)$/;
+const digest = (username: string) => hash('sha256', username, 'base64url');
 const NOT_LOADED = 'the revoked tokens are not loaded yet';
 
 export interface Revocations {
-  isRevoked(jti: string): boolean;
+  isRevoked(token: Pick<Claims, 'sub' | 'jti' | 'exp'>): boolean;
   /** Resolves when every running process refuses the token; a process that starts later will too. `exp` in seconds since 1970. */
   revoke(jti: string, exp: number): Promise<void>;
+  /** Resolves when every running process refuses all tokens of the user that were issued before; a process that starts later will too. */
+  revokeUser(username: string): Promise<void>;
 }
 
 /**
  * Each process keeps the revoked tokens in memory, so that a request costs no round trip. MySQL stores them; a published message
  * informs the other processes, and each acknowledges it. While a process is not subscribed to the messages, its gate is shut.
  */
-export async function openRevocations(deps: { redisUrl: string; redis: Redis; mysql: Mysql; gate: Gate; log: Log }) {
-  const { redis, mysql, gate, log } = deps;
+export async function openRevocations(deps: {
+  redisUrl: string;
+  tokenTtlSeconds: number;
+  redis: Redis;
+  mysql: Mysql;
+  gate: Gate;
+  log: Log;
+}) {
+  const { tokenTtlSeconds, redis, mysql, gate, log } = deps;
   const channel = revocationChannel(redis.options.db ?? 0);
   const revoked = new Map<string, number>();
+  /** By the digest of a user, the second from which on tokens of this user are valid. */
+  const validFrom = new Map<string, number>();
   const remember = (jti: string, exp: number) => {
     const now = Date.now() / 1_000;
     // Insertion order is close to the order of expiry, so the expired tokens are at the front.
     for (const [old, expiry] of revoked) {
       if (expiry > now) break;
       revoked.delete(old);
+      const [, user = '', second] = USER_ENTRY.exec(old) ?? [];
+      if (validFrom.get(user) === Number(second)) validFrom.delete(user);
     }
     revoked.set(jti, exp);
+    const [, user, second] = USER_ENTRY.exec(jti) ?? [];
+    if (user !== undefined) validFrom.set(user, Math.max(Number(second), validFrom.get(user) ?? 0));
   };
+  // The digest is only computed while the tokens of some user are revoked. The issue of a token follows from its expiry.
+  const isOfRevokedUser = (sub: string, exp: number) =>
+    validFrom.size > 0 && exp - tokenTtlSeconds < (validFrom.get(digest(sub)) ?? 0);
 
   const subscriber = connectRedis(deps.redisUrl, log);
   let closed = false;
@@ -84,7 +109,7 @@ export async function openRevocations(deps: { redisUrl: string; redis: Redis; my
   subscriber.redis.on('ready', catchUpAgain);
 
   const revocations: Revocations = {
-    isRevoked: (jti) => revoked.has(jti),
+    isRevoked: ({ sub, jti, exp }) => revoked.has(jti) || isOfRevokedUser(sub, exp),
     async revoke(jti, exp) {
       await mysql('revoked_tokens')
         .insert({ jti, expires_at: exp })
@@ -106,6 +131,12 @@ export async function openRevocations(deps: { redisUrl: string; redis: Redis; my
         if (Date.now() > limit) throw new Unavailable('a process has not acknowledged the log-out');
         await sleep(2);
       }
+    },
+    async revokeUser(username) {
+      // Tokens hold whole seconds. The answer waits for the next one: each token that is issued later is valid.
+      const second = Math.floor(Date.now() / 1_000) + 1;
+      await revocations.revoke(`user:${digest(username)}:${second}`, second + tokenTtlSeconds);
+      await sleep(second * 1_000 - Date.now());
     },
   };
   const close: Closer = () => {

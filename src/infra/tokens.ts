@@ -37,7 +37,7 @@ export type ReadHeader = (authorization: string) => Claims | undefined;
 export interface Tokens {
   issue: IssueToken;
   readHeader: ReadHeader;
-  isRevoked(jti: string): boolean;
+  isRevoked(claims: Claims): boolean;
   /** The key that verifies the token; undefined when no key of this server may verify it. */
   keyFor(token: string): KeyObject | undefined;
   /** The claims of a payload whose signature is valid; undefined when this server cannot have issued such claims. */
@@ -51,7 +51,7 @@ export interface Tokens {
 export function createTokens(
   jwtSecret: string,
   ttlSeconds: number,
-  isRevoked: (jti: string) => boolean,
+  isRevoked: (claims: Claims) => boolean,
   readToken = createTokenReader(jwtSecret, ttlSeconds),
 ): Tokens {
   const issue = createTokenIssuer(jwtSecret, ttlSeconds);
@@ -175,7 +175,7 @@ export function createTokenReader(jwtSecret: string, ttlSeconds: number): (token
  */
 function createHeaderReader(
   readToken: (token: string) => Claims | undefined,
-  isRevoked: (jti: string) => boolean,
+  isRevoked: (claims: Claims) => boolean,
 ): ReadHeader {
   const verified = new LRUCache<string, Claims>({
     maxSize: MAX_VERIFIED_BYTES,
@@ -187,7 +187,7 @@ function createHeaderReader(
     const digest = hash('sha256', token, 'binary');
     const known = verified.get(digest);
     const claims = known ?? readToken(token);
-    if (claims === undefined || claims.exp <= Math.floor(Date.now() / 1_000) || isRevoked(claims.jti)) return undefined;
+    if (claims === undefined || claims.exp <= Math.floor(Date.now() / 1_000) || isRevoked(claims)) return undefined;
     if (known === undefined) verified.set(digest, claims);
     return claims;
   };

@@ -11,7 +11,7 @@ import { planRequests } from './requests.ts';
 // The fuzz run itself is tested: what it plans, and whether it notices a server with a fault. `npm run fuzz` runs it on the real one.
 
 const test = suite('npm run fuzz');
-const issue = createTokenIssuer('a secret of the tests, long enough to be taken', 60);
+const issue = createTokenIssuer('a secret of the tests that is long enough to be taken', 60);
 const MIB = 2 ** 20;
 
 test('the same seed plans the same requests, and another seed plans others', () => {

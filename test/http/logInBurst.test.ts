@@ -10,7 +10,8 @@ import { Unavailable } from '../../src/unavailable.ts';
 import { createClient } from '../support/httpClient.ts';
 import { openTestSystem } from '../support/testSystem.ts';
 
-const { system, close } = await openTestSystem();
+// All clients have one address and few accounts.
+const { system, close } = await openTestSystem({ LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS: '1000' });
 const test = suite('a burst of log-ins');
 const closers: (() => Promise<void>)[] = [];
 

@@ -12,7 +12,7 @@ import { openTestSystem, settled } from '../support/testSystem.ts';
 // Compares the document with the routes and with the answers of a real server. The tests provoke every status of every operation;
 // `send(operation, status, request)` checks the answer against the document.
 
-const { system, close } = await openTestSystem();
+const { system, config, close } = await openTestSystem();
 const rehearsals = { ...system.rehearsals, allowed: true };
 const server = await serveApp(createApp({ ...system, rehearsals }).callback());
 
@@ -53,6 +53,16 @@ test('the answers about users and sessions match the document', async () => {
   await send('logOut', 200, { token: headers.get('authorization') ?? '' });
   await send('logOut', 400, { body: 'no JSON' });
   await send('logOut', 413, tooLarge);
+});
+
+test('the answers to a change of the password match the document', async () => {
+  const token = await enter('ivy', 'customer');
+  const body = exampleOf('changePassword');
+  await send('changePassword', 400, { token, body: { ...body, newPassword: '12345' } });
+  await send('changePassword', 401, { body });
+  await send('changePassword', 403, { token, body: { ...body, password: 'wrong' } });
+  await send('changePassword', 413, { token, ...tooLarge });
+  await send('changePassword', 200, { token, body });
 });
 
 test('the answers about coupons match the document', async () => {
@@ -274,7 +284,19 @@ test('the 503 answers match the document', async () => {
   system.gate.clear('a test');
   await system.mysql.destroy();
   await send('logIn', 503, { body: exampleOf('logIn') });
+  await send('changePassword', 503, { token: bob, body: exampleOf('changePassword') });
   await send('logOut', 503, { token: ann });
+});
+
+test('the answers to log-ins and registrations over a limit match the document', async () => {
+  const { failuresPerPair, registrationsPerAddress } = config.limits;
+  const times = (count: number, attempt: () => Promise<unknown>) => Promise.all(Array.from({ length: count }, attempt));
+  await times(failuresPerPair, () => system.attemptLimits.logIn('ann', '127.0.0.1'));
+  await times(registrationsPerAddress, () => system.attemptLimits.register('127.0.0.1'));
+  await send('logIn', 429, { body: exampleOf('logIn') });
+  const token = system.tokens.issue('ann', 'seller');
+  await send('changePassword', 429, { token, body: exampleOf('changePassword') });
+  await send('registerUser', 429, { body: exampleOf('registerUser') });
 });
 
 test('the tests above have provoked every status in the document', () => {

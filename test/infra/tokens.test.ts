@@ -15,7 +15,7 @@ function given(readToken: (token: string) => Claims | undefined = createTokenRea
     verified++;
     return readToken(token);
   };
-  const tokens = createTokens(secret, 60, (jti) => revoked.has(jti), counting);
+  const tokens = createTokens(secret, 60, ({ jti }) => revoked.has(jti), counting);
   return { tokens, revoked, verified: () => verified };
 }
 /** A token that another process with the same secret has issued. */

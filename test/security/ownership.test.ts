@@ -64,6 +64,14 @@ const rows: Row[] = [
   anybody('POST /api/users', 400, { json: { username: 'bob', password: 'another secret', kind: 'seller' } }),
   anybody('POST /api/auth', 200, { json: { username: 'bob', password: 'secret' } }),
   anybody('POST /api/auth/logout'),
+  // The request names no user: the password of the sender would change, and a wrong one changes nothing.
+  {
+    route: 'POST /api/auth/password',
+    json: { password: 'wrong', newPassword: 'another secret' },
+    owner: 'bob',
+    expected: [refused, [403, 'Wrong password.'], [403, 'Wrong password.'], [403, 'Wrong password.']],
+    ownerGets: 403,
+  },
   {
     route: 'POST /api/users/:username/coupons',
     path: { username: 'ann' },

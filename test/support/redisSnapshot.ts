@@ -5,8 +5,8 @@ import * as assert from 'uvu/assert';
 
 export type Snapshot = Awaited<ReturnType<typeof snapshotOf>>;
 
-/** Keys that do not follow from the log: marks of the reconcile, the outbox, refusals, and the requests that keys are bound to. */
-const NOT_REBUILT = /fence|marker|outbox|acks|reconciling|:answers:|seckill:idempotency:/;
+/** Keys that do not follow from the log: marks of the reconcile, the outbox, refusals, the requests that keys are bound to, and log-ins. */
+const NOT_REBUILT = /fence|marker|outbox|acks|reconciling|:answers:|seckill:(idempotency|limit|known-addresses):/;
 
 const AT_ONCE = 200;
 

@@ -10,10 +10,10 @@ import { type EventRow, rowToEvent } from '../../src/projections/log/eventRows.t
 import { openSystem, type System } from '../../src/system.ts';
 import { openTestStores } from './testStores.ts';
 
-/** The whole system without HTTP, on stores of its own. */
-export const openTestSystem = () =>
+/** The whole system without HTTP, on stores of its own. `environment` is added to its settings. */
+export const openTestSystem = (environment: NodeJS.ProcessEnv = {}) =>
   openAll(async (remember) => {
-    const stores = await openTestStores();
+    const stores = await openTestStores(environment);
     remember(stores.close);
     const { system, close } = await openSystem(stores.config, createLog(stores.config.logLevel));
     remember(close);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { outcomeSchema } from '../../commands/decideGrabs.ts';
 import { createCouponBody, createCouponsBody } from '../changes/bodies.ts';
 import { atPlace, malformedPath, refusals, serviceUnavailable } from '../errors.ts';
-import { idempotencyKey, registerUserBody } from '../requests.ts';
+import { changePasswordBody, idempotencyKey, registerUserBody } from '../requests.ts';
 import { keyHeader } from './changePaths.ts';
 import { badBody, badToken, outcomeUnknown } from './commonProblems.ts';
 import {
@@ -53,6 +53,7 @@ export const apiPaths = (): Paths => ({
             { ...user, kind: 'king' },
           ),
           refusals['username-taken'],
+          refusals['too-many-registrations'],
           outcomeUnknown,
         ),
       },
@@ -74,7 +75,7 @@ export const apiPaths = (): Paths => ({
           { kind: 'seller', errMsg: '' },
           { Authorization: tokenHeader },
         ),
-        ...problems(...badBody, refusals['wrong-credentials'], outcomeUnknown),
+        ...problems(...badBody, refusals['wrong-credentials'], refusals['too-many-log-ins'], outcomeUnknown),
       },
     },
   },
@@ -90,6 +91,28 @@ export const apiPaths = (): Paths => ({
       responses: {
         200: reply('The token of the request, if it had one, is revoked.', 'LoggedOut', { errMsg: 'log out.' }),
         ...problems(...badBody, outcomeUnknown),
+      },
+    },
+  },
+  '/api/auth/password': {
+    post: {
+      operationId: 'changePassword',
+      tags: ['users'],
+      summary: 'Change the password',
+      description:
+        'Replaces the password of the user of the token, and revokes all tokens of the user on all server processes, the one of the ' +
+        'request included. After a 503, log in with the new password, or with the old one if that is refused, and change it again.',
+      requestBody: requestBody('NewPassword', { password: user.password, newPassword: 'another horse' }),
+      responses: {
+        200: reply('The password is changed, and the user must log in again.', 'Done', { errMsg: '' }),
+        ...problems(
+          ...badBody,
+          ...refusedBy(changePasswordBody, { password: user.password, newPassword: '12345' }),
+          ...badToken,
+          refusals['wrong-password'],
+          refusals['too-many-log-ins'],
+          outcomeUnknown,
+        ),
       },
     },
   },

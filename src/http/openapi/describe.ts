@@ -120,10 +120,12 @@ export const refusedBy = (schema: z.ZodType, ...inputs: unknown[]): Problem[] =>
 const meanings: Record<number, string> = {
   400: 'The request is invalid; `errMsg` gives the reason.',
   401: 'The request is not authorized; `errMsg` gives the reason.',
+  403: 'The request is not allowed; `errMsg` gives the reason.',
   404: 'There is no such thing; `errMsg` says what.',
   409: 'The request does not fit the present state; `errMsg` gives the reason.',
   413: 'The body is larger than 16 KiB; an array of coupons may have 256 KiB.',
   422: 'The request contradicts an earlier request; `errMsg` gives the reason.',
+  429: 'Too many attempts; this one was not processed. `errMsg` names the limit.',
   503: 'The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry.',
 };
 const retryAfter = header(z.int().min(RETRY_AFTER_MIN_SECONDS), 'The number of seconds to wait before a retry.');
@@ -139,7 +141,7 @@ export function problems(...all: Problem[]): Record<string, object> {
       status,
       {
         description: meanings[status] ?? `${STATUS_CODES[status]}.`,
-        ...(status === 503 ? { headers: { 'Retry-After': retryAfter } } : {}),
+        ...(status === 503 || status === 429 ? { headers: { 'Retry-After': retryAfter } } : {}),
         content: { 'application/json': { schema: { $ref: refTo('Problem') }, examples: examplesOf(status) } },
       },
     ]),

@@ -17,7 +17,7 @@ import {
   holdersReply,
   sellerCoupon,
 } from '../lists/listReplies.ts';
-import { credentials, registerUserBody, rehearsalBody } from '../requests.ts';
+import { changePasswordBody, credentials, registerUserBody, rehearsalBody } from '../requests.ts';
 import {
   doneReply,
   grabbedReply,
@@ -34,6 +34,7 @@ import {
 const named = {
   NewUser: registerUserBody,
   Credentials: credentials,
+  NewPassword: changePasswordBody,
   NewCoupon: createCouponBody,
   NewCoupons: createCouponsBody,
   Restock: restockBody,

@@ -2,7 +2,7 @@ import { rejects } from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { registerUser } from '../../../src/commands/registerUser.ts';
+import { registerUser } from '../../../src/commands/users/registerUser.ts';
 import { keys } from '../../../src/infra/keys.ts';
 import { connectOnce } from '../../../src/infra/stores/mysql.ts';
 import { createLog } from '../../../src/infra/telemetry/log.ts';
@@ -28,8 +28,8 @@ const assertSame = (before: Snapshot) => assertSameAs(redis, before);
 
 /** Given users, a coupon without grabs, one with two holders, and one with more holders than a batch of the rebuild has. */
 test.before(async () => {
-  await registerUser(system, { username: 'bob', password: 'secret', kind: 'customer' });
-  await registerUser(system, { username: 'ann', password: 'secret', kind: 'seller' });
+  await registerUser(system, { username: 'bob', password: 'secret', kind: 'customer', address: '192.0.2.1' });
+  await registerUser(system, { username: 'ann', password: 'secret', kind: 'seller', address: '192.0.2.1' });
   await givenCoupon(system, 'ann', 'untouched', 3);
   await givenCoupon(system, 'ann', 'two of three', 3);
   for (const name of ['bob', 'eve']) await grab(name, 'two of three');

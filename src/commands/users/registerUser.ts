@@ -1,24 +1,29 @@
 import type { Redis } from 'ioredis';
-import type { Gate } from '../infra/gate.ts';
-import { keys } from '../infra/keys.ts';
-import type { Passwords } from '../infra/passwords.ts';
-import { withLockRetries } from '../infra/stores/lockRetries.ts';
-import type { Mysql } from '../infra/stores/mysql.ts';
-import { isDuplicate } from '../infra/stores/mysqlErrors.ts';
-import type { Kind } from '../infra/tokens.ts';
+import type { Gate } from '../../infra/gate.ts';
+import { keys } from '../../infra/keys.ts';
+import type { AttemptLimits, Limited } from '../../infra/limits/attemptLimits.ts';
+import type { Passwords } from '../../infra/passwords.ts';
+import { withLockRetries } from '../../infra/stores/lockRetries.ts';
+import type { Mysql } from '../../infra/stores/mysql.ts';
+import { isDuplicate } from '../../infra/stores/mysqlErrors.ts';
+import type { Kind } from '../../infra/tokens.ts';
 
 export interface RegisterUser {
   username: string;
   password: string;
   kind: Kind;
+  /** The address of the client. */
+  address: string;
 }
 
 /** Adds a user to MySQL, the system of record for identity, and then to the view that queries read. */
 export async function registerUser(
-  deps: { mysql: Mysql; redis: Redis; passwords: Passwords; gate: Gate },
-  { username, password, kind }: RegisterUser,
-): Promise<'registered' | 'username-taken'> {
+  deps: { mysql: Mysql; redis: Redis; passwords: Passwords; attemptLimits: AttemptLimits; gate: Gate },
+  { username, password, kind, address }: RegisterUser,
+): Promise<'registered' | 'username-taken' | Limited> {
   deps.gate.mustBeOpen();
+  const limited = await deps.attemptLimits.register(address);
+  if (limited !== undefined) return limited;
   if (await isReserved(deps.mysql, username)) return 'username-taken';
   const passwordHash = await deps.passwords.hash(password);
   try {

@@ -1,0 +1,77 @@
+import type { IncomingMessage } from 'node:http';
+import forwarded from 'forwarded-parse';
+import ipaddr from 'ipaddr.js';
+
+export type ProxyHeader = 'x-forwarded-for' | 'forwarded';
+export interface ProxySettings {
+  /** Addresses and CIDR ranges of the proxies whose header is believed. */
+  trusted: readonly string[];
+  header: ProxyHeader;
+}
+/** The address for which a request is counted: an IPv4 address, or the /64 network of an IPv6 address. */
+export type ClientAddress = (request: IncomingMessage) => string;
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+
+/**
+ * The nearest address that is no trusted proxy: the peer of the connection, or, if the peer is trusted, the nearest such hop in the
+ * header. Only one header is read: most proxies write one and pass on what a client sent in the other.
+ */
+export function createClientAddress({ trusted, header }: ProxySettings): ClientAddress {
+  const ranges = trusted.map(parseRange);
+  const isTrusted = (address: Address) =>
+    ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network as never, bits));
+  return ({ headers, socket }) => {
+    let address = parseHop(socket.remoteAddress ?? '');
+    // The socket of a client that has left has no address.
+    if (address === undefined) return 'unknown';
+    if (!isTrusted(address)) return counted(address);
+    const hops = header === 'forwarded' ? forwardedHops(headers.forwarded) : forwardedForHops(headers[header]);
+    for (const hop of hops.reverse()) {
+      const next = parseHop(hop);
+      // A hop without an address, such as `unknown`: the request is counted for the proxy that reported it.
+      if (next === undefined) break;
+      address = next;
+      if (!isTrusted(address)) break;
+    }
+    return counted(address);
+  };
+}
+
+/** Whether the text is an address or a CIDR range. */
+export const isRange = (text: string) => (text.includes('/') ? ipaddr.isValidCIDR(text) : isAddress(text));
+
+/** Of the forms of IPv4, only the one with four decimal parts: `0177.1` would be an address as well. */
+const isAddress = (text: string) => ipaddr.IPv6.isValid(text) || ipaddr.IPv4.isValidFourPartDecimal(text);
+
+function parseRange(text: string): [Address, number] {
+  if (text.includes('/')) return ipaddr.parseCIDR(text);
+  const address = ipaddr.process(text);
+  return [address, address.kind() === 'ipv4' ? 32 : 128];
+}
+
+/** `1.2.3.4`, `1.2.3.4:56`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:56`. */
+function parseHop(hop: string): Address | undefined {
+  const text = hop.trim();
+  const bare = /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
+  return isAddress(bare) ? ipaddr.process(bare) : undefined;
+}
+
+const forwardedForHops = (header: string | string[] | undefined): string[] =>
+  header === undefined ? [] : String(header).split(',');
+
+/** An element without `for` says nothing about an address. A header that is not of RFC 7239 has no hops. */
+function forwardedHops(header: string | undefined): string[] {
+  if (header === undefined) return [];
+  try {
+    return forwarded(header).map((element) => element.for ?? '');
+  } catch {
+    return [];
+  }
+}
+
+/** The owner of an IPv6 address has at least its /64 network. */
+const counted = (address: Address) =>
+  address instanceof ipaddr.IPv6
+    ? `${ipaddr.IPv6.networkAddressFromCIDR(`${new ipaddr.IPv6(address.parts).toNormalizedString()}/64`)}/64`
+    : address.toString();
