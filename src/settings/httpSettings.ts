@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { isRange } from '../infra/limits/clientAddress.ts';
+import { givenNumber, wholeNumber } from './kinds.ts';
+
+// The port, the connections of clients, and the proxy in front of the server.
+
+/** The exact text that a browser sends in the header Origin. */
+const isWebOrigin = (text: string) => /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+
+const ranges = z
+  .string()
+  .default('')
+  .transform((text) => text.split(/[\s,]+/).filter((range) => range !== ''))
+  .refine((list) => list.every(isRange), 'expected IP addresses and CIDR ranges, separated by commas');
+
+export const httpSettings = {
+  PORT: wholeNumber(0, 65_535, 20_080).describe('The port of the server; `0` takes any free port.'),
+  HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('The address on which the server listens; `0.0.0.0` is every IPv4 address.'),
+  OPS_PORT: givenNumber(0, 65_535)
+    .optional()
+    .describe(
+      'The port of `/metrics` and `/readyz`, which `PORT` then does not have; keep it closed for clients; when absent, `PORT` has both.',
+    ),
+  MAX_CONNECTIONS: wholeNumber(1, 1_000_000, 20_000).describe(
+    'The number of connections of clients that may be open at once, shared equally by the `WORKERS`; further ones are closed at once; ' +
+      'when the limit of open files is too low for the number, it is lowered with a warning.',
+  ),
+  MAX_CONNECTIONS_PER_ADDRESS: wholeNumber(0, 1_000_000, 5_000).describe(
+    'The same for the connections of one address (with IPv6, of one /64 network); `0` sets no limit, which a server behind a proxy ' +
+      'needs, because all of its connections come from the address of the proxy.',
+  ),
+  KEEP_ALIVE_SECONDS: wholeNumber(1, 3_600, 5).describe(
+    'How long a connection may be idle between two requests, in seconds; behind a proxy that keeps connections open, set it longer than ' +
+      'the proxy keeps them.',
+  ),
+  CORS_ORIGINS: z
+    .string()
+    .transform((list) => list.split(',').map((origin) => origin.trim()))
+    .refine(
+      (origins) => origins.every(isWebOrigin),
+      'expected origins such as https://shop.example, separated by commas, without a path or a wildcard',
+    )
+    .optional()
+    .describe(
+      'The origins whose pages may use the API, separated by commas, such as `https://shop.example`; when absent, only the pages of this ' +
+        'server may.',
+    ),
+  HSTS_SECONDS: wholeNumber(0, 63_072_000, 0).describe(
+    'How long browsers are to use only TLS for this host (`Strict-Transport-Security`), in seconds; set it only when every client reaches ' +
+      'the server by TLS; `0` sends no such header.',
+  ),
+  TRUST_PROXY: ranges.describe(
+    'The addresses and CIDR ranges of the proxies in front of the server, separated by commas: the server takes the address ' +
+      'that they report for that of the client; without it, behind a proxy, all clients share the limits of one address.',
+  ),
+  TRUST_PROXY_HEADER: z
+    .enum(['x-forwarded-for', 'forwarded'], 'expected x-forwarded-for or forwarded')
+    .default('x-forwarded-for')
+    .describe('The header in which these proxies report the address: `x-forwarded-for` or `forwarded` (RFC 7239).'),
+};

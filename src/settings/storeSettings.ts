@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { flag, urlOf, wholeNumber } from './kinds.ts';
+
+export const storeSettings = {
+  REDIS_URL: urlOf('redis:', 'rediss:', 'unix:').describe(
+    'Redis: `redis://user:password@host:6379`, `rediss://...` or `unix:///path/of/socket`; when absent, a private Redis is started. ' +
+      'docs/OPERATIONS.md has the parameters for TLS.',
+  ),
+  MYSQL_URL: urlOf('mysql:', 'mariadb:').describe(
+    'MySQL or MariaDB: `mysql://user:password@host:3306/database` or `mysql://user@localhost/database?socketPath=/path/of/socket`; ' +
+      'the database must exist; when absent, a private MariaDB is started. docs/OPERATIONS.md has the parameters for TLS.',
+  ),
+  DATA_DIR: z.string().default('.data').describe('The folder with the data of the private servers.'),
+  OUTBOX_LIMIT: wholeNumber(1, 1_000_000_000, 1_000_000).describe(
+    'The number of outbox entries that may wait for MySQL; beyond it, grabs get 503 until MySQL catches up.',
+  ),
+  ALLOW_UNSAFE_REDIS: flag
+    .default('0')
+    .transform((value) => value === '1')
+    .describe('`1` starts the server even if Redis may lose or evict acknowledged grabs; then a 201 is no promise.'),
+};
