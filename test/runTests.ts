@@ -18,8 +18,8 @@ import { needsStores } from './support/needsStores.ts';
 const FILE_LIMIT_MS = 240_000;
 /** Twice as many as the cores of a small machine: a test file waits for its programs and stores about half of the time. */
 const AT_ONCE = 4;
-/** Folders under test/ whose tests need more than a machine with Node, and have a command of their own. */
-const OWN_COMMAND = ['browser/', 'deploy/'];
+/** Folders under test/ with a command of their own, because their tests need more than a machine with Node, or take long. */
+const OWN_COMMAND = ['browser/', 'deploy/', 'security/'];
 /** Programs beside the stores, by a part of the path of the files that need them. Two files cannot install at the same time. */
 const PROGRAMS = [
   ['test/browser/', 'chromium'],
@@ -46,8 +46,11 @@ interface Result {
 await runProgram(async () => {
   const { folder, fast } = program.opts<{ folder: string; fast?: true }>();
   const absolute = resolve(root, folder);
+  const isNamed = (apart: string) => program.args.some((name) => name.startsWith(apart));
   const files = readdirSync(absolute, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.test.ts') && !OWN_COMMAND.some((apart) => file.startsWith(apart)))
+    .filter(
+      (file) => file.endsWith('.test.ts') && !OWN_COMMAND.some((apart) => file.startsWith(apart) && !isNamed(apart)),
+    )
     .filter((file) => !fast || !needsStores(absolute, join(absolute, file)))
     .filter((file) => program.args.length === 0 || program.args.some((name) => file.includes(name)))
     .map((file) => join(folder, file))
