@@ -56,8 +56,16 @@ export interface Config {
   limits: LimitSettings;
 }
 
-/** The settings of a server process: both stores and the secret are known. */
-export type ServerConfig = Config & { redisUrl: string; mysqlUrl: string; jwtSecret: string };
+/**
+ * The settings of a server process: both stores and the secret are known. `mysqlOwnerUrl`: the user who changes the tables, where the
+ * user of `mysqlUrl` may not; undefined with a given MYSQL_URL.
+ */
+export type ServerConfig = Config & {
+  redisUrl: string;
+  mysqlUrl: string;
+  mysqlOwnerUrl: string | undefined;
+  jwtSecret: string;
+};
 
 /**
  * Reads the settings. An empty value counts as absent, as in a `.env` file. Throws OperatorError for the first wrong setting.
@@ -122,4 +130,16 @@ export function readConfig(
       windowSeconds: env.LIMIT_WINDOW_SECONDS,
     },
   };
+}
+
+const SECRETS = ['JWT_SECRET', 'REDIS_URL', 'MYSQL_URL'] as const;
+
+/**
+ * Reads the settings, and takes the secrets out of this environment: a process that gives its own environment here passes them to no
+ * child process, and Node prints them in no diagnostic report.
+ */
+export function takeConfig(environment: NodeJS.ProcessEnv, options?: Parameters<typeof readConfig>[1]): Config {
+  const config = readConfig(environment, options);
+  for (const name of SECRETS) delete environment[name];
+  return config;
 }

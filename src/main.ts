@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { createProgram, runProgram, stopSignal } from './cli.ts';
-import { type Config, readConfig, type ServerConfig } from './config.ts';
+import { type Config, readConfig, type ServerConfig, takeConfig } from './config.ts';
 import { openAll } from './infra/closers.ts';
 import { openLocalServers } from './infra/local/localServers.ts';
 import { createLog, type Log } from './infra/telemetry/log.ts';
@@ -11,7 +11,7 @@ createProgram('npm start --', 'Installs and starts what is missing, then serves 
   .parse();
 
 await runProgram(async () => {
-  const config = readConfig(process.env);
+  const config = takeConfig(process.env);
   const log = createLog(config.logLevel, config.logFormat);
   if (cluster.isWorker) await runWorker(log);
   else await serve(config, log);
@@ -48,8 +48,8 @@ async function serve(given: Config, log: Log): Promise<void> {
 async function runWorker(log: Log): Promise<void> {
   const stopped = stopSignal();
   const { openServer } = await import('./server.ts');
-  const { close } = await openAndReport((settings) =>
-    openServer(readConfig({ ...process.env, ...settings }) as ServerConfig, log),
+  const { close } = await openAndReport(({ settings, mysqlOwnerUrl }) =>
+    openServer({ ...readConfig({ ...process.env, ...settings }), mysqlOwnerUrl } as ServerConfig, log),
   );
   await stopped;
   await close();

@@ -71,7 +71,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeTracing);
     const { metrics, close: closeMetrics } = openMetrics(config);
     remember(closeMetrics);
-    const { mysql, close: closeMysql } = await openMysql(config.mysqlUrl);
+    const { mysql, close: closeMysql } = await openMysql(config.mysqlUrl, config.mysqlOwnerUrl);
     remember(closeMysql);
     const { reads, close: closeReads } = openMysqlReads({ ...config, log });
     remember(closeReads);

@@ -95,7 +95,7 @@ await runProgram(async () => {
 
 async function openMysqlOf(dataDir: string) {
   const { config, close } = await openLocalServers(readConfig({ DATA_DIR: dataDir }), (line) => console.log(line));
-  return { mysqlUrl: config.mysqlUrl, close };
+  return { mysqlUrl: config.mysqlOwnerUrl, close };
 }
 
 /** Stops the private servers of test files that were interrupted: takes them over, as a next start would, and closes them. */

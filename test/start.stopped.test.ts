@@ -16,7 +16,7 @@ const test = suite('npm start, stopped');
 test('given a frozen MySQL, SIGTERM still ends the server with status 0, and the next start has every answered grab', async () => {
   const dataDir = createDataDir();
   const { config, close } = await openLocalServers(readConfig({ DATA_DIR: dataDir }), () => {});
-  const environment = { REDIS_URL: config.redisUrl, MYSQL_URL: config.mysqlUrl, JWT_SECRET: config.jwtSecret };
+  const environment = { REDIS_URL: config.redisUrl, MYSQL_URL: config.mysqlOwnerUrl, JWT_SECRET: config.jwtSecret };
   const server = startServer(environment);
   const client = createClient(await server.listening);
   const ann = await client.enter('ann', 'seller');

@@ -24,5 +24,6 @@ export const openPrivateServers = (stop?: AbortSignal) =>
     stop?.addEventListener('abort', kill, { once: true });
     remember(() => stop?.removeEventListener('abort', kill));
     stop?.throwIfAborted();
-    return { config: servers.config, pids };
+    // Tables are created, read and changed here as their owner.
+    return { config: { ...servers.config, mysqlUrl: servers.config.mysqlOwnerUrl ?? '' }, pids };
   });

@@ -11,7 +11,7 @@ import { createWorkersMetrics } from './telemetry/workersMetrics.ts';
 const RESTART_PAUSE_MS = 1_000;
 
 /** From the primary to a worker, once: the settings that only the primary knows. */
-type Opening = { settings: NodeJS.ProcessEnv };
+type Opening = { settings: NodeJS.ProcessEnv; mysqlOwnerUrl: string | undefined };
 /** From a worker: `waiting` for the settings, since a message that is sent before a worker listens is lost; then the outcome. */
 type Report = { waiting: true } | { url: string } | { failed: string };
 
@@ -50,12 +50,12 @@ export function startWorkers(count: number, log: Log): Workers {
   };
   const waiting = Array.from({ length: count }, start);
 
-  const openIn = ({ worker, waits }: Started, settings: NodeJS.ProcessEnv): Promise<string> => {
+  const openIn = ({ worker, waits }: Started, message: Opening): Promise<string> => {
     worker.once('exit', async (code, signal) => {
       if (closing) return;
       log.error({ worker: worker.process.pid, code, signal }, 'worker died; starting another');
       await sleep(RESTART_PAUSE_MS);
-      if (!closing) openIn(start(), settings).catch((err) => log.error({ err }, 'worker failed to start; retrying'));
+      if (!closing) openIn(start(), message).catch((err) => log.error({ err }, 'worker failed to start; retrying'));
     });
     return new Promise((resolve, reject) => {
       const ended = (code: number | null, signal: string | null) =>
@@ -72,7 +72,7 @@ export function startWorkers(count: number, log: Log): Workers {
       void waits.then(() => {
         opening.add(worker);
         // When the worker has just died, its exit is the failure.
-        worker.send({ settings } satisfies Opening, () => {});
+        worker.send(message, () => {});
       });
     });
   };
@@ -88,18 +88,21 @@ export function startWorkers(count: number, log: Log): Workers {
   return {
     close,
     async open(config) {
-      const settings = {
-        REDIS_URL: config.redisUrl,
-        MYSQL_URL: config.mysqlUrl,
-        JWT_SECRET: config.jwtSecret,
-        WORKERS: String(config.workers),
-        ALLOW_REHEARSAL: config.allowRehearsal ? '1' : '0',
+      const message: Opening = {
+        settings: {
+          REDIS_URL: config.redisUrl,
+          MYSQL_URL: config.mysqlUrl,
+          JWT_SECRET: config.jwtSecret,
+          WORKERS: String(config.workers),
+          ALLOW_REHEARSAL: config.allowRehearsal ? '1' : '0',
+        },
+        mysqlOwnerUrl: config.mysqlOwnerUrl,
       };
       try {
         // The first worker migrates and reconciles, so that the others need not.
         const [first = start(), ...others] = waiting;
-        const url = await openIn(first, settings);
-        await Promise.all(others.map((worker) => openIn(worker, settings)));
+        const url = await openIn(first, message);
+        await Promise.all(others.map((worker) => openIn(worker, message)));
         return { url, close };
       } catch (error) {
         await close();
@@ -110,15 +113,13 @@ export function startWorkers(count: number, log: Log): Workers {
 }
 
 /** In a worker: opens the server when the primary sends the settings, and reports its URL, or the failure, to the primary. */
-export async function openAndReport<T extends { url: string }>(
-  open: (settings: NodeJS.ProcessEnv) => Promise<T>,
-): Promise<T> {
+export async function openAndReport<T extends { url: string }>(open: (opening: Opening) => Promise<T>): Promise<T> {
   const report = (message: Report) => new Promise((sent) => process.send?.(message, sent));
   const received = once(process, 'message') as Promise<[Opening]>;
   await report({ waiting: true });
-  const [{ settings }] = await received;
+  const [opening] = await received;
   try {
-    const opened = await open(settings);
+    const opened = await open(opening);
     await report({ url: opened.url });
     return opened;
   } catch (error) {

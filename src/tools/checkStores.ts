@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { keys, PARTITIONS } from '../infra/keys.ts';
 import { connectOnce } from '../infra/stores/mysql.ts';
+import { isTableUnknown } from '../infra/stores/mysqlErrors.ts';
 import { openRedis } from '../infra/stores/redis.ts';
 import { createLog } from '../infra/telemetry/log.ts';
 import { OperatorError } from '../operatorError.ts';
@@ -10,14 +11,13 @@ import type { RunSql } from '../projections/log/sql.ts';
 // These checks read the stores and change nothing.
 
 const UNKNOWN_DATABASE = 1049;
-const UNKNOWN_TABLE = 1146;
 const errno = (error: unknown) => (error as { errno?: number }).errno;
 
 /** Throws OperatorError unless the database has exactly the tables of this version. */
 export async function mustHaveTables(mysqlUrl: string): Promise<void> {
   const applied = await onConnection(mysqlUrl, async (run) => {
     const rows = await run('SELECT name FROM knex_migrations').catch((error) => {
-      if (errno(error) === UNKNOWN_TABLE) return [];
+      if (isTableUnknown(error)) return [];
       throw error;
     });
     return rows.map(({ name }) => String(name));
@@ -42,7 +42,7 @@ export async function mustHaveTables(mysqlUrl: string): Promise<void> {
 export async function mustHaveEmptyLog(mysqlUrl: string): Promise<void> {
   const rows = await onConnection(mysqlUrl, (run) =>
     run('SELECT position FROM event_log LIMIT 1').catch((error) => {
-      if (errno(error) === UNKNOWN_TABLE) return [];
+      if (isTableUnknown(error)) return [];
       throw error;
     }),
   );

@@ -46,6 +46,8 @@ export const runTool = <Opened>({ needs, checkFiles, open, work, interrupted }: 
       remember(opened.close);
       console.error(stores.description);
       return { opened };
+    }).catch((error) => {
+      throw describeStoreFault(error);
     });
     const progress = startProgress();
     let status: ExitStatus;

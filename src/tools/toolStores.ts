@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { readConfig } from '../config.ts';
+import { takeConfig } from '../config.ts';
 import { type Closer, openAll } from '../infra/closers.ts';
 import { isInUse, socketDirOf } from '../infra/local/dataDir.ts';
 import { localMariadbUrl } from '../infra/local/localMariadb.ts';
 import { localRedisUrl } from '../infra/local/localRedis.ts';
 import { openLocalServers } from '../infra/local/localServers.ts';
 import { createDatabase } from '../infra/stores/mysql.ts';
-import { openMysql } from '../infra/stores/openMysql.ts';
+import { migrateTables } from '../infra/stores/openMysql.ts';
 import { OperatorError } from '../operatorError.ts';
 import { mustHaveEmptyLog, mustHaveTables, mustHaveWriteModel } from './checkStores.ts';
 
@@ -49,13 +49,11 @@ export const openToolStores = (needs: StoreNeeds): Promise<ToolStores & { close:
     if (needs.tables === 'present') await check(mustHaveTables(mysqlUrl));
     else {
       if (needs.tables === 'import') {
-        // If this fails, openMysql fails for the same reason and reports it.
+        // If this fails, migrateTables fails for the same reason and reports it.
         await createDatabase(mysqlUrl).catch(() => {});
         await check(mustHaveEmptyLog(mysqlUrl));
       }
-      const opened = await openMysql(mysqlUrl);
-      migrated = opened.migrated;
-      await opened.close();
+      migrated = await migrateTables(mysqlUrl);
     }
     if (needs.redis && redisUrl !== undefined) await check(mustHaveWriteModel(redisUrl));
     return { ...found, migrated };
@@ -63,7 +61,7 @@ export const openToolStores = (needs: StoreNeeds): Promise<ToolStores & { close:
 
 /** The given servers; or the private servers of the process that runs on DATA_DIR; or the private servers, started here. */
 async function findServers(needs: StoreNeeds): Promise<Omit<ToolStores, 'migrated'> & { close: Closer }> {
-  const given = readConfig(process.env, { needsSecret: false });
+  const given = takeConfig(process.env, { needsSecret: false });
   const { dataDir } = given;
   let { mysqlUrl, redisUrl } = given;
   let close: Closer = () => {};
@@ -71,14 +69,14 @@ async function findServers(needs: StoreNeeds): Promise<Omit<ToolStores, 'migrate
   if (mysqlUrl === undefined || (needs.redis && redisUrl === undefined)) {
     if (await isInUse(dataDir)) {
       const sockets = socketDirOf(dataDir);
-      mysqlUrl ??= localMariadbUrl(sockets);
+      mysqlUrl ??= localMariadbUrl(sockets, 'root');
       redisUrl ??= localRedisUrl(sockets);
     } else {
       if (needs.tables === 'present') mustHaveData(dataDir, isPrivate.mysql, needs.redis && isPrivate.redis);
       // An empty value keeps a server that this tool does not use, and the secret, from being created.
       const wanted = { ...given, jwtSecret: '', redisUrl: needs.redis ? redisUrl : (redisUrl ?? '') };
       const local = await openLocalServers(wanted, (line) => console.error(line));
-      mysqlUrl = local.config.mysqlUrl;
+      mysqlUrl = local.config.mysqlOwnerUrl ?? local.config.mysqlUrl;
       redisUrl = local.config.redisUrl || undefined;
       close = local.close;
     }
@@ -115,5 +113,7 @@ export function withoutSecrets(url: string): string {
   const socket = shown.searchParams.get('socketPath');
   shown.password = '';
   shown.search = '';
+  // What follows a `/` that is not percent-encoded in a password looks like the name of a database.
+  if (/@|%40/.test(shown.pathname)) shown.pathname = '';
   return `${shown.href}${socket === null ? '' : `?socketPath=${socket}`}`;
 }

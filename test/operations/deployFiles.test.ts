@@ -181,8 +181,9 @@ test('every file that the Dockerfile copies exists, and .dockerignore admits exa
   assert.equal(admitted.sort(), [...new Set(copied)].sort());
 });
 
-test('the image runs the same command as npm start', () => {
-  assert.is(command.join(' '), scripts.start);
+test('the image runs the same command as npm start, and neither leaves a core file', () => {
+  assert.is(`ulimit -c 0; exec ${command.join(' ')}`, scripts.start);
+  for (const service of ['app', 'redis', 'mariadb']) assert.equal(serviceOf(service).ulimits, { core: 0 }, service);
 });
 
 test('the programs that the image and the Job run exist', () => {

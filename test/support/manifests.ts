@@ -10,6 +10,7 @@ interface Service {
   volumes?: string[];
   ports?: string[];
   stop_grace_period?: string;
+  ulimits?: Record<string, number>;
 }
 interface Compose {
   services: Record<string, Service>;

@@ -1,5 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,14 +35,19 @@ export const socketDirOf = (path: string) =>
 /** Whether a living process has locked the folder. */
 export const isInUse = (path: string) => answers(join(socketDirOf(path), 'lock.sock'));
 
+/** What this system creates in the folder. Other files in it, and their permissions, belong to their owner. */
+const OWN_FILES = ['redis', 'mariadb', 'jwt-secret'];
+
 /** Creates the folder, readable for its owner only, and locks it for this process until closed. */
 export async function openDataDir(path: string): Promise<{ dataDir: DataDir; close: Closer }> {
   const socketDir = socketDirOf(path);
   try {
     for (const folder of [path, socketDir]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
+      if (folder !== path) mustBeOurs(folder);
       chmodSync(folder, 0o700);
     }
+    for (const name of OWN_FILES) closeToOthers(join(path, name));
   } catch (error) {
     throw new OperatorError(`DATA_DIR: cannot be used: ${(error as Error).message}`);
   }
@@ -44,12 +59,35 @@ export async function openDataDir(path: string): Promise<{ dataDir: DataDir; clo
   return { dataDir: { path, socketDir }, close };
 }
 
+/** Every user of the machine can create a folder under /tmp, or a link there, before we do. */
+function mustBeOurs(folder: string): void {
+  const found = lstatSync(folder);
+  if (!found.isDirectory() || found.uid !== process.getuid?.())
+    throw new Error(`${folder} belongs to another user; remove it, or choose a shorter path`);
+}
+
+/** Takes all permissions of others from a file, or a folder and its content: earlier versions and restored backups have some. */
+function closeToOthers(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.isSymbolicLink()) return;
+  try {
+    if ((found.mode & 0o077) !== 0) chmodSync(path, found.mode & 0o700);
+    if (found.isDirectory()) for (const name of readdirSync(path)) closeToOthers(join(path, name));
+  } catch (error) {
+    // A server that a crash has left running removes its temporary files meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
 // The lock is a listening socket: the kernel releases it however the process ends, while a file with a pid would stay.
 async function takeLock(socket: string, path: string): Promise<Server> {
   for (const lastTry of [false, true]) {
     const server = createServer((client) => client.destroy());
     const taken = await new Promise<boolean>((done, fail) => {
-      server.once('listening', () => done(true));
+      server.once('listening', () => {
+        chmodSync(socket, 0o600);
+        done(true);
+      });
       server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? done(false) : fail(error)));
       server.listen(socket);
     });

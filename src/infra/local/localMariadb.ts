@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
 import { totalmem, userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,7 +9,7 @@ import { OperatorError } from '../../operatorError.ts';
 import { answers, type DataDir } from './dataDir.ts';
 import { findProgram } from './install.ts';
 import type { LocalServer } from './keepRunning.ts';
-import { startLocalProcess, waitForEnd } from './localProcess.ts';
+import { guarded, startLocalProcess, waitForEnd } from './localProcess.ts';
 
 const DATABASE = 'seckill';
 
@@ -42,10 +42,14 @@ async function setUp(data: string, user: string, temporary: string): Promise<voi
     '--skip-test-db',
     '--skip-name-resolve',
   ];
-  const args = ['--no-defaults', ...settings, '--auth-root-authentication-method=normal'];
+  const { file, args, env } = guarded(program, [
+    '--no-defaults',
+    ...settings,
+    '--auth-root-authentication-method=normal',
+  ]);
   try {
     // TMPDIR is a separate folder, for the reason that `tmpdir` below has.
-    await promisify(execFile)(program, args, { env: { ...process.env, TMPDIR: join(link, basename(temporary)) } });
+    await promisify(execFile)(file, args, { env: { ...env, TMPDIR: join(link, basename(temporary)) } });
   } catch (error) {
     const { stderr, stdout, message } = error as Error & { stderr: string; stdout: string };
     throw new OperatorError(`mariadb-install-db failed: ${(stderr || stdout || message).trim().split('\n')[0]}`);
@@ -56,8 +60,9 @@ async function setUp(data: string, user: string, temporary: string): Promise<voi
 }
 
 const socketIn = (socketDir: string) => join(socketDir, 'mariadb.sock');
-export const localMariadbUrl = (socketDir: string) =>
-  `mysql://root@localhost/${DATABASE}?socketPath=${encodeURIComponent(socketIn(socketDir))}`;
+/** `root` owns the tables: tools and migrations are its work. `seckill` has only what the server needs (openMysql.ts creates it). */
+export const localMariadbUrl = (socketDir: string, user: 'root' | 'seckill') =>
+  `mysql://${user}@localhost/${DATABASE}?socketPath=${encodeURIComponent(socketIn(socketDir))}`;
 
 /** Starts the private MariaDB of this data folder, or takes over the server that a killed process left running. */
 export async function openLocalMariadb(dataDir: DataDir, program: string): Promise<LocalServer> {
@@ -68,7 +73,11 @@ export async function openLocalMariadb(dataDir: DataDir, program: string): Promi
   const user = userInfo().username;
   const temporary = join(folder, 'tmp');
   mkdirSync(temporary, { recursive: true, mode: 0o700 });
-  const ready = () => run(socket, `CREATE DATABASE IF NOT EXISTS ${DATABASE}`);
+  const ready = async () => {
+    await run(socket, `CREATE DATABASE IF NOT EXISTS ${DATABASE}`);
+    // MariaDB lets every user of the machine use its socket. The folder around it is closed to them before the socket exists.
+    chmodSync(socket, 0o600);
+  };
   const start = async () => {
     rmSync(pidFile, { force: true });
     if (!existsSync(data)) await setUp(data, user, temporary);
@@ -96,5 +105,5 @@ export async function openLocalMariadb(dataDir: DataDir, program: string): Promi
     await run(socket, 'SHUTDOWN').catch(() => {});
     await waitForEnd(pidFile);
   };
-  return { url: localMariadbUrl(dataDir.socketDir), pidFile, start, close };
+  return { url: localMariadbUrl(dataDir.socketDir, 'root'), pidFile, start, close };
 }

@@ -15,11 +15,26 @@ export interface LocalProcess {
   ready: () => Promise<void>;
 }
 
+/**
+ * A program of a store, as arguments of `spawn` and `execFile`: its files are for their owner alone, it leaves no core file, which would
+ * hold what is in its memory, and its environment has no secret. MariaDB reads UMASK and UMASK_DIR. The shell becomes the program.
+ */
+export function guarded(program: string, args: readonly string[]) {
+  const names = ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ', 'LD_LIBRARY_PATH'];
+  const kept = names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
+  return {
+    file: '/bin/sh',
+    args: ['-c', 'umask 077; ulimit -c 0; exec "$0" "$@"', program, ...args],
+    env: { ...Object.fromEntries(kept), UMASK: '0600', UMASK_DIR: '0700' } as NodeJS.ProcessEnv,
+  };
+}
+
 /** Starts a private server and waits until it accepts commands. When the server ends first, throws the last line of its log. */
 export async function startLocalProcess({ program, args, logFile, ready }: LocalProcess): Promise<void> {
   const log = openSync(logFile, 'a', 0o600);
   // `detached` starts a new session: Ctrl-C reaches every process of the terminal's group, but the stores must outlive this process.
-  const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log] });
+  const { file, args: guardedArgs, env } = guarded(program, args);
+  const child = spawn(file, guardedArgs, { detached: true, stdio: ['ignore', log, log], env });
   closeSync(log);
   let ended: string | undefined;
   child.once('error', (error) => (ended = error.message));

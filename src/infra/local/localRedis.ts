@@ -48,7 +48,7 @@ export async function openLocalRedis(dataDir: DataDir, program: string): Promise
     const settings = {
       port: 0,
       unixsocket: socket,
-      unixsocketperm: 700,
+      unixsocketperm: 600,
       pidfile: pidFile,
       dir: folder,
       // An acknowledged write is on the disk, and Redis evicts nothing (invariant 2 in docs/ARCHITECTURE.md).

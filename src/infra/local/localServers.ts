@@ -4,7 +4,7 @@ import { openAll } from '../closers.ts';
 import { keptSecret, openDataDir } from './dataDir.ts';
 import { ensurePrograms, findProgram } from './install.ts';
 import { keepRunning, type LocalServer } from './keepRunning.ts';
-import { openLocalMariadb } from './localMariadb.ts';
+import { localMariadbUrl, openLocalMariadb } from './localMariadb.ts';
 import { openLocalRedis } from './localRedis.ts';
 
 const programPath = (program: string) => {
@@ -20,6 +20,7 @@ const programPath = (program: string) => {
 export const openLocalServers = (given: Config, announce: (line: string) => void) =>
   openAll(async (remember) => {
     let { redisUrl, mysqlUrl, jwtSecret } = given;
+    let mysqlOwnerUrl: string | undefined;
     if (redisUrl === undefined || mysqlUrl === undefined || jwtSecret === undefined) {
       const { dataDir, close } = await openDataDir(given.dataDir);
       remember(close);
@@ -43,7 +44,11 @@ export const openLocalServers = (given: Config, announce: (line: string) => void
         if (result.status === 'rejected') throw result.reason;
         return result.value;
       });
+      if (given.mysqlUrl === undefined) {
+        mysqlOwnerUrl = mysqlUrl;
+        mysqlUrl = localMariadbUrl(dataDir.socketDir, 'seckill');
+      }
     }
-    const config: ServerConfig = { ...given, redisUrl, mysqlUrl, jwtSecret };
+    const config: ServerConfig = { ...given, redisUrl, mysqlUrl, mysqlOwnerUrl, jwtSecret };
     return { config };
   });

@@ -8,6 +8,8 @@ const ROW_REFUSED = [1048, 1264, 1292, 1366, 1406, 1452, 3819, 4025];
 /** The server or the session is read-only, or the account lacks a privilege, or the binary log cannot take the statement. */
 const NOT_ALLOWED = [1290, 1792, 1836, 1044, 1142, 1143, 1227, 1370, 1665];
 const READ_ONLY = [1290, 1792, 1836];
+/** The account may not use the table, or the column. */
+const DENIED = [1142, 1143];
 const STATEMENT_BINLOG = 1665;
 
 /** MySQL with a binary log lets only a SUPER user create triggers, unless it is told to trust the others. */
@@ -16,10 +18,14 @@ const TRIGGER_REFUSED = 1419;
 /** A table was renamed after this transaction took its snapshot. */
 const TABLE_CHANGED = 1412;
 
+const UNKNOWN_TABLE = 1146;
+
 const errno = (error: unknown) => (error as { errno?: number }).errno ?? 0;
 
 export const isDuplicate = (error: unknown) => errno(error) === DUPLICATE;
+export const isDenied = (error: unknown) => DENIED.includes(errno(error));
 export const isLockConflict = (error: unknown) => LOCK_CONFLICTS.includes(errno(error));
+export const isTableUnknown = (error: unknown) => errno(error) === UNKNOWN_TABLE;
 export const isTableChanged = (error: unknown) => errno(error) === TABLE_CHANGED;
 export const isTriggerRefused = (error: unknown) => errno(error) === TRIGGER_REFUSED;
 /** The rows are at fault, not the server or the connection. */

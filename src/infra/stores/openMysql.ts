@@ -3,8 +3,11 @@ import { readdirSync } from 'node:fs';
 import type { Knex } from 'knex';
 import { OperatorError } from '../../operatorError.ts';
 import type { Closer } from '../closers.ts';
+import { safeMessage } from '../telemetry/safeError.ts';
 import { connectMysql, type Mysql } from './mysql.ts';
-import { isTriggerRefused, refusedByServer } from './mysqlErrors.ts';
+import { isDenied, isTableUnknown, isTriggerRefused, refusedByServer } from './mysqlErrors.ts';
+import { mustHavePrivileges, serverGrants } from './mysqlGrants.ts';
+import { parseMysqlUrl } from './mysqlUrl.ts';
 import { encodingHint } from './urlParameters.ts';
 
 const migrationsFolder = new URL('../../../migrations/', import.meta.url);
@@ -21,20 +24,46 @@ const migrationSource: Knex.MigrationSource<string> = {
 const migrationLockOf = (database: string) => `seckill.migrate.${createHash('md5').update(database).digest('hex')}`;
 
 /**
- * Opens a pool, brings the tables up to date, and tries what the system needs; `migrated` names the migrations that this took.
- * Throws OperatorError with the setting's name when MySQL cannot be reached or refuses what is needed.
+ * Opens a pool, brings the tables up to date, and tries what the server needs; `migrated` names the migrations that this took.
+ * With `ownerUrl`, the user of that URL changes the tables, and gives the user of `url` its privileges: so it is with the private
+ * MariaDB. Throws OperatorError with the setting's name when MySQL cannot be reached or refuses what is needed.
  */
-export async function openMysql(url: string): Promise<{ mysql: Mysql; migrated: string[]; close: Closer }> {
-  const opened = connectMysql(url);
+export async function openMysql(
+  url: string,
+  ownerUrl?: string,
+): Promise<{ mysql: Mysql; migrated: string[]; close: Closer }> {
+  const byOwner = ownerUrl === undefined ? undefined : await migrateTables(ownerUrl, url);
+  return using(url, async (mysql, close) => {
+    const migrated = byOwner ?? (await migrate(mysql));
+    await mustHavePrivileges(mysql);
+    await tryToWrite(mysql);
+    return { mysql, migrated, close };
+  });
+}
+
+/**
+ * Brings the tables up to date, and gives the user of `serverUrl` what the server needs. Resolves to the names of the migrations that
+ * this took. Throws OperatorError as `openMysql` does.
+ */
+export function migrateTables(url: string, serverUrl?: string): Promise<string[]> {
+  return using(url, async (mysql, close) => {
+    const migrated = await migrate(mysql);
+    if (serverUrl !== undefined) await grantTo(mysql, serverUrl);
+    await close();
+    return migrated;
+  });
+}
+
+/** Opens a pool for `work`. When the work fails, the pool is closed. */
+async function using<T>(url: string, work: (mysql: Mysql, close: Closer) => Promise<T>): Promise<T> {
+  const { mysql, close } = connectMysql(url);
   try {
-    await opened.mysql.raw('SELECT 1').catch((error) => {
-      throw new OperatorError(`MYSQL_URL: cannot reach MySQL: ${causeOf(error)}${encodingHint(url)}`);
+    await mysql.raw('SELECT 1').catch((error) => {
+      throw new OperatorError(`MYSQL_URL: cannot reach MySQL: ${causeOf(error, url)}${encodingHint(url)}`);
     });
-    const migrated = await migrate(opened.mysql);
-    await tryToWrite(opened.mysql);
-    return { ...opened, migrated };
+    return await work(mysql, close);
   } catch (error) {
-    await opened.close();
+    await close();
     if (isTriggerRefused(error))
       throw new OperatorError(
         'MYSQL_URL: its user may not create triggers: SET GLOBAL log_bin_trust_function_creators = 1',
@@ -44,9 +73,22 @@ export async function openMysql(url: string): Promise<{ mysql: Mysql; migrated: 
   }
 }
 
+/** Creates the user that the URL names, without a password: only the owner of DATA_DIR reaches the socket. */
+async function grantTo(owner: Mysql, url: string): Promise<void> {
+  const { user, database } = parseMysqlUrl(url);
+  const account = `${user}@localhost`;
+  await owner.transaction(async (trx) => {
+    for (const statement of [`CREATE USER IF NOT EXISTS ${account}`, ...serverGrants(database, account)])
+      await trx.raw(statement);
+  });
+}
+
 /** The driver's own words, which name neither the setting nor the way out, but never the password. */
-function causeOf({ code = '', message }: Error & { code?: string }): string {
+function causeOf({ code = '', message }: Error & { code?: string }, url: string): string {
   if (code === 'ER_BAD_DB_ERROR') return `${message}. Create it first: CREATE DATABASE ...`;
+  // A user that is created with REQUIRE SSL gets the same words as one with a wrong password.
+  if (code === 'ER_ACCESS_DENIED_ERROR' && isInTheClear(url))
+    return `${message} (without TLS; does it require ssl-mode?)`;
   return message || code;
 }
 
@@ -56,11 +98,42 @@ async function tryToWrite(mysql: Mysql): Promise<void> {
   const trx = await mysql.transaction({ isolationLevel: 'read committed' });
   try {
     await trx('revoked_tokens').insert(row);
-    await trx('revoked_tokens').where({ jti: row.jti }).update({ expires_at: 1 });
     await trx('revoked_tokens').where({ jti: row.jti }).delete();
   } finally {
     await trx.rollback();
   }
+}
+
+const isInTheClear = (url: string) => {
+  const { socketPath, ssl } = parseMysqlUrl(url);
+  return socketPath === undefined && ssl === undefined;
+};
+
+/** Brings the tables up to date unless they are. So a user who may not change tables can start a server of the same version. */
+async function migrate(mysql: Mysql): Promise<string[]> {
+  try {
+    return (await isMigrated(mysql)) ? [] : await migrateAlone(mysql);
+  } catch (error) {
+    // knex wraps an error about its lock, which then has no number.
+    const said = safeMessage(error as Error);
+    if (!isDenied(error) && !/command denied/.test(said)) throw error;
+    throw new OperatorError(
+      `MYSQL_URL: the tables are not up to date, or its user may not see that: ${said}; ` +
+        'run `npm run migrate` as a user who may change tables (docs/OPERATIONS.md)',
+    );
+  }
+}
+
+async function isMigrated(mysql: Mysql): Promise<boolean> {
+  const rows: { name: string }[] = await mysql('knex_migrations')
+    .select('name')
+    .catch((error) => {
+      if (isTableUnknown(error)) return [];
+      throw error;
+    });
+  const applied = rows.map(({ name }) => name).sort();
+  const known = (await migrationSource.getMigrations([])).map(migrationSource.getMigrationName);
+  return applied.join() === known.join();
 }
 
 /**
@@ -68,7 +141,7 @@ async function tryToWrite(mysql: Mysql): Promise<void> {
  * would stay for ever. So a named lock of MySQL, which ends with its connection, guards the migration, and its holder first frees
  * the lock of knex.
  */
-async function migrate(mysql: Mysql): Promise<string[]> {
+async function migrateAlone(mysql: Mysql): Promise<string[]> {
   return mysql.transaction(async (holder) => {
     const [[{ name }]] = await holder.raw('SELECT DATABASE() AS name');
     const lock = migrationLockOf(name);

@@ -33,6 +33,8 @@ export function connectRedis(
     ...sendOnce,
     lazyConnect: true,
     connectTimeout: 5_000,
+    // It would tell the server the name and version of this library, with a command whose other uses cut off or stop clients.
+    disableClientInfo: true,
     retryStrategy: (attempt: number) => Math.min(50 * attempt, 500),
     ...parseRedisUrl(url),
   });

@@ -22,7 +22,9 @@ export function readParameters<Name extends string>(
   for (const [name, value] of searchParams) {
     const isKnown = (known as readonly string[]).includes(name);
     if (!isKnown || found[name as Name] !== undefined) {
-      const problem = isKnown ? `the parameter ${name} stands twice` : `unknown parameter "${name}"`;
+      // A password with a `?` that is not encoded looks like a parameter.
+      const shown = /^[\w-]{1,20}$/.test(name) ? ` "${name}"` : '';
+      const problem = isKnown ? `the parameter ${name} stands twice` : `unknown parameter${shown}`;
       throw new OperatorError(`${setting}: ${problem} (known: ${known.join(', ')})`);
     }
     found[name as Name] = value;

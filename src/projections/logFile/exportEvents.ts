@@ -90,8 +90,9 @@ async function openFile(file: string, log: RunSql, signal: AbortSignal): Promise
   const failed = (error: unknown) => {
     throw cannot('be written', file, error);
   };
-  // 'a+' creates a missing file and does not truncate an existing one; 'r+' can write at an offset.
-  await open(file, 'a+').then((created) => created.close(), failed);
+  // 'a+' creates a missing file, for its owner alone because it has names of customers, and does not truncate an existing one; 'r+' can
+  // write at an offset.
+  await open(file, 'a+', 0o600).then((created) => created.close(), failed);
   const handle = await open(file, 'r+').catch(failed);
   try {
     const { state, end } = await readWritten(handle, file, signal);

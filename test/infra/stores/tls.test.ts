@@ -60,7 +60,11 @@ const mysqlFails: [what: string, url: string, sentence: RegExp][] = [
   ['the CA of somebody else', mysqlAt('localhost', 'tls', `?ssl-ca=${strangeCa}`), /certificate/],
   ['no CA', mysqlAt('localhost', 'tls', '?ssl=true'), /certificate/],
   ['no client certificate where one is required', mysqlAt('localhost', 'certified', `?ssl-ca=${ca}`), /Access denied/],
-  ['no TLS where it is required', mysqlAt('localhost', 'tls', ''), /Access denied/],
+  [
+    'no TLS where it is required',
+    mysqlAt('localhost', 'tls', ''),
+    /Access denied.*without TLS; does it require ssl-mode/,
+  ],
 ];
 for (const [what, url, sentence] of mysqlFails) {
   test(`MySQL with ${what}: start is refused, and the line has the cause`, async () => {
@@ -72,6 +76,15 @@ for (const [what, url, sentence] of mysqlFails) {
     assert.match(message, sentence);
   });
 }
+
+test('a MySQL server with a certificate of this CA for another name is refused', async () => {
+  const other = await openOwnMariadb([`--ssl-ca=${ca}`, `--ssl-cert=${clientCert}`, `--ssl-key=${clientKey}`]);
+  await other.run("CREATE USER u@'%' IDENTIFIED BY 'pw'");
+  const url = `mysql://u:pw@localhost:${other.port}/seckill?ssl-mode=VERIFY_IDENTITY&ssl-ca=${ca}`;
+  const message = await openMysql(url).catch((error: Error) => error.message);
+  await other.close();
+  assert.match(String(message), /^MYSQL_URL: cannot reach MySQL: .*(altnames|does not match)/);
+});
 
 test('a MySQL server without TLS is not used in the clear when TLS is asked for', async () => {
   const plain = await openOwnMariadb(['--skip-ssl']);

@@ -1,0 +1,111 @@
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { migrateTables } from '../../src/infra/stores/openMysql.ts';
+import { createLog } from '../../src/infra/telemetry/log.ts';
+import { openSystem } from '../../src/system.ts';
+import { createDataDir } from '../support/dataDirs.ts';
+import {
+  createUser,
+  type DocumentedUser,
+  documentedGrants,
+  eachMissing,
+  type Grant,
+} from '../support/documentedGrants.ts';
+import { openOwnMariadb } from '../support/ownMariadb.ts';
+import { endPrograms, startProgram } from '../support/program.ts';
+import { openTestStores } from '../support/testStores.ts';
+import { customer, givenCoupon, grabOutcome, settled } from '../support/testSystem.ts';
+
+// The tools of operators have users with exactly the grants of docs/OPERATIONS.md.
+
+const mariadb = await openOwnMariadb();
+const stores = await openTestStores({ MYSQL_URL: mariadb.url });
+const { system, close: closeSystem } = await openSystem(stores.config, createLog('silent'));
+await givenCoupon(system, 'ann', 'sea', 3);
+assert.is(await grabOutcome(system, customer('bob'), { seller: 'ann', name: 'sea' }), 'grabbed');
+await settled(system);
+const test = suite('the users of MySQL for tools');
+
+const urlOf = (user: string, database = 'seckill') =>
+  mariadb.url.replace('root@', `${user}@`).replace('/seckill?', `/${database}?`);
+const runTool = async (user: string, tool: string, ...args: string[]) => {
+  const environment = { ...stores.environment, MYSQL_URL: urlOf(user) };
+  const { status, stderr } = await startProgram(`src/tools/${tool}.ts`, environment, args).ended;
+  return { status, stderr };
+};
+const work: Record<
+  Exclude<DocumentedUser, 'seckill' | 'seckill_migrate'>,
+  (() => [tool: string, ...args: string[]])[]
+> = {
+  seckill_replay: [
+    () => ['replay'],
+    () => ['replay', '--verify'],
+    () => ['replay', '--until', '1'],
+    () => ['replay', '--drop-until'],
+  ],
+  seckill_read: [() => ['verify'], () => ['exportLog', join(createDataDir(), 'log.ndjson')]],
+};
+
+/** MySQL needs these for a lock and for foreign keys, which MariaDB gives without them. */
+const isForMysql = ({ privilege, table }: Grant) =>
+  privilege === 'REFERENCES' || (privilege === 'UPDATE' && table === 'projection_pause');
+
+for (const user of ['seckill_replay', 'seckill_read'] as const) {
+  const documented = documentedGrants(user);
+  test(`the documented grants of ${user} suffice for its tools`, async () => {
+    await mariadb.run(...createUser('tool', 'seckill', documented));
+    for (const args of work[user]) {
+      const { status, stderr } = await runTool('tool', ...args());
+      assert.is(status, 0, `${args()}: ${stderr}`);
+    }
+  });
+
+  for (const { missing, others } of eachMissing(documented)) {
+    const { privilege, table } = missing;
+    if (isForMysql(missing)) continue;
+    test(`given ${user} without ${privilege} ON ${table}, then one of its tools fails with one line: no grant is superfluous`, async () => {
+      await mariadb.run(...createUser('tool', 'seckill', others));
+      const failures: string[] = [];
+      for (const args of work[user]) {
+        const { status, stderr } = await runTool('tool', ...args());
+        if (status !== 0) failures.push(stderr.trimEnd().split('\n').at(-1) ?? '');
+        if (status !== 0) break;
+      }
+      assert.is(failures.length, 1);
+      assert.match(failures[0] ?? '', /^MYSQL_URL: .*denied/, failures[0]);
+    });
+  }
+}
+
+let databases = 0;
+/** Brings an empty database up to date as a user with these grants. */
+async function migrateAs(grants: readonly Grant[]): Promise<string[]> {
+  const database = `empty${databases++}`;
+  await mariadb.run(`CREATE DATABASE ${database}`, ...createUser('migrate', database, grants));
+  return migrateTables(urlOf('migrate', database));
+}
+
+const toMigrate = documentedGrants('seckill_migrate');
+
+test('the documented grants of seckill_migrate suffice for all migrations', async () => {
+  assert.ok((await migrateAs(toMigrate)).length >= 6);
+});
+
+for (const { missing, others } of eachMissing(toMigrate).filter((one) => !isForMysql(one.missing))) {
+  test(`given seckill_migrate without ${missing.privilege}, the migration fails with one line: no grant is superfluous`, async () => {
+    const message = await migrateAs(others).then(
+      () => 'it migrated',
+      (error: Error) => error.message,
+    );
+    assert.match(message, /^MYSQL_URL: [^\n]*denied[^\n]*$/, message);
+  });
+}
+
+test.after(async () => {
+  await endPrograms();
+  await closeSystem();
+  await stores.close();
+  await mariadb.close();
+});
+test.run();
