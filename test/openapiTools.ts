@@ -87,7 +87,7 @@ async function installTools(): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies: tools }));
-  const { status, output } = await run(['npm', 'install', '--no-audit', '--no-fund'], 5 * LIMIT_MS);
+  const { status, output } = await run(['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund'], 5 * LIMIT_MS);
   if (status !== 0) throw new OperatorError(`npm install of the OpenAPI tools failed: ${output.trim().split('\n')[0]}`);
   writeFileSync(installed, wanted);
 }

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import type { Job } from 'kubernetes-types/batch/v1.js';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,7 +11,9 @@ import { buildInFolder, command, healthcheck, imageEnvironment } from '../suppor
 import { manifestOf } from '../support/manifests.ts';
 
 // Runs the content of the image without a container engine: the files that the Dockerfile copies, the packages that it installs and
-// the command that it starts, as a user without write permission, without npm and without a folder for temporary files.
+// the command that it starts. Where the tests may create namespaces, the program runs with these files as its whole file system,
+// read-only, as in a container. Elsewhere it runs as a user without write permission, without npm and without a folder for
+// temporary files.
 
 const folder = mkdtempSync(join(tmpdir(), 'seckill-image-'));
 const test = suite('the image');
@@ -24,13 +26,26 @@ const stores = await openComposeStores();
 const nobody = { uid: 1000, gid: 1000 };
 // Where another user cannot run this Node, or the tests do not run as root, the program runs as the user of the tests.
 const user = spawnSync(process.execPath, ['--version'], nobody).status === 0 ? nobody : {};
+const imageRoot = dirname(app);
+// The container runtime provides these two folders.
+for (const name of ['proc', 'dev']) mkdirSync(join(imageRoot, name));
+const asContainer = `set -e
+image=$1 path=$2; shift 2
+mount --bind "$image" "$image"
+for name in proc dev; do mount --rbind /$name "$image/$name"; done
+mount -o remount,ro,bind "$image"
+unshare=$(command -v unshare)
+PATH=$path exec "$unshare" --root="$image" --wd=/app --setuid=1000 --setgid=1000 -- "$@"`;
+const isolated = (args: string[]) => [
+  ...['--mount', 'sh', '-c', asContainer, 'sh', imageRoot, imageEnvironment.PATH ?? ''],
+  ...args,
+];
+const canIsolate = spawnSync('unshare', ['--mount', 'mount', '--rbind', '/proc', join(imageRoot, 'proc')]).status === 0;
 const run = (args: string[], environment: Record<string, string>) => {
-  const child = spawn(process.execPath, args.slice(1), {
-    cwd: app,
-    env: { ...imageEnvironment, PATH: bin, HOME: '/nonexistent', TMPDIR: '/proc/nowhere', ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    ...user,
-  });
+  const variables = { ...imageEnvironment, HOME: '/nonexistent', TMPDIR: '/proc/nowhere', ...environment };
+  const child = canIsolate
+    ? spawn('unshare', isolated(args), { env: { ...variables, PATH: process.env.PATH } })
+    : spawn(process.execPath, args.slice(1), { cwd: app, env: { ...variables, PATH: bin }, ...user });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   const ended = once(child, 'close').then(([status]) => ({ status, output }));
@@ -92,7 +107,7 @@ if (spawnSync('unshare', [...unshare.slice(1), 'true']).status === 0) {
   const asProcess1 = () => {
     const environment = { ...imageEnvironment, ...stores.environment, PORT: '0', HOST: '127.0.0.1' };
     const [program = '', ...args] = [...unshare, process.execPath, ...command.slice(1)];
-    const child = spawn(program, args, { cwd: app, env: { ...process.env, ...environment } });
+    const child = spawn(program, args, { cwd: app, env: { ...environment, PATH: process.env.PATH } });
     const childrenFile = `/proc/${child.pid}/task/${child.pid}/children`;
     const terminate = () => {
       const [server] = existsSync(childrenFile) ? readFileSync(childrenFile, 'utf8').split(' ').filter(Boolean) : [];
@@ -141,6 +156,31 @@ test('the image has no tests and no development packages', () => {
   ]);
   assert.not(readdirSync(join(app, 'node_modules')).includes('uvu'));
 });
+
+test('the image has no program but Node, so no shell', () => {
+  const files = readdirSync(imageRoot, { recursive: true, withFileTypes: true }).filter(
+    ({ parentPath }) => !/^(app|proc|dev)(\/|$)/.test(relative(imageRoot, parentPath)),
+  );
+  const programs = files.filter((file) => file.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  assert.equal(
+    programs
+      .map((file) => relative(imageRoot, file))
+      .filter((file) => !/^lib(64)?\/([\w-]+\/)?(ld-[\w-]+|lib[\w+]+)\.so\.\d+$/.test(file)),
+    ['usr/local/bin/node'],
+  );
+});
+
+if (canIsolate) {
+  test('the file system of the server is read-only, and has no shell', async () => {
+    const attempts = `const { execSync } = require('node:child_process'); const { writeFileSync } = require('node:fs');
+      for (const attempt of [() => writeFileSync('/app/written', ''), () => writeFileSync('/written', ''), () => execSync('true')])
+        try { attempt(); console.log('done'); } catch ({ code }) { console.log(code); }`;
+
+    const { output } = await run(['node', '-e', attempts], {}).ended;
+
+    assert.is(output, 'EROFS\nEROFS\nENOENT\n');
+  });
+}
 
 test.after(async () => {
   await stores.close();

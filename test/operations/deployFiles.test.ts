@@ -47,8 +47,8 @@ const test = suite('the deployment files');
 const { port, host } = readConfig({});
 const { version, scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const names = Object.keys(environmentSchema.shape);
-/** Variables that Node and bin/run.mjs read. */
-const variablesOfRuntime = ['NODE_ENV', 'NODE_DISABLE_COMPILE_CACHE'];
+/** Variables that the container runtime, Node and bin/run.mjs read. */
+const variablesOfRuntime = ['PATH', 'NODE_ENV', 'NODE_DISABLE_COMPILE_CACHE'];
 const secrets = {
   JWT_SECRET: 'b1946ac92492d2347c6235b4d2611184',
   MYSQL_PASSWORD: 'password',
@@ -196,7 +196,10 @@ test('the programs that the image and the Job run exist', () => {
 });
 
 test('the image and .nvmrc use the Node release that npm run test:nodes runs as the current LTS', () => {
-  for (const { from } of stages) assert.is(from, `node:${currentLtsVersion}-bookworm-slim`);
+  assert.equal(
+    stages.map(({ from }) => from),
+    [`node:${currentLtsVersion}-bookworm-slim`, 'scratch'],
+  );
   assert.is(readFileSync(join(root, '.nvmrc'), 'utf8'), `${currentLts}\n`);
 });
 
@@ -216,7 +219,8 @@ test('every file that compose.yml, the kustomization or Prometheus refers to exi
 });
 
 test("every image has an exact version, and the project's image has the version of the package", () => {
-  const images = [...stages.map(({ from }) => from), ...Object.values(compose.services).map(({ image }) => image)];
+  const bases = stages.map(({ from }) => from).filter((from) => from !== 'scratch');
+  const images = [...bases, ...Object.values(compose.services).map(({ image }) => image)];
   for (const image of images) assert.match(image, /^[a-z/]+:v?\d+\.\d+\.\d+(-[a-z-]+)?$/);
   assert.is(serviceOf('app').image, `seckill:${version}`);
   assert.equal(
@@ -225,12 +229,16 @@ test("every image has an exact version, and the project's image has the version 
   );
 });
 
+const hardened = { read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] };
 test('no container runs as root, writes to its image or has a token of the cluster', () => {
-  assert.is(lastArguments('USER'), 'node');
+  assert.is(lastArguments('USER'), '1000:1000');
+  const { read_only, cap_drop, security_opt } = serviceOf('app');
+  assert.equal({ read_only, cap_drop, security_opt }, hardened);
   for (const pod of pods) {
     const { securityContext } = containerOf(pod);
     assert.is(pod.automountServiceAccountToken, false);
     assert.is(pod.securityContext?.runAsNonRoot, true);
+    assert.is(`${pod.securityContext?.runAsUser}:${pod.securityContext?.runAsGroup}`, lastArguments('USER'));
     assert.is(pod.securityContext?.seccompProfile?.type, 'RuntimeDefault');
     assert.is(securityContext?.readOnlyRootFilesystem, true);
     assert.is(securityContext?.allowPrivilegeEscalation, false);
@@ -238,11 +246,28 @@ test('no container runs as root, writes to its image or has a token of the clust
   }
 });
 
+test('no container needs a shell: the image, probes and hooks run node or nothing', () => {
+  const keywords = stages.at(-1)?.instructions.map((instruction) => instruction.getKeyword()) ?? [];
+  // A RUN would need a shell in the image; an ENTRYPOINT would precede the arguments of the Job.
+  for (const keyword of ['RUN', 'SHELL', 'ENTRYPOINT']) assert.not(keywords.includes(keyword), keyword);
+  for (const [program] of [command, healthcheck]) assert.is(program, 'node');
+  const { command: ofCompose, entrypoint, healthcheck: health } = serviceOf('app');
+  assert.equal([ofCompose, entrypoint, health], [undefined, undefined, undefined]);
+  for (const container of pods.map(containerOf)) {
+    const { lifecycle, startupProbe, livenessProbe, readinessProbe } = container;
+    const handlers = [lifecycle?.preStop, lifecycle?.postStart, startupProbe, livenessProbe, readinessProbe];
+    assert.equal(
+      handlers.filter((handler) => handler?.exec !== undefined),
+      [],
+    );
+  }
+});
+
 test('Kubernetes and Compose wait longer than a stop takes before they kill a server', () => {
   const { terminationGracePeriodSeconds = 0 } = deployment.spec?.template.spec ?? {};
-  const [program, seconds] = server.lifecycle?.preStop?.exec?.command ?? [];
-  assert.is(program, 'sleep');
-  assert.ok(terminationGracePeriodSeconds > Number(seconds) + STOP_LIMIT_MS / 1_000);
+  const { seconds = 0 } = server.lifecycle?.preStop?.sleep ?? {};
+  assert.ok(seconds > 0);
+  assert.ok(terminationGracePeriodSeconds > seconds + STOP_LIMIT_MS / 1_000);
   assert.ok(Number.parseInt(serviceOf('app').stop_grace_period ?? '0', 10) > STOP_LIMIT_MS / 1_000);
 });
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Copy, DockerfileParser, type Env, type From, type Healthcheck, type Instruction } from 'dockerfile-ast';
@@ -80,8 +80,10 @@ export function buildInFolder(folder: string): string {
       if (instruction.getKeyword() === 'COPY') {
         const { from, sources, to } = readCopy(instruction);
         for (const source of sources) {
-          const place = to.endsWith('/') ? join(to, basename(source)) : to;
-          cpSync(from === undefined ? join(root, source) : inStage(from, source), here(place), { recursive: true });
+          const original = from === undefined ? join(root, source) : inStage(from, source);
+          // COPY puts the content of a folder into the target, and a file under its name into a target that ends in a slash.
+          const isFile = statSync(original).isFile();
+          cpSync(original, here(isFile && to.endsWith('/') ? join(to, basename(source)) : to), { recursive: true });
         }
       }
       if (instruction.getKeyword() === 'RUN') {

@@ -6,6 +6,11 @@ import { root } from './dockerfile.ts';
 interface Service {
   image: string;
   command?: string[];
+  entrypoint?: string[];
+  healthcheck?: { test: string | string[] };
+  read_only?: boolean;
+  cap_drop?: string[];
+  security_opt?: string[];
   environment?: Record<string, string>;
   volumes?: string[];
   ports?: string[];
