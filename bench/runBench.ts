@@ -8,6 +8,7 @@ import { scenarios } from './grabs/scenarios.ts';
 import { benchProjection } from './projections/projectionBench.ts';
 import { benchReplay } from './projections/replayBench.ts';
 import { benchGrowth } from './scaling/growthBench.ts';
+import { benchLogIns } from './scaling/logInBench.ts';
 import { benchOverload } from './scaling/overloadBench.ts';
 import { benchWorkers } from './scaling/workersBench.ts';
 
@@ -31,7 +32,7 @@ program
   );
 
 const scenarioNames = scenarios.map(({ name }) => name).join(', ');
-const others = 'growth, overload, projection, workers';
+const others = 'growth, log-in-attack, overload, projection, workers';
 
 program
   .argument('[name]')
@@ -63,6 +64,7 @@ program
       if (profile !== undefined) mustBeFolder(profile);
       if (only === 'growth')
         process.exit((await benchGrowth({ grabs: grabs || 1_000_000, connections, json })) ? 0 : 1);
+      if (only === 'log-in-attack') process.exit((await benchLogIns({ seconds, json })) ? 0 : 1);
       if (only === 'overload') process.exit((await benchOverload({ seconds, connections, json })) ? 0 : 1);
       if (only === 'workers') process.exit((await benchWorkers({ seconds, rounds, connections, json })) ? 0 : 1);
       if (only === 'projection')

@@ -12,7 +12,7 @@ import { type AttemptLimits, createAttemptLimits } from './infra/limits/attemptL
 import { type ClientAddress, createClientAddress } from './infra/limits/clientAddress.ts';
 import { allEvents } from './infra/outbox.ts';
 import { openOutboxLimit } from './infra/outboxLimit.ts';
-import { createPasswords, type Passwords } from './infra/passwords.ts';
+import { openPasswords, type Passwords } from './infra/passwords/passwords.ts';
 import { openRevocations, type Revocations } from './infra/revocations.ts';
 import { loadScripts } from './infra/scripts.ts';
 import type { Mysql } from './infra/stores/mysql.ts';
@@ -111,6 +111,8 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeFence);
     const { outboxLimit, close: closeOutboxLimit } = openOutboxLimit({ redis, entries: config.outboxLimit, log });
     remember(closeOutboxLimit);
+    const { passwords, close: closePasswords } = await openPasswords({ ...config.argon2, workers: config.workers });
+    remember(closePasswords);
     const { rehearsals, close: closeRehearsals } = openRehearsals({ ...config, redis, live, log });
     remember(closeRehearsals);
 
@@ -136,7 +138,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       reads,
       logProgress: createLogProgress({ reads }),
       tokens: createTokens(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked),
-      passwords: await createPasswords({ ...config.argon2, workers: config.workers }),
+      passwords,
       attemptLimits: createAttemptLimits({ ...config, redis, log }),
       clientAddress: createClientAddress(config.proxy),
       revocations,

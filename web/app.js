@@ -1,6 +1,7 @@
 import { openCustomer } from './customer.js';
 import { byId, formatTime, setText } from './dom.js';
 import { openLogin } from './login.js';
+import { openPasswordChange } from './password.js';
 import { openTill } from './seller/till.js';
 import { openSeller } from './seller.js';
 import { onSessionEnded, send } from './server/api.js';
@@ -17,6 +18,10 @@ const SESSION_CHECK_MS = 5_000;
 const pages = { seller: openSeller(), customer: openCustomer() };
 const till = openTill();
 const login = openLogin(() => show());
+const passwordChange = openPasswordChange((username) => {
+  clearSession();
+  show('Your password is changed. Please log in with the new one.', username);
+});
 /** @type {keyof typeof pages | undefined} */
 let openPage;
 
@@ -27,6 +32,7 @@ let openPage;
 function show(message = '', username = '') {
   if (openPage !== undefined) pages[openPage].stop();
   till.stop();
+  passwordChange.close();
   const session = readSession();
   openPage = session?.kind;
   for (const name of ['login', 'customer']) byId(name).hidden = name !== (openPage ?? 'login');
@@ -74,11 +80,7 @@ function showSessionEnd() {
   byId('session-warning').hidden = !isNear;
   if (isNear) setText(byId('session-end'), `Your session ends at ${formatTime(endsAt)}.`);
 }
-byId('session-renew').addEventListener('click', () => {
-  const username = readSession()?.username;
-  clearSession();
-  show('', username);
-});
+byId('session-renew').addEventListener('click', () => endSession(''));
 
 byId('log-out').addEventListener('click', () => {
   const token = readSession()?.token ?? '';
@@ -88,9 +90,11 @@ byId('log-out').addEventListener('click', () => {
   setSellerOfAddress('');
   show();
 });
-onSessionEnded((message) => {
+/** Shows the log-in page for the same user. @param {string} message */
+function endSession(message) {
   const username = readSession()?.username;
   clearSession();
   show(message, username);
-});
+}
+onSessionEnded(endSession);
 show();

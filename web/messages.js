@@ -10,7 +10,16 @@ export const plainMessages = {
   },
   'Insert user failed. Maybe user name duplicates.': { field: 'username', text: 'This user name is already taken.' },
   'Password too short.': { field: 'password', text: 'The password needs at least six characters.' },
+  'Password has unsupported characters.': {
+    field: 'password',
+    text: 'The password contains characters that cannot be stored.',
+  },
+  'Wrong password.': { field: 'present', text: 'Wrong password.' },
   'Empty field of kind.': { text: 'Please choose whether you want to sell or to grab coupons.' },
+  'Too many failed log-ins. Try again later.': { text: 'Too many failed log-ins.' },
+  'Too many registrations from this address. Try again later.': {
+    text: 'Too many new users have registered from your network.',
+  },
   'Wrong username or password.': { text: 'Wrong user name or password.' },
   'Coupon name or description should not be empty.': { field: 'name', text: 'Please enter a name for the coupon.' },
   'Coupon name too long.': { field: 'name', text: 'The name has at most 100 characters.' },

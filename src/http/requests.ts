@@ -10,6 +10,11 @@ const IDEMPOTENCY_KEY_MAX = 64;
 
 // A combining mark (Hindi, Thai, a decomposed accent) belongs to the letter before it.
 const USERNAME = /^[\p{L}\p{Nd}._@-][\p{L}\p{M}\p{Nd}._@-]*$/u;
+// The hash is made from UTF-8, in which all halves of surrogate pairs are the same character.
+const newPassword = (field: string) =>
+  text(field, 'Password too short.')
+    .apply(atLeast(PASSWORD_MIN, 'Password too short.'))
+    .refine((value) => value.isWellFormed(), 'Password has unsupported characters.');
 export const registerUserBody = z.object({
   username: text('username', 'User name too short.')
     .min(1, 'User name too short.')
@@ -20,10 +25,7 @@ export const registerUserBody = z.object({
         'Letters and digits of any script, `.`, `_`, `-` and `@`. Case-sensitive. A name that differs from an existing one only by ' +
         'Unicode normalization is a duplicate.',
     }),
-  // The hash is made from UTF-8, in which all halves of surrogate pairs are the same character.
-  password: text('password', 'Password too short.')
-    .apply(atLeast(PASSWORD_MIN, 'Password too short.'))
-    .refine((value) => value.isWellFormed(), 'Password has unsupported characters.'),
+  password: newPassword('password'),
   kind: z
     // `saler` is an older spelling that clients still send.
     .enum(['customer', 'seller', 'saler'], {
@@ -41,7 +43,7 @@ export const logInBody = credentials.catch({ username: '', password: '' });
 
 export const changePasswordBody = z.object({
   password: text('password', 'Password too short.').meta({ description: 'The present password.' }),
-  newPassword: text('newPassword', 'Password too short.').apply(atLeast(PASSWORD_MIN, 'Password too short.')),
+  newPassword: newPassword('newPassword'),
 });
 
 export const idempotencyKey = z.string().apply(atMost(IDEMPOTENCY_KEY_MAX, 'Idempotency-Key too long.'));

@@ -12,6 +12,8 @@ import type { Log } from './telemetry/log.ts';
 import type { Claims } from './tokens.ts';
 
 const ACK_LIMIT_MS = 1_000;
+/** The clock of the process that issues a token may be ahead of the clock of the process that revokes it by so much. */
+const CLOCK_TOLERANCE_SECONDS = 1;
 /**
  * Where the id of a token stands, `user:DIGEST:SECOND` revokes all tokens that were issued to the user before this second. It is a digest
  * because a username may be longer than the column.
@@ -24,8 +26,18 @@ export interface Revocations {
   isRevoked(token: Pick<Claims, 'sub' | 'jti' | 'exp'>): boolean;
   /** Resolves when every running process refuses the token; a process that starts later will too. `exp` in seconds since 1970. */
   revoke(jti: string, exp: number): Promise<void>;
-  /** Resolves when every running process refuses all tokens of the user that were issued before; a process that starts later will too. */
-  revokeUser(username: string): Promise<void>;
+  /**
+   * Resolves when every running process refuses all tokens that were issued to the user before a second that is about to come; a process
+   * that starts later will too.
+   */
+  revokeUser(username: string): Promise<UserRevocation>;
+}
+
+export interface UserRevocation {
+  /** Whether tokens that any process has issued until this time, in milliseconds, are revoked. */
+  covers(time: number): boolean;
+  /** Resolves when newly issued tokens of the user are valid. */
+  over(): Promise<void>;
 }
 
 /**
@@ -133,10 +145,15 @@ export async function openRevocations(deps: {
       }
     },
     async revokeUser(username) {
-      // Tokens hold whole seconds. The answer waits for the next one: each token that is issued later is valid.
-      const second = Math.floor(Date.now() / 1_000) + 1;
+      const second = Math.floor(Date.now() / 1_000) + 1 + CLOCK_TOLERANCE_SECONDS;
       await revocations.revoke(`user:${digest(username)}:${second}`, second + tokenTtlSeconds);
-      await sleep(second * 1_000 - Date.now());
+      return {
+        // Tokens hold whole seconds.
+        covers: (time) => Math.floor(time / 1_000) + CLOCK_TOLERANCE_SECONDS < second,
+        async over() {
+          await sleep(second * 1_000 - Date.now());
+        },
+      };
     },
   };
   const close: Closer = () => {

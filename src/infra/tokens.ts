@@ -30,7 +30,8 @@ export type Claims = Omit<z.infer<typeof claimsSchema>, 'iat'>;
 /** The user that a command or a query runs for. */
 export type User = Pick<Claims, 'sub' | 'kind'>;
 
-export type IssueToken = (username: string, kind: Kind) => string;
+/** `issuedAt`: milliseconds since 1970, now unless it is given. */
+export type IssueToken = (username: string, kind: Kind, issuedAt?: number) => string;
 /** `authorization`: the header as the client sent it, or an empty string. Undefined unless it holds a valid token. */
 export type ReadHeader = (authorization: string) => Claims | undefined;
 
@@ -57,8 +58,8 @@ export function createTokens(
   const issue = createTokenIssuer(jwtSecret, ttlSeconds);
   const readHeader = createHeaderReader(readToken, isRevoked);
   return {
-    issue(username, kind) {
-      const token = issue(username, kind);
+    issue(username, kind, issuedAt) {
+      const token = issue(username, kind, issuedAt);
       // The log-in pays for the verification, and not the first grab of the customer.
       readHeader(token);
       return token;
@@ -80,8 +81,8 @@ export function createTokenIssuer(jwtSecret: string, ttlSeconds: number): IssueT
   const [secret = ''] = secretsOf(jwtSecret);
   const key = keyOf(secret);
   const keyid = kidOf(secret);
-  return (username, kind) =>
-    jsonwebtoken.sign({ kind }, key, {
+  return (username, kind, issuedAt = Date.now()) =>
+    jsonwebtoken.sign({ kind, iat: Math.floor(issuedAt / 1_000) }, key, {
       algorithm: ALGORITHM,
       keyid,
       issuer: ISSUER,

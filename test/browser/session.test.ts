@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openTestServer } from '../support/testServer.ts';
-import { logIn, openChromium, phone, register, waitForText } from './browser.ts';
+import { assertAccessible, logIn, openChromium, phone, register, waitForText } from './browser.ts';
 
 const server = await openTestServer();
 const { openPage, errors, close } = await openChromium();
@@ -91,6 +91,50 @@ test('the log-in works for a user who is logged out by another tab', async () =>
   await page.click('#login-submit');
   await waitForText(page, '#stream-state', 'live');
   await page.context().close();
+});
+
+test('a user changes the password, is logged out, and logs in with the new one', async () => {
+  const page = await openPage(server.url);
+  await register(page, 'eve', 'seller');
+  const change = async (present: string, fresh: string) => {
+    await page.fill('#password-present', present);
+    await page.fill('#password-new', fresh);
+    await page.click('#password-form button[type=submit]');
+  };
+  await page.click('#password-open');
+  await change('wrong password', 'new secret');
+  await waitForText(page, '#password-present-message', 'Wrong password.');
+  await change('secret', 'short');
+  await waitForText(page, '#password-new-message', 'The password needs at least six characters.');
+  await assertAccessible(page, 'change of the password');
+  await change('secret', 'new secret');
+  await waitForText(page, '#login-message', 'Your password is changed. Please log in with the new one.');
+  assert.is(await page.inputValue('#username'), 'eve');
+  assert.is(await page.isVisible('#password-dialog'), false);
+  assert.is(await page.inputValue('#password-present'), '');
+  await page.fill('#password', 'new secret');
+  await page.click('#login-submit');
+  await waitForText(page, '#stream-state', 'live');
+  await page.context().close();
+});
+
+test('a user who has failed too often reads how long to wait, and the page does not retry', async () => {
+  const limited = await openTestServer({ LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS: '1', LIMIT_WINDOW_SECONDS: '900' });
+  const page = await openPage(limited.url);
+  let logIns = 0;
+  page.on('request', (request) => request.url().endsWith('/api/auth') && logIns++);
+  await logIn(page, 'eve');
+  await waitForText(page, '#login-message', 'Wrong user name or password.');
+  await page.click('#login-submit');
+  await page.waitForFunction(() =>
+    /^Too many failed log-ins\. Please try again in 1[45] min\.$/.test(
+      document.querySelector('#login-message')?.textContent ?? '',
+    ),
+  );
+  assert.is(await page.getAttribute('#login-form', 'aria-busy'), null);
+  assert.is(logIns, 2);
+  await page.context().close();
+  await limited.close();
 });
 
 test('no script has failed, and no request has violated the Content-Security-Policy', () => {

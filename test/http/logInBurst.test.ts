@@ -5,15 +5,19 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createApp } from '../../src/http/app.ts';
 import { retryAfter } from '../../src/http/errors.ts';
-import { createPasswords } from '../../src/infra/passwords.ts';
+import type { Closer } from '../../src/infra/closers.ts';
+import { openPasswords } from '../../src/infra/passwords/passwords.ts';
 import { Unavailable } from '../../src/unavailable.ts';
 import { createClient } from '../support/httpClient.ts';
 import { openTestSystem } from '../support/testSystem.ts';
 
 // All clients have one address and few accounts.
-const { system, close } = await openTestSystem({ LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS: '1000' });
+const { system, close } = await openTestSystem({
+  LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS: '1000',
+  LOGIN_FAILURES_PER_ACCOUNT: '1000',
+});
 const test = suite('a burst of log-ins');
-const closers: (() => Promise<void>)[] = [];
+const closers: Closer[] = [];
 
 async function serverWith(passwords = system.passwords) {
   const server = createServer(createApp({ ...system, passwords }).callback());
@@ -35,7 +39,9 @@ test('1,000 log-ins at the same moment are all answered 200', async () => {
 
 test('clients that wait for Retry-After are all logged in when the line holds fewer', async () => {
   // Given hashes that take as long as in production, so that the line fills.
-  const client = await serverWith(await createPasswords({ memoryCost: 19_456, timeCost: 2 }, 20));
+  const { passwords, close } = await openPasswords({ memoryCost: 19_456, timeCost: 2 }, { maxWaiting: 20 });
+  closers.push(close);
+  const client = await serverWith(passwords);
   await client.register('eve', 'customer');
   let refused = 0;
   const logInObediently = async (): Promise<number> => {

@@ -1,7 +1,12 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { changePassword } from '../../src/commands/users/changePassword.ts';
+import { logIn as logInCommand } from '../../src/commands/users/logIn.ts';
+import type { Passwords } from '../../src/infra/passwords/passwords.ts';
+import type { Mysql } from '../../src/infra/stores/mysql.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openServer } from '../../src/server.ts';
+import { openSystem } from '../../src/system.ts';
 import { createClient } from '../support/httpClient.ts';
 import { endPrograms, startServer } from '../support/program.ts';
 import { openTestStores } from '../support/testStores.ts';
@@ -9,6 +14,9 @@ import { openTestStores } from '../support/testStores.ts';
 const stores = await openTestStores();
 const server = await openServer(stores.config, createLog(stores.config.logLevel));
 const client = createClient(server.url);
+/** Another process on the same stores. */
+const { system, close: closeSystem } = await openSystem(stores.config, createLog(stores.config.logLevel));
+const address = '192.0.2.1';
 const test = suite('a change of the password');
 const change = (token: string, password: string, newPassword: string) =>
   client.send('POST', '/api/auth/password', { token, json: { password, newPassword } });
@@ -65,6 +73,51 @@ test('a second change revokes the tokens that were issued after the first', asyn
   assert.is((await client.list(second, 'ann')).status, 401);
 });
 
+test('a log-in with the old password that is under way during the change gets a token that is refused', async () => {
+  // Given a log-in on another process that has found the password right, and then waits.
+  const token = await client.enter('tom', 'customer');
+  let found = () => {};
+  let goOn = () => {};
+  const isFound = new Promise<void>((resolve) => (found = resolve));
+  const mayGoOn = new Promise<void>((resolve) => (goOn = resolve));
+  const slow: Passwords = {
+    ...system.passwords,
+    async matches(...args) {
+      const result = await system.passwords.matches(...args);
+      found();
+      await mayGoOn;
+      return result;
+    },
+  };
+  const underWay = logInCommand({ ...system, passwords: slow }, { username: 'tom', password: 'secret', address });
+  await isFound;
+
+  assert.is((await change(token, 'secret', 'another secret')).status, 200);
+  goOn();
+
+  const late = await underWay;
+  if (late === 'wrong-credentials' || late.type === 'limited') return assert.unreachable();
+  assert.is((await client.list(late.token, 'tom')).status, 401);
+});
+
+test('when MySQL fails during a change, the old password stays right and the earlier tokens are refused', async () => {
+  const token = await client.enter('ray', 'customer');
+  let calls = 0;
+  const failing = ((table: 'users') => {
+    if (++calls > 1) throw new Error('connection lost');
+    return system.mysql(table);
+  }) as unknown as Mysql;
+  const changing = changePassword(
+    { ...system, mysql: failing },
+    { username: 'ray', password: 'secret', newPassword: 'another secret', address },
+  );
+  assert.is(await changing.catch(({ message }) => message), 'connection lost');
+
+  assert.is((await client.list(token, 'ray')).status, 401);
+  assert.is((await logIn('ray', 'another secret')).status, 401);
+  assert.is((await logIn('ray', 'secret')).status, 200);
+});
+
 test('a wrong present password changes nothing, and counts as a failed log-in', async () => {
   const token = await client.enter('max', 'customer');
   const { failuresPerPair } = stores.config.limits;
@@ -77,7 +130,7 @@ test('a wrong present password changes nothing, and counts as a failed log-in', 
   assert.is((await logIn('max', 'a guess')).status, 429);
 });
 
-test('a new password that is too short is refused, and so is a request without a token', async () => {
+test('a new password that a registration would refuse is refused, and so is a request without a token', async () => {
   const token = await client.enter('pia', 'customer');
 
   const short = await change(token, 'secret', '12345');
@@ -85,12 +138,17 @@ test('a new password that is too short is refused, and so is a request without a
 
   assert.is(short.status, 400);
   assert.is(short.body?.errMsg, 'Password too short.');
+  // Half of a surrogate pair: in UTF-8, all of them would be the same character.
+  const halves = await change(token, 'secret', '\ud800\ud800\ud800\ud800\ud800\ud800');
+  assert.is(halves.status, 400);
+  assert.is(halves.body?.errMsg, 'Password has unsupported characters.');
   assert.is(anonymous.status, 401);
   assert.is((await logIn('pia', 'secret')).status, 200);
 });
 
 test.after(async () => {
   await endPrograms();
+  await closeSystem();
   await server.close();
   await stores.close();
 });

@@ -1,3 +1,4 @@
+import { formatDuration } from '../dom.js';
 import { plainMessages } from '../messages.js';
 import { readSession } from '../session.js';
 import { observeAnswer } from './clock.js';
@@ -19,18 +20,28 @@ export class ApiError extends Error {
     this.isRefusal = isRefusal;
     this.status = status;
     this.retryAfterMs = retryAfterMs;
-    /** Of a refusal. */
+    /** Of an answer that is JSON. */
     this.body = body;
   }
 }
 
+/** A limit of the API whose window takes longer is shown to the user, who then decides. */
+const LIMIT_RETRY_MAX_MS = 5_000;
+/** @param {ApiError} error */
+const isLongLimit = ({ status, body, retryAfterMs }) =>
+  status === 429 && typeof body?.errMsg === 'string' && retryAfterMs > LIMIT_RETRY_MAX_MS;
+
 /** @param {unknown} error */
-export const isTemporary = (error) => error instanceof ApiError && !error.isRefusal;
+export const isTemporary = (error) => error instanceof ApiError && !error.isRefusal && !isLongLimit(error);
 
 /** @param {unknown} error */
 export function messageOf(error) {
   if (!(error instanceof ApiError)) return String(error);
   if (error.isRefusal) return plainMessages[error.message]?.text ?? error.message;
+  if (isLongLimit(error)) {
+    const { errMsg } = error.body;
+    return `${plainMessages[errMsg]?.text ?? errMsg} Please try again in ${formatDuration(error.retryAfterMs)}.`;
+  }
   return error.status === 503 || error.status === 429 ? 'Server busy' : 'Cannot reach the server';
 }
 

@@ -1,5 +1,5 @@
 import type { AttemptLimits, Limited } from '../../infra/limits/attemptLimits.ts';
-import type { Passwords } from '../../infra/passwords.ts';
+import type { Passwords } from '../../infra/passwords/passwords.ts';
 import type { Revocations } from '../../infra/revocations.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 
@@ -22,22 +22,27 @@ export async function changePassword(
   const { mysql, passwords, attemptLimits, revocations } = deps;
   const attempt = await attemptLimits.logIn(username, address);
   if (attempt.type === 'limited') return attempt;
-  const replace = async () => {
+  const hashBoth = async () => {
     const user = await mysql('users').select('password_hash').where({ username }).first();
-    if ((await passwords.matches(user?.password_hash, password)) === false) return false;
-    const password_hash = await passwords.hash(newPassword);
-    // Of two changes at once, the later one no longer knows the password.
-    const changed = await mysql('users')
-      .where({ username, password_hash: user.password_hash })
-      .update({ password_hash });
-    return changed === 1;
+    if ((await passwords.matches(user?.password_hash, password, address)) === false) return undefined;
+    return { old: user.password_hash, fresh: await passwords.hash(newPassword, address) };
   };
-  const isReplaced = await replace().catch(async (error) => {
+  const hashes = await hashBoth().catch(async (error) => {
     await attempt.withdraw();
     throw error;
   });
-  if (!isReplaced) return 'wrong-password';
+  if (hashes === undefined) return 'wrong-password';
   await attempt.succeeded();
-  await revocations.revokeUser(username);
+  // The tokens first. If the update fails, the user logs in again with the old password; in the other order, a stolen token would
+  // outlive the change, and the old password would no longer revoke it.
+  const revocation = await revocations.revokeUser(username);
+  // Of two changes at once, the later one no longer knows the password.
+  const changed = await mysql('users')
+    .where({ username, password_hash: hashes.old })
+    .update({ password_hash: hashes.fresh });
+  if (changed !== 1) return 'wrong-password';
+  // Until the update, log-ins with the old password succeeded. It may have taken so long that their tokens are newer.
+  const covering = revocation.covers(Date.now()) ? revocation : await revocations.revokeUser(username);
+  await covering.over();
   return 'changed';
 }

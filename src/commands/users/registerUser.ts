@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Gate } from '../../infra/gate.ts';
 import { keys } from '../../infra/keys.ts';
 import type { AttemptLimits, Limited } from '../../infra/limits/attemptLimits.ts';
-import type { Passwords } from '../../infra/passwords.ts';
+import type { Passwords } from '../../infra/passwords/passwords.ts';
 import { withLockRetries } from '../../infra/stores/lockRetries.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 import { isDuplicate } from '../../infra/stores/mysqlErrors.ts';
@@ -25,7 +25,7 @@ export async function registerUser(
   const limited = await deps.attemptLimits.register(address);
   if (limited !== undefined) return limited;
   if (await isReserved(deps.mysql, username)) return 'username-taken';
-  const passwordHash = await deps.passwords.hash(password);
+  const passwordHash = await deps.passwords.hash(password, address);
   try {
     await withLockRetries(() =>
       deps.mysql.transaction(async (trx) => {

@@ -58,8 +58,9 @@ export function createAttemptLimits(deps: { redis: Redis; limits: LimitSettings;
       storeClient: redis,
       rejectIfRedisNotReady: true,
       insuranceLimiter: new RateLimiterMemory(limit),
-      // Over the limit, the process refuses without Redis, because grabs would wait for each write that Redis syncs to its disk.
-      inMemoryBlockOnConsumed: points + 1,
+      // Far over the limit, the process refuses without Redis, because grabs would wait for each write that Redis syncs to its disk.
+      // Not just over it: parallel log-ins that all have the right password would block an account until the window ends.
+      inMemoryBlockOnConsumed: 2 * points + 1,
       inMemoryBlockDuration: Math.min(blockSeconds, limits.windowSeconds),
     });
   };
