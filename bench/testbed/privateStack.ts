@@ -55,7 +55,8 @@ export const openPrivateStack = ({ environment = {}, nodeArgs = [], root = thisT
 
 async function startServer(root: string, environment: NodeJS.ProcessEnv, nodeArgs: string[], stop?: AbortSignal) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const [, ...npmStartArgs] = scripts.start.split(' ') as string[];
+  const words = scripts.start.split(' ') as string[];
+  const npmStartArgs = words.slice(words.indexOf('node') + 1);
   const child = spawn(process.execPath, [...nodeArgs, ...npmStartArgs], {
     cwd: root,
     env: { ...process.env, ...environment },
