@@ -103,10 +103,11 @@ async function live(suffix: string, bodyOf: (route: string, json: object) => str
     answers.push([route, answer.status, text]);
     return answer;
   };
+  const logIn = async (username: string, password: string) =>
+    (await request('POST /api/auth', {}, { username, password })).headers.get('authorization') ?? '';
   const enter = async (username: string, kind: string) => {
-    const credentials = { username, password: 'secret' };
-    await request('POST /api/users', {}, { ...credentials, kind });
-    return (await request('POST /api/auth', {}, credentials)).headers.get('authorization') ?? '';
+    await request('POST /api/users', {}, { username, password: 'secret', kind });
+    return logIn(username, 'secret');
   };
   const [annsToken, bobsToken] = [await enter(ann, 'seller'), await enter(bob, 'customer')];
   const coupon = { seller: ann, name: 'spring' };
@@ -126,6 +127,8 @@ async function live(suffix: string, bodyOf: (route: string, json: object) => str
   await request(`POST ${COUPON}/close`, coupon, {}, annsToken);
   await request('POST /api/rehearsals', {}, { coupon: 'none', customers: 1, seconds: 0 }, annsToken);
   await request('POST /api/auth/logout', {}, {}, bobsToken);
+  await request('POST /api/auth/password', {}, { password: 'secret', newPassword: 'new secret' }, annsToken);
+  const annsNewToken = await logIn(ann, 'new secret');
   await settled(system);
   const { id: _id, seller: _seller, ...fields } = await system.redis.hgetall(keys.coupon(coupon));
   const [row] = await system
@@ -138,7 +141,7 @@ async function live(suffix: string, bodyOf: (route: string, json: object) => str
     return { type, version, customer: customer?.replace(suffix, 'x'), ...rest };
   });
   const kinds = await Promise.all([ann, bob].map((user) => system.redis.get(keys.userView(user))));
-  const isLoggedIn = (await client.list(annsToken, ann)).status;
+  const isLoggedIn = (await client.list(annsNewToken, ann)).status;
   return { answers, fields, row, users, events, kinds, isLoggedIn };
 }
 
