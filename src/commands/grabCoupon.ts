@@ -1,3 +1,4 @@
+import { canBeCoupon } from '../coupon/names.ts';
 import { type CouponName, couponPath } from '../infra/keys.ts';
 import type { User } from '../infra/tokens.ts';
 import { claimIdempotencyKey } from './claimIdempotencyKey.ts';
@@ -18,6 +19,8 @@ export async function grabCoupon(
   { idempotencyKey = '', ...coupon }: GrabCoupon,
 ): Promise<GrabResult | { outcome: 'not-a-customer' | 'key-of-another-coupon' }> {
   if (by.kind !== 'customer') return { outcome: 'not-a-customer' };
+  // No key needs to be remembered for this answer, which is true for ever.
+  if (!canBeCoupon(coupon)) return { outcome: 'no-such-coupon' };
   if (!(await claimIdempotencyKey(deps, by.sub, idempotencyKey, couponPath(coupon))))
     return { outcome: 'key-of-another-coupon' };
   const result = await deps.grabLine.decide(coupon, { customer: by.sub, idempotencyKey });

@@ -1,3 +1,4 @@
+import { canBeCoupon } from '../../coupon/names.ts';
 import type { CouponName } from '../../infra/keys.ts';
 import type { User } from '../../infra/tokens.ts';
 import { decideChange } from '../decideChange.ts';
@@ -25,6 +26,7 @@ export async function changeCoupon(
   args: readonly string[] = [],
 ): Promise<ChangeResult> {
   if (!isOwner(by, coupon.seller)) return 'not-the-owner';
+  if (!canBeCoupon(coupon)) return 'no-such-coupon';
   const change = { script, coupon, user: by.sub, idempotencyKey, content, args, refusals };
   const { refusal } = await decideChange(deps, change);
   return refusal ?? 'changed';

@@ -1,4 +1,5 @@
 import { readPieces } from '../../coupon/holderValue.ts';
+import { canBeCoupon } from '../../coupon/names.ts';
 import { type CouponName, keys } from '../../infra/keys.ts';
 import type { User } from '../../infra/tokens.ts';
 import { decideChange } from '../decideChange.ts';
@@ -24,6 +25,7 @@ export async function releaseGrab(
   { customer, code = '', idempotencyKey = '', ...coupon }: ReleaseGrab,
 ): Promise<ReleaseResult> {
   if (by.kind !== 'customer' || by.sub !== customer) return 'not-the-holder';
+  if (!canBeCoupon(coupon)) return 'not-held';
   await publishGrabs(deps, coupon, customer, code);
   const { refusal } = await decideChange(deps, {
     script: 'releaseGrab',
