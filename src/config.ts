@@ -3,7 +3,9 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { LimitSettings } from './infra/limits/attemptLimits.ts';
 import type { ProxySettings } from './infra/limits/clientAddress.ts';
+import type { RequestLimitSettings } from './infra/limits/requestLimits.ts';
 import { OperatorError } from './operatorError.ts';
+import { floodSettings } from './settings/floodSettings.ts';
 import { httpSettings } from './settings/httpSettings.ts';
 import { MAX_DEFAULT_WORKERS, processSettings } from './settings/processSettings.ts';
 import { storeSettings } from './settings/storeSettings.ts';
@@ -17,6 +19,7 @@ export const environmentSchema = z.object({
   ...httpSettings,
   ...storeSettings,
   ...userSettings,
+  ...floodSettings,
   ...processSettings,
 });
 
@@ -54,6 +57,7 @@ export interface Config {
   argon2: { memoryCost: number; timeCost: number };
   proxy: ProxySettings;
   limits: LimitSettings;
+  requestLimits: RequestLimitSettings;
 }
 
 /**
@@ -128,6 +132,10 @@ export function readConfig(
       failuresPerPair: env.LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS,
       registrationsPerAddress: env.REGISTRATIONS_PER_ADDRESS,
       windowSeconds: env.LIMIT_WINDOW_SECONDS,
+    },
+    requestLimits: {
+      perUser: env.REQUESTS_PER_USER,
+      perAddress: env.REQUESTS_PER_ADDRESS,
     },
   };
 }

@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createApp } from '../../src/http/app.ts';
+import { createRequestLimits } from '../../src/infra/limits/requestLimits.ts';
 import { type Client, createClient } from '../support/httpClient.ts';
 import { serveApp } from '../support/serveApp.ts';
 import { givenCoupon, openTestSystem, settled } from '../support/testSystem.ts';
@@ -8,6 +9,7 @@ import { givenCoupon, openTestSystem, settled } from '../support/testSystem.ts';
 const { system, close } = await openTestSystem();
 const server = await serveApp(createApp(system).callback());
 const client = createClient(server.url);
+const closers: (() => Promise<void>)[] = [];
 const test = suite('floods of grabs');
 
 const ann = await client.enter('ann', 'seller');
@@ -79,7 +81,71 @@ test('a description of 4,096 bytes is accepted', async () => {
   assert.is(answer.status, 201);
 });
 
+/** A server whose users and addresses have so many requests in a window that does not end during the test. */
+async function serveLimited(perUser: number, perAddress: number) {
+  const requestLimits = createRequestLimits({ perUser, perAddress, windowMs: 3_600_000 });
+  const limited = await serveApp(createApp({ ...system, requestLimits }).callback());
+  closers.push(limited.close);
+  return createClient(limited.url);
+}
+const times = <T>(count: number, send: (place: number) => Promise<T>) =>
+  Promise.all(Array.from({ length: count }, (_, place) => send(place)));
+
+for (const [description, perUser, perAddress, errMsg] of [
+  ['customer', 50, 0, 'Too many requests of this user. Try again later.'],
+  ['address', 0, 50, 'Too many requests from this address. Try again later.'],
+] as const) {
+  test(`a ${description} that hammers one coupon gets 429 over the limit, and Redis gets no call for it`, async () => {
+    const limited = await serveLimited(perUser, perAddress);
+    await times(50, () => limited.grab(bob, 'ann', 'spring'));
+    await settled(system);
+    const calls = await callsOf('evalsha', 'get', 'set', 'hmget');
+
+    const answers = await times(200, (place) => limited.grab(bob, 'ann', 'spring', `hammer-${place}`));
+
+    assert.equal([...new Set(answers.map(({ status }) => status))], [429]);
+    assert.is(await callsOf('evalsha', 'get', 'set', 'hmget'), calls);
+    const [first] = answers;
+    assert.is(first?.body?.errMsg, errMsg);
+    assert.match(first?.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
+    assert.is(first?.headers.get('cache-control'), 'no-store');
+  });
+}
+
+test('while one customer hammers over the limit, each grab of the other customers is decided', async () => {
+  const limited = await serveLimited(50, 0);
+  const tokens = Array.from({ length: 40 }, (_, place) => system.tokens.issue(`crowd-${place}`, 'customer'));
+
+  const [hammered, others] = await Promise.all([
+    times(400, () => limited.grab(bob, 'ann', 'spring')),
+    times(40, (place) => limited.grab(tokens[place] ?? '', 'ann', 'spring')),
+  ]);
+
+  assert.is(hammered.filter(({ status }) => status === 429).length, 350);
+  assert.equal([...new Set(others.map(({ status }) => status))], [201]);
+});
+
+test('the metrics count the requests over each limit', async () => {
+  const limited = await serveLimited(1, 0);
+  const counted = async () =>
+    Number(/seckill_limited_requests_total\{limit="too-many-requests"\} (\d+)/.exec(await system.metrics.text())?.[1]);
+  const before = await counted();
+
+  await times(3, () => limited.grab(bob, 'ann', 'spring'));
+
+  assert.is(await counted(), before + 2);
+});
+
+test('a health check is not counted for its address', async () => {
+  const limited = await serveLimited(0, 1);
+
+  const answers = await times(5, () => limited.send('GET', '/healthz'));
+
+  assert.equal([...new Set(answers.map(({ status }) => status))], [200]);
+});
+
 test.after(async () => {
+  for (const closeLimited of closers) await closeLimited();
   await server.close();
   await close();
 });
