@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import type { Quotas } from './commands/quotas.ts';
 import type { LimitSettings } from './infra/limits/attemptLimits.ts';
 import type { ProxySettings } from './infra/limits/clientAddress.ts';
 import type { RequestLimitSettings } from './infra/limits/requestLimits.ts';
@@ -58,6 +59,7 @@ export interface Config {
   proxy: ProxySettings;
   limits: LimitSettings;
   requestLimits: RequestLimitSettings;
+  quotas: Quotas;
 }
 
 /**
@@ -136,6 +138,9 @@ export function readConfig(
     requestLimits: {
       perUser: env.REQUESTS_PER_USER,
       perAddress: env.REQUESTS_PER_ADDRESS,
+    },
+    quotas: {
+      keys: { customer: env.IDEMPOTENCY_KEYS_PER_CUSTOMER, seller: env.IDEMPOTENCY_KEYS_PER_SELLER },
     },
   };
 }

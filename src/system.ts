@@ -119,7 +119,8 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeRehearsals);
 
     registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, listeners: live.listeners });
-    const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch, log };
+    const { quotas } = config;
+    const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch, quotas, log };
     const grabLine = createGrabLine(decision);
     const { batches, close: closeBatches } = openBatches(decision);
     remember(closeBatches);

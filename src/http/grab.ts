@@ -145,6 +145,7 @@ function answer({ clock }: System, ctx: Context, result: Answered): void {
       break;
     case 'not-a-customer':
     case 'key-of-another-coupon':
+    case 'too-many-keys':
       respondWith(ctx, refusals[outcome]);
       break;
     default:

@@ -9,4 +9,8 @@ export const floodSettings = {
   REQUESTS_PER_ADDRESS: wholeNumber(0, 1_000_000_000, 100_000).describe(
     'The same for one address (IPv6: a /64 network), which many customers may share; behind a proxy, set `TRUST_PROXY`.',
   ),
+  IDEMPOTENCY_KEYS_PER_CUSTOMER: wholeNumber(1, 1_000_000_000, 2_000).describe(
+    'New idempotency keys that one customer may use in 25 hours; over it, a request with a new key gets 429.',
+  ),
+  IDEMPOTENCY_KEYS_PER_SELLER: wholeNumber(1, 1_000_000_000, 100_000).describe('The same for one seller.'),
 };

@@ -6,7 +6,7 @@ import { type Client, createClient } from '../support/httpClient.ts';
 import { serveApp } from '../support/serveApp.ts';
 import { givenCoupon, openTestSystem, settled } from '../support/testSystem.ts';
 
-const { system, close } = await openTestSystem();
+const { system, close } = await openTestSystem({ IDEMPOTENCY_KEYS_PER_CUSTOMER: '30' });
 const server = await serveApp(createApp(system).callback());
 const client = createClient(server.url);
 const closers: (() => Promise<void>)[] = [];
@@ -79,6 +79,33 @@ test('a description of 4,096 bytes is accepted', async () => {
   const answer = await client.create(ann, 'ann', { name: 'full', amount: 1, stock: 1, description: 'd'.repeat(4_096) });
 
   assert.is(answer.status, 201);
+});
+
+test('of 200 new idempotency keys of one customer, those within the limit are kept, and the rest get 429 and leave nothing', async () => {
+  const eve = system.tokens.issue('eve', 'customer');
+  const claims = async () => (await system.redis.keys('seckill:idempotency:{eve}:*')).length;
+  const grab = (key: string) => client.grab(eve, 'ann', 'not-there', key);
+
+  const answers = await Promise.all(Array.from({ length: 200 }, (_, place) => grab(`fresh-${place}`)));
+
+  const refused = answers.filter(({ status }) => status === 429);
+  assert.is(refused.length, 170);
+  assert.is(await claims(), 30);
+  assert.is(refused[0]?.body?.errMsg, 'Too many new idempotency keys. Try again later.');
+  assert.is(refused[0]?.headers.get('retry-after'), '3600');
+});
+
+test('a customer without new keys left gets the same answers for the used keys, and grabs without a key', async () => {
+  const joe = system.tokens.issue('joe', 'customer');
+  const first = await client.grab(joe, 'ann', 'spring', 'used');
+  for (let place = 0; place < 30; place++) await client.grab(joe, 'ann', 'not-there', `fresh-${place}`);
+  assert.is((await client.grab(joe, 'ann', 'spring', 'another')).status, 429);
+
+  const again = await client.grab(joe, 'ann', 'spring', 'used');
+
+  assert.is(first.status, 201);
+  assert.equal([again.status, again.body], [first.status, first.body]);
+  assert.is((await client.grab(joe, 'ann', 'spring')).status, 204);
 });
 
 /** A server whose users and addresses have so many requests in a window that does not end during the test. */

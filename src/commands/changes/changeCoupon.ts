@@ -1,6 +1,7 @@
 import { canBeCoupon } from '../../coupon/names.ts';
 import type { CouponName } from '../../infra/keys.ts';
 import type { User } from '../../infra/tokens.ts';
+import type { ClaimRefusal } from '../claimIdempotencyKey.ts';
 import { decideChange } from '../decideChange.ts';
 import type { DecisionDeps } from '../decision.ts';
 
@@ -12,7 +13,7 @@ export interface CouponChange extends CouponName {
 }
 
 const refusals = ['no-such-coupon', 'paused', 'not-paused', 'closed', 'too-many-pieces', 'empty-window'] as const;
-export type ChangeResult = 'changed' | (typeof refusals)[number] | 'not-the-owner' | 'key-of-another-request';
+export type ChangeResult = 'changed' | (typeof refusals)[number] | 'not-the-owner' | ClaimRefusal;
 
 export const isOwner = (by: User, seller: string) => by.kind === 'seller' && by.sub === seller;
 
@@ -27,7 +28,7 @@ export async function changeCoupon(
 ): Promise<ChangeResult> {
   if (!isOwner(by, coupon.seller)) return 'not-the-owner';
   if (!canBeCoupon(coupon)) return 'no-such-coupon';
-  const change = { script, coupon, user: by.sub, idempotencyKey, content, args, refusals };
+  const change = { script, coupon, by, idempotencyKey, content, args, refusals };
   const { refusal } = await decideChange(deps, change);
   return refusal ?? 'changed';
 }

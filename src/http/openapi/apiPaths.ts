@@ -4,7 +4,14 @@ import { createCouponBody, createCouponsBody } from '../changes/bodies.ts';
 import { atPlace, malformedPath, refusals, serviceUnavailable } from '../errors.ts';
 import { changePasswordBody, idempotencyKey, registerUserBody } from '../requests.ts';
 import { keyHeader } from './changePaths.ts';
-import { badBody, badToken, outcomeUnknown, tooManyFromAddress, tooManyRequests } from './commonProblems.ts';
+import {
+  badBody,
+  badToken,
+  outcomeUnknown,
+  tooManyFromAddress,
+  tooManyKeys,
+  tooManyRequests,
+} from './commonProblems.ts';
 import {
   header,
   type Paths,
@@ -159,6 +166,7 @@ export const apiPaths = (): Paths => ({
           ...refusedBy(idempotencyKey, 'x'.repeat(65)),
           ...badToken,
           ...tooManyRequests,
+          tooManyKeys,
           refusals['not-a-seller'],
           refusals['other-seller'],
           refusals['key-of-another-request'],
@@ -205,6 +213,7 @@ export const apiPaths = (): Paths => ({
           ...refusedBy(idempotencyKey, 'x'.repeat(65)),
           ...badToken,
           ...tooManyRequests,
+          tooManyKeys,
           refusals['not-a-customer'],
           refusals['key-of-another-coupon'],
           outcomeUnknown,

@@ -6,11 +6,18 @@ import { type Latency, registerLatency } from './requestDurations.ts';
 import { openScrape } from './workersMetrics.ts';
 
 /** All outcomes of a grab. Each has a series from the start, so that `rate` counts the first grab of each outcome too. */
-const GRAB_OUTCOMES: readonly string[] = [...grabOutcomes, 'not-a-customer', 'key-of-another-coupon', 'unknown'];
+const GRAB_OUTCOMES: readonly string[] = [
+  ...grabOutcomes,
+  'not-a-customer',
+  'key-of-another-coupon',
+  'too-many-keys',
+  'unknown',
+];
 /** The limits whose answer is 429. */
 const LIMITS = [
   'too-many-requests',
   'too-many-requests-of-address',
+  'too-many-keys',
   'too-many-log-ins',
   'too-many-registrations',
 ] as const;
