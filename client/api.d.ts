@@ -536,6 +536,7 @@ export interface components {
             amount: number | string;
         };
         TermsChange: {
+            /** @description At most 4096 bytes in UTF-8. */
             description?: string;
             /** @description Face value. */
             stock?: number | string;
@@ -999,7 +1000,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1087,7 +1088,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1146,6 +1147,17 @@ export interface operations {
             /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1235,7 +1247,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1355,6 +1367,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
             503: {
                 headers: {
@@ -1446,6 +1469,17 @@ export interface operations {
             /** @description The request contradicts an earlier request; `errMsg` gives the reason. */
             422: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1560,6 +1594,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
             503: {
                 headers: {
@@ -1657,6 +1702,17 @@ export interface operations {
             /** @description The request contradicts an earlier request; `errMsg` gives the reason. */
             422: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1766,6 +1822,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
             503: {
                 headers: {
@@ -1861,6 +1928,17 @@ export interface operations {
             /** @description There is no such thing; `errMsg` says what. */
             404: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1996,6 +2074,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
             503: {
                 headers: {
@@ -2109,6 +2198,17 @@ export interface operations {
             /** @description The request contradicts an earlier request; `errMsg` gives the reason. */
             422: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2234,6 +2334,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
             503: {
                 headers: {
@@ -2347,6 +2458,17 @@ export interface operations {
             /** @description The request contradicts an earlier request; `errMsg` gives the reason. */
             422: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2483,6 +2605,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
             503: {
                 headers: {
@@ -2602,6 +2735,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
             503: {
                 headers: {
@@ -2709,6 +2853,17 @@ export interface operations {
             /** @description The request contradicts an earlier request; `errMsg` gives the reason. */
             422: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2833,6 +2988,17 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
             503: {
                 headers: {
@@ -2886,6 +3052,17 @@ export interface operations {
             /** @description The request is not authorized; `errMsg` gives the reason. */
             401: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2979,6 +3156,17 @@ export interface operations {
             /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {

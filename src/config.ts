@@ -1,9 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import type { Quotas } from './commands/quotas.ts';
 import type { LimitSettings } from './infra/limits/attemptLimits.ts';
 import type { ProxySettings } from './infra/limits/clientAddress.ts';
+import type { RequestLimitSettings } from './infra/limits/requestLimits.ts';
 import { OperatorError } from './operatorError.ts';
+import { floodSettings } from './settings/floodSettings.ts';
 import { httpSettings } from './settings/httpSettings.ts';
 import { MAX_DEFAULT_WORKERS, processSettings } from './settings/processSettings.ts';
 import { storeSettings } from './settings/storeSettings.ts';
@@ -17,6 +20,7 @@ export const environmentSchema = z.object({
   ...httpSettings,
   ...storeSettings,
   ...userSettings,
+  ...floodSettings,
   ...processSettings,
 });
 
@@ -54,6 +58,8 @@ export interface Config {
   argon2: { memoryCost: number; timeCost: number };
   proxy: ProxySettings;
   limits: LimitSettings;
+  requestLimits: RequestLimitSettings;
+  quotas: Quotas;
 }
 
 /**
@@ -128,6 +134,13 @@ export function readConfig(
       failuresPerPair: env.LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS,
       registrationsPerAddress: env.REGISTRATIONS_PER_ADDRESS,
       windowSeconds: env.LIMIT_WINDOW_SECONDS,
+    },
+    requestLimits: {
+      perUser: env.REQUESTS_PER_USER,
+      perAddress: env.REQUESTS_PER_ADDRESS,
+    },
+    quotas: {
+      keys: { customer: env.IDEMPOTENCY_KEYS_PER_CUSTOMER, seller: env.IDEMPOTENCY_KEYS_PER_SELLER },
     },
   };
 }

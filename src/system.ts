@@ -10,6 +10,7 @@ import { createGate } from './infra/gate.ts';
 import { openLease } from './infra/lease.ts';
 import { type AttemptLimits, createAttemptLimits } from './infra/limits/attemptLimits.ts';
 import { type ClientAddress, createClientAddress } from './infra/limits/clientAddress.ts';
+import { createRequestLimits, type RequestLimits } from './infra/limits/requestLimits.ts';
 import { allEvents } from './infra/outbox.ts';
 import { openOutboxLimit } from './infra/outboxLimit.ts';
 import { openPasswords, type Passwords } from './infra/passwords/passwords.ts';
@@ -54,6 +55,7 @@ export interface System extends DecisionDeps {
   passwords: Passwords;
   attemptLimits: AttemptLimits;
   clientAddress: ClientAddress;
+  requestLimits: RequestLimits;
   revocations: Revocations;
   metrics: Metrics;
   tracing: Tracing;
@@ -117,7 +119,8 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeRehearsals);
 
     registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, listeners: live.listeners });
-    const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch, log };
+    const { quotas } = config;
+    const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch, quotas, log };
     const grabLine = createGrabLine(decision);
     const { batches, close: closeBatches } = openBatches(decision);
     remember(closeBatches);
@@ -141,6 +144,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       passwords,
       attemptLimits: createAttemptLimits({ ...config, redis, log }),
       clientAddress: createClientAddress(config.proxy),
+      requestLimits: createRequestLimits(config.requestLimits),
       revocations,
       metrics,
       tracing,

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { createCoupon } from '../../src/commands/createCoupon.ts';
 import { decideGrabs } from '../../src/commands/decideGrabs.ts';
 import type { DecisionDeps } from '../../src/commands/decision.ts';
+import { UNLIMITED } from '../../src/commands/quotas.ts';
 import { createBus } from '../../src/infra/bus.ts';
 import { openAll } from '../../src/infra/closers.ts';
 import { createGate } from '../../src/infra/gate.ts';
@@ -80,7 +81,17 @@ const openDecisions = (redis: Redis, log: Log) =>
     };
     const fence = { reconcileAgain: fail, mustStand: fail };
     const [bus, gate] = [createBus(), createGate(log)];
-    const deps: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch: unwatched, log };
+    const deps: DecisionDeps = {
+      redis,
+      clock,
+      bus,
+      gate,
+      fence,
+      outboxLimit,
+      watch: unwatched,
+      quotas: UNLIMITED,
+      log,
+    };
     return { deps };
   });
 

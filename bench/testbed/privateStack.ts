@@ -44,6 +44,11 @@ export const openPrivateStack = ({ environment = {}, nodeArgs = [], root = thisT
         LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS: '1000000',
         LOGIN_FAILURES_PER_ADDRESS: '1000000',
         REGISTRATIONS_PER_ADDRESS: '1000000',
+        // High limits and not none: requests are counted as on any server.
+        REQUESTS_PER_USER: '1000000000',
+        REQUESTS_PER_ADDRESS: '1000000000',
+        IDEMPOTENCY_KEYS_PER_CUSTOMER: '1000000000',
+        IDEMPOTENCY_KEYS_PER_SELLER: '1000000000',
         ...environment,
       },
       nodeArgs,

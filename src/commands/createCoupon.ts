@@ -6,7 +6,7 @@ import { runScript } from '../infra/scripts.ts';
 import type { User } from '../infra/tokens.ts';
 import { Unavailable } from '../unavailable.ts';
 import { releaseIfAbandoned } from './batches/batch.ts';
-import { claimIdempotencyKey, describeRequest } from './claimIdempotencyKey.ts';
+import { type ClaimRefusal, describeRequest, refuseByKey } from './claimIdempotencyKey.ts';
 import {
   type DeadlineAndLimit,
   type DecisionDeps,
@@ -60,12 +60,12 @@ export async function createCoupon(
   deps: DecisionDeps,
   by: User,
   coupon: CreateCoupon,
-): Promise<'created' | 'not-a-seller' | 'other-seller' | 'duplicate-coupon' | 'key-of-another-request'> {
+): Promise<'created' | 'not-a-seller' | 'other-seller' | 'duplicate-coupon' | ClaimRefusal> {
   const refusal = refuseCreator(by, coupon.seller);
   if (refusal !== undefined) return refusal;
   const { idempotencyKey = '', ...content } = coupon;
-  if (!(await claimIdempotencyKey(deps, by.sub, idempotencyKey, describeRequest('create', coupon, content))))
-    return 'key-of-another-request';
+  const refusalOfKey = await refuseByKey(deps, by, idempotencyKey, describeRequest('create', coupon, content));
+  if (refusalOfKey !== undefined) return refusalOfKey;
   return decideCreation(deps, coupon, uuidv7(), '');
 }
 

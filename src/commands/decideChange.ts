@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type CouponName, keys, partitionOf } from '../infra/keys.ts';
 import { runScript, type ScriptName } from '../infra/scripts.ts';
-import { claimIdempotencyKey, describeRequest } from './claimIdempotencyKey.ts';
+import type { User } from '../infra/tokens.ts';
+import { type ClaimRefusal, describeRequest, refuseByKey } from './claimIdempotencyKey.ts';
 import {
   CHANGES_LIMIT,
   type DecisionDeps,
@@ -20,7 +21,7 @@ export interface Change<Refusal extends string> {
   script: ScriptName;
   coupon: CouponName;
   /** The user whose idempotency key it is. */
-  user: string;
+  by: User;
   /** An empty string means no key. */
   idempotencyKey: string;
   /** What the request says beside the coupon: another request with the same key is recognised by it. */
@@ -38,7 +39,7 @@ export type Decided<Refusal extends string> =
   | { refusal: undefined; at: number }
   /** `at`: since when the reason holds, where the script says so. */
   | { refusal: Refusal; at?: number }
-  | { refusal: 'key-of-another-request' };
+  | { refusal: ClaimRefusal };
 
 const replySchema = z.union([
   z.tuple([z.literal('done'), z.string(), rawEntrySchema]),
@@ -50,10 +51,11 @@ const replySchema = z.union([
 /** Lets the script of a change decide. Throws when the outcome is unknown or nothing was decided. */
 export async function decideChange<Refusal extends string>(
   deps: DecisionDeps,
-  { script, coupon, user, idempotencyKey, content, moreKeys = [], args, refusals }: Change<Refusal>,
+  { script, coupon, by, idempotencyKey, content, moreKeys = [], args, refusals }: Change<Refusal>,
 ): Promise<Decided<Refusal>> {
   const request = describeRequest(script, coupon, content);
-  if (!(await claimIdempotencyKey(deps, user, idempotencyKey, request))) return { refusal: 'key-of-another-request' };
+  const refusal = await refuseByKey(deps, by, idempotencyKey, request);
+  if (refusal !== undefined) return { refusal };
 
   const partition = partitionOf(coupon);
   const reply = await runScript(

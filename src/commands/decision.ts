@@ -10,6 +10,7 @@ import type { RedisClock } from '../infra/stores/redisClock.ts';
 import type { BatchWatch } from '../infra/telemetry/batchWatch.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import { Unavailable } from '../unavailable.ts';
+import type { Quotas } from './quotas.ts';
 
 // The steps that every deciding script shares: before the call, after a reply that decided nothing, and after a decision.
 
@@ -22,6 +23,7 @@ export interface DecisionDeps {
   fence: Fence;
   outboxLimit: OutboxLimit;
   watch: BatchWatch;
+  quotas: Quotas;
   log: Log;
 }
 

@@ -1,3 +1,4 @@
+import { canBeCoupon } from '../coupon/names.ts';
 import { type CouponName, couponPath } from '../infra/keys.ts';
 import type { User } from '../infra/tokens.ts';
 import { claimIdempotencyKey } from './claimIdempotencyKey.ts';
@@ -16,10 +17,13 @@ export async function grabCoupon(
   deps: DecisionDeps & { grabLine: GrabLine },
   by: User,
   { idempotencyKey = '', ...coupon }: GrabCoupon,
-): Promise<GrabResult | { outcome: 'not-a-customer' | 'key-of-another-coupon' }> {
+): Promise<GrabResult | { outcome: 'not-a-customer' | 'key-of-another-coupon' | 'too-many-keys' }> {
   if (by.kind !== 'customer') return { outcome: 'not-a-customer' };
-  if (!(await claimIdempotencyKey(deps, by.sub, idempotencyKey, couponPath(coupon))))
-    return { outcome: 'key-of-another-coupon' };
+  // No key needs to be remembered for this answer, which is true for ever.
+  if (!canBeCoupon(coupon)) return { outcome: 'no-such-coupon' };
+  const claim = await claimIdempotencyKey(deps, by, idempotencyKey, couponPath(coupon));
+  if (claim === 'taken') return { outcome: 'key-of-another-coupon' };
+  if (claim === 'too-many') return { outcome: 'too-many-keys' };
   const result = await deps.grabLine.decide(coupon, { customer: by.sub, idempotencyKey });
   if (result.outcome === 'grabbed' && result.isRepeated) await publishUnreadGrab(deps, coupon, by.sub, result.code);
   return result;

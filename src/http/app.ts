@@ -5,6 +5,7 @@ import { createAuth } from './auth.ts';
 import { consoleFiles } from './consoleFiles.ts';
 import { allowOrigins } from './edge/crossOrigin.ts';
 import { addHealthRoute, addOperatorRoutes } from './edge/operatorRoutes.ts';
+import { admitUsers, limitAddresses } from './edge/requestLimits.ts';
 import { answerErrors, malformedPath } from './errors.ts';
 import { createGrabHandlers } from './grab.ts';
 import { createListHandlers } from './lists/couponList.ts';
@@ -24,13 +25,14 @@ export interface AppSettings {
 /** The Koa app, from the outermost middleware to the routes. It opens no resource and does not listen on a port. */
 export function createApp(system: System, { corsOrigins = [], hstsSeconds = 0, opsPort }: AppSettings = {}): Koa {
   const app = newApp(system);
-  const auth = createAuth(system.tokens);
+  const auth = createAuth(system.tokens, admitUsers(system));
   const grab = createGrabHandlers(system, auth);
   const list = createListHandlers(system, auth);
   const routes = createRoutes(system, auth, { grab: grab.route, list: list.route }, opsPort !== undefined);
   // Without these settings, no request pays for them.
   if (hstsSeconds > 0) app.use(requireTls(hstsSeconds));
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
+  if (system.requestLimits.hasAddressLimit) app.use(limitAddresses(system));
   app.use(grab.beforeRouter);
   app.use(list.beforeRouter);
   app.use(serveStaticFiles(consoleFiles()));

@@ -11,8 +11,11 @@ export interface Auth {
   optional: Middleware;
 }
 
-/** The middleware that authenticates a request by its token. */
-export function createAuth(tokens: Tokens): Auth {
+/**
+ * The middleware that authenticates a request by its token. `admit`: whether the user of a request that needs a token is within the
+ * limit of requests; when it returns false, it has answered the request.
+ */
+export function createAuth(tokens: Tokens, admit: (ctx: Context) => boolean = () => true): Auth {
   const options: koaJwt.Options = {
     // koa-jwt prefers `ctx.state.secret`. It asks for this one when no key may verify the token.
     secret: () => Promise.reject(notAuthorized()),
@@ -29,21 +32,24 @@ export function createAuth(tokens: Tokens): Auth {
   };
   /** Accepts a token that the fast reader accepts. All other tokens are decided by koa-jwt, whose answers are part of the contract. */
   const fastPathOr =
-    (decideByKoaJwt: Middleware): Middleware =>
+    (decideByKoaJwt: Middleware, isAdmitted = admit): Middleware =>
     (ctx, next) => {
       if (hasTwoTokens(ctx.req)) throw notAuthorized();
       const { authorization = '' } = ctx.req.headers;
       const claims = tokens.readHeader(authorization);
       if (claims === undefined) {
         ctx.state.secret = tokens.keyFor(bareToken(authorization));
-        return decideByKoaJwt(ctx, next);
+        return decideByKoaJwt(ctx, async () => {
+          if (isAdmitted(ctx)) await next();
+        });
       }
       ctx.state.user = claims;
-      return next();
+      if (isAdmitted(ctx)) return next();
     };
   return {
     required: fastPathOr(koaJwt(options)),
-    optional: fastPathOr(koaJwt({ ...options, passthrough: true })),
+    // Not limited: a log-out always succeeds, and revokes the token at that.
+    optional: fastPathOr(koaJwt({ ...options, passthrough: true }), () => true),
   };
 }
 

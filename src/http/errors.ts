@@ -41,6 +41,9 @@ export const plainProblem = (status: number) => new Problem(status, `${STATUS_CO
 export const serviceUnavailable = (reason: string, retryAfterSeconds = RETRY_AFTER_MIN_SECONDS) =>
   new Problem(503, `Service unavailable: ${reason}. Try again.`, {}, retryAfterSeconds);
 
+/** The window of new keys ends within 25 hours; when exactly, only Redis knows. Requests without a key are not concerned. */
+const KEYS_RETRY_AFTER_SECONDS = 3_600;
+
 /** The refusals that commands and queries return, each with its answer. */
 export const refusals = {
   'username-taken': new Problem(400, 'Insert user failed. Maybe user name duplicates.'),
@@ -48,6 +51,9 @@ export const refusals = {
   'wrong-password': new Problem(403, 'Wrong password.'),
   'too-many-log-ins': new Problem(429, 'Too many failed log-ins. Try again later.', { kind: '' }),
   'too-many-registrations': new Problem(429, 'Too many registrations from this address. Try again later.'),
+  'too-many-requests': new Problem(429, 'Too many requests of this user. Try again later.'),
+  'too-many-requests-of-address': new Problem(429, 'Too many requests from this address. Try again later.'),
+  'too-many-keys': new Problem(429, 'Too many new idempotency keys. Try again later.', {}, KEYS_RETRY_AFTER_SECONDS),
   'not-a-seller': new Problem(401, 'Only sellers can create coupons.'),
   'other-seller': new Problem(401, 'Cannot create coupons for other users.'),
   'duplicate-coupon': new Problem(400, 'Create failed. Maybe (username,coupon name) duplicates'),
@@ -85,6 +91,7 @@ export const changeAnswers = {
   'not-the-owner': notAuthorized(),
   'not-the-holder': notAuthorized(),
   'key-of-another-request': refusals['key-of-another-request'],
+  'too-many-keys': refusals['too-many-keys'],
 } as const;
 
 /** `redeemedAt`: microseconds since 1970. */

@@ -1,8 +1,7 @@
 import { z } from 'zod';
+import { characters } from '../coupon/names.ts';
 
 // The kinds of fields that requests are made of.
-
-const characters = (text: string) => [...text].length;
 
 // zod counts UTF-16 code units, but the contract and JSON schemas count characters.
 export const atLeast = (min: number, errMsg: string) => (text: z.ZodString) =>

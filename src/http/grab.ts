@@ -6,7 +6,7 @@ import { groupedCode } from '../coupon/code.ts';
 import type { CouponName } from '../infra/keys.ts';
 import type { System } from '../system.ts';
 import { type Auth, requireClaims } from './auth.ts';
-import { UNCACHED } from './edge/answerHeaders.ts';
+import { JSON_TYPE, UNCACHED } from './edge/answerHeaders.ts';
 import { problemOf, refusals, respondWith, retryAfter } from './errors.ts';
 import { spanOf } from './observeRequests.ts';
 import { readIdempotencyKey, readOptionalBody } from './readRequest.ts';
@@ -91,7 +91,6 @@ function record({ metrics, live }: System, ctx: Context, coupon: CouponName, out
 
 // A string and not a Buffer: Node sends a string and the headers with one write.
 const wonBody = (code: string) => (code === '' ? '{"errMsg":""}' : `{"errMsg":"","code":"${groupedCode(code)}"}`);
-const JSON_TYPE = 'application/json; charset=utf-8';
 const refusedHeaders = {
   'sold-out': { ...UNCACHED, 'Grab-Outcome': 'sold-out' },
   'already-grabbed': { ...UNCACHED, 'Grab-Outcome': 'already-grabbed' },
@@ -146,6 +145,7 @@ function answer({ clock }: System, ctx: Context, result: Answered): void {
       break;
     case 'not-a-customer':
     case 'key-of-another-coupon':
+    case 'too-many-keys':
       respondWith(ctx, refusals[outcome]);
       break;
     default:

@@ -34,6 +34,7 @@ export function observeRequests(deps: { metrics: Metrics; tracing: Tracing; log:
     const route = routeOf(ctx);
     metrics.requests.observe(route, route === NO_ROUTE ? '' : method, status, ms / 1_000);
     const outcome = outcomeOf(ctx);
+    if (status === 429) metrics.countLimited(outcome);
     span?.end({ route, status, outcome });
     const trace = span === undefined ? parent : { ...span, ...parent };
     const user = claimsOf(ctx)?.sub;

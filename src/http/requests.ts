@@ -1,15 +1,13 @@
 import { z } from 'zod';
+import { USERNAME, USERNAME_MAX } from '../coupon/names.ts';
 import { atLeast, atMost, text, wholeNumber } from './fields.ts';
 
 // The schemas of the requests. The answer to an invalid request is the first issue that its schema finds, so fields and checks stand
 // in the order that the contract gives.
 
 const PASSWORD_MIN = 6;
-export const USERNAME_MAX = 64;
 const IDEMPOTENCY_KEY_MAX = 64;
 
-// A combining mark (Hindi, Thai, a decomposed accent) belongs to the letter before it.
-const USERNAME = /^[\p{L}\p{Nd}._@-][\p{L}\p{M}\p{Nd}._@-]*$/u;
 // The hash is made from UTF-8, in which all halves of surrogate pairs are the same character.
 const newPassword = (field: string) =>
   text(field, 'Password too short.')

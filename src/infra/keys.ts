@@ -68,8 +68,10 @@ export const keys = {
   /** Where reconcile builds these hashes of a coupon before they replace the old ones. */
   built: (kind: 'holders' | 'redemptions' | 'requests', coupon: CouponName, builder: string) =>
     ofCoupon(`built:${builder}:${kind}`, coupon),
-  /** The coupon that a customer's idempotency key belongs to. No username contains a `:`, so no two pairs share a key. */
-  idempotencyClaim: (customer: string, idempotencyKey: string) => `seckill:idempotency:${customer}:${idempotencyKey}`,
+  /** The request that a user's idempotency key belongs to. No username contains a brace, so the two keys of a user are in one slot. */
+  idempotencyClaim: (user: string, idempotencyKey: string) => `seckill:idempotency:{${user}}:${idempotencyKey}`,
+  /** The number of claims that a user has written in this window. */
+  idempotencyCount: (user: string) => `seckill:idempotency-count:{${user}}`,
   userView: (username: string) => `seckill:view:user:${username}`,
   sellerView: (seller: string) => `seckill:view:seller:${seller}`,
   customerView: (customer: string) => `seckill:view:customer:${customer}`,

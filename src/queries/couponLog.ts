@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { canBeCoupon } from '../coupon/names.ts';
 import type { Fence } from '../infra/fence.ts';
 import type { Gate } from '../infra/gate.ts';
 import type { CouponName } from '../infra/keys.ts';
@@ -38,6 +39,7 @@ export interface LogPage<Entry> {
 /** Undefined when there is no coupon of this name: Redis knows this before MySQL does. */
 export async function findCouponLog(deps: CouponLogDeps, coupon: CouponName): Promise<CouponLog | undefined> {
   deps.gate.mustBeOpen();
+  if (!canBeCoupon(coupon)) return undefined;
   const { found } = await findCoupons(deps.redis, [coupon], ['id', 'version']);
   const [fields] = found;
   if (fields === undefined) {

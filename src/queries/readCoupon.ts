@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { canBeCoupon } from '../coupon/names.ts';
 import type { Fence } from '../infra/fence.ts';
 import type { Gate } from '../infra/gate.ts';
 import type { CouponName } from '../infra/keys.ts';
@@ -18,6 +19,7 @@ export async function readCoupon(
   coupon: CouponName,
 ): Promise<{ coupon: SellerCoupon; counts: CouponCounts } | undefined> {
   gate.mustBeOpen();
+  if (!canBeCoupon(coupon)) return undefined;
   const { found, now } = await findCoupons(redis, [coupon], [...sellerCouponFields, 'released', 'redeemed']);
   const [fields] = found;
   if (fields === undefined) {

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { createLRU } from 'lru.min';
+import { canBeUsername } from '../coupon/names.ts';
 import type { Gate } from '../infra/gate.ts';
 import { keys } from '../infra/keys.ts';
 import type { Kind } from '../infra/tokens.ts';
@@ -23,6 +24,7 @@ export function createUserKinds({ redis, gate }: { redis: Redis; gate: Gate }): 
       const known = remembered.get(username);
       const shuts = gate.shuts();
       if (known?.shuts === shuts) return known.kind;
+      if (!canBeUsername(username)) return null;
       const kind = (await redis.get(keys.userView(username))) as Kind | null;
       if (kind !== null) remembered.set(username, { kind, shuts });
       return kind;

@@ -11,6 +11,7 @@ import type { DecisionDeps } from '../../src/commands/decision.ts';
 import { redeemCode } from '../../src/commands/pieces/redeemCode.ts';
 import { releaseGrab } from '../../src/commands/pieces/releaseGrab.ts';
 import { undoRedemption } from '../../src/commands/pieces/undoRedemption.ts';
+import { UNLIMITED } from '../../src/commands/quotas.ts';
 import { grabOf } from '../../src/coupon/pieces.ts';
 import type { CouponEvent } from '../../src/events.ts';
 import { createBus } from '../../src/infra/bus.ts';
@@ -73,6 +74,7 @@ const { deps, close } = await openAll(async (remember) => {
     fence,
     outboxLimit,
     watch: unwatched,
+    quotas: UNLIMITED,
     log,
   };
   return { deps };

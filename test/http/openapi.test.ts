@@ -299,6 +299,14 @@ test('the answers to log-ins and registrations over a limit match the document',
   await send('registerUser', 429, { body: exampleOf('registerUser') });
 });
 
+test('the answers to requests over a limit match the document', async () => {
+  const path = { username: 'ann', seller: 'ann', customer: 'bob', name: 'spring', code: 'x' };
+  const { ofAddress } = system.requestLimits;
+  system.requestLimits.ofAddress = () => 7;
+  for (const { operationId, responses } of operations) if ('429' in responses) await send(operationId, 429, { path });
+  system.requestLimits.ofAddress = ofAddress;
+});
+
 test('the tests above have provoked every status in the document', () => {
   const described = operations.flatMap(({ operationId, responses }) =>
     Object.keys(responses).map((status) => `${operationId} ${status}`),

@@ -4,7 +4,7 @@ import { keys, partitionOf } from '../../infra/keys.ts';
 import { runScript } from '../../infra/scripts.ts';
 import type { User } from '../../infra/tokens.ts';
 import { Unavailable } from '../../unavailable.ts';
-import { claimIdempotencyKey, describeRequest } from '../claimIdempotencyKey.ts';
+import { type ClaimRefusal, describeRequest, refuseByKey } from '../claimIdempotencyKey.ts';
 import { type CreateCoupon, refuseCreator, reserveName } from '../createCoupon.ts';
 import {
   type DeadlineAndLimit,
@@ -41,14 +41,15 @@ export async function createCoupons(
   deps: DecisionDeps & { batches: Batches },
   by: User,
   { seller, coupons, idempotencyKey = '' }: CreateCoupons,
-): Promise<'created' | 'not-a-seller' | 'other-seller' | 'key-of-another-request' | RefusedPlace> {
+): Promise<'created' | 'not-a-seller' | 'other-seller' | ClaimRefusal | RefusedPlace> {
   const refusal = refuseCreator(by, seller);
   if (refusal !== undefined) return refusal;
   const wanted = coupons.map((coupon) => ({ ...coupon, seller, idempotencyKey }));
   const [first] = wanted;
   if (first === undefined) throw new Error('a batch has at least one coupon');
   const request = describeRequest('createBatch', first, coupons);
-  if (!(await claimIdempotencyKey(deps, by.sub, idempotencyKey, request))) return 'key-of-another-request';
+  const refusalOfKey = await refuseByKey(deps, by, idempotencyKey, request);
+  if (refusalOfKey !== undefined) return refusalOfKey;
 
   deps.batches.mustHaveRoom();
   const shuts = deps.gate.shuts();

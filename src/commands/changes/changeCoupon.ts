@@ -1,5 +1,7 @@
+import { canBeCoupon } from '../../coupon/names.ts';
 import type { CouponName } from '../../infra/keys.ts';
 import type { User } from '../../infra/tokens.ts';
+import type { ClaimRefusal } from '../claimIdempotencyKey.ts';
 import { decideChange } from '../decideChange.ts';
 import type { DecisionDeps } from '../decision.ts';
 
@@ -11,7 +13,7 @@ export interface CouponChange extends CouponName {
 }
 
 const refusals = ['no-such-coupon', 'paused', 'not-paused', 'closed', 'too-many-pieces', 'empty-window'] as const;
-export type ChangeResult = 'changed' | (typeof refusals)[number] | 'not-the-owner' | 'key-of-another-request';
+export type ChangeResult = 'changed' | (typeof refusals)[number] | 'not-the-owner' | ClaimRefusal;
 
 export const isOwner = (by: User, seller: string) => by.kind === 'seller' && by.sub === seller;
 
@@ -25,7 +27,8 @@ export async function changeCoupon(
   args: readonly string[] = [],
 ): Promise<ChangeResult> {
   if (!isOwner(by, coupon.seller)) return 'not-the-owner';
-  const change = { script, coupon, user: by.sub, idempotencyKey, content, args, refusals };
+  if (!canBeCoupon(coupon)) return 'no-such-coupon';
+  const change = { script, coupon, by, idempotencyKey, content, args, refusals };
   const { refusal } = await decideChange(deps, change);
   return refusal ?? 'changed';
 }

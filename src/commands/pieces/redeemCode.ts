@@ -1,5 +1,6 @@
 import type { User } from '../../infra/tokens.ts';
 import { isOwner } from '../changes/changeCoupon.ts';
+import type { ClaimRefusal } from '../claimIdempotencyKey.ts';
 import { decideChange } from '../decideChange.ts';
 import type { DecisionDeps } from '../decision.ts';
 import { type FoundPiece, findPiece } from './findPiece.ts';
@@ -18,7 +19,7 @@ const refusals = ['no-such-code', 'redeemed', 'not-valid-yet', 'no-longer-valid'
 export type RedeemCodeResult =
   | ({ result: 'redeemed'; redeemedAt: number } & FoundPiece)
   | { result: 'already-redeemed'; redeemedAt: number | undefined }
-  | { result: Exclude<(typeof refusals)[number], 'redeemed'> | 'not-the-owner' | 'key-of-another-request' };
+  | { result: Exclude<(typeof refusals)[number], 'redeemed'> | 'not-the-owner' | ClaimRefusal };
 
 /**
  * The seller `by` redeems a code that a customer shows at the till. Of several attempts exactly one succeeds. Throws when the outcome
@@ -35,7 +36,7 @@ export async function redeemCode(
   const decided = await decideChange(deps, {
     script: 'redeemCode',
     coupon: piece.coupon,
-    user: seller,
+    by,
     idempotencyKey,
     content: { code },
     moreKeys: pieceKeys(piece.coupon),

@@ -1,6 +1,8 @@
 import { readPieces } from '../../coupon/holderValue.ts';
+import { canBeCoupon } from '../../coupon/names.ts';
 import { type CouponName, keys } from '../../infra/keys.ts';
 import type { User } from '../../infra/tokens.ts';
+import type { ClaimRefusal } from '../claimIdempotencyKey.ts';
 import { decideChange } from '../decideChange.ts';
 import type { DecisionDeps } from '../decision.ts';
 import { publishUnreadGrab } from '../unreadDecisions.ts';
@@ -15,7 +17,7 @@ export interface ReleaseGrab extends CouponName {
 }
 
 const refusals = ['not-held', 'code-needed', 'redeemed'] as const;
-export type ReleaseResult = 'released' | (typeof refusals)[number] | 'not-the-holder' | 'key-of-another-request';
+export type ReleaseResult = 'released' | (typeof refusals)[number] | 'not-the-holder' | ClaimRefusal;
 
 /** The customer `by` gives a piece back before its code is redeemed. Throws when the outcome is unknown or nothing was decided. */
 export async function releaseGrab(
@@ -24,11 +26,12 @@ export async function releaseGrab(
   { customer, code = '', idempotencyKey = '', ...coupon }: ReleaseGrab,
 ): Promise<ReleaseResult> {
   if (by.kind !== 'customer' || by.sub !== customer) return 'not-the-holder';
+  if (!canBeCoupon(coupon)) return 'not-held';
   await publishGrabs(deps, coupon, customer, code);
   const { refusal } = await decideChange(deps, {
     script: 'releaseGrab',
     coupon,
-    user: customer,
+    by,
     idempotencyKey,
     content: { code },
     moreKeys: pieceKeys(coupon),

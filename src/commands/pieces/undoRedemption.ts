@@ -1,5 +1,6 @@
 import type { User } from '../../infra/tokens.ts';
 import { isOwner } from '../changes/changeCoupon.ts';
+import type { ClaimRefusal } from '../claimIdempotencyKey.ts';
 import { decideChange } from '../decideChange.ts';
 import type { DecisionDeps } from '../decision.ts';
 import { type FoundPiece, findPiece } from './findPiece.ts';
@@ -16,7 +17,7 @@ export interface UndoRedemption {
 const refusals = ['no-such-code', 'not-redeemed'] as const;
 export type UndoRedemptionResult =
   | ({ result: 'undone' } & FoundPiece)
-  | { result: (typeof refusals)[number] | 'not-the-owner' | 'key-of-another-request' };
+  | { result: (typeof refusals)[number] | 'not-the-owner' | ClaimRefusal };
 
 /** The seller `by` undoes the redemption of a code, which is good again. Throws when the outcome is unknown or nothing was decided. */
 export async function undoRedemption(
@@ -30,7 +31,7 @@ export async function undoRedemption(
   const { refusal } = await decideChange(deps, {
     script: 'undoRedemption',
     coupon: piece.coupon,
-    user: seller,
+    by,
     idempotencyKey,
     content: { code },
     moreKeys: pieceKeys(piece.coupon),

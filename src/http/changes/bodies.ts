@@ -1,23 +1,26 @@
 import { z } from 'zod';
 import { readCode } from '../../coupon/code.ts';
 import type { TermsChange } from '../../coupon/decide.ts';
+import { COUPON_NAME_MAX, NO_SPACE_AT_AN_END, PRINTABLE } from '../../coupon/names.ts';
 import { isEmptyWindow } from '../../coupon/state.ts';
 import { atMost, text, time, wholeNumber } from '../fields.ts';
 
 // The bodies of the requests that create and change coupons. The answer to an invalid request is the first issue that its schema
 // finds, so fields and checks stand in the order that the contract gives.
 
-export const COUPON_NAME_MAX = 100;
+/**
+ * In bytes of UTF-8, since the limit bounds what a coupon takes in Redis and in each list. The contract names no limit; this one is some
+ * ten times the length of a long description.
+ */
+const DESCRIPTION_MAX_BYTES = 4_096;
 const PER_CUSTOMER_MAX = 1_000;
-
-// Printable characters: no control characters, no line separators, no invisible formatting except the joiners of scripts and emoji.
-const PRINTABLE = /^(?:[^\p{C}\p{Zl}\p{Zp}/]|[\u200c\u200d])+$/u;
-const NO_SPACE_AT_AN_END = /^\P{Z}(?:.*\P{Z})?$/su;
 
 const stock = wholeNumber(0, 'Stock field wrong format.').meta({ description: 'Face value.' });
 const description = z
   .string('Field description should be a string.')
-  .refine((value) => value.isWellFormed(), 'Coupon description has unsupported characters.');
+  .refine((value) => value.isWellFormed(), 'Coupon description has unsupported characters.')
+  .refine((value) => Buffer.byteLength(value) <= DESCRIPTION_MAX_BYTES, 'Coupon description too long.')
+  .meta({ maxLength: DESCRIPTION_MAX_BYTES, description: `At most ${DESCRIPTION_MAX_BYTES} bytes in UTF-8.` });
 const timeOf = (field: string, meaning: string) =>
   time(`${field} field wrong format.`).meta({
     description: `${meaning} ISO 8601 with a time zone, or milliseconds since 1970, on the clock of Redis.`,

@@ -5,6 +5,9 @@ export const NOSNIFF = { 'X-Content-Type-Options': 'nosniff' } as const;
 /** Of every answer without an ETag: it is personal, or true at this moment only. */
 export const UNCACHED = { ...NOSNIFF, 'Cache-Control': 'no-store' } as const;
 
+/** The content type of an answer that is written without Koa. */
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
 /** Adds these headers to an answer that Koa writes. A handler that writes its answer itself has them among its own. */
 export function addCommonHeaders(ctx: Context): void {
   if (ctx.respond === false) return;

@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { COUPON_NAME_MAX } from '../changes/bodies.ts';
+import { COUPON_NAME_MAX, USERNAME_MAX } from '../../coupon/names.ts';
 import { atMost } from '../fields.ts';
-import { USERNAME_MAX } from '../requests.ts';
 import { saleStatus } from './listReplies.ts';
 
 // The schemas of the query strings of lists. An empty parameter counts as an absent one.

@@ -4,7 +4,14 @@ import { createCouponBody, createCouponsBody } from '../changes/bodies.ts';
 import { atPlace, malformedPath, refusals, serviceUnavailable } from '../errors.ts';
 import { changePasswordBody, idempotencyKey, registerUserBody } from '../requests.ts';
 import { keyHeader } from './changePaths.ts';
-import { badBody, badToken, outcomeUnknown } from './commonProblems.ts';
+import {
+  badBody,
+  badToken,
+  outcomeUnknown,
+  tooManyFromAddress,
+  tooManyKeys,
+  tooManyRequests,
+} from './commonProblems.ts';
 import {
   header,
   type Paths,
@@ -54,6 +61,7 @@ export const apiPaths = (): Paths => ({
           ),
           refusals['username-taken'],
           refusals['too-many-registrations'],
+          tooManyFromAddress,
           outcomeUnknown,
         ),
       },
@@ -75,7 +83,13 @@ export const apiPaths = (): Paths => ({
           { kind: 'seller', errMsg: '' },
           { Authorization: tokenHeader },
         ),
-        ...problems(...badBody, refusals['wrong-credentials'], refusals['too-many-log-ins'], outcomeUnknown),
+        ...problems(
+          ...badBody,
+          refusals['wrong-credentials'],
+          refusals['too-many-log-ins'],
+          tooManyFromAddress,
+          outcomeUnknown,
+        ),
       },
     },
   },
@@ -90,7 +104,7 @@ export const apiPaths = (): Paths => ({
       security: [{ bearer: [] }, { bare: [] }, {}],
       responses: {
         200: reply('The token of the request, if it had one, is revoked.', 'LoggedOut', { errMsg: 'log out.' }),
-        ...problems(...badBody, outcomeUnknown),
+        ...problems(...badBody, tooManyFromAddress, outcomeUnknown),
       },
     },
   },
@@ -109,6 +123,7 @@ export const apiPaths = (): Paths => ({
           ...badBody,
           ...refusedBy(changePasswordBody, { password: user.password, newPassword: '12345' }),
           ...badToken,
+          ...tooManyRequests,
           refusals['wrong-password'],
           refusals['too-many-log-ins'],
           outcomeUnknown,
@@ -150,6 +165,8 @@ export const apiPaths = (): Paths => ({
           atPlace(refusals['duplicate-coupon'], 1),
           ...refusedBy(idempotencyKey, 'x'.repeat(65)),
           ...badToken,
+          ...tooManyRequests,
+          tooManyKeys,
           refusals['not-a-seller'],
           refusals['other-seller'],
           refusals['key-of-another-request'],
@@ -195,6 +212,8 @@ export const apiPaths = (): Paths => ({
           ...badBody,
           ...refusedBy(idempotencyKey, 'x'.repeat(65)),
           ...badToken,
+          ...tooManyRequests,
+          tooManyKeys,
           refusals['not-a-customer'],
           refusals['key-of-another-coupon'],
           outcomeUnknown,

@@ -1,7 +1,18 @@
-import { authorizationExpired, bodyTooLarge, notAuthorized, notJson, notSentAsJson, problemOf } from '../errors.ts';
+import {
+  authorizationExpired,
+  bodyTooLarge,
+  notAuthorized,
+  notJson,
+  notSentAsJson,
+  problemOf,
+  refusals,
+} from '../errors.ts';
 
 // The answers that many operations share.
 
 export const badToken = [notAuthorized(), authorizationExpired()];
 export const badBody = [notJson(), notSentAsJson(), bodyTooLarge()];
 export const outcomeUnknown = problemOf(new Error('store unavailable'));
+export const tooManyFromAddress = refusals['too-many-requests-of-address'];
+export const tooManyRequests = [refusals['too-many-requests'], tooManyFromAddress];
+export const tooManyKeys = refusals['too-many-keys'];

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { changeRefusals, malformedPath, refusals, serviceUnavailable } from '../errors.ts';
 import { historyQuery, holdersQuery, listCouponsQuery } from '../lists/listQueries.ts';
-import { badToken, outcomeUnknown } from './commonProblems.ts';
+import { badToken, outcomeUnknown, tooManyRequests } from './commonProblems.ts';
 import {
   etag,
   header,
@@ -86,6 +86,7 @@ export const listPaths = (): Paths => ({
           refusals['no-such-user'],
           refusals['not-a-sellers-list'],
           ...badToken,
+          ...tooManyRequests,
           refusals['other-customer'],
           ...mysqlAway,
         ),
@@ -109,7 +110,7 @@ export const listPaths = (): Paths => ({
           revalidated,
         ),
         304: stillTheSame,
-        ...problems(malformedPath(), ...badToken, changeRefusals['no-such-coupon'], outcomeUnknown),
+        ...problems(malformedPath(), ...badToken, ...tooManyRequests, changeRefusals['no-such-coupon'], outcomeUnknown),
       },
     },
   },
@@ -141,6 +142,7 @@ export const listPaths = (): Paths => ({
           malformedPath(),
           ...refusedBy(holdersQuery, { after: 'x' }, { limit: '0' }, { q: 'x'.repeat(65) }),
           ...badToken,
+          ...tooManyRequests,
           changeRefusals['no-such-coupon'],
           ...mysqlAway,
         ),
@@ -175,6 +177,7 @@ export const listPaths = (): Paths => ({
           malformedPath(),
           ...refusedBy(historyQuery, { after: 'x' }, { limit: '0' }),
           ...badToken,
+          ...tooManyRequests,
           changeRefusals['no-such-coupon'],
           ...mysqlAway,
         ),

@@ -21,11 +21,19 @@ export function createClientAddress({ trusted, header }: ProxySettings): ClientA
   const ranges = trusted.map(parseRange);
   const isTrusted = (address: Address) =>
     ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network as never, bits));
+  /** The address of a peer that is no proxy. It is the same for all requests of a connection, and parsing it takes longer than counting. */
+  const ofPeers = new WeakMap<object, string>();
   return ({ headers, socket }) => {
+    const known = ofPeers.get(socket);
+    if (known !== undefined) return known;
     let address = parseHop(socket.remoteAddress ?? '');
     // The socket of a client that has left has no address.
     if (address === undefined) return 'unknown';
-    if (!isTrusted(address)) return counted(address);
+    if (!isTrusted(address)) {
+      const peer = counted(address);
+      ofPeers.set(socket, peer);
+      return peer;
+    }
     const hops = header === 'forwarded' ? forwardedHops(headers.forwarded) : forwardedForHops(headers[header]);
     for (const hop of hops.reverse()) {
       const next = parseHop(hop);

@@ -6,7 +6,21 @@ import { type Latency, registerLatency } from './requestDurations.ts';
 import { openScrape } from './workersMetrics.ts';
 
 /** All outcomes of a grab. Each has a series from the start, so that `rate` counts the first grab of each outcome too. */
-const GRAB_OUTCOMES: readonly string[] = [...grabOutcomes, 'not-a-customer', 'key-of-another-coupon', 'unknown'];
+const GRAB_OUTCOMES: readonly string[] = [
+  ...grabOutcomes,
+  'not-a-customer',
+  'key-of-another-coupon',
+  'too-many-keys',
+  'unknown',
+];
+/** The limits whose answer is 429. */
+const LIMITS = [
+  'too-many-requests',
+  'too-many-requests-of-address',
+  'too-many-keys',
+  'too-many-log-ins',
+  'too-many-registrations',
+] as const;
 /** The connection was lost or failed, a command got no reply in time, Redis replied with an error. */
 const REDIS_ERRORS = ['connection', 'timeout', 'refused'] as const;
 /** The same for MySQL, and: a transaction that is retried; a row that exists already, which is more often a refusal than a fault. */
@@ -25,6 +39,8 @@ export interface Metrics {
   text(): Promise<string>;
   /** `outcome`: the answer to the grab, or `unknown` for a 503. */
   countGrab(outcome: string): void;
+  /** A request that was answered with 429: its outcome is the name of the limit. */
+  countLimited(outcome: string): void;
   /** Events of one decision of this process, all of one type. */
   countDecision(event: DecidedEvent['type'], count: number): void;
   requests: Latency;
@@ -72,6 +88,13 @@ export function openMetrics({ workers }: { workers: number }): { metrics: Metric
       }
     },
   });
+  const limited = new Counter({
+    name: 'seckill_limited_requests_total',
+    help: 'Requests that were answered with 429, by limit',
+    labelNames: ['limit'],
+    registers,
+  });
+  for (const limit of LIMITS) limited.inc({ limit }, 0);
   const histogram = (name: string, help: string, buckets: number[]) =>
     new Histogram({ name, help, buckets, registers });
   const grabBatchSize = histogram('seckill_grab_batch_size', 'Customers in one call of the grab script', SIZES);
@@ -122,6 +145,7 @@ export function openMetrics({ workers }: { workers: number }): { metrics: Metric
     contentType: register.contentType,
     text,
     countGrab: (outcome) => grabs.set(outcome, (grabs.get(outcome) ?? 0) + 1),
+    countLimited: (limit) => limited.inc({ limit }),
     countDecision: (event, count) => decisions.set(event, (decisions.get(event) ?? 0) + count),
     requests: registerLatency(
       register,

@@ -1,0 +1,179 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createApp } from '../../src/http/app.ts';
+import { createRequestLimits } from '../../src/infra/limits/requestLimits.ts';
+import { type Client, createClient } from '../support/httpClient.ts';
+import { serveApp } from '../support/serveApp.ts';
+import { givenCoupon, openTestSystem, settled } from '../support/testSystem.ts';
+
+const { system, close } = await openTestSystem({ IDEMPOTENCY_KEYS_PER_CUSTOMER: '30' });
+const server = await serveApp(createApp(system).callback());
+const client = createClient(server.url);
+const closers: (() => Promise<void>)[] = [];
+const test = suite('floods of grabs');
+
+const ann = await client.enter('ann', 'seller');
+const bob = await client.enter('bob', 'customer');
+await givenCoupon(system, 'ann', 'spring', 1_000_000);
+await settled(system);
+
+/** The keys in Redis that belong to grabs, coupons and idempotency keys. */
+const keysInRedis = async () => (await system.redis.keys('seckill:*')).length;
+/** How many script calls, reads and writes Redis has executed. Background work (the lease, the clock, sweeps) calls other commands. */
+async function callsOf(...commands: string[]): Promise<number> {
+  const stats = await system.redis.info('commandstats');
+  const calls = [...stats.matchAll(/^cmdstat_(\w+):calls=(\d+)/gm)];
+  return calls.reduce((sum, [, command = '', count]) => sum + (commands.includes(command) ? Number(count) : 0), 0);
+}
+
+const LONG = 'n'.repeat(8_000);
+const coupons = (seller: string, name: string) => `/api/users/${seller}/coupons/${encodeURIComponent(name)}`;
+const routes: [description: string, status: number, send: (name: string) => ReturnType<Client['send']>][] = [
+  ['a grab', 204, (name) => client.send('PATCH', coupons('ann', name), { token: bob, key: 'k' })],
+  ['a grab of a long seller', 204, (name) => client.send('PATCH', coupons(name, 'spring'), { token: bob, key: 'k' })],
+  ['a coupon', 404, (name) => client.send('GET', coupons('ann', name), { token: bob })],
+  ['its holders', 404, (name) => client.send('GET', `${coupons('ann', name)}/holders`, { token: ann })],
+  ['its history', 404, (name) => client.send('GET', `${coupons('ann', name)}/history`, { token: ann })],
+  ['a pause', 404, (name) => client.send('POST', `${coupons('ann', name)}/pause`, { token: ann, key: 'k' })],
+  [
+    'a restock',
+    404,
+    (name) => client.send('POST', `${coupons('ann', name)}/restock`, { token: ann, key: 'k', json: { amount: 1 } }),
+  ],
+  [
+    'a piece given back',
+    404,
+    (name) => client.send('DELETE', `/api/users/bob/coupons/ann/${name}`, { token: bob, key: 'k' }),
+  ],
+];
+for (const [description, status, send] of routes) {
+  for (const [kind, name] of [
+    ['8 KB', LONG],
+    ['101 characters', 'n'.repeat(101)],
+    ['a control character', 'a\u0007b'],
+  ] as const) {
+    if (kind !== '8 KB' && (description === 'a grab of a long seller' || description === 'a piece given back'))
+      continue;
+    test(`${description} with a coupon name of ${kind} is answered without Redis and leaves nothing there`, async () => {
+      const [keys, calls] = [await keysInRedis(), await callsOf('evalsha', 'hmget', 'hgetall', 'get')];
+
+      const answer = await send(name);
+
+      assert.is(answer.status, status, JSON.stringify(answer.body));
+      assert.is(await callsOf('evalsha', 'hmget', 'hgetall', 'get'), calls);
+      assert.is(await keysInRedis(), keys);
+    });
+  }
+}
+
+for (const description of ['d'.repeat(4_097), '€'.repeat(1_366)]) {
+  test(`a description of ${description.length} characters and 4,097 bytes or more is refused`, async () => {
+    const answer = await client.create(ann, 'ann', { name: 'large', amount: 1, stock: 1, description });
+
+    assert.is(answer.status, 400);
+    assert.is(answer.body?.errMsg, 'Coupon description too long.');
+  });
+}
+
+test('a description of 4,096 bytes is accepted', async () => {
+  const answer = await client.create(ann, 'ann', { name: 'full', amount: 1, stock: 1, description: 'd'.repeat(4_096) });
+
+  assert.is(answer.status, 201);
+});
+
+test('of 200 new idempotency keys of one customer, those within the limit are kept, and the rest get 429 and leave nothing', async () => {
+  const eve = system.tokens.issue('eve', 'customer');
+  const claims = async () => (await system.redis.keys('seckill:idempotency:{eve}:*')).length;
+  const grab = (key: string) => client.grab(eve, 'ann', 'not-there', key);
+
+  const answers = await Promise.all(Array.from({ length: 200 }, (_, place) => grab(`fresh-${place}`)));
+
+  const refused = answers.filter(({ status }) => status === 429);
+  assert.is(refused.length, 170);
+  assert.is(await claims(), 30);
+  assert.is(refused[0]?.body?.errMsg, 'Too many new idempotency keys. Try again later.');
+  assert.is(refused[0]?.headers.get('retry-after'), '3600');
+});
+
+test('a customer without new keys left gets the same answers for the used keys, and grabs without a key', async () => {
+  const joe = system.tokens.issue('joe', 'customer');
+  const first = await client.grab(joe, 'ann', 'spring', 'used');
+  for (let place = 0; place < 30; place++) await client.grab(joe, 'ann', 'not-there', `fresh-${place}`);
+  assert.is((await client.grab(joe, 'ann', 'spring', 'another')).status, 429);
+
+  const again = await client.grab(joe, 'ann', 'spring', 'used');
+
+  assert.is(first.status, 201);
+  assert.equal([again.status, again.body], [first.status, first.body]);
+  assert.is((await client.grab(joe, 'ann', 'spring')).status, 204);
+});
+
+/** A server whose users and addresses have so many requests in a window that does not end during the test. */
+async function serveLimited(perUser: number, perAddress: number) {
+  const requestLimits = createRequestLimits({ perUser, perAddress, windowMs: 3_600_000 });
+  const limited = await serveApp(createApp({ ...system, requestLimits }).callback());
+  closers.push(limited.close);
+  return createClient(limited.url);
+}
+const times = <T>(count: number, send: (place: number) => Promise<T>) =>
+  Promise.all(Array.from({ length: count }, (_, place) => send(place)));
+
+for (const [description, perUser, perAddress, errMsg] of [
+  ['customer', 50, 0, 'Too many requests of this user. Try again later.'],
+  ['address', 0, 50, 'Too many requests from this address. Try again later.'],
+] as const) {
+  test(`a ${description} that hammers one coupon gets 429 over the limit, and Redis gets no call for it`, async () => {
+    const limited = await serveLimited(perUser, perAddress);
+    await times(50, () => limited.grab(bob, 'ann', 'spring'));
+    await settled(system);
+    const calls = await callsOf('evalsha', 'get', 'set', 'hmget');
+
+    const answers = await times(200, (place) => limited.grab(bob, 'ann', 'spring', `hammer-${place}`));
+
+    assert.equal([...new Set(answers.map(({ status }) => status))], [429]);
+    assert.is(await callsOf('evalsha', 'get', 'set', 'hmget'), calls);
+    const [first] = answers;
+    assert.is(first?.body?.errMsg, errMsg);
+    assert.match(first?.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
+    assert.is(first?.headers.get('cache-control'), 'no-store');
+  });
+}
+
+test('while one customer hammers over the limit, each grab of the other customers is decided', async () => {
+  const limited = await serveLimited(50, 0);
+  const tokens = Array.from({ length: 40 }, (_, place) => system.tokens.issue(`crowd-${place}`, 'customer'));
+
+  const [hammered, others] = await Promise.all([
+    times(400, () => limited.grab(bob, 'ann', 'spring')),
+    times(40, (place) => limited.grab(tokens[place] ?? '', 'ann', 'spring')),
+  ]);
+
+  assert.is(hammered.filter(({ status }) => status === 429).length, 350);
+  assert.equal([...new Set(others.map(({ status }) => status))], [201]);
+});
+
+test('the metrics count the requests over each limit', async () => {
+  const limited = await serveLimited(1, 0);
+  const counted = async () =>
+    Number(/seckill_limited_requests_total\{limit="too-many-requests"\} (\d+)/.exec(await system.metrics.text())?.[1]);
+  const before = await counted();
+
+  await times(3, () => limited.grab(bob, 'ann', 'spring'));
+
+  assert.is(await counted(), before + 2);
+});
+
+test('a health check is not counted for its address', async () => {
+  const limited = await serveLimited(0, 1);
+
+  const answers = await times(5, () => limited.send('GET', '/healthz'));
+
+  assert.equal([...new Set(answers.map(({ status }) => status))], [200]);
+});
+
+test.after(async () => {
+  for (const closeLimited of closers) await closeLimited();
+  await server.close();
+  await close();
+});
+test.run();
