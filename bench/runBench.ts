@@ -64,7 +64,7 @@ program
       if (profile !== undefined) mustBeFolder(profile);
       if (only === 'growth')
         process.exit((await benchGrowth({ grabs: grabs || 1_000_000, connections, json })) ? 0 : 1);
-      if (only === 'log-in-attack') process.exit((await benchLogIns({ seconds, json })) ? 0 : 1);
+      if (only === 'log-in-attack') process.exit((await benchLogIns({ seconds, rounds, json })) ? 0 : 1);
       if (only === 'overload') process.exit((await benchOverload({ seconds, connections, json })) ? 0 : 1);
       if (only === 'workers') process.exit((await benchWorkers({ seconds, rounds, connections, json })) ? 0 : 1);
       if (only === 'projection')

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { interruptible, stopSignal } from '../../src/cli.ts';
 import { startProgress } from '../../src/infra/progress.ts';
 import { figureTable, whole } from '../figures/figureTable.ts';
-import { percentile } from '../figures/statistics.ts';
+import { medianOf, percentile } from '../figures/statistics.ts';
 import { type LoadResult, SHED } from '../load/loadPlan.ts';
 import { openTestbed, PLENTY, SELLER, type Testbed, USER } from '../testbed/testbed.ts';
 
@@ -34,14 +34,15 @@ interface Row {
 
 export interface LogInBenchOptions {
   seconds: number;
+  rounds: number;
   json: boolean;
 }
 
 /** Resolves to false when a grab was not won or a right password was refused. */
-export async function benchLogIns(options: LogInBenchOptions): Promise<boolean> {
+export async function benchLogIns({ seconds, rounds, json }: LogInBenchOptions): Promise<boolean> {
   const stopped = stopSignal();
   const progress = startProgress();
-  const rows: Row[] = [];
+  const rows: Summary[] = [];
   const wrong: string[] = [];
   for (const [limits, value] of [
     ['none', OUT_OF_REACH],
@@ -55,10 +56,18 @@ export async function benchLogIns(options: LogInBenchOptions): Promise<boolean> 
     });
     const measure = async () => {
       const [path = ''] = await testbed.createCoupons('lone', 1, PLENTY);
-      for (const parallel of PARALLEL) {
-        progress.show({ label: `limits: ${limits}`, done: rows.length, of: 2 * PARALLEL.length });
-        rows.push({ limits, parallel, ...(await measureDuring(testbed, path, parallel, options.seconds, wrong)) });
+      const measured: Summary[][] = [];
+      // Round 0 is the warm-up.
+      for (let round = 0; round <= rounds; round++) {
+        progress.show({ label: `limits: ${limits}`, done: round, of: rounds + 1 });
+        const summaries: Summary[] = [];
+        for (const parallel of PARALLEL) {
+          const during = await measureDuring(testbed, path, parallel, seconds, wrong);
+          summaries.push(summaryOf({ limits, parallel, ...during }));
+        }
+        if (round > 0) measured.push(summaries);
       }
+      rows.push(...Object.values(medianOf(measured)));
     };
     try {
       await interruptible(stopped, measure());
@@ -67,7 +76,7 @@ export async function benchLogIns(options: LogInBenchOptions): Promise<boolean> 
     }
   }
   progress.stop();
-  console.log(options.json ? JSON.stringify(rows.map(summaryOf), undefined, 2) : logInTable(rows));
+  console.log(json ? JSON.stringify(rows, undefined, 2) : logInTable(rows));
   for (const line of new Set(wrong)) console.error(`WRONG: ${line}`);
   return wrong.length === 0;
 }
@@ -138,7 +147,9 @@ const summaryOf = ({ limits, parallel, load, seconds, grabs, logIns }: Row) => {
   };
 };
 
-function logInTable(rows: Row[]): string {
+type Summary = ReturnType<typeof summaryOf>;
+
+function logInTable(rows: Summary[]): string {
   const table = figureTable([
     'limits',
     'guesses at once',
@@ -148,7 +159,7 @@ function logInTable(rows: Row[]): string {
     'grab p50, p99, ms',
     'log-in p50, max, ms',
   ]);
-  for (const row of rows.map(summaryOf))
+  for (const row of rows)
     table.push([
       row.limits,
       row.parallel,

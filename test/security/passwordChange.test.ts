@@ -7,7 +7,9 @@ import type { Mysql } from '../../src/infra/stores/mysql.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openServer } from '../../src/server.ts';
 import { openSystem } from '../../src/system.ts';
+import { createDataDir } from '../support/dataDirs.ts';
 import { createClient } from '../support/httpClient.ts';
+import { openLossyProxy } from '../support/lossyProxy.ts';
 import { endPrograms, startServer } from '../support/program.ts';
 import { openTestStores } from '../support/testStores.ts';
 
@@ -16,6 +18,7 @@ const server = await openServer(stores.config, createLog(stores.config.logLevel)
 const client = createClient(server.url);
 /** Another process on the same stores. */
 const { system, close: closeSystem } = await openSystem(stores.config, createLog(stores.config.logLevel));
+const closers = [stores.close, server.close, closeSystem];
 const address = '192.0.2.1';
 const test = suite('a change of the password');
 const change = (token: string, password: string, newPassword: string) =>
@@ -56,12 +59,32 @@ test('a process that starts later refuses the earlier tokens as well', async () 
   const token = await client.enter('eve', 'customer');
   assert.is((await change(token, 'secret', 'another secret')).status, 200);
 
-  const program = startServer(stores.environment);
-  const later = createClient(await program.listening);
+  const later = await openServer(stores.config, createLog(stores.config.logLevel));
 
-  assert.is((await later.list(token, 'ann')).status, 401);
-  program.kill('SIGTERM');
-  assert.is((await program.ended).status, 0);
+  assert.is((await createClient(later.url).list(token, 'ann')).status, 401);
+  await later.close();
+});
+
+test('a process that lost Redis during the change accepts no earlier token, neither before nor after it is connected again', async () => {
+  const redisSocket = decodeURIComponent(new URL(stores.config.redisUrl).pathname);
+  const folder = createDataDir();
+  const proxy = await openLossyProxy(redisSocket, folder);
+  const redisUrl = `unix://${proxy.socket}`;
+  const cutOff = await openServer({ ...stores.config, redisUrl }, createLog(stores.config.logLevel));
+  closers.push(cutOff.close);
+  const listThere = async () => (await createClient(cutOff.url).list(token, 'ann')).status;
+  const token = await client.enter('zoe', 'customer');
+  assert.is(await listThere(), 200);
+
+  await proxy.close();
+  assert.is((await change(token, 'secret', 'another secret')).status, 200);
+
+  assert.is(await listThere(), 503);
+  const again = await openLossyProxy(redisSocket, folder);
+  closers.push(again.close);
+  let status = 503;
+  while (status === 503) status = await listThere();
+  assert.is(status, 401);
 });
 
 test('a second change revokes the tokens that were issued after the first', async () => {
@@ -148,8 +171,6 @@ test('a new password that a registration would refuse is refused, and so is a re
 
 test.after(async () => {
   await endPrograms();
-  await closeSystem();
-  await server.close();
-  await stores.close();
+  for (const close of closers.reverse()) await close();
 });
 test.run();
