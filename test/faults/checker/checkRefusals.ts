@@ -10,7 +10,7 @@ import { CLOCK_SLACK_MS } from './explainEvents.ts';
 // Checks that each refusal was true at some moment between its request and its answer.
 
 /** A process may repeat the refusal of a grab without a key for this long. */
-const REMEMBERED_MS = 1_000;
+export const REMEMBERED_MS = 1_000;
 
 /** These refusals of a grab pass by themselves, so they are not kept for the key. */
 const passing: ReadonlySet<Outcome> = new Set(['not-started', 'paused']);

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from '../records/requestHistory.ts';
 import type { LifeDeps } from './life.ts';
 import { creationOf } from './salePlan.ts';
 
 // Coupons that never sell out, each on sale for a moment, with new customers until after its end. An end falls into nearly every fault,
-// and a grab of that coupon is under way when the fault begins: only then a process and Redis can differ about who came in time.
+// and a grab of that coupon is under way when the fault begins: only then can a process and Redis differ about whether it came in time.
 
 const END_EVERY_MS = 300;
 const ON_SALE_MS = 2 * END_EVERY_MS;
@@ -23,9 +24,9 @@ export async function runEndingCoupons(deps: LifeDeps): Promise<void> {
 
 async function runCoupon({ client, label, random, listeningApps }: LifeDeps, coupon: string): Promise<void> {
   const endsAt = Date.now() + ON_SALE_MS;
-  const send = async (command: Parameters<typeof client.send>[1]) => {
+  const send = async (command: Command) => {
     const apps = listeningApps();
-    return apps.length === 0 ? undefined : client.send(random.pick(apps), command);
+    if (apps.length > 0) await client.send(random.pick(apps), command);
   };
   await send(creationOf({ name: coupon, amount: 1_000_000, terms: { endsAt: endsAt * 1_000 } }));
   let customers = 0;

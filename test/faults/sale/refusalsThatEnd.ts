@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { REMEMBERED_MS } from '../checker/checkRefusals.ts';
 import type { Command } from '../records/requestHistory.ts';
 import type { App } from '../stack/applications.ts';
 import type { LifeDeps } from './life.ts';
@@ -8,9 +9,9 @@ import { type Coupon, creationOf } from './salePlan.ts';
 // that another process decides, and the same customer comes again when the repetition must be over. The coupons of the other parts of
 // the sale change too often for that: there, a refusal that is too old was mostly true at some moment of the last second.
 
-/** Longer than a process may repeat a refusal, and longer than the checker accepts. */
-const REPETITION_ENDS_AFTER_MS = 1_300;
-/** Repeated requests, so that the process knows the refusal by each way that it has. */
+/** Longer than the checker accepts that a refusal is repeated. */
+const REPETITION_ENDS_AFTER_MS = REMEMBERED_MS + 300;
+/** Redis decides the first one, and the process may repeat its refusal for the others. */
 const GRABS_BEFORE_CHANGE = 3;
 const FAR_MS = 300_000;
 
@@ -20,9 +21,9 @@ interface Course {
   refusal: string;
   amount: number;
   terms?: (now: number) => Coupon['terms'];
-  /** What gives the refusal its reason after the creation, if the creation does not. */
+  /** The command that gives the refusal its reason, if the creation does not. */
   reason?: (customer: string, other: string) => Change;
-  /** What takes the reason away; without it, the creation does. */
+  /** The command that takes the reason away; without it, the creation does. */
   change?: (customer: string) => Change;
 }
 
@@ -61,9 +62,9 @@ export async function runRefusalsThatEnd(deps: LifeDeps): Promise<void> {
   let count = 0;
   do {
     count++;
-    const [repeating, changing = repeating] = random.shuffled([...listeningApps()]);
-    if (repeating === undefined || changing === undefined) await sleep(REPETITION_ENDS_AFTER_MS);
-    else await Promise.all(courses.map((course) => runCourse(deps, course, count, repeating, changing)));
+    const [repeating, other] = random.shuffled(listeningApps());
+    if (repeating === undefined) await sleep(REPETITION_ENDS_AFTER_MS);
+    else await Promise.all(courses.map((course) => runCourse(deps, course, count, repeating, other ?? repeating)));
   } while (!isOver());
 }
 
@@ -77,18 +78,13 @@ async function runCourse(
   const coupon = `vorbei ${count} ${refusal}`;
   const [customer, other] = [`Ida.${label}`, `Otto.${label}`];
   const creation = creationOf({ name: coupon, amount, terms: terms?.(Date.now()) ?? {} });
+  const causes = reason === undefined ? [creation] : [creation, { coupon, ...reason(customer, other) }];
+  const [before, end] = change === undefined ? [[], creation] : [causes, { coupon, ...change(customer) }];
   const grab = () => client.send(repeating, { op: 'grab', customer, coupon });
-  const grabSeveralTimes = async () => {
-    for (let grabs = 0; grabs < GRABS_BEFORE_CHANGE; grabs++) await grab();
-  };
 
-  if (change === undefined) await grabSeveralTimes();
-  await client.send(changing, creation);
-  if (change !== undefined) {
-    if (reason !== undefined) await client.send(changing, { coupon, ...reason(customer, other) });
-    await grabSeveralTimes();
-    await client.send(changing, { coupon, ...change(customer) });
-  }
+  for (const command of before) await client.send(changing, command);
+  for (let grabs = 0; grabs < GRABS_BEFORE_CHANGE; grabs++) await grab();
+  await client.send(changing, end);
   await sleep(REPETITION_ENDS_AFTER_MS);
   await grab();
 }
