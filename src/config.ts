@@ -29,6 +29,8 @@ export interface Config {
   maxConnections: number;
   /** The same for one address; 0 is no limit. */
   maxConnectionsPerAddress: number;
+  /** Open streams at each worker. */
+  streams: { perUser: number; perAddress: number };
   keepAliveSeconds: number;
   corsOrigins: readonly string[];
   /** The value of Strict-Transport-Security; 0: none. */
@@ -95,6 +97,7 @@ export function readConfig(
     opsPort: env.OPS_PORT,
     maxConnections: env.MAX_CONNECTIONS,
     maxConnectionsPerAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
+    streams: { perUser: env.MAX_STREAMS_PER_USER, perAddress: env.MAX_STREAMS_PER_ADDRESS },
     keepAliveSeconds: env.KEEP_ALIVE_SECONDS,
     corsOrigins: env.CORS_ORIGINS ?? [],
     hstsSeconds: env.HSTS_SECONDS,

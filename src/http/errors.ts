@@ -48,6 +48,8 @@ export const refusals = {
   'wrong-password': new Problem(403, 'Wrong password.'),
   'too-many-log-ins': new Problem(429, 'Too many failed log-ins. Try again later.', { kind: '' }),
   'too-many-registrations': new Problem(429, 'Too many registrations from this address. Try again later.'),
+  'too-many-streams-of-user': new Problem(429, 'Too many open streams of this user. Try again later.'),
+  'too-many-streams-from-address': new Problem(429, 'Too many open streams from this address. Try again later.'),
   'not-a-seller': new Problem(401, 'Only sellers can create coupons.'),
   'other-seller': new Problem(401, 'Cannot create coupons for other users.'),
   'duplicate-coupon': new Problem(400, 'Create failed. Maybe (username,coupon name) duplicates'),

@@ -79,6 +79,8 @@ export const consolePaths = (): Paths => ({
           ...refusedBy(liveQuery, {}, { seller: '' }),
           refusals['no-such-user'],
           ...badToken,
+          refusals['too-many-streams-of-user'],
+          refusals['too-many-streams-from-address'],
           serviceUnavailable('too many listeners'),
           outcomeUnknown,
         ),
