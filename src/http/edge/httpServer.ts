@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { answerMalformedRequest, refuseExpectation, refuseWithoutHost } from '../malformedRequests.ts';
+import { createMalformedRequestHandler, refuseExpectation, requireOneHost } from '../malformedRequests.ts';
 
 /**
  * A client that sends slower than this gets 408 and is disconnected. The limits hold from the connection,
@@ -25,9 +25,11 @@ export function createHttpServer(
   { keepAliveSeconds }: { keepAliveSeconds: number },
 ): Server {
   const options = { ...SLOW_CLIENT_LIMITS, keepAliveTimeout: keepAliveSeconds * 1_000, requireHostHeader: false };
-  const server = createServer(options, refuseWithoutHost(listener))
-    .on('clientError', answerMalformedRequest)
+  const server = createServer(options, requireOneHost(listener))
+    .on('clientError', createMalformedRequestHandler())
     .on('checkExpectation', refuseExpectation);
   server.timeout = STALLED_MS;
+  // Their bytes are limited. Beyond a number of headers Node drops the rest, such as a second `Authorization`.
+  server.maxHeadersCount = 0;
   return server;
 }
