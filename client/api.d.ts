@@ -999,7 +999,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many requests or open streams; this request was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1087,7 +1087,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many requests or open streams; this request was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1235,7 +1235,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many requests or open streams; this request was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -2886,6 +2886,17 @@ export interface operations {
             /** @description The request is not authorized; `errMsg` gives the reason. */
             401: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests or open streams; this request was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
