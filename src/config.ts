@@ -26,7 +26,7 @@ export interface Config {
   /** The port of the routes of operators; undefined when they are on `port`. */
   opsPort: number | undefined;
   /** Open connections of clients, for all workers together. */
-  maxConnections: number;
+  maxConnections: number | undefined;
   /** The same for one address; 0 is no limit. */
   maxConnectionsPerAddress: number;
   /** Open streams at each worker. */

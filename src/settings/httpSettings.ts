@@ -24,10 +24,12 @@ export const httpSettings = {
     .describe(
       'The port of `/metrics` and `/readyz`, which `PORT` then does not have; keep it closed for clients; when absent, `PORT` has both.',
     ),
-  MAX_CONNECTIONS: wholeNumber(1, 1_000_000, 20_000).describe(
-    'The number of connections of clients that may be open at once, shared equally by the `WORKERS`; further ones are closed at once; ' +
-      'when the limit of open files is too low for the number, it is lowered with a warning.',
-  ),
+  MAX_CONNECTIONS: givenNumber(1, 1_000_000)
+    .optional()
+    .describe(
+      'The number of connections of clients that may be open at once, shared equally by the `WORKERS`; further ones are closed at once; ' +
+        'when absent, 20,000, or as many as the limit of open files allows; a number above that limit is lowered with a warning.',
+    ),
   MAX_CONNECTIONS_PER_ADDRESS: wholeNumber(0, 1_000_000, 5_000).describe(
     'The same for the connections of one address (with IPv6, of one /64 network); `0` sets no limit, which a server behind a proxy ' +
       'needs, because all of its connections come from the address of the proxy.',

@@ -20,19 +20,22 @@ export interface ConnectionCounts {
 /** Files that are no connections of clients: those of Node, the log, the stores, the port for operators. */
 const RESERVED_FILES = 128;
 
+/** Without MAX_CONNECTIONS. */
+const DEFAULT_CONNECTIONS = 20_000;
+
 /**
  * The limits of one process: its share of the settings. When the process may not open so many files, the total is lowered, because a
  * process without file descriptors can neither accept a connection nor reach its stores.
  */
 export function limitsOfProcess(
-  settings: { maxConnections: number; maxConnectionsPerAddress: number; workers: number },
+  settings: { maxConnections: number | undefined; maxConnectionsPerAddress: number; workers: number },
   openFiles: number | undefined,
   log: Log,
 ): ConnectionLimits {
   const share = (limit: number) => Math.ceil(limit / settings.workers);
-  const wanted = share(settings.maxConnections);
+  const wanted = share(settings.maxConnections ?? DEFAULT_CONNECTIONS);
   const possible = Math.max(1, (openFiles ?? Number.POSITIVE_INFINITY) - RESERVED_FILES);
-  if (possible < wanted)
+  if (settings.maxConnections !== undefined && possible < wanted)
     log.warn(
       { openFiles, wanted, connections: possible },
       'the limit of open files allows fewer connections than MAX_CONNECTIONS',
