@@ -1,6 +1,8 @@
 import { connect } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { rawAnswers } from '../support/rawHttp.ts';
+import { serveApp } from '../support/serveApp.ts';
 import { openTestServer } from '../support/testServer.ts';
 
 const { url, client, close } = await openTestServer();
@@ -57,6 +59,35 @@ test('after a client has disconnected in the middle of a header, the server answ
   });
   assert.is((await client.send('GET', '/healthz')).status, 200);
 });
+
+/** A server that answers each request a moment later, when Node's parser has refused what follows. */
+const openLateServer = () =>
+  serveApp((request, response) => {
+    setImmediate(() => {
+      if (request.url === '/begun') response.writeHead(200).write('begun');
+      if (request.url === '/last') response.setHeader('Connection', 'close');
+      if (request.url !== '/begun' && request.complete) response.end(request.url);
+    });
+  });
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+const badChunk = (path: string) =>
+  `POST ${path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n`;
+
+for (const [description, bytes, expected] of [
+  ['after a request', `${get('/a')}nonsense\r\n\r\n`, '200 400'],
+  ['after three requests', `${get('/a')}${get('/b')}${get('/c')}nonsense\r\n\r\n`, '200 200 200 400'],
+  ['in a body after a request', `${get('/a')}${badChunk('/b')}`, '200 400'],
+  ['in a body', badChunk('/b'), '400'],
+  ['after a request whose answer ends the connection', `${get('/last')}nonsense\r\n\r\n`, '200'],
+  ['in a body, when its answer has begun', badChunk('/begun'), '200'],
+] as const) {
+  test(`bytes that are not HTTP ${description}: complete requests get their answers first (${expected})`, async () => {
+    const late = await openLateServer();
+    const answers = await rawAnswers(late.url, bytes);
+    await late.close();
+    assert.is(answers.map(({ status }) => status).join(' '), expected);
+  });
+}
 
 test.after(close);
 test.run();
