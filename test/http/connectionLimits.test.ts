@@ -11,10 +11,10 @@ const test = suite('the limits of connections');
 for (const [remoteAddress, counted] of [
   ['10.1.2.3', '10.1.2.3'],
   ['::ffff:10.1.2.3', '10.1.2.3'],
-  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2:0:0:0:0/64'],
-  ['2001:db8:1:2::6', '2001:db8:1:2:0:0:0:0/64'],
-  ['2001:db8::6', '2001:db8:0:0:0:0:0:0/64'],
-  ['::1', '0:0:0:0:0:0:0:0/64'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:db8:1:2::6', '2001:db8:1:2::/64'],
+  ['2001:db8::6', '2001:db8::/64'],
+  ['::1', '::/64'],
   [undefined, 'unknown'],
 ] as const) {
   test(`a connection from ${remoteAddress} counts as one from ${counted}`, () => {
