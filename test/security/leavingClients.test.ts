@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createApp } from '../../src/http/app.ts';
 import { openSystem } from '../../src/system.ts';
+import { eventually } from '../support/batches.ts';
 import { createClient } from '../support/httpClient.ts';
 import { givenManyHolders } from '../support/manyHolders.ts';
 import { openRawSocket } from '../support/rawSocket.ts';
@@ -72,7 +72,7 @@ for (const [when, bytes, expected] of moments)
     test(`a client that ${how} ${when} leaves no warning and no error in the log`, async () => {
       const before = lines().length;
       const { socket, received, closed } = await openRawSocket(server.url, bytes());
-      while (expected !== undefined && !expected.test(received())) await sleep(2);
+      await eventually(`an answer like ${expected}`, async () => expected?.test(received()) ?? true);
       // The rest of a download stays unread, so that the server is still sending it.
       if (how !== 'sends no more, and reads on') socket.pause();
 
@@ -81,7 +81,7 @@ for (const [when, bytes, expected] of moments)
       // An idle connection, and that of a stream, would stay until the server ends it.
       if (how === 'sends no more, and reads on') setTimeout(() => socket.destroy(), 500).unref();
       await closed;
-      while (open > 0) await sleep(2);
+      await eventually('the end of every request', async () => open === 0);
       // Any request may be slow on a busy machine, which is a warning too.
       const alarms = lines()
         .slice(before)

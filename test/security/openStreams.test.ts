@@ -1,8 +1,8 @@
 import { EventEmitter, once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createApp } from '../../src/http/app.ts';
+import { eventually } from '../support/batches.ts';
 import { createClient } from '../support/httpClient.ts';
 import { openRawSocket } from '../support/rawSocket.ts';
 import { readMetrics } from '../support/readMetrics.ts';
@@ -28,10 +28,9 @@ async function watch(user: string, address: string, url = server.url) {
   return { response, leave: () => leaving.abort() };
 }
 
-/** Resolves when the server has seen that all clients have left. */
-async function allHaveLeft(): Promise<void> {
-  while (system.live.listeners() > 0) await sleep(5);
-}
+/** Resolves when the server has seen that clients have left, and so many streams are open. */
+const untilOpen = (streams: number) =>
+  eventually(`${streams} open streams`, async () => system.live.listeners() <= streams);
 
 type Client = [user: string, address: string];
 const limits: [description: string, clients: Client[], next: Client, errMsg: string][] = [
@@ -74,11 +73,11 @@ for (const [description, clients, next, errMsg] of limits) {
 
     // Then it is served when another one has left.
     for (const { leave } of open.splice(0, 1)) leave();
-    while (system.live.listeners() > clients.length) await sleep(5);
+    await untilOpen(clients.length);
     const again = await watch(...next);
     assert.is(again.response.status, 200);
     for (const { leave } of [...open, other, again]) leave();
-    await allHaveLeft();
+    await untilOpen(0);
   });
 }
 
@@ -87,7 +86,7 @@ test('the addresses of one IPv6 network share their streams', async () => {
   for (const place of [1, 2, 3]) open.push(await watch(`user-${place}`, `2001:db8::${place}`));
   assert.is((await watch('joe', '2001:db8::4')).response.status, 429);
   for (const { leave } of open) leave();
-  await allHaveLeft();
+  await untilOpen(0);
 });
 
 test('refused streams are counted by the limit that was reached', async () => {
@@ -133,9 +132,10 @@ test('a client that leaves while its stream waits for Redis keeps no place', asy
   socket.destroy();
   await done;
 
+  await slow.close();
+
   // Then no stream is open.
   assert.is(system.live.listeners(), 0);
-  await slow.close();
 });
 
 test.after(async () => {
