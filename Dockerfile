@@ -37,8 +37,9 @@ COPY web web
 USER 1000:1000
 EXPOSE 20080
 STOPSIGNAL SIGTERM
+# On OPS_PORT where there is one: connections of clients may take all places on PORT.
 # Checks liveness, not readiness: when a store is down, a restart of this container does not help.
 # The port opens after reconcile, which takes minutes after the loss of a large Redis: hence the long start period.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10m --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.OPS_PORT || process.env.PORT}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "--expose-gc", "--max-semi-space-size=32", "bin/run.mjs", "src/main.ts"]

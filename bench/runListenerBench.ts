@@ -43,7 +43,12 @@ await runProgram(async () => {
     given.rounds,
   ].map(Number);
   if (!listeners || !coupons || !seconds || !rounds) program.error('every option is a number above 0');
-  const { testbed, secret, close } = await openTestbed({ connections: CONNECTIONS, customers: 30_000 * seconds });
+  const { testbed, secret, close } = await openTestbed({
+    connections: CONNECTIONS,
+    customers: 30_000 * seconds,
+    // Each stream has a user of its own, but all come from this machine.
+    environment: { MAX_STREAMS_PER_ADDRESS: given.listeners },
+  });
   const listenerProcess = startChild('bench/load/listenerProcess.ts');
   const results: Round[] = [];
   const measureAll = async () => {

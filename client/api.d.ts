@@ -1000,7 +1000,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1088,7 +1088,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1153,7 +1153,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1247,7 +1247,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1367,7 +1367,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1475,7 +1475,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1594,7 +1594,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1708,7 +1708,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1822,7 +1822,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -1934,7 +1934,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -2074,7 +2074,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -2204,7 +2204,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -2334,7 +2334,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -2464,7 +2464,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -2605,7 +2605,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -2735,7 +2735,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -2859,7 +2859,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -2988,7 +2988,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -3058,7 +3058,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */
@@ -3162,7 +3162,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many attempts or requests; this one was not processed. `errMsg` names the limit. */
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
             429: {
                 headers: {
                     /** @description The number of seconds to wait before a retry. */

@@ -30,9 +30,11 @@ export interface Config {
   /** The port of the routes of operators; undefined when they are on `port`. */
   opsPort: number | undefined;
   /** Open connections of clients, for all workers together. */
-  maxConnections: number;
+  maxConnections: number | undefined;
   /** The same for one address; 0 is no limit. */
   maxConnectionsPerAddress: number;
+  /** Open streams at each worker. */
+  streams: { perUser: number; perAddress: number };
   keepAliveSeconds: number;
   corsOrigins: readonly string[];
   /** The value of Strict-Transport-Security; 0: none. */
@@ -101,6 +103,7 @@ export function readConfig(
     opsPort: env.OPS_PORT,
     maxConnections: env.MAX_CONNECTIONS,
     maxConnectionsPerAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
+    streams: { perUser: env.MAX_STREAMS_PER_USER, perAddress: env.MAX_STREAMS_PER_ADDRESS },
     keepAliveSeconds: env.KEEP_ALIVE_SECONDS,
     corsOrigins: env.CORS_ORIGINS ?? [],
     hstsSeconds: env.HSTS_SECONDS,

@@ -31,6 +31,7 @@ import { registerStoreMetrics } from './infra/telemetry/storeMetrics.ts';
 import { openTracing, type Tracing } from './infra/telemetry/tracing.ts';
 import { createTokens, type Tokens } from './infra/tokens.ts';
 import { type Live, openLive } from './live/live.ts';
+import { registerRefusedStreams } from './live/streamPlaces.ts';
 import { type MysqlWriter, startMysqlWriter } from './projections/mysqlWriter.ts';
 import { ensureReconciled } from './projections/recovery/reconcile.ts';
 import { createViewProjection } from './projections/redisViews.ts';
@@ -119,6 +120,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeRehearsals);
 
     registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, listeners: live.listeners });
+    registerRefusedStreams(metrics.register, live.refusedStreams);
     const { quotas } = config;
     const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch, quotas, log };
     const grabLine = createGrabLine(decision);

@@ -1,11 +1,13 @@
 import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
+import type { ProxySettings } from '../infra/limits/clientAddress.ts';
 import type { System } from '../system.ts';
 import { createAuth } from './auth.ts';
 import { consoleFiles } from './consoleFiles.ts';
 import { allowOrigins } from './edge/crossOrigin.ts';
 import { addHealthRoute, addOperatorRoutes } from './edge/operatorRoutes.ts';
 import { admitUsers, limitAddresses } from './edge/requestLimits.ts';
+import { strictTransport } from './edge/strictTransport.ts';
 import { answerErrors, malformedPath } from './errors.ts';
 import { createGrabHandlers } from './grab.ts';
 import { createListHandlers } from './lists/couponList.ts';
@@ -18,19 +20,22 @@ export interface AppSettings {
   corsOrigins?: readonly string[];
   /** The value of Strict-Transport-Security; 0: none. */
   hstsSeconds?: number;
+  /** The proxies that report whether a request came by TLS. */
+  proxy?: ProxySettings;
   /** The port of the routes of operators; undefined: the same as all routes. */
   opsPort?: number | undefined;
 }
 
 /** The Koa app, from the outermost middleware to the routes. It opens no resource and does not listen on a port. */
-export function createApp(system: System, { corsOrigins = [], hstsSeconds = 0, opsPort }: AppSettings = {}): Koa {
+export function createApp(system: System, settings: AppSettings = {}): Koa {
+  const { corsOrigins = [], hstsSeconds = 0, proxy, opsPort } = settings;
   const app = newApp(system);
   const auth = createAuth(system.tokens, admitUsers(system));
   const grab = createGrabHandlers(system, auth);
   const list = createListHandlers(system, auth);
   const routes = createRoutes(system, auth, { grab: grab.route, list: list.route }, opsPort !== undefined);
   // Without these settings, no request pays for them.
-  if (hstsSeconds > 0) app.use(requireTls(hstsSeconds));
+  if (hstsSeconds > 0 && proxy !== undefined) app.use(strictTransport(hstsSeconds, proxy));
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   if (system.requestLimits.hasAddressLimit) app.use(limitAddresses(system));
   app.use(grab.beforeRouter);
@@ -74,10 +79,3 @@ const refuseMalformedPath: Middleware = (ctx, next) => {
   }
   return next();
 };
-
-const requireTls =
-  (seconds: number): Middleware =>
-  (ctx, next) => {
-    ctx.set('Strict-Transport-Security', `max-age=${seconds}`);
-    return next();
-  };

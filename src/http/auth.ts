@@ -1,7 +1,7 @@
-import type { IncomingMessage } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import koaJwt from 'koa-jwt';
 import { ALGORITHM, bareToken, type Claims, ISSUER, type Tokens } from '../infra/tokens.ts';
+import { isRepeated } from './edge/repeatedHeaders.ts';
 import { notAuthorized } from './errors.ts';
 
 export interface Auth {
@@ -34,7 +34,7 @@ export function createAuth(tokens: Tokens, admit: (ctx: Context) => boolean = ()
   const fastPathOr =
     (decideByKoaJwt: Middleware, isAdmitted = admit): Middleware =>
     (ctx, next) => {
-      if (hasTwoTokens(ctx.req)) throw notAuthorized();
+      if (isRepeated('authorization', ctx.req)) throw notAuthorized();
       const { authorization = '' } = ctx.req.headers;
       const claims = tokens.readHeader(authorization);
       if (claims === undefined) {
@@ -52,20 +52,6 @@ export function createAuth(tokens: Tokens, admit: (ctx: Context) => boolean = ()
     optional: fastPathOr(koaJwt({ ...options, passthrough: true }), () => true),
   };
 }
-
-/**
- * Whether the request has more than one header `Authorization`. Node keeps only the first in `headers`, and a proxy may have checked
- * another one.
- */
-function hasTwoTokens({ rawHeaders }: IncomingMessage): boolean {
-  let count = 0;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i];
-    if (name?.length === AUTHORIZATION.length && name.toLowerCase() === AUTHORIZATION) count++;
-  }
-  return count > 1;
-}
-const AUTHORIZATION = 'authorization';
 
 /** The claims of the request's token; undefined without a valid token. */
 export const claimsOf = (ctx: Context) => ctx.state.user as Claims | undefined;

@@ -6,10 +6,13 @@ import { plainProblem, refusals, respondWith } from './errors.ts';
 import { readBody } from './readRequest.ts';
 import { liveQuery, rehearsalBody } from './requests.ts';
 
+/** When a stream of the client will end is unknown. */
+const STREAM_RETRY_SECONDS = 10;
+
 /** Routes that only the console needs. */
 export function addConsoleRoutes(
   router: Router,
-  { gate, redis, fence, revocations, live, rehearsals }: System,
+  { gate, redis, fence, revocations, live, rehearsals, clientAddress }: System,
   auth: Auth,
 ) {
   // The token is in the header, as on every route: a token in a URL ends up in logs. So clients use fetch; EventSource cannot send headers.
@@ -28,8 +31,10 @@ export function addConsoleRoutes(
       ctx.type = 'text/event-stream';
       return;
     }
-    await live.listen(seller, ctx.res, mayListen);
-    ctx.respond = false;
+    const client = { user: claims.sub, address: clientAddress(ctx.req) };
+    const refusal = await live.listen(seller, ctx.res, client, mayListen);
+    if (refusal === undefined) ctx.respond = false;
+    else respondWith(ctx, { ...refusals[refusal], retryAfterSeconds: STREAM_RETRY_SECONDS });
   });
 
   router.post('/api/rehearsals', auth.required, async (ctx) => {

@@ -12,6 +12,7 @@ import { Unavailable } from '../unavailable.ts';
 import { type LiveMessage, openExchange } from './exchange.ts';
 import type { RehearsalProgress } from './figures.ts';
 import { openListener } from './listener.ts';
+import { createStreamPlaces, type StreamClient, type StreamLimits, type StreamPlaces } from './streamPlaces.ts';
 import { createSystemFigures } from './systemFigures.ts';
 import { createTally } from './tally.ts';
 import { createWatchedBoards, type WatchedBoard } from './watchedBoards.ts';
@@ -32,11 +33,20 @@ export interface Live {
   countGrab(coupon: CouponName, outcome: string, tookMs: number): void;
   /** Called for every delivery of the bus. */
   onDelivery(delivery: Delivery): void;
-  /** Answers with the stream of one seller's coupons. `mayListen` is checked before each event; the stream ends when it is false. */
-  listen(seller: string, response: ServerResponse, mayListen: () => boolean): Promise<void>;
+  /**
+   * Answers with the stream of one seller's coupons. `mayListen` is checked before each event; the stream ends when it is false.
+   * Resolves to a refusal, without an answer, when the client has too many streams.
+   */
+  listen(
+    seller: string,
+    response: ServerResponse,
+    client: StreamClient,
+    mayListen: () => boolean,
+  ): Promise<'too-many-streams-of-user' | 'too-many-streams-from-address' | undefined>;
   publishRehearsal(progress: RehearsalProgress): void;
   /** Number of open streams at this process. */
   listeners(): number;
+  refusedStreams: StreamPlaces['refused'];
   /** Ends all streams and refuses new ones. A stopping server waits for open responses, so it has to end the streams first. */
   endStreams(): void;
 }
@@ -53,13 +63,14 @@ export async function openLive(deps: {
   gate: Gate;
   clock: RedisClock;
   log: Log;
+  streams: Omit<StreamLimits, 'total'>;
 }) {
   const { clock, log } = deps;
+  const places = createStreamPlaces({ ...deps.streams, total: MAX_LISTENERS });
   const tally = createTally();
   const boards = createWatchedBoards(deps);
   const system = createSystemFigures(deps);
   let sellersWithNewCoupon = new Set<string>();
-  let listening = 0;
   let closing = false;
 
   const onMessage = (message: LiveMessage) => {
@@ -103,7 +114,7 @@ export async function openLive(deps: {
   };
   const run = async () => {
     while (!closing) {
-      await sleep(Math.max(TICK_MS, (listening * 1_000) / WRITES_PER_SECOND), undefined, { ref: false });
+      await sleep(Math.max(TICK_MS, (places.open() * 1_000) / WRITES_PER_SECOND), undefined, { ref: false });
       if (boards.count() === 0) continue;
       // Without Redis the boards keep their last figures, and `shut` gives the reason.
       await readFigures().catch((err) => log.debug({ err }, 'reading live figures failed'));
@@ -120,11 +131,15 @@ export async function openLive(deps: {
       tally.addEvents(events);
       for (const { type, coupon } of events) if (type === 'CouponCreated') sellersWithNewCoupon.add(coupon.seller);
     },
-    async listen(seller, response, mayListen) {
+    async listen(seller, response, client, mayListen) {
       if (closing) throw new Unavailable('the server is stopping');
-      if (listening >= MAX_LISTENERS || boards.count() >= MAX_LISTENERS) throw new Unavailable('too many listeners');
-      listening++;
-      response.once('close', () => listening--);
+      // The client has disconnected already: its place would stay taken, because the response emits no further `close`.
+      if (response.destroyed) return undefined;
+      if (boards.count() >= MAX_LISTENERS) throw new Unavailable('too many listeners');
+      const limit = places.take(response, client);
+      if (limit === 'user') return 'too-many-streams-of-user';
+      if (limit === 'address') return 'too-many-streams-from-address';
+      if (limit === 'total') throw new Unavailable('too many listeners');
       const watched = boards.watch(seller, exchange.subscribe);
       await watched.ready;
       // A board without listeners is not refreshed, so it may be out of date.
@@ -133,7 +148,7 @@ export async function openLive(deps: {
       if (!system.wasRead()) await readFigures();
       if (closing) throw new Unavailable('the server is stopping');
       // The client has disconnected in the meantime.
-      if (response.destroyed) return;
+      if (response.destroyed) return undefined;
       const snapshot = Buffer.from(watched.board.snapshot(system.current(), clock.earliest()));
       const listener = openListener(response, snapshot, mayListen);
       watched.listeners.add(listener);
@@ -141,9 +156,11 @@ export async function openLive(deps: {
         watched.listeners.delete(listener);
         watched.unusedSince = performance.now();
       });
+      return undefined;
     },
     publishRehearsal: (rehearsal) => exchange.publish({ coupons: [], sellers: [], rehearsal }),
-    listeners: () => listening,
+    listeners: places.open,
+    refusedStreams: places.refused,
     endStreams() {
       closing = true;
       for (const { listeners } of boards.all()) for (const listener of listeners) listener.end();

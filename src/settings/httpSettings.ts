@@ -24,13 +24,21 @@ export const httpSettings = {
     .describe(
       'The port of `/metrics` and `/readyz`, which `PORT` then does not have; keep it closed for clients; when absent, `PORT` has both.',
     ),
-  MAX_CONNECTIONS: wholeNumber(1, 1_000_000, 20_000).describe(
-    'The number of connections of clients that may be open at once, shared equally by the `WORKERS`; further ones are closed at once; ' +
-      'when the limit of open files is too low for the number, it is lowered with a warning.',
-  ),
+  MAX_CONNECTIONS: givenNumber(1, 1_000_000)
+    .optional()
+    .describe(
+      'The number of connections of clients that may be open at once, shared equally by the `WORKERS`; further ones are closed at once; ' +
+        'when absent, 20,000, or as many as the limit of open files allows; a number above that limit is lowered with a warning.',
+    ),
   MAX_CONNECTIONS_PER_ADDRESS: wholeNumber(0, 1_000_000, 5_000).describe(
     'The same for the connections of one address (with IPv6, of one /64 network); `0` sets no limit, which a server behind a proxy ' +
       'needs, because all of its connections come from the address of the proxy.',
+  ),
+  MAX_STREAMS_PER_USER: wholeNumber(1, 1_000_000, 20).describe(
+    'The number of streams (`/api/live`) of one user that each server process keeps open; further ones get 429.',
+  ),
+  MAX_STREAMS_PER_ADDRESS: wholeNumber(1, 1_000_000, 500).describe(
+    'The same for the streams of one address (IPv6: a /64 network), which `TRUST_PROXY` affects.',
   ),
   KEEP_ALIVE_SECONDS: wholeNumber(1, 3_600, 5).describe(
     'How long a connection may be idle between two requests, in seconds; behind a proxy that keeps connections open, set it longer than ' +
@@ -49,8 +57,8 @@ export const httpSettings = {
         'server may.',
     ),
   HSTS_SECONDS: wholeNumber(0, 63_072_000, 0).describe(
-    'How long browsers are to use only TLS for this host (`Strict-Transport-Security`), in seconds; set it only when every client reaches ' +
-      'the server by TLS; `0` sends no such header.',
+    'How long browsers are to use only TLS for this host (`Strict-Transport-Security`), in seconds; the header is sent when a proxy in ' +
+      '`TRUST_PROXY` reports that the client came by TLS; `0` never sends it.',
   ),
   TRUST_PROXY: ranges.describe(
     'The addresses and CIDR ranges of the proxies in front of the server, separated by commas: the server takes the address ' +
@@ -59,5 +67,8 @@ export const httpSettings = {
   TRUST_PROXY_HEADER: z
     .enum(['x-forwarded-for', 'forwarded'], 'expected x-forwarded-for or forwarded')
     .default('x-forwarded-for')
-    .describe('The header in which these proxies report the address: `x-forwarded-for` or `forwarded` (RFC 7239).'),
+    .describe(
+      'The header in which these proxies report the address: `x-forwarded-for` (then `X-Forwarded-Proto` reports TLS) or `forwarded` ' +
+        '(RFC 7239, which reports both).',
+    ),
 };

@@ -8,6 +8,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openComposeStores } from '../support/composeStores.ts';
 import { buildInFolder, command, healthcheck, imageEnvironment } from '../support/dockerfile.ts';
+import { freePort } from '../support/freePort.ts';
 import { manifestOf } from '../support/manifests.ts';
 
 // Runs the content of the image without a container engine: the files that the Dockerfile copies, the packages that it installs and
@@ -76,27 +77,24 @@ for (const workers of ['1', '2']) {
   test(`CMD with WORKERS=${workers} serves all pages, is healthy, writes no file, and exits with 0 after SIGTERM`, async () => {
     const before = filesIn(app);
 
-    const started = run(command, { ...stores.environment, WORKERS: workers, PORT: '0', HOST: '127.0.0.1' });
+    const OPS_PORT = String(await freePort());
+    const started = run(command, { ...stores.environment, WORKERS: workers, PORT: '0', OPS_PORT, HOST: '127.0.0.1' });
     const port = await started.listening;
 
-    for (const path of [
-      '/readyz',
-      '/',
-      '/console/app.js',
-      '/console/uPlot.js',
-      '/docs',
-      '/docs/swagger-ui.css',
-      '/openapi.json',
-    ])
+    for (const path of ['/', '/console/app.js', '/console/uPlot.js', '/docs', '/docs/swagger-ui.css', '/openapi.json'])
       assert.is((await fetch(`http://127.0.0.1:${port}${path}`)).status, 200, path);
-    const health = () => run(healthcheck, { PORT: port }).ended;
-    assert.is((await health()).status, 0);
+    for (const path of ['/readyz', '/metrics'])
+      assert.is((await fetch(`http://127.0.0.1:${OPS_PORT}${path}`)).status, 200, path);
+    const healthOn = async (ports: Record<string, string>) => (await run(healthcheck, ports).ended).status;
+    assert.is(await healthOn({ PORT: port }), 0);
+    assert.is(await healthOn({ PORT: '1', OPS_PORT }), 0);
 
     started.child.kill('SIGTERM');
     const { status, output } = await started.ended;
 
     assert.is(status, 0, output);
-    assert.is((await health()).status, 1);
+    assert.is(await healthOn({ PORT: port }), 1);
+    assert.is(await healthOn({ PORT: port, OPS_PORT }), 1);
     assert.is(filesIn(app), before);
   });
 }
@@ -105,7 +103,7 @@ for (const workers of ['1', '2']) {
 const unshare = ['unshare', '--pid', '--fork', '--kill-child'];
 if (spawnSync('unshare', [...unshare.slice(1), 'true']).status === 0) {
   const asProcess1 = () => {
-    const environment = { ...imageEnvironment, ...stores.environment, PORT: '0', HOST: '127.0.0.1' };
+    const environment = { ...imageEnvironment, ...stores.environment, PORT: '0', OPS_PORT: '', HOST: '127.0.0.1' };
     const [program = '', ...args] = [...unshare, process.execPath, ...command.slice(1)];
     const child = spawn(program, args, { cwd: app, env: { ...environment, PATH: process.env.PATH } });
     const childrenFile = `/proc/${child.pid}/task/${child.pid}/children`;

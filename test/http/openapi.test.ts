@@ -12,7 +12,7 @@ import { openTestSystem, settled } from '../support/testSystem.ts';
 // Compares the document with the routes and with the answers of a real server. The tests provoke every status of every operation;
 // `send(operation, status, request)` checks the answer against the document.
 
-const { system, config, close } = await openTestSystem();
+const { system, config, close } = await openTestSystem({ MAX_STREAMS_PER_USER: '1' });
 const rehearsals = { ...system.rehearsals, allowed: true };
 const server = await serveApp(createApp({ ...system, rehearsals }).callback());
 
@@ -158,6 +158,10 @@ test('the answers to the console match the document', async () => {
   await send('watchSales', 400, { token: cid });
   await send('watchSales', 400, { query: '?seller=cid', token: cid });
   await send('watchSales', 401, { query: '?seller=ann' });
+  const watcher = await enter('una', 'customer');
+  const open = await fetch(`${server.url}/api/live?seller=ann`, { headers: { authorization: watcher } });
+  await send('watchSales', 429, { query: '?seller=ann', token: watcher });
+  await open.body?.cancel();
 
   const crowd = { ...exampleOf('rehearse'), customers: 5, seconds: 1 };
   await send('rehearse', 202, { token: ann, body: crowd });

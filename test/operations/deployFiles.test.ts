@@ -136,21 +136,49 @@ test('the image listens on all addresses, unlike the default', () => {
   assert.is(readConfig(imageEnvironment).host, '0.0.0.0');
 });
 
-test('every port in the files is the one that the program listens on', () => {
-  const prometheus = readYaml('deploy/prometheus.yml').scrape_configs[0];
-  const { ports: policy } = manifestOf<NetworkPolicy>('NetworkPolicy').spec?.ingress?.[0] ?? {};
+const policies = manifestOf<NetworkPolicy>('NetworkPolicy').spec?.ingress ?? [];
+const portNamed = (name: unknown) => server.ports?.find((named) => named.name === name)?.containerPort;
+const published = serviceOf('app').ports ?? [];
+const mustAllBe = (found: Record<string, unknown>, expected: unknown) => {
+  for (const [where, value] of Object.entries(found)) assert.is(String(value), String(expected), where);
+};
+
+test('every port for clients in the files is the one that the program listens on', () => {
   const found = {
     EXPOSE: lastArguments('EXPOSE'),
     ENV: imageEnvironment.PORT,
-    compose: serviceOf('app')
-      .ports?.map((ports) => ports.split(':').at(-1))
-      .join(),
-    prometheus: prometheus.dns_sd_configs[0].port,
-    pod: server.ports?.[0]?.containerPort,
-    annotation: deployment.spec?.template.metadata?.annotations?.['prometheus.io/port'],
-    policy: policy?.[0]?.port,
+    compose: published[0]?.split(':').at(-1),
+    pod: portNamed('http'),
+    service: portNamed(manifestOf<Service>('Service').spec?.ports?.[0]?.targetPort),
+    policy: policies[0]?.ports?.[0]?.port,
   };
-  for (const [where, value] of Object.entries(found)) assert.is(String(value), String(port), where);
+  mustAllBe(found, port);
+});
+
+test('probes, checks and scrapes use the port of operators, which a crowd of clients cannot fill', () => {
+  const { startupProbe, livenessProbe, readinessProbe } = server;
+  const found = {
+    prometheus: readYaml('deploy/prometheus.yml').scrape_configs[0].dns_sd_configs[0].port,
+    compose: published[1]?.split(':').at(-1),
+    configMap: configMap.data?.OPS_PORT,
+    annotation: deployment.spec?.template.metadata?.annotations?.['prometheus.io/port'],
+    startup: portNamed(startupProbe?.httpGet?.port),
+    liveness: portNamed(livenessProbe?.httpGet?.port),
+    readiness: portNamed(readinessProbe?.httpGet?.port),
+    policy: policies[1]?.ports?.[0]?.port,
+  };
+  mustAllBe(found, composeEnvironment.OPS_PORT);
+  assert.match(healthcheck.at(-1) ?? '', /process\.env\.OPS_PORT \|\| process\.env\.PORT/);
+});
+
+test('clients cannot reach the port of operators', () => {
+  assert.match(published[1] ?? '', /^127\.0\.0\.1:/);
+  assert.is(published.length, 2);
+  assert.is(manifestOf<Service>('Service').spec?.ports?.length, 1);
+  assert.is(policies.length, 2);
+  assert.equal(policies[1]?.from, [
+    { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } },
+  ]);
 });
 
 test('every path of a probe or a scrape is a route', () => {

@@ -121,6 +121,8 @@ for (const [what, bytes, status] of [
   ['bytes that are not HTTP', 'nonsense\r\n\r\n', 400],
   ['a header over the limit', `GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
   ['a request without a Host', 'GET /healthz HTTP/1.1\r\n\r\n', 400],
+  ['a request with two Hosts', 'GET /healthz HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n', 400],
+  ['a request with two Hosts in other letters', 'GET /healthz HTTP/1.0\r\nHost: x\r\nhOST: evil\r\n\r\n', 400],
   ['an expectation', 'GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\n\r\n', 417],
 ] as const)
   test(`the answer to ${what} is ${status}, is protected, has errMsg, and ends the connection`, async () => {
@@ -133,22 +135,71 @@ for (const [what, bytes, status] of [
     assert.ok(JSON.parse(body).errMsg);
   });
 
-for (const [seconds, value] of [
-  [0, null],
-  [31_536_000, 'max-age=31536000'],
+const TLS_TO_PROXY = { 'x-forwarded-proto': 'https' };
+for (const [description, trusted, header, reported, value] of [
+  ['a trusted proxy reports TLS', ['127.0.0.1'], 'x-forwarded-for', TLS_TO_PROXY, 'max-age=60'],
+  [
+    'the first of two proxies reports TLS',
+    ['127.0.0.1'],
+    'x-forwarded-for',
+    { 'x-forwarded-proto': 'HTTPS, http' },
+    'max-age=60',
+  ],
+  [
+    'only the second of two proxies reports TLS',
+    ['127.0.0.1'],
+    'x-forwarded-for',
+    { 'x-forwarded-proto': 'http, https' },
+    null,
+  ],
+  ['a trusted proxy reports no TLS', ['127.0.0.1'], 'x-forwarded-for', { 'x-forwarded-proto': 'http' }, null],
+  ['a trusted proxy reports nothing', ['127.0.0.1'], 'x-forwarded-for', {}, null],
+  ['a client without a proxy claims TLS', [], 'x-forwarded-for', TLS_TO_PROXY, null],
+  ['a peer that is not trusted claims TLS', ['192.0.2.1'], 'x-forwarded-for', TLS_TO_PROXY, null],
+  [
+    'a trusted proxy reports TLS in Forwarded',
+    ['127.0.0.1'],
+    'forwarded',
+    { forwarded: 'for=192.0.2.9;proto=https' },
+    'max-age=60',
+  ],
+  [
+    'a trusted proxy reports no TLS in Forwarded',
+    ['127.0.0.1'],
+    'forwarded',
+    { forwarded: 'for=192.0.2.9;proto=http' },
+    null,
+  ],
+  ['Forwarded is malformed', ['127.0.0.1'], 'forwarded', { forwarded: 'proto=https;;=' }, null],
+  ['the header of the other setting claims TLS', ['127.0.0.1'], 'forwarded', TLS_TO_PROXY, null],
+  ['a peer that is not trusted claims TLS in Forwarded', [], 'forwarded', { forwarded: 'proto=https' }, null],
 ] as const)
-  test(`with HSTS_SECONDS=${seconds}, Strict-Transport-Security is ${value}, on errors and grabs too`, async () => {
-    const other = await serve({ hstsSeconds: seconds });
-    for (const [method, path] of [
-      ['GET', '/healthz'],
-      ['GET', '/nowhere'],
-      ['PATCH', '/api/users/ann/coupons/spring'],
-    ] as const) {
-      const { headers } = await fetch(`${other.url}${path}`, { method, headers: { authorization: ofBob() } });
-      assert.is(headers.get('strict-transport-security'), value, path);
+  test(`Strict-Transport-Security is ${value} on every answer when ${description}`, async () => {
+    const other = await serve({ hstsSeconds: 60, proxy: { trusted, header } });
+    try {
+      for (const [method, path] of [
+        ['GET', '/healthz'],
+        ['GET', '/nowhere'],
+        ['GET', '/'],
+        ['PATCH', '/api/users/ann/coupons/spring'],
+      ] as const) {
+        const { headers } = await fetch(`${other.url}${path}`, {
+          method,
+          headers: { authorization: ofBob(), ...reported },
+        });
+        assert.is(headers.get('strict-transport-security'), value, path);
+      }
+    } finally {
+      await other.close();
     }
-    await other.close();
   });
+
+test('without HSTS_SECONDS, no answer has Strict-Transport-Security', async () => {
+  const other = await serve({ proxy: { trusted: ['127.0.0.1'], header: 'x-forwarded-for' } });
+  const { headers } = await fetch(`${other.url}/healthz`, { headers: TLS_TO_PROXY });
+  await other.close();
+  assert.is(headers.get('strict-transport-security'), null);
+});
 
 test.after(async () => {
   await server.close();

@@ -6,7 +6,7 @@ import { openRawSocket } from '../support/rawSocket.ts';
 import { openTestStores } from '../support/testStores.ts';
 
 const test = suite('a flood of connections under a low limit of open files');
-const stores = await openTestStores({ LOG_LEVEL: 'info' });
+const stores = await openTestStores({ LOG_LEVEL: 'info', MAX_CONNECTIONS: '1000' });
 
 test('the server warns at its start, closes what is too much, and serves other clients after the flood', async () => {
   // Given a server that may open 256 files.

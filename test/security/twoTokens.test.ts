@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { rawAnswers } from '../support/rawHttp.ts';
 import { openTestServer } from '../support/testServer.ts';
 
 // Node keeps only the first of two headers Authorization, while a proxy may have checked the second one.
@@ -39,6 +40,19 @@ for (const [method, path] of tokenReaders) {
         assert.equal(await send(method, path, both), notAuthorized);
   });
 }
+
+for (const [name, expected] of [
+  ['Authorization', 401],
+  ['Host', 400],
+] as const)
+  test(`a second header ${name} behind 1,500 others is seen too`, async () => {
+    const first = `Host: x\r\nAuthorization: ${bob}\r\nConnection: close\r\n`;
+    const second = `${name}: ${name === 'Host' ? 'x' : bob}\r\n`;
+    const send = (more: string) => rawAnswers(url, `GET /api/users/bob/coupons HTTP/1.1\r\n${first}${more}\r\n`);
+    const statuses = (answers: { status: number }[]) => answers.map(({ status }) => status);
+    assert.equal(statuses(await send('a:\r\n'.repeat(1_500))), [204]);
+    assert.equal(statuses(await send('a:\r\n'.repeat(1_500) + second)), [expected]);
+  });
 
 test('a token that came twice in one request is not revoked by its log-out and stays valid', async () => {
   assert.equal(await send('POST', '/api/auth/logout', [bob, bob]), notAuthorized);

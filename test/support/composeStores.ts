@@ -31,7 +31,7 @@ export const openComposeStores = () =>
         .replace('redis:6379', `127.0.0.1:${redis.port}`)
         .replace('mariadb:3306', `127.0.0.1:${mariadb.port}`),
     ]);
-    const environment: Record<string, string> = Object.fromEntries(entries);
+    const environment: Record<string, string> = { ...Object.fromEntries(entries), OPS_PORT: String(await freePort()) };
     return { environment };
   });
 

@@ -1,8 +1,8 @@
 import type { Context } from 'koa';
 
-/** Of every answer: a browser takes the content type that is sent, and never guesses one. */
+/** Every answer has this header: a browser takes the content type that is sent, and never guesses one. */
 export const NOSNIFF = { 'X-Content-Type-Options': 'nosniff' } as const;
-/** Of every answer without an ETag: it is personal, or true at this moment only. */
+/** The headers of every answer without an ETag: it is personal, or true at this moment only. */
 export const UNCACHED = { ...NOSNIFF, 'Cache-Control': 'no-store' } as const;
 
 /** The content type of an answer that is written without Koa. */

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { peerAddress } from '../../infra/limits/clientAddress.ts';
 import type { Log } from '../../infra/telemetry/log.ts';
 
 /** The numbers of connections that may be open at this process at once. */
@@ -19,19 +20,22 @@ export interface ConnectionCounts {
 /** Files that are no connections of clients: those of Node, the log, the stores, the port for operators. */
 const RESERVED_FILES = 128;
 
+/** Without MAX_CONNECTIONS. */
+const DEFAULT_CONNECTIONS = 20_000;
+
 /**
  * The limits of one process: its share of the settings. When the process may not open so many files, the total is lowered, because a
  * process without file descriptors can neither accept a connection nor reach its stores.
  */
 export function limitsOfProcess(
-  settings: { maxConnections: number; maxConnectionsPerAddress: number; workers: number },
+  settings: { maxConnections: number | undefined; maxConnectionsPerAddress: number; workers: number },
   openFiles: number | undefined,
   log: Log,
 ): ConnectionLimits {
   const share = (limit: number) => Math.ceil(limit / settings.workers);
-  const wanted = share(settings.maxConnections);
+  const wanted = share(settings.maxConnections ?? DEFAULT_CONNECTIONS);
   const possible = Math.max(1, (openFiles ?? Number.POSITIVE_INFINITY) - RESERVED_FILES);
-  if (possible < wanted)
+  if (settings.maxConnections !== undefined && possible < wanted)
     log.warn(
       { openFiles, wanted, connections: possible },
       'the limit of open files allows fewer connections than MAX_CONNECTIONS',
@@ -60,16 +64,16 @@ export function limitConnections(server: Server, { total, perAddress }: Connecti
   };
   server.prependListener('connection', (socket: Socket) => {
     if (open >= total) return refuse(socket, 'total');
-    const network = networkOf(socket.remoteAddress ?? '');
-    const ofNetwork = openOf.get(network) ?? 0;
-    if (perAddress > 0 && ofNetwork >= perAddress) return refuse(socket, 'address');
+    const address = peerAddress(socket);
+    const ofAddress = openOf.get(address) ?? 0;
+    if (perAddress > 0 && ofAddress >= perAddress) return refuse(socket, 'address');
     open++;
-    openOf.set(network, ofNetwork + 1);
+    openOf.set(address, ofAddress + 1);
     socket.once('close', () => {
       open--;
-      const left = (openOf.get(network) ?? 1) - 1;
-      if (left > 0) openOf.set(network, left);
-      else openOf.delete(network);
+      const left = (openOf.get(address) ?? 1) - 1;
+      if (left > 0) openOf.set(address, left);
+      else openOf.delete(address);
     });
   });
 
@@ -96,14 +100,4 @@ export function registerConnections(register: Registry, { open, refused }: Conne
       for (const [limit, count] of Object.entries(refused)) this.inc({ limit }, count);
     },
   });
-}
-
-/** The address of a client. IPv6 counts by the /64 network, because one customer has all addresses of such a network. */
-export function networkOf(address: string): string {
-  if (address.includes('.')) return address.slice(address.lastIndexOf(':') + 1);
-  const [left = '', right] = address.split('::');
-  const groups = left.split(':').filter(Boolean);
-  const last = right?.split(':').filter(Boolean) ?? [];
-  const zeros = Array.from({ length: Math.max(0, 8 - groups.length - last.length) }, () => '0');
-  return [...groups, ...zeros, ...last].slice(0, 4).join(':');
 }

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { answerMalformedRequest, refuseExpectation, refuseWithoutHost } from '../malformedRequests.ts';
+import { createMalformedRequestHandler, refuseExpectation, requireOneHost } from '../malformedRequests.ts';
+import { createOpenAnswers } from './openAnswers.ts';
 
 /**
  * A client that sends slower than this gets 408 and is disconnected. The limits hold from the connection,
@@ -25,9 +26,12 @@ export function createHttpServer(
   { keepAliveSeconds }: { keepAliveSeconds: number },
 ): Server {
   const options = { ...SLOW_CLIENT_LIMITS, keepAliveTimeout: keepAliveSeconds * 1_000, requireHostHeader: false };
-  const server = createServer(options, refuseWithoutHost(listener))
-    .on('clientError', answerMalformedRequest)
-    .on('checkExpectation', refuseExpectation);
+  const answers = createOpenAnswers();
+  const server = createServer(options, answers.tracked(requireOneHost(listener)))
+    .on('clientError', createMalformedRequestHandler(answers))
+    .on('checkExpectation', answers.tracked(refuseExpectation));
   server.timeout = STALLED_MS;
+  // Beyond a number of headers, Node would drop the rest, such as a second `Authorization`. Their bytes are limited (16 KiB).
+  server.maxHeadersCount = 0;
   return server;
 }

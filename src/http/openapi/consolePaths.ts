@@ -80,6 +80,8 @@ export const consolePaths = (): Paths => ({
           refusals['no-such-user'],
           ...badToken,
           ...tooManyRequests,
+          refusals['too-many-streams-of-user'],
+          refusals['too-many-streams-from-address'],
           serviceUnavailable('too many listeners'),
           outcomeUnknown,
         ),

@@ -125,7 +125,7 @@ const meanings: Record<number, string> = {
   409: 'The request does not fit the present state; `errMsg` gives the reason.',
   413: 'The body is larger than 16 KiB; an array of coupons may have 256 KiB.',
   422: 'The request contradicts an earlier request; `errMsg` gives the reason.',
-  429: 'Too many attempts or requests; this one was not processed. `errMsg` names the limit.',
+  429: 'Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit.',
   503: 'The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry.',
 };
 const retryAfter = header(z.int().min(RETRY_AFTER_MIN_SECONDS), 'The number of seconds to wait before a retry.');

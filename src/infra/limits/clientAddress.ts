@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import forwarded from 'forwarded-parse';
 import ipaddr from 'ipaddr.js';
 
@@ -18,17 +19,14 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6;
  * header. Only one header is read: most proxies write one and pass on what a client sent in the other.
  */
 export function createClientAddress({ trusted, header }: ProxySettings): ClientAddress {
-  const ranges = trusted.map(parseRange);
-  const isTrusted = (address: Address) =>
-    ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network as never, bits));
+  const isTrusted = createIsTrusted(trusted);
   /** The address of a peer that is no proxy. It is the same for all requests of a connection, and parsing it takes longer than counting. */
   const ofPeers = new WeakMap<object, string>();
   return ({ headers, socket }) => {
     const known = ofPeers.get(socket);
     if (known !== undefined) return known;
     let address = parseHop(socket.remoteAddress ?? '');
-    // The socket of a client that has left has no address.
-    if (address === undefined) return 'unknown';
+    if (address === undefined) return UNKNOWN;
     if (!isTrusted(address)) {
       const peer = counted(address);
       ofPeers.set(socket, peer);
@@ -44,6 +42,38 @@ export function createClientAddress({ trusted, header }: ProxySettings): ClientA
     }
     return counted(address);
   };
+}
+
+/**
+ * Whether the client reached the first proxy by TLS, as a trusted peer reports. A client may forge the report only to itself: a
+ * browser ignores Strict-Transport-Security in an answer that did not come by TLS.
+ */
+export function createArrivedByTls({ trusted, header }: ProxySettings): (request: IncomingMessage) => boolean {
+  const isTrusted = createIsTrusted(trusted);
+  return ({ headers, socket }) => {
+    const peer = parseHop(socket.remoteAddress ?? '');
+    if (peer === undefined || !isTrusted(peer)) return false;
+    const [protocol] =
+      header === 'forwarded'
+        ? forwardedElements(headers.forwarded).map(({ proto }) => proto)
+        : String(headers['x-forwarded-proto'] ?? '').split(',');
+    return protocol?.trim().toLowerCase() === 'https';
+  };
+}
+
+/** The address for which a connection is counted: that of its peer, whether or not it is a proxy. */
+export function peerAddress({ remoteAddress = '' }: Socket): string {
+  const address = parseHop(remoteAddress);
+  return address === undefined ? UNKNOWN : counted(address);
+}
+
+/** The socket of a client that has left has no address. */
+const UNKNOWN = 'unknown';
+
+function createIsTrusted(trusted: readonly string[]): (address: Address) => boolean {
+  const ranges = trusted.map(parseRange);
+  return (address) =>
+    ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network as never, bits));
 }
 
 /** Whether the text is an address or a CIDR range. */
@@ -68,11 +98,14 @@ function parseHop(hop: string): Address | undefined {
 const forwardedForHops = (header: string | string[] | undefined): string[] =>
   header === undefined ? [] : String(header).split(',');
 
-/** An element without `for` says nothing about an address. A header that is not of RFC 7239 has no hops. */
-function forwardedHops(header: string | undefined): string[] {
+/** An element without `for` says nothing about an address. */
+const forwardedHops = (header: string | undefined) => forwardedElements(header).map((element) => element.for ?? '');
+
+/** A header that is not of RFC 7239 has no elements. */
+function forwardedElements(header: string | undefined): Record<string, string | undefined>[] {
   if (header === undefined) return [];
   try {
-    return forwarded(header).map((element) => element.for ?? '');
+    return forwarded(header);
   } catch {
     return [];
   }
