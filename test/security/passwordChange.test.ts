@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { changePassword } from '../../src/commands/users/changePassword.ts';
@@ -139,6 +140,45 @@ test('when MySQL fails during a change, the old password stays right and the ear
   assert.is((await client.list(token, 'ray')).status, 401);
   assert.is((await logIn('ray', 'another secret')).status, 401);
   assert.is((await logIn('ray', 'secret')).status, 200);
+});
+
+test('a log-in with the old password is revoked as well when MySQL replaces the password late', async () => {
+  const token = await client.enter('lee', 'customer');
+  let late = '';
+  let calls = 0;
+  const slow = ((table: 'users') => {
+    if (++calls === 1) return system.mysql(table);
+    return {
+      where: (row: object) => ({
+        async update(change: object) {
+          // The tokens of this second are newer than those that the change has revoked so far.
+          await sleep(2_000);
+          late = (await logIn('lee', 'secret')).headers.get('authorization') ?? '';
+          assert.is((await client.list(late, 'ann')).status, 200);
+          return system.mysql(table).where(row).update(change);
+        },
+      }),
+    };
+  }) as unknown as Mysql;
+  const change = { username: 'lee', password: 'secret', newPassword: 'another secret', address };
+
+  assert.is(await changePassword({ ...system, mysql: slow }, change), 'changed');
+
+  for (const earlier of [token, late]) assert.is((await client.list(earlier, 'ann')).status, 401);
+});
+
+test('the right present password clears the failures before it', async () => {
+  const token = await client.enter('ida', 'customer');
+  const guesses = async () => {
+    const { failuresPerPair } = stores.config.limits;
+    const answers = await Promise.all(Array.from({ length: failuresPerPair - 1 }, () => logIn('ida', 'a guess')));
+    return [...new Set(answers.map(({ status }) => status))];
+  };
+  assert.equal(await guesses(), [401]);
+
+  assert.is((await change(token, 'secret', 'another secret')).status, 200);
+
+  assert.equal(await guesses(), [401]);
 });
 
 test('a wrong present password changes nothing, and counts as a failed log-in', async () => {
