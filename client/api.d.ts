@@ -1457,6 +1457,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
             413: {
                 headers: {

@@ -144,6 +144,7 @@ export function readConfig(
     },
     quotas: {
       keys: { customer: env.IDEMPOTENCY_KEYS_PER_CUSTOMER, seller: env.IDEMPOTENCY_KEYS_PER_SELLER },
+      couponsPerSeller: env.COUPONS_PER_SELLER,
     },
   };
 }

@@ -49,6 +49,7 @@ export const openPrivateStack = ({ environment = {}, nodeArgs = [], root = thisT
         REQUESTS_PER_ADDRESS: '1000000000',
         IDEMPOTENCY_KEYS_PER_CUSTOMER: '1000000000',
         IDEMPOTENCY_KEYS_PER_SELLER: '1000000000',
+        COUPONS_PER_SELLER: '1000000000',
         ...environment,
       },
       nodeArgs,

@@ -17,6 +17,7 @@ import {
   publishDecision,
   rawEntrySchema,
 } from './decision.ts';
+import { reserveRoom } from './reserveRoom.ts';
 import { publishUnreadCreation } from './unreadDecisions.ts';
 
 export interface CreateCoupon extends CouponName, Terms {
@@ -60,12 +61,13 @@ export async function createCoupon(
   deps: DecisionDeps,
   by: User,
   coupon: CreateCoupon,
-): Promise<'created' | 'not-a-seller' | 'other-seller' | 'duplicate-coupon' | ClaimRefusal> {
+): Promise<'created' | 'not-a-seller' | 'other-seller' | 'duplicate-coupon' | 'too-many-coupons' | ClaimRefusal> {
   const refusal = refuseCreator(by, coupon.seller);
   if (refusal !== undefined) return refusal;
   const { idempotencyKey = '', ...content } = coupon;
   const refusalOfKey = await refuseByKey(deps, by, idempotencyKey, describeRequest('create', coupon, content));
   if (refusalOfKey !== undefined) return refusalOfKey;
+  if ((await reserveRoom(deps, coupon.seller, [coupon.name])) === 'full') return 'too-many-coupons';
   return decideCreation(deps, coupon, uuidv7(), '');
 }
 

@@ -4,9 +4,11 @@ import type { Kind } from '../infra/tokens.ts';
 export interface Quotas {
   /** New idempotency keys in the time that a claim is kept. */
   keys: Record<Kind, number>;
+  couponsPerSeller: number;
 }
 
 /** For tools and tests that decide without a server. */
 export const UNLIMITED: Quotas = {
   keys: { customer: Number.MAX_SAFE_INTEGER, seller: Number.MAX_SAFE_INTEGER },
+  couponsPerSeller: Number.MAX_SAFE_INTEGER,
 };

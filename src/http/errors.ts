@@ -56,6 +56,7 @@ export const refusals = {
   'too-many-keys': new Problem(429, 'Too many new idempotency keys. Try again later.', {}, KEYS_RETRY_AFTER_SECONDS),
   'too-many-streams-of-user': new Problem(429, 'Too many open streams of this user. Try again later.'),
   'too-many-streams-from-address': new Problem(429, 'Too many open streams from this address. Try again later.'),
+  'too-many-coupons': new Problem(409, 'This seller has as many coupons as one seller may have.'),
   'not-a-seller': new Problem(401, 'Only sellers can create coupons.'),
   'other-seller': new Problem(401, 'Cannot create coupons for other users.'),
   'duplicate-coupon': new Problem(400, 'Create failed. Maybe (username,coupon name) duplicates'),

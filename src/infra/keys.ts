@@ -74,6 +74,8 @@ export const keys = {
   idempotencyCount: (user: string) => `seckill:idempotency-count:{${user}}`,
   userView: (username: string) => `seckill:view:user:${username}`,
   sellerView: (seller: string) => `seckill:view:seller:${seller}`,
+  /** Room for coupons that are being created. The hash tag is the whole key of the view, so both are in one slot. */
+  room: (seller: string) => `seckill:room:{${keys.sellerView(seller)}}`,
   customerView: (customer: string) => `seckill:view:customer:${customer}`,
   /** Exists while a rehearsal runs: at most one runs at a time, over all processes. */
   rehearsal: 'seckill:rehearsal',

@@ -21,6 +21,7 @@ export type ScriptName =
   | 'redeemCode'
   | 'releaseGrab'
   | 'releaseReservation'
+  | 'reserveRoom'
   | 'restockCoupon'
   | 'restoreCoupon'
   | 'resumeCoupon'

@@ -1,6 +1,6 @@
 import { wholeNumber } from './kinds.ts';
 
-// What one user and one address may ask for.
+// What one user and one address may ask for, and may leave in Redis.
 
 export const floodSettings = {
   REQUESTS_PER_USER: wholeNumber(0, 1_000_000_000, 2_000).describe(
@@ -13,4 +13,7 @@ export const floodSettings = {
     'New idempotency keys that one customer may use in 25 hours; over it, a request with a new key gets 429.',
   ),
   IDEMPOTENCY_KEYS_PER_SELLER: wholeNumber(1, 1_000_000_000, 100_000).describe('The same for one seller.'),
+  COUPONS_PER_SELLER: wholeNumber(1, 1_000_000_000, 100_000).describe(
+    'Coupons that one seller may have, closed ones too; over it, a creation gets 409.',
+  ),
 };

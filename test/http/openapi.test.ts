@@ -303,6 +303,18 @@ test('the answers to log-ins and registrations over a limit match the document',
   await send('registerUser', 429, { body: exampleOf('registerUser') });
 });
 
+test('the answer to a creation over the limit of coupons matches the document', async () => {
+  const { couponsPerSeller } = system.quotas;
+  system.quotas.couponsPerSeller = 0;
+  const token = system.tokens.issue('ann', 'seller');
+  await send('createCoupon', 409, {
+    path: { username: 'ann' },
+    token,
+    body: { ...exampleOf('createCoupon'), name: 'one-more' },
+  });
+  system.quotas.couponsPerSeller = couponsPerSeller;
+});
+
 test('the answers to requests over a limit match the document', async () => {
   const path = { username: 'ann', seller: 'ann', customer: 'bob', name: 'spring', code: 'x' };
   const { ofAddress } = system.requestLimits;

@@ -31,6 +31,7 @@ test('the loader finds every script', () => {
       'redeemCode',
       'releaseGrab',
       'releaseReservation',
+      'reserveRoom',
       'restockCoupon',
       'restoreCoupon',
       'resumeCoupon',

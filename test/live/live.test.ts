@@ -11,7 +11,7 @@ import { createClient } from '../support/httpClient.ts';
 import { couponIn, listen } from '../support/listen.ts';
 import { openTestServer } from '../support/testServer.ts';
 
-const { client, url, config, close } = await openTestServer();
+const { client, url, config, close } = await openTestServer({ REQUESTS_PER_USER: '0' });
 const other = await openServer(config, createLog('silent'));
 const test = suite('live figures');
 const ann = await client.enter('ann', 'seller');

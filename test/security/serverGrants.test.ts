@@ -84,7 +84,11 @@ for (const { missing, others } of eachMissing(documented)) {
   });
 }
 
-test('after all of them are given back, all work succeeds again', work);
+test('after all of them are given back, all work succeeds again', async () => {
+  // Searches read MySQL, which lacks the last events until the next retry.
+  await settled({ redis });
+  await work();
+});
 
 const changes: string[] = [
   'UPDATE event_log SET version = 99',

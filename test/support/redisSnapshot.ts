@@ -5,8 +5,12 @@ import * as assert from 'uvu/assert';
 
 export type Snapshot = Awaited<ReturnType<typeof snapshotOf>>;
 
-/** Keys that do not follow from the log: marks of the reconcile, the outbox, refusals, the requests that keys are bound to, and log-ins. */
-const NOT_REBUILT = /fence|marker|outbox|acks|reconciling|:answers:|seckill:(idempotency|limit|known-addresses):/;
+/**
+ * Keys that do not follow from the log: marks of the reconcile, the outbox, refusals, the requests that keys are bound to, log-ins, and
+ * counts and reservations for limits.
+ */
+const NOT_REBUILT =
+  /fence|marker|outbox|acks|reconciling|:answers:|seckill:(idempotency|idempotency-count|limit|known-addresses|room):/;
 
 const AT_ONCE = 200;
 

@@ -13,6 +13,7 @@ import {
   failOn,
   obstacleReplySchema,
 } from '../decision.ts';
+import { reserveRoom } from '../reserveRoom.ts';
 import { newBatch, parseBatch, releaseName } from './batch.ts';
 import type { Batches } from './finishBatches.ts';
 import type { Plan } from './plan.ts';
@@ -41,7 +42,7 @@ export async function createCoupons(
   deps: DecisionDeps & { batches: Batches },
   by: User,
   { seller, coupons, idempotencyKey = '' }: CreateCoupons,
-): Promise<'created' | 'not-a-seller' | 'other-seller' | ClaimRefusal | RefusedPlace> {
+): Promise<'created' | 'not-a-seller' | 'other-seller' | 'too-many-coupons' | ClaimRefusal | RefusedPlace> {
   const refusal = refuseCreator(by, seller);
   if (refusal !== undefined) return refusal;
   const wanted = coupons.map((coupon) => ({ ...coupon, seller, idempotencyKey }));
@@ -53,12 +54,15 @@ export async function createCoupons(
 
   deps.batches.mustHaveRoom();
   const shuts = deps.gate.shuts();
+  const names = wanted.map(({ name }) => name);
+  const releaseRoom = await reserveRoom(deps, seller, names);
+  if (releaseRoom === 'full') return 'too-many-coupons';
   const begin = deadlineAndLimit(deps);
   const batch = newBatch(partitionOf(first), begin[0]);
   // The places after a repeated name are not looked at: the repeated name is the first error at the latest.
   const repeated = placeOfRepeatedName(wanted);
   const checked = wanted.slice(0, repeated);
-  const release = () => releaseNames(deps, checked, batch);
+  const release = () => Promise.all([releaseNames(deps, checked, batch), releaseRoom().catch(() => {})]);
 
   const replies = await Promise.allSettled(checked.map((coupon) => reserveName(deps, coupon, batch, begin)));
   const failed = replies.findIndex(

@@ -170,6 +170,7 @@ export const apiPaths = (): Paths => ({
           refusals['not-a-seller'],
           refusals['other-seller'],
           refusals['key-of-another-request'],
+          refusals['too-many-coupons'],
           outcomeUnknown,
         ),
       },

@@ -43,6 +43,7 @@ const trials = (a: string, b: string, channel: string): readonly (readonly [comm
   ['ZRANGEBYSCORE', a, '(0', '+inf'],
   ['ZSCORE', a, 'member'],
   ['ZCARD', a],
+  ['ZREM', a, 'member'],
   ['ZREMRANGEBYRANK', a, '0', '-9'],
   ['UNLINK', a],
   ['SADD', a, 'member'],

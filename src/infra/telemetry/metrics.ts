@@ -20,6 +20,8 @@ const LIMITS = [
   'too-many-keys',
   'too-many-log-ins',
   'too-many-registrations',
+  'too-many-streams-of-user',
+  'too-many-streams-from-address',
 ] as const;
 /** The connection was lost or failed, a command got no reply in time, Redis replied with an error. */
 const REDIS_ERRORS = ['connection', 'timeout', 'refused'] as const;
