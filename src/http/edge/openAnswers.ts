@@ -8,20 +8,21 @@ export interface OpenAnswers {
   of(socket: Duplex): readonly ServerResponse[];
 }
 
+const isOpen = ({ closed }: ServerResponse) => !closed;
+
 export function createOpenAnswers(): OpenAnswers {
-  const openOf = new WeakMap<Duplex, Set<ServerResponse>>();
-  // One function for all answers: a closure for each would cost every grab.
-  function remove(this: ServerResponse): void {
-    openOf.get(this.req.socket)?.delete(this);
-  }
+  const answersOf = new WeakMap<Duplex, ServerResponse[]>();
   return {
+    // Answers that are closed are dropped here and not by a listener of each answer, which would cost every grab.
     tracked: (listener) => (request, response) => {
-      const open = openOf.get(request.socket);
-      if (open === undefined) openOf.set(request.socket, new Set([response]));
-      else open.add(response);
-      response.on('close', remove);
+      const answers = answersOf.get(request.socket);
+      if (answers === undefined) answersOf.set(request.socket, [response]);
+      else {
+        if (answers.at(-1)?.closed) answers.length = 0;
+        answers.push(response);
+      }
       listener(request, response);
     },
-    of: (socket) => [...(openOf.get(socket) ?? [])],
+    of: (socket) => (answersOf.get(socket) ?? []).filter(isOpen),
   };
 }
