@@ -7,6 +7,7 @@ import { serveApp } from '../support/serveApp.ts';
 
 // The limits of Node's server that end a connection whose client does nothing. Each test waits for the end of the connection.
 
+const closers: (() => Promise<void>)[] = [];
 const test = suite('attack: a client keeps connections without using them');
 /** Larger than the buffers of both sockets. */
 const LARGE = 64 * 1_024 * 1_024;
@@ -14,11 +15,11 @@ const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 
 test('a kept connection that sends nothing is closed after KEEP_ALIVE_SECONDS, without a further answer', async () => {
   const { url, close } = await serveApp((_request, response) => response.end('done'), { keepAliveSeconds: 1 });
+  closers.push(close);
 
   const { received, closed } = await openRawSocket(url, request);
   await closed;
 
-  await close();
   assert.is(received().split('HTTP/1.1 ').length - 1, 1);
   assert.match(received(), /^HTTP\/1\.1 200 /);
   // Without the setting, Node would close the connection too, after a time of its own.
@@ -35,6 +36,7 @@ test('a client that does not read its answer is disconnected', async () => {
     answering(response);
   };
   const { url, server, close } = await serveApp(listener, { keepAliveSeconds: 3_600 });
+  closers.push(close);
   assert.ok(server.timeout > 0 && server.timeout <= 60_000, `timeout ${server.timeout}`);
   // The same limit, but shorter, so that the test does not wait for a minute.
   server.timeout /= 200;
@@ -47,8 +49,10 @@ test('a client that does not read its answer is disconnected', async () => {
   // What is left in the buffers of the sockets.
   socket.resume();
   await closed;
-  await close();
   assert.ok(received().length < LARGE, `${received().length} bytes`);
 });
 
+test.after(async () => {
+  for (const close of closers) await close();
+});
 test.run();
