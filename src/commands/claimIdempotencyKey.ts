@@ -31,7 +31,7 @@ export async function claimIdempotencyKey(
     await runScript(
       redis,
       'claimIdempotencyKey',
-      [keys.idempotencyClaim(sub, idempotencyKey), keys.idempotencyCount(sub)],
+      [keys.idempotencyClaim(sub, idempotencyKey), keys.idempotencyCounts(sub)],
       [request, String(CLAIM_SECONDS), String(IDEMPOTENCY_TTL_SECONDS * 1_000), String(quotas.keys[kind])],
     ),
   );

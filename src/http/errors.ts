@@ -41,7 +41,7 @@ export const plainProblem = (status: number) => new Problem(status, `${STATUS_CO
 export const serviceUnavailable = (reason: string, retryAfterSeconds = RETRY_AFTER_MIN_SECONDS) =>
   new Problem(503, `Service unavailable: ${reason}. Try again.`, {}, retryAfterSeconds);
 
-/** The window of new keys ends within 25 hours; when exactly, only Redis knows. Requests without a key are not concerned. */
+/** The wait is at most one window of 25 hours, or two after many renewals; only Redis knows. Requests without a key are not concerned. */
 const KEYS_RETRY_AFTER_SECONDS = 3_600;
 
 /** The refusals that commands and queries return, each with its answer. */

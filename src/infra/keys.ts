@@ -70,8 +70,8 @@ export const keys = {
     ofCoupon(`built:${builder}:${kind}`, coupon),
   /** The request that a user's idempotency key belongs to. No username contains a brace, so the two keys of a user are in one slot. */
   idempotencyClaim: (user: string, idempotencyKey: string) => `seckill:idempotency:{${user}}:${idempotencyKey}`,
-  /** The number of claims that a user has written in this window. */
-  idempotencyCount: (user: string) => `seckill:idempotency-count:{${user}}`,
+  /** The numbers of claims that a user has written or renewed in this window and in the previous one. */
+  idempotencyCounts: (user: string) => `seckill:idempotency-counts:{${user}}`,
   userView: (username: string) => `seckill:view:user:${username}`,
   sellerView: (seller: string) => `seckill:view:seller:${seller}`,
   /** Room for coupons that are being created. The hash tag is the whole key of the view, so both are in one slot. */

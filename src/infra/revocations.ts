@@ -85,7 +85,7 @@ export async function openRevocations(deps: {
       .incr(acks)
       .expire(acks, 10)
       .exec()
-      .catch((err) => log.warn({ err }, 'acknowledging a revocation failed; the log-out gets 503'));
+      .catch((err) => log.warn({ err }, 'acknowledging a revocation failed; the request that revokes gets 503'));
   });
 
   // Subscribe first, then load: a token that is revoked in between arrives twice instead of never.
@@ -140,7 +140,7 @@ export async function openRevocations(deps: {
       await redis.publish(channel, `${jti} ${exp} ${announcement}`);
       const limit = Date.now() + ACK_LIMIT_MS;
       while (Number(await redis.get(keys.revocationAcks(announcement))) < listeners) {
-        if (Date.now() > limit) throw new Unavailable('a process has not acknowledged the log-out');
+        if (Date.now() > limit) throw new Unavailable('a process has not acknowledged that the tokens are revoked');
         await sleep(2);
       }
     },

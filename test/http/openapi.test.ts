@@ -315,13 +315,40 @@ test('the answer to a creation over the limit of coupons matches the document', 
   system.quotas.couponsPerSeller = couponsPerSeller;
 });
 
-test('the answers to requests over a limit match the document', async () => {
-  const path = { username: 'ann', seller: 'ann', customer: 'bob', name: 'spring', code: 'x' };
-  const { ofAddress } = system.requestLimits;
-  system.requestLimits.ofAddress = () => 7;
-  for (const { operationId, responses } of operations) if ('429' in responses) await send(operationId, 429, { path });
-  system.requestLimits.ofAddress = ofAddress;
-});
+const overLimit: [
+  limit: 'ofAddress' | 'ofUser',
+  errMsg: string,
+  isLimited: (one: (typeof operations)[number]) => boolean,
+][] = [
+  [
+    'ofAddress',
+    'Too many requests from this address. Try again later.',
+    ({ path }) => !['/healthz', '/readyz', '/metrics'].includes(path),
+  ],
+  ['ofUser', 'Too many requests of this user. Try again later.', ({ security }) => security === undefined],
+];
+for (const [limit, errMsg, isLimited] of overLimit) {
+  for (const operation of operations) {
+    const { operationId, responses } = operation;
+    const examples = JSON.stringify(responses[429] ?? {});
+    if (!isLimited(operation)) {
+      test(`the 429 of ${operationId} has no example of a request over the limit ${limit}`, () => {
+        assert.not.ok(examples.includes(errMsg));
+      });
+      continue;
+    }
+    test(`the answer of ${operationId} to a request over the limit ${limit} matches the document`, async () => {
+      const path = { username: 'ann', seller: 'ann', customer: 'bob', name: 'spring', code: 'x', file: 'viewer.js' };
+      const { [limit]: given } = system.requestLimits;
+      system.requestLimits[limit] = () => 7;
+      const answer = await send(operationId, 429, { path, token: system.tokens.issue('ann', 'seller') }).finally(() => {
+        system.requestLimits[limit] = given;
+      });
+      assert.is(((await answer.json()) as { errMsg: string }).errMsg, errMsg);
+      assert.ok(examples.includes(errMsg));
+    });
+  }
+}
 
 test('the tests above have provoked every status in the document', () => {
   const described = operations.flatMap(({ operationId, responses }) =>

@@ -1,12 +1,18 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createApp } from '../../src/http/app.ts';
+import { keys } from '../../src/infra/keys.ts';
 import { createRequestLimits } from '../../src/infra/limits/requestLimits.ts';
+import { createLog } from '../../src/infra/telemetry/log.ts';
+import { openSystem } from '../../src/system.ts';
 import { type Client, createClient } from '../support/httpClient.ts';
 import { serveApp } from '../support/serveApp.ts';
 import { givenCoupon, openTestSystem, settled } from '../support/testSystem.ts';
 
-const { system, close } = await openTestSystem({ IDEMPOTENCY_KEYS_PER_CUSTOMER: '30' });
+const { system, config, close } = await openTestSystem({
+  IDEMPOTENCY_KEYS_PER_CUSTOMER: '30',
+  IDEMPOTENCY_KEYS_PER_SELLER: '40',
+});
 const server = await serveApp(createApp(system).callback());
 const client = createClient(server.url);
 const closers: (() => Promise<void>)[] = [];
@@ -106,6 +112,94 @@ test('a customer without new keys left gets the same answers for the used keys, 
   assert.is(first.status, 201);
   assert.equal([again.status, again.body], [first.status, first.body]);
   assert.is((await client.grab(joe, 'ann', 'spring')).status, 204);
+});
+
+const HOUR = 3_600;
+/** Given that so many seconds have gone by for the claims and the counts of a user. */
+async function timePasses(user: string, seconds: number): Promise<void> {
+  const ofUser = await system.redis.keys(`seckill:idempotency*:{${user}}*`);
+  for (const key of ofUser) await system.redis.expire(key, (await system.redis.ttl(key)) - seconds);
+}
+const claimsOf = (user: string) => system.redis.keys(`seckill:idempotency:{${user}}:*`);
+const hoursLeft = async (user: string, key: string) =>
+  (await system.redis.ttl(keys.idempotencyClaim(user, key))) / HOUR;
+
+test('a customer without new keys left renews a used key by using it', async () => {
+  const kim = system.tokens.issue('kim', 'customer');
+  await client.grab(kim, 'ann', 'not-there', 'used');
+  for (let place = 0; place < 29; place++) await client.grab(kim, 'ann', 'not-there', `fresh-${place}`);
+  assert.is((await client.grab(kim, 'ann', 'not-there', 'another')).status, 429);
+  await timePasses('kim', 20 * HOUR);
+  assert.ok((await hoursLeft('kim', 'used')) < 6);
+
+  await client.grab(kim, 'ann', 'not-there', 'used');
+
+  assert.ok((await hoursLeft('kim', 'used')) > 24);
+  assert.is((await client.grab(kim, 'ann', 'not-there', 'another')).status, 429);
+});
+
+test('a customer who renews all keys for ever never has more than twice the limit', async () => {
+  const max = system.tokens.issue('max', 'customer');
+  const counts: number[] = [];
+  for (let window = 0; window < 6; window++) {
+    // The new keys come first, when the renewals of this window are not counted yet.
+    for (let place = 0; place < 40; place++) await client.grab(max, 'ann', 'not-there', `window-${window}-${place}`);
+    // A window is a minute longer than a claim lasts, and renewals are a minute closer, so that no claim ends.
+    const renewedAfter = 20 * HOUR - window * 120;
+    await timePasses('max', renewedAfter);
+    for (const claim of await claimsOf('max'))
+      await client.grab(max, 'ann', 'not-there', claim.slice('seckill:idempotency:{max}:'.length));
+    await timePasses('max', 25 * HOUR + 60 - renewedAfter);
+    counts.push((await claimsOf('max')).length);
+  }
+
+  assert.ok(Math.max(...counts) <= 60, String(counts));
+  assert.is((await claimsOf('max')).filter((claim) => claim.includes(':window-0-')).length, 30);
+});
+
+test('a customer who uses all new keys of one window has as many in the next', async () => {
+  const liz = system.tokens.issue('liz', 'customer');
+  const accepted = async (window: number) => {
+    let count = 0;
+    for (let place = 0; place < 40; place++)
+      if ((await client.grab(liz, 'ann', 'not-there', `window-${window}-${place}`)).status !== 429) count++;
+    return count;
+  };
+  const first = await accepted(1);
+  await timePasses('liz', 26 * HOUR);
+
+  assert.equal([first, await accepted(2)], [30, 30]);
+});
+
+test('a seller has an own number of new keys', async () => {
+  const create = (place: number) =>
+    client.send('POST', '/api/users/ann/coupons', {
+      token: ann,
+      key: `creation-${place}`,
+      json: { name: `keyed-${place}`, amount: 1, stock: 1 },
+    });
+  const before = (await claimsOf('ann')).length;
+
+  const statuses = (await times(60, create)).map(({ status }) => status);
+
+  assert.is(statuses.filter((status) => status === 201).length, 40 - before);
+  assert.is(statuses.filter((status) => status === 429).length, 20 + before);
+  assert.is((await claimsOf('ann')).length, 40);
+});
+
+test('two server processes share the number of new keys of a customer', async () => {
+  const other = await openSystem(config, createLog('silent'));
+  const second = await serveApp(createApp(other.system).callback());
+  closers.push(second.close, async () => other.close());
+  const clients = [client, createClient(second.url)];
+  const tom = system.tokens.issue('tom', 'customer');
+
+  const answers = await times(80, (place) =>
+    (clients[place % 2] ?? client).grab(tom, 'ann', 'not-there', `fresh-${place}`),
+  );
+
+  assert.is(answers.filter(({ status }) => status === 429).length, 50);
+  assert.is((await claimsOf('tom')).length, 30);
 });
 
 /** A server whose users and addresses have so many requests in a window that does not end during the test. */

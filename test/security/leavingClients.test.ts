@@ -92,6 +92,14 @@ for (const [when, bytes, expected] of moments)
       assert.equal(alarms, []);
     });
 
+test('after all that, no download holds a connection of MySQL', async () => {
+  const { pool } = system.reads.mysql.client;
+  await eventually(
+    'the return of every connection',
+    async () => pool.numUsed() === 0 && pool.numPendingAcquires() === 0,
+  );
+});
+
 test('after all that, the server answers', async () => {
   assert.is((await fetch(`${server.url}/readyz`)).status, 200);
 });

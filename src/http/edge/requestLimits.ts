@@ -8,14 +8,14 @@ type LimitDeps = Pick<System, 'requestLimits' | 'clientAddress'>;
 type Limit = 'too-many-requests' | 'too-many-requests-of-address';
 
 /** Checks and metrics are asked for at fixed intervals, and a load balancer that gets 429 would take the server out of service. */
-const unlimited = new Set(['/healthz', '/readyz', '/metrics']);
+export const unlimitedPaths: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
 
 /** 429 for an address over its limit, before the token is read. */
 export const limitAddresses =
   ({ requestLimits, clientAddress }: LimitDeps): Middleware =>
   (ctx, next) => {
     const { req } = ctx;
-    const seconds = unlimited.has(req.url ?? '') ? 0 : requestLimits.ofAddress(clientAddress(req));
+    const seconds = unlimitedPaths.has(req.url ?? '') ? 0 : requestLimits.ofAddress(clientAddress(req));
     if (seconds === 0) return next();
     refuse(ctx, 'too-many-requests-of-address', seconds);
   };

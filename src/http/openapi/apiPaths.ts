@@ -4,14 +4,7 @@ import { createCouponBody, createCouponsBody } from '../changes/bodies.ts';
 import { atPlace, malformedPath, refusals, serviceUnavailable } from '../errors.ts';
 import { changePasswordBody, idempotencyKey, registerUserBody } from '../requests.ts';
 import { keyHeader } from './changePaths.ts';
-import {
-  badBody,
-  badToken,
-  outcomeUnknown,
-  tooManyFromAddress,
-  tooManyKeys,
-  tooManyRequests,
-} from './commonProblems.ts';
+import { badBody, badToken, outcomeUnknown, tooManyKeys } from './commonProblems.ts';
 import {
   header,
   type Paths,
@@ -61,7 +54,6 @@ export const apiPaths = (): Paths => ({
           ),
           refusals['username-taken'],
           refusals['too-many-registrations'],
-          tooManyFromAddress,
           outcomeUnknown,
         ),
       },
@@ -83,13 +75,7 @@ export const apiPaths = (): Paths => ({
           { kind: 'seller', errMsg: '' },
           { Authorization: tokenHeader },
         ),
-        ...problems(
-          ...badBody,
-          refusals['wrong-credentials'],
-          refusals['too-many-log-ins'],
-          tooManyFromAddress,
-          outcomeUnknown,
-        ),
+        ...problems(...badBody, refusals['wrong-credentials'], refusals['too-many-log-ins'], outcomeUnknown),
       },
     },
   },
@@ -104,7 +90,7 @@ export const apiPaths = (): Paths => ({
       security: [{ bearer: [] }, { bare: [] }, {}],
       responses: {
         200: reply('The token of the request, if it had one, is revoked.', 'LoggedOut', { errMsg: 'log out.' }),
-        ...problems(...badBody, tooManyFromAddress, outcomeUnknown),
+        ...problems(...badBody, outcomeUnknown),
       },
     },
   },
@@ -123,7 +109,6 @@ export const apiPaths = (): Paths => ({
           ...badBody,
           ...refusedBy(changePasswordBody, { password: user.password, newPassword: '12345' }),
           ...badToken,
-          ...tooManyRequests,
           refusals['wrong-password'],
           refusals['too-many-log-ins'],
           outcomeUnknown,
@@ -165,7 +150,6 @@ export const apiPaths = (): Paths => ({
           atPlace(refusals['duplicate-coupon'], 1),
           ...refusedBy(idempotencyKey, 'x'.repeat(65)),
           ...badToken,
-          ...tooManyRequests,
           tooManyKeys,
           refusals['not-a-seller'],
           refusals['other-seller'],
@@ -213,7 +197,6 @@ export const apiPaths = (): Paths => ({
           ...badBody,
           ...refusedBy(idempotencyKey, 'x'.repeat(65)),
           ...badToken,
-          ...tooManyRequests,
           tooManyKeys,
           refusals['not-a-customer'],
           refusals['key-of-another-coupon'],

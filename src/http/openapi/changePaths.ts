@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { code, redemptionBody, restockBody, termsBody } from '../changes/bodies.ts';
 import { alreadyRedeemed, changeRefusals, malformedPath, refusals } from '../errors.ts';
 import { idempotencyKey } from '../requests.ts';
-import { badBody, badToken, outcomeUnknown, tooManyKeys, tooManyRequests } from './commonProblems.ts';
+import { badBody, badToken, outcomeUnknown, tooManyKeys } from './commonProblems.ts';
 import { type Operation, type Paths, pathParameter, problems, refusedBy, reply, requestBody } from './describe.ts';
 import { plainSchema } from './schemas.ts';
 
@@ -44,7 +44,6 @@ const always = [
   ...badBody,
   ...refusedBy(idempotencyKey, 'x'.repeat(65)),
   ...badToken,
-  ...tooManyRequests,
   tooManyKeys,
   refusals['key-of-another-request'],
   outcomeUnknown,

@@ -13,6 +13,4 @@ import {
 export const badToken = [notAuthorized(), authorizationExpired()];
 export const badBody = [notJson(), notSentAsJson(), bodyTooLarge()];
 export const outcomeUnknown = problemOf(new Error('store unavailable'));
-export const tooManyFromAddress = refusals['too-many-requests-of-address'];
-export const tooManyRequests = [refusals['too-many-requests'], tooManyFromAddress];
 export const tooManyKeys = refusals['too-many-keys'];

@@ -1,7 +1,7 @@
 import type { LiveFigures, LiveSnapshot } from '../../live/figures.ts';
 import { plainProblem, refusals, serviceUnavailable } from '../errors.ts';
 import { liveQuery, rehearsalBody } from '../requests.ts';
-import { badBody, badToken, outcomeUnknown, tooManyRequests } from './commonProblems.ts';
+import { badBody, badToken, outcomeUnknown } from './commonProblems.ts';
 import { eventStream, type Paths, problems, refusedBy, reply, requestBody } from './describe.ts';
 import { plainSchema } from './schemas.ts';
 
@@ -79,7 +79,6 @@ export const consolePaths = (): Paths => ({
           ...refusedBy(liveQuery, {}, { seller: '' }),
           refusals['no-such-user'],
           ...badToken,
-          ...tooManyRequests,
           refusals['too-many-streams-of-user'],
           refusals['too-many-streams-from-address'],
           serviceUnavailable('too many listeners'),
@@ -109,7 +108,6 @@ export const consolePaths = (): Paths => ({
           ),
           refusals['no-such-coupon'],
           ...badToken,
-          ...tooManyRequests,
           refusals['not-a-sellers-rehearsal'],
           plainProblem(404),
           refusals['rehearsal-runs'],

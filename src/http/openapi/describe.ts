@@ -148,6 +148,18 @@ export function problems(...all: Problem[]): Record<string, object> {
   );
 }
 
+type ProblemResponse = { content: { 'application/json': { examples: object } } };
+
+/** The responses with those of further problems. The responses of these statuses, if there are some, have been made by `problems`. */
+export function withProblems(responses: Operation['responses'], ...more: Problem[]): Operation['responses'] {
+  const added = problems(...more) as Record<string, ProblemResponse>;
+  for (const [status, { content }] of Object.entries(added)) {
+    const described = responses[status] as ProblemResponse | undefined;
+    Object.assign(content['application/json'].examples, described?.content['application/json'].examples);
+  }
+  return { ...responses, ...added };
+}
+
 const exampleName = ({ errMsg, hint, place }: Problem['body']) =>
   slug(hint ?? (place === undefined ? errMsg : `${errMsg} place ${place}`));
 

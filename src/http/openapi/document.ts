@@ -3,6 +3,7 @@ import { apiPaths } from './apiPaths.ts';
 import { changePaths } from './changePaths.ts';
 import { consolePaths } from './consolePaths.ts';
 import { mergePaths } from './describe.ts';
+import { limitedPaths } from './limitedPaths.ts';
 import { listPaths } from './listPaths.ts';
 import { operatorPaths } from './operatorPaths.ts';
 import { namedSchemas } from './schemas.ts';
@@ -18,6 +19,9 @@ with two such headers gets 401 from every operation that reads a token.
 
 A request whose header is larger than 16 KiB gets 431, malformed HTTP gets 400, and a request that takes longer than 8 s to arrive gets
 408, all with \`errMsg\`.
+
+An address that sends too many requests gets 429 from every path but \`/healthz\`, \`/readyz\` and \`/metrics\`, the pages of the console
+included.
 
 An answer without an \`ETag\` has \`Cache-Control: no-store\`. Pages of other origins can use the API when the operator has named their
 origins (\`CORS_ORIGINS\`).
@@ -46,7 +50,7 @@ export function createDocument() {
       { name: 'documentation', description: 'The description of this API, for developers of clients.' },
     ],
     security: [{ bearer: [] }, { bare: [] }],
-    paths: mergePaths(apiPaths(), listPaths(), changePaths(), consolePaths(), operatorPaths()),
+    paths: limitedPaths(mergePaths(apiPaths(), listPaths(), changePaths(), consolePaths(), operatorPaths())),
     components: {
       schemas: namedSchemas(),
       securitySchemes: {

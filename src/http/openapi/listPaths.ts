@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { changeRefusals, malformedPath, refusals, serviceUnavailable } from '../errors.ts';
 import { historyQuery, holdersQuery, listCouponsQuery } from '../lists/listQueries.ts';
-import { badToken, outcomeUnknown, tooManyRequests } from './commonProblems.ts';
+import { badToken, outcomeUnknown } from './commonProblems.ts';
 import {
   etag,
   header,
@@ -86,7 +86,6 @@ export const listPaths = (): Paths => ({
           refusals['no-such-user'],
           refusals['not-a-sellers-list'],
           ...badToken,
-          ...tooManyRequests,
           refusals['other-customer'],
           ...mysqlAway,
         ),
@@ -110,7 +109,7 @@ export const listPaths = (): Paths => ({
           revalidated,
         ),
         304: stillTheSame,
-        ...problems(malformedPath(), ...badToken, ...tooManyRequests, changeRefusals['no-such-coupon'], outcomeUnknown),
+        ...problems(malformedPath(), ...badToken, changeRefusals['no-such-coupon'], outcomeUnknown),
       },
     },
   },
@@ -142,7 +141,6 @@ export const listPaths = (): Paths => ({
           malformedPath(),
           ...refusedBy(holdersQuery, { after: 'x' }, { limit: '0' }, { q: 'x'.repeat(65) }),
           ...badToken,
-          ...tooManyRequests,
           changeRefusals['no-such-coupon'],
           ...mysqlAway,
         ),
@@ -177,7 +175,6 @@ export const listPaths = (): Paths => ({
           malformedPath(),
           ...refusedBy(historyQuery, { after: 'x' }, { limit: '0' }),
           ...badToken,
-          ...tooManyRequests,
           changeRefusals['no-such-coupon'],
           ...mysqlAway,
         ),
