@@ -25,8 +25,8 @@ export interface RequestFacts {
 }
 
 /**
- * Writes one line for each request. Faults (5xx) and slow requests are always written. Other requests are written up to a rate, and
- * the field `skipped` of the next line counts those that were left out.
+ * Writes one line for each request. Faults (5xx but 501) and slow requests are always written. Other requests are written up to a
+ * rate, and the field `skipped` of the next line counts those that were left out.
  */
 export function createRequestLog(log: Log, linesASecond = LINES_A_SECOND): (facts: RequestFacts) => void {
   const process = randomBytes(4).toString('hex');
@@ -73,11 +73,14 @@ export function createRequestLog(log: Log, linesASecond = LINES_A_SECOND): (fact
   };
 }
 
+/** The answer to an unknown method, which is the fault of the client. */
+const NOT_IMPLEMENTED = 501;
+
 /**
  * A 503 with a known reason is only a warning, because its cause is logged once where it is detected. A client that sends its body
  * slowly and breaks off makes no slow request: many of them would fill the log.
  */
 function levelOf({ status, outcome, ms }: RequestFacts): 'error' | 'warn' | 'info' {
-  if (status >= 500) return outcome === 'unknown' ? 'error' : 'warn';
+  if (status >= 500 && status !== NOT_IMPLEMENTED) return outcome === 'unknown' ? 'error' : 'warn';
   return ms >= SLOW_MS && outcome !== BROKEN_OFF ? 'warn' : 'info';
 }
