@@ -3,7 +3,6 @@ import { grabOutcomes } from '../../coupon/grabOutcomes.ts';
 import { type DecidedEvent, decidedEventTypes } from '../../events.ts';
 import type { Closer } from '../closers.ts';
 import { type Latency, registerLatency } from './requestDurations.ts';
-import { shareRuns } from './sharedRuns.ts';
 import { openScrape } from './workersMetrics.ts';
 
 /** All outcomes of a grab. Each has a series from the start, so that `rate` counts the first grab of each outcome too. */
@@ -146,8 +145,7 @@ export function openMetrics({ workers }: { workers: number }): { metrics: Metric
   const metrics: Metrics = {
     register,
     contentType: register.contentType,
-    // Collecting takes milliseconds in every process, and anyone who reaches the port can ask at any rate.
-    text: shareRuns(text),
+    text,
     countGrab: (outcome) => grabs.set(outcome, (grabs.get(outcome) ?? 0) + 1),
     countLimited: (limit) => limited.inc({ limit }),
     countDecision: (event, count) => decisions.set(event, (decisions.get(event) ?? 0) + count),
