@@ -38,7 +38,8 @@ export function observeRequests(deps: { metrics: Metrics; tracing: Tracing; log:
     span?.end({ route, status, outcome });
     const trace = span === undefined ? parent : { ...span, ...parent };
     const user = claimsOf(ctx)?.sub;
-    writeLine({ method, route, status, outcome, ms, user, requestId, trace, fault: ctx.state.fault });
+    const receivingMs = Number(ctx.state.receivingMs ?? 0);
+    writeLine({ method, route, status, outcome, ms, receivingMs, user, requestId, trace, fault: ctx.state.fault });
   };
 }
 

@@ -50,11 +50,16 @@ export async function readObjectOrArray(ctx: Context): Promise<Record<string, un
 async function readBytes(ctx: Context, limit: number): Promise<Buffer | undefined> {
   const hasBody = ctx.get('transfer-encoding') !== '' || Number(ctx.get('content-length')) > 0;
   if (!hasBody) return undefined;
-  const bytes = await getRawBody(ctx.req, { length: ctx.get('content-length') || null, limit }).catch((error) => {
-    if (error.type === 'entity.too.large') throw bodyTooLarge();
-    if (error.type === 'request.aborted') ctx.state.outcome = BROKEN_OFF;
-    throw notJson();
-  });
+  const began = performance.now();
+  const bytes = await getRawBody(ctx.req, { length: ctx.get('content-length') || null, limit })
+    .catch((error) => {
+      if (error.type === 'entity.too.large') throw bodyTooLarge();
+      if (error.type === 'request.aborted') ctx.state.outcome = BROKEN_OFF;
+      throw notJson();
+    })
+    .finally(() => {
+      ctx.state.receivingMs = performance.now() - began;
+    });
   if (bytes.length === 0) return undefined;
   const { charset } = ctx.request;
   const isJson = ctx.is('application/json') !== false && (charset === '' || /^utf-?8$/i.test(charset));

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { Log } from '../infra/telemetry/log.ts';
-import { BROKEN_OFF } from './errors.ts';
 
 /** Limit for one process on the lines of fast requests without a fault. LOG_LEVEL=debug lifts it. */
 const LINES_A_SECOND = 100;
@@ -15,6 +14,8 @@ export interface RequestFacts {
   status: number;
   outcome: string;
   ms: number;
+  /** The part of `ms` in which the server waited for the body. */
+  receivingMs: number;
   /** The user of the request's token. */
   user: string | undefined;
   /** The X-Request-Id that the client sent. */
@@ -25,8 +26,8 @@ export interface RequestFacts {
 }
 
 /**
- * Writes one line for each request. Faults (5xx) and slow requests are always written. Other requests are written up to a rate, and
- * the field `skipped` of the next line counts those that were left out.
+ * Writes one line for each request. Faults (5xx but 501) and slow requests are always written. Other requests are written up to a
+ * rate, and the field `skipped` of the next line counts those that were left out.
  */
 export function createRequestLog(log: Log, linesASecond = LINES_A_SECOND): (facts: RequestFacts) => void {
   const process = randomBytes(4).toString('hex');
@@ -73,11 +74,14 @@ export function createRequestLog(log: Log, linesASecond = LINES_A_SECOND): (fact
   };
 }
 
+/** The answer to an unknown method, which is the fault of the client. */
+const NOT_IMPLEMENTED = 501;
+
 /**
- * A 503 with a known reason is only a warning, because its cause is logged once where it is detected. A client that sends its body
- * slowly and breaks off makes no slow request: many of them would fill the log.
+ * A 503 with a known reason is only a warning, because its cause is logged once where it is detected. A request is not slow because
+ * its client sends the body slowly: many such clients would fill the log.
  */
-function levelOf({ status, outcome, ms }: RequestFacts): 'error' | 'warn' | 'info' {
-  if (status >= 500) return outcome === 'unknown' ? 'error' : 'warn';
-  return ms >= SLOW_MS && outcome !== BROKEN_OFF ? 'warn' : 'info';
+function levelOf({ status, outcome, ms, receivingMs }: RequestFacts): 'error' | 'warn' | 'info' {
+  if (status >= 500 && status !== NOT_IMPLEMENTED) return outcome === 'unknown' ? 'error' : 'warn';
+  return ms - receivingMs >= SLOW_MS ? 'warn' : 'info';
 }

@@ -11,7 +11,7 @@ const ranges = z
   .string()
   .default('')
   .transform((text) => text.split(/[\s,]+/).filter((range) => range !== ''))
-  .refine((list) => list.every(isRange), 'expected IP addresses and CIDR ranges, separated by commas');
+  .refine((list) => list.every(isRange), 'expected IP addresses and CIDR ranges other than /0, separated by commas');
 
 export const httpSettings = {
   PORT: wholeNumber(0, 65_535, 20_080).describe('The port of the server; `0` takes any free port.'),

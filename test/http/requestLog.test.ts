@@ -19,6 +19,7 @@ const facts: RequestFacts = {
   status: 200,
   outcome: 'ok',
   ms: 1,
+  receivingMs: 0,
   user: undefined,
   requestId: undefined,
   trace: undefined,

@@ -10,6 +10,7 @@ createRequestLog(log)({
   status: 201,
   outcome: 'grabbed',
   ms: 1.5,
+  receivingMs: 0,
   user: 'bob',
   requestId: 'r-1',
   trace: undefined,

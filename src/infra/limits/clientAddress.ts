@@ -76,8 +76,9 @@ function createIsTrusted(trusted: readonly string[]): (address: Address) => bool
     ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network as never, bits));
 }
 
-/** Whether the text is an address or a CIDR range. */
-export const isRange = (text: string) => (text.includes('/') ? ipaddr.isValidCIDR(text) : isAddress(text));
+/** Whether the text is an address or a CIDR range. A range of all addresses would let every client choose its own. */
+export const isRange = (text: string) =>
+  text.includes('/') ? ipaddr.isValidCIDR(text) && ipaddr.parseCIDR(text)[1] > 0 : isAddress(text);
 
 /** Of the forms of IPv4, only the one with four decimal parts: `0177.1` would be an address as well. */
 const isAddress = (text: string) => ipaddr.IPv6.isValid(text) || ipaddr.IPv4.isValidFourPartDecimal(text);
