@@ -33,13 +33,13 @@ export async function attack({
   issue,
   requests,
   seed,
-  onPart = () => {},
+  onPart = async () => {},
 }: {
   url: string;
   issue: IssueToken;
   requests: number;
   seed: number;
-  onPart?: (sent: number) => void;
+  onPart?: (sent: number) => Promise<void>;
 }): Promise<Outcome> {
   const outcome: Outcome = { sent: 0, faulty: 0, faults: [], statuses: new Map() };
   const sender = createSender(url, CONNECTIONS);
@@ -93,7 +93,7 @@ export async function attack({
       }
     };
     await Promise.all([nextLife(), ...Array.from({ length: CONNECTIONS - 1 }, next)]);
-    onPart(outcome.sent);
+    await onPart(outcome.sent);
   }
   sender.close();
   return outcome;

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidArgumentError } from 'commander';
-import { memoryOf } from '../../bench/figures/processUsage.ts';
 import { openPrivateStack } from '../../bench/testbed/privateStack.ts';
 import { createProgram, interruptible, runProgram, stopSignal } from '../../src/cli.ts';
 import { openAll } from '../../src/infra/closers.ts';
@@ -11,7 +10,7 @@ import { createLog } from '../../src/infra/telemetry/log.ts';
 import { createTokenIssuer } from '../../src/infra/tokens.ts';
 import { startProgram } from '../support/program.ts';
 import { attack, type Outcome } from './attack.ts';
-import { memoryGrowth, type Sample } from './memoryGrowth.ts';
+import { hasGrown, openMemoryMeter, WARM_UP } from './memoryGrowth.ts';
 
 // Sends valid, nearly valid and hostile requests to a private server. Afterwards the server must still run and be ready, must not
 // have grown, and Redis, MySQL and the log must agree.
@@ -19,6 +18,7 @@ import { memoryGrowth, type Sample } from './memoryGrowth.ts';
 const LARGEST_SEED = 2 ** 31 - 1;
 const DRAIN_LIMIT_MS = 120_000;
 const TOKEN_SECONDS = 86_400;
+const MIB = 2 ** 20;
 
 const wholeNumber = (min: number) => (text: string) => {
   const number = Number(text);
@@ -35,12 +35,15 @@ const { requests, seed } = program.opts<{ requests: number; seed: number }>();
 
 const openTarget = () =>
   openAll(async (remember) => {
-    const stack = await openPrivateStack({ environment: { LOG_LEVEL: 'silent' } });
+    const meter = await openMemoryMeter();
+    remember(meter.close);
+    const stack = await openPrivateStack({ environment: { LOG_LEVEL: 'silent' }, nodeArgs: meter.nodeArgs });
     remember(stack.close);
     const { redis, close: closeRedis } = connectRedis(stack.config.redisUrl, createLog('warn'));
     remember(closeRedis);
     await redis.connect();
-    return { stack, redis };
+    const memory = () => meter.read({ url: stack.url, pid: stack.pids.node });
+    return { stack, redis, memory };
   });
 type Target = Awaited<ReturnType<typeof openTarget>>;
 
@@ -54,12 +57,13 @@ const isRunning = (pid: number) => {
 
 /** What must hold after the requests, each with the line that is printed when it does not. */
 async function checksAfter(
-  { stack, redis }: Target,
-  samples: readonly Sample[],
+  { stack, redis, memory }: Target,
+  warm: number | undefined,
 ): Promise<[holds: boolean, line: string][]> {
-  const { tenths, isTooMuch } = memoryGrowth(samples, requests);
-  const mib = tenths.map((bytes) => Math.round(bytes / 2 ** 20));
-  console.log(`memory of the server by tenths of the run after its warm-up: ${mib.join(', ')} MiB`);
+  const inMib = (bytes: number) => Math.round(bytes / MIB);
+  const end = isRunning(stack.pids.node) ? await memory() : 0;
+  if (warm !== undefined)
+    console.log(`memory in use: ${inMib(warm)} MiB after ${WARM_UP} requests, ${inMib(end)} MiB at the end`);
   const ready = await fetch(`${stack.url}/readyz`).then(
     ({ status }) => status === 200,
     () => false,
@@ -74,7 +78,7 @@ async function checksAfter(
   return [
     [isRunning(stack.pids.node), 'the server process has ended'],
     [ready, '/readyz does not answer 200'],
-    [!isTooMuch, 'the memory of the server has grown by more than 50 MiB'],
+    [!hasGrown(warm, end), 'the memory of the server has grown by more than 50 MiB'],
     [drained, 'the outbox does not empty'],
     [status === 0, 'npm run verify has found a mismatch'],
   ];
@@ -87,17 +91,17 @@ async function isDrained(redis: Target['redis']): Promise<boolean> {
 }
 
 async function run(target: Target) {
-  const { url, config, pids } = target.stack;
+  const { url, config } = target.stack;
   const progress = startProgress();
-  const samples: Sample[] = [];
+  let warm: number | undefined;
   const started = performance.now();
   const outcome: Outcome = await attack({
     url,
     issue: createTokenIssuer(config.jwtSecret, TOKEN_SECONDS),
     requests,
     seed,
-    onPart(sent) {
-      samples.push({ sent, bytes: memoryOf(pids.node) ?? 0 });
+    async onPart(sent) {
+      if (sent >= WARM_UP) warm ??= await target.memory();
       progress.show({ label: 'fuzzing', done: Math.min(sent, requests), of: requests });
     },
   });
@@ -106,7 +110,7 @@ async function run(target: Target) {
   const statuses = [...outcome.statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
   console.log(`${outcome.sent} requests in ${seconds} s; answers by status: ${statuses.join(', ')}`);
   for (const { rule, request } of outcome.faults) console.log(`FAILED ${rule}\n  ${request}`);
-  const checks = await checksAfter(target, samples);
+  const checks = await checksAfter(target, warm);
   const broken = checks.filter(([holds]) => !holds);
   for (const [, line] of broken) console.log(`FAILED ${line}`);
   return {

@@ -5,12 +5,12 @@ export interface Sample {
   value: number;
 }
 
-/** A connection that was handed to a worker just before its end gets no answer. */
-const LIMIT_MS = 5_000;
-
-/** Reads `/metrics`. `sum` adds up the values that have these labels. */
-export async function readMetrics(url: string) {
-  const text = await (await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(LIMIT_MS) })).text();
+/**
+ * Reads `/metrics`. `sum` adds up the values that have these labels. The read fails at the limit: a connection that was handed to a worker
+ * just before the worker ended gets no answer.
+ */
+export async function readMetrics(url: string, limitMs = 5_000) {
+  const text = await (await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(limitMs) })).text();
   const samples = text
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
