@@ -145,7 +145,12 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       tokens: createTokens(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked),
       passwords,
       attemptLimits: createAttemptLimits({ ...config, redis, log }),
-      clientAddress: createClientAddress(config.proxy),
+      clientAddress: createClientAddress(config.proxy, (peer) =>
+        log.warn(
+          { peer },
+          'a request has X-Forwarded-For or Forwarded, but TRUST_PROXY is not set: behind a proxy, all clients would share the limits of one address',
+        ),
+      ),
       requestLimits: createRequestLimits(config.requestLimits),
       revocations,
       metrics,

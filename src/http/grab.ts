@@ -8,7 +8,7 @@ import type { System } from '../system.ts';
 import { type Auth, requireClaims } from './auth.ts';
 import { JSON_TYPE, UNCACHED } from './edge/answerHeaders.ts';
 import { problemOf, refusals, respondWith, retryAfter } from './errors.ts';
-import { spanOf } from './observeRequests.ts';
+import { receivingTime, spanOf } from './observeRequests.ts';
 import { readIdempotencyKey, readOptionalBody } from './readRequest.ts';
 
 export const GRAB_ROUTE = '/api/users/:seller/coupons/:name';
@@ -86,7 +86,7 @@ const hasBody = ({ headers }: IncomingMessage) =>
 function record({ metrics, live }: System, ctx: Context, coupon: CouponName, outcome: string, since: number): void {
   ctx.state.outcome = outcome;
   metrics.countGrab(outcome);
-  live.countGrab(coupon, outcome, performance.now() - since);
+  live.countGrab(coupon, outcome, performance.now() - since - receivingTime(ctx));
 }
 
 // A string and not a Buffer: Node sends a string and the headers with one write.

@@ -32,16 +32,20 @@ export function observeRequests(deps: { metrics: Metrics; tracing: Tracing; log:
     const ms = performance.now() - started;
     const { status } = ctx;
     const route = routeOf(ctx);
-    metrics.requests.observe(route, route === NO_ROUTE ? '' : method, status, ms / 1_000);
+    // A client that sends its body slowly must not look like a slow server, in the log or in an alert.
+    const receivingMs = receivingTime(ctx);
+    metrics.requests.observe(route, route === NO_ROUTE ? '' : method, status, (ms - receivingMs) / 1_000);
     const outcome = outcomeOf(ctx);
     if (status === 429) metrics.countLimited(outcome);
     span?.end({ route, status, outcome });
     const trace = span === undefined ? parent : { ...span, ...parent };
     const user = claimsOf(ctx)?.sub;
-    const receivingMs = Number(ctx.state.receivingMs ?? 0);
     writeLine({ method, route, status, outcome, ms, receivingMs, user, requestId, trace, fault: ctx.state.fault });
   };
 }
+
+/** How long the server waited for the body of the request, in milliseconds. */
+export const receivingTime = (ctx: Context): number => (ctx.state.receivingMs as number | undefined) ?? 0;
 
 /** The span of this request; undefined when the request is not traced. */
 export const spanOf = (ctx: Context) => ctx.state.span as RequestSpan | undefined;

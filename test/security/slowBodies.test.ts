@@ -6,6 +6,7 @@ import { openSystem } from '../../src/system.ts';
 import { eventually } from '../support/batches.ts';
 import { openRawSocket } from '../support/rawSocket.ts';
 import { readableLog } from '../support/readableLog.ts';
+import { readMetrics } from '../support/readMetrics.ts';
 import { serveApp } from '../support/serveApp.ts';
 import { openTestStores } from '../support/testStores.ts';
 
@@ -37,6 +38,8 @@ for (const [what, request] of [
     const [line] = requests().slice(before);
     assert.ok(Number(line?.ms) >= 1_000);
     assert.is(line?.level, 30);
+    const { sum } = await readMetrics(server.url);
+    assert.ok(sum('seckill_http_request_duration_seconds_sum') < 1);
   });
 
 test.after(async () => {

@@ -16,9 +16,14 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 /**
  * The nearest address that is no trusted proxy: the peer of the connection, or, if the peer is trusted, the nearest such hop in the
- * header. Only one header is read: most proxies write one and pass on what a client sent in the other.
+ * header. Only one header is read: most proxies write one and pass on what a client sent in the other. `onForwarded` is called once, with
+ * the peer of the first request that has such a header although no proxy is trusted.
  */
-export function createClientAddress({ trusted, header }: ProxySettings): ClientAddress {
+export function createClientAddress(
+  { trusted, header }: ProxySettings,
+  onForwarded: (peer: string) => void = () => {},
+): ClientAddress {
+  let expectsForwarded = trusted.length === 0;
   const isTrusted = createIsTrusted(trusted);
   /** The address of a peer that is no proxy. It is the same for all requests of a connection, and parsing it takes longer than counting. */
   const ofPeers = new WeakMap<object, string>();
@@ -30,6 +35,10 @@ export function createClientAddress({ trusted, header }: ProxySettings): ClientA
     if (!isTrusted(address)) {
       const peer = counted(address);
       ofPeers.set(socket, peer);
+      if (expectsForwarded && (headers['x-forwarded-for'] ?? headers.forwarded) !== undefined) {
+        expectsForwarded = false;
+        onForwarded(peer);
+      }
       return peer;
     }
     const hops = header === 'forwarded' ? forwardedHops(headers.forwarded) : forwardedForHops(headers[header]);

@@ -3,6 +3,7 @@ import { grabOutcomes } from '../../coupon/grabOutcomes.ts';
 import { type DecidedEvent, decidedEventTypes } from '../../events.ts';
 import type { Closer } from '../closers.ts';
 import { type Latency, registerLatency } from './requestDurations.ts';
+import { shareRuns } from './sharedRuns.ts';
 import { openScrape } from './workersMetrics.ts';
 
 /** All outcomes of a grab. Each has a series from the start, so that `rate` counts the first grab of each outcome too. */
@@ -145,14 +146,15 @@ export function openMetrics({ workers }: { workers: number }): { metrics: Metric
   const metrics: Metrics = {
     register,
     contentType: register.contentType,
-    text,
+    // Collecting takes milliseconds in every process, and anyone who reaches the port can ask at any rate.
+    text: shareRuns(text),
     countGrab: (outcome) => grabs.set(outcome, (grabs.get(outcome) ?? 0) + 1),
     countLimited: (limit) => limited.inc({ limit }),
     countDecision: (event, count) => decisions.set(event, (decisions.get(event) ?? 0) + count),
     requests: registerLatency(
       register,
       'seckill_http_request_duration_seconds',
-      'Duration of a request, until the answer is passed to the connection',
+      'Duration of a request, from its headers until the answer is passed to the connection, without the wait for its body',
     ),
     grabBatch(size, seconds) {
       grabBatchSize.observe(size);

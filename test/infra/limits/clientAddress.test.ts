@@ -59,4 +59,20 @@ test('a client that has left has no address', () => {
   assert.is(createClientAddress({ trusted, header: 'forwarded' })(request(undefined)), 'unknown');
 });
 
+for (const [what, known, headers, peers] of [
+  ['X-Forwarded-For without a trusted proxy', [], { 'x-forwarded-for': '198.51.100.1' }, ['203.0.113.5']],
+  ['Forwarded without a trusted proxy', [], { forwarded: 'for=198.51.100.1' }, ['203.0.113.5']],
+  ['no such header', [], {}, []],
+  ['a trusted proxy elsewhere', trusted, { 'x-forwarded-for': '198.51.100.1' }, []],
+] as const)
+  test(`the first request is reported that shows a forgotten TRUST_PROXY: ${what}`, () => {
+    const reported: string[] = [];
+    const read = createClientAddress({ trusted: known, header: 'x-forwarded-for' }, (peer) => reported.push(peer));
+
+    read(request('203.0.113.5', headers));
+    read(request('203.0.113.6', headers));
+
+    assert.equal(reported, peers);
+  });
+
 test.run();
