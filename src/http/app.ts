@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http';
 import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import type { ProxySettings } from '../infra/limits/clientAddress.ts';
@@ -50,7 +51,7 @@ export function createApp(system: System, settings: AppSettings = {}): Koa {
 /** The app of the port of operators. */
 export function createOperatorApp(system: System): Koa {
   const app = newApp(system);
-  const router = new Router();
+  const router = new Router({ methods: METHODS });
   addHealthRoute(router);
   addOperatorRoutes(router, system);
   app.use(router.routes());

@@ -159,7 +159,7 @@ export function problemOfParser(code: string | undefined): Problem {
 export const answerErrors: Middleware = async (ctx, next) => {
   try {
     await next();
-    // No route for this path or method: the router has set the status (404, 405, 501) and the Allow header of a 405.
+    // No route for this path or method: the router has set the status (404, 405) and the Allow header of a 405.
     if (ctx.status >= 400 && ctx.body == null) respondWith(ctx, plainProblem(ctx.status));
   } catch (error) {
     ctx.state.fault = error;

@@ -26,7 +26,7 @@ export interface RequestFacts {
 }
 
 /**
- * Writes one line for each request. Faults (5xx but 501) and slow requests are always written. Other requests are written up to a
+ * Writes one line for each request. Faults (5xx) and slow requests are always written. Other requests are written up to a
  * rate, and the field `skipped` of the next line counts those that were left out.
  */
 export function createRequestLog(log: Log, linesASecond = LINES_A_SECOND): (facts: RequestFacts) => void {
@@ -74,14 +74,11 @@ export function createRequestLog(log: Log, linesASecond = LINES_A_SECOND): (fact
   };
 }
 
-/** The answer to an unknown method, which is the fault of the client. */
-const NOT_IMPLEMENTED = 501;
-
 /**
  * A 503 with a known reason is only a warning, because its cause is logged once where it is detected. A request is not slow because
  * its client sends the body slowly: many such clients would fill the log.
  */
 function levelOf({ status, outcome, ms, receivingMs }: RequestFacts): 'error' | 'warn' | 'info' {
-  if (status >= 500 && status !== NOT_IMPLEMENTED) return outcome === 'unknown' ? 'error' : 'warn';
+  if (status >= 500) return outcome === 'unknown' ? 'error' : 'warn';
   return ms - receivingMs >= SLOW_MS ? 'warn' : 'info';
 }

@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http';
 import Router from '@koa/router';
 import type { Middleware } from 'koa';
 import type { System } from '../system.ts';
@@ -23,7 +24,8 @@ export function createRoutes(
   { grab, list }: { grab: Middleware; list: Middleware },
   operatorsApart = false,
 ): Router {
-  const router = new Router();
+  // The router answers 501 to other methods, which would be a fault of the server.
+  const router = new Router({ methods: METHODS });
 
   addUserRoutes(router, system, auth);
   addCreationRoute(router, system, auth);

@@ -79,7 +79,7 @@ export async function attack({
         }
         const statuses = await sender.sendBytes(plan.bytes);
         for (const status of statuses.length === 0 ? [0] : statuses) count(status);
-        if (statuses.some((status) => status >= 500 && status !== 501))
+        if (statuses.some((status) => status >= 500))
           report(`status ${statuses}`, JSON.stringify(plan.bytes.toString('latin1')));
       }
     };

@@ -1,8 +1,6 @@
 import type { Answer, HttpRequest } from './send.ts';
 
 const BODY_LIMIT = 16 * 1024;
-/** The methods of the documented routes. For any other the answer 501 is right. */
-const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /** The rule that an answer breaks, in words; undefined when it breaks none. A 503 is judged by the run, which retries it. */
 export function faultOf(
@@ -11,7 +9,6 @@ export function faultOf(
 ): string | undefined {
   // The server closes the connection while the rest of a body over the limit arrives, which can take the answer with it.
   if (failure !== undefined) return Buffer.byteLength(body) > BODY_LIMIT ? undefined : `no answer: ${failure}`;
-  if (status === 501 && !METHODS.includes(method)) return undefined;
   if (status >= 500 && status !== 503) return `status ${status}`;
   const hasBody = method !== 'HEAD' && status !== 204 && status !== 304 && type === 'application/json';
   // The OpenAPI document is the one JSON answer that is no reply of the API.
