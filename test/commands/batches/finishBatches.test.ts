@@ -55,12 +55,12 @@ async function loggedNames(names: readonly string[]): Promise<string[]> {
 }
 
 test('a batch whose process dies at any call is created as a whole if its plan was committed, and else not at all', async () => {
-  // Given the calls of an undisturbed batch: 4 reservations, the commit, 4 creations, the deletion of the plan.
+  // Given the calls of an undisturbed batch: the reservation of room, 4 reservations of names, the commit, 4 creations, the deletion of the plan.
   const undisturbed: string[] = [];
   const deps = await dyingProcess(1_000, 'before', undisturbed);
   assert.is(await createBatch(deps, namesOf('undisturbed')), 'created');
   const four = Array(COUPONS).fill('createCoupon');
-  assert.equal(undisturbed, [...four, 'commitBatch', ...four, 'hdel']);
+  assert.equal(undisturbed, ['reserveRoom', ...four, 'commitBatch', ...four, 'hdel']);
 
   // When processes die before or after each of these calls; half of their clients retry with an idempotency key.
   const steps = undisturbed.flatMap((_, i) =>
