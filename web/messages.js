@@ -20,6 +20,11 @@ export const plainMessages = {
   'Too many registrations from this address. Try again later.': {
     text: 'Too many new users have registered from your network.',
   },
+  'Too many requests of this user. Try again later.': { text: 'You have sent too many requests.' },
+  'Too many requests from this address. Try again later.': {
+    text: 'Too many requests have come from your network.',
+  },
+  'Too many new idempotency keys. Try again later.': { text: 'You have tried too many times today.' },
   'Wrong username or password.': { text: 'Wrong user name or password.' },
   'Coupon name or description should not be empty.': { field: 'name', text: 'Please enter a name for the coupon.' },
   'Coupon name too long.': { field: 'name', text: 'The name has at most 100 characters.' },
@@ -31,6 +36,9 @@ export const plainMessages = {
     field: 'name',
     text: 'You already have a coupon with this name.',
   },
+  'This seller has as many coupons as one seller may have.': {
+    text: 'You have as many coupons as one seller may have.',
+  },
   'Amount field wrong format.': {
     field: 'amount',
     text: 'The number of pieces must be a whole number, 1 or more.',
@@ -39,6 +47,10 @@ export const plainMessages = {
   'Coupon description has unsupported characters.': {
     field: 'description',
     text: 'The description contains characters that cannot be stored.',
+  },
+  'Coupon description too long.': {
+    field: 'description',
+    text: 'The description is too long: it may have some 4,000 characters.',
   },
   'Request body too large.': { text: 'That is too much text. Please shorten it to some thousand characters.' },
   'Customers field wrong format: a whole number from 1 to 10000.': {

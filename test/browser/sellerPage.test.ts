@@ -197,7 +197,9 @@ test('every refusal of the API that a form can get has a plain text', async () =
   const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
   const refusals = operations
     .filter(({ operationId }) => submitted.has(operationId))
-    .flatMap(({ responses }) => [400, 404, 409, 413].map((status) => responses[status]?.content['application/json']))
+    .flatMap(({ responses }) =>
+      [400, 404, 409, 413, 429].map((status) => responses[status]?.content['application/json']),
+    )
     .flatMap((json) => Object.values(json?.examples ?? {}).map(({ value }) => value.errMsg));
   assert.ok(refusals.length > 15);
   // The page always sends JSON to paths that exist, a coupon that the board shows, and a kind that the form offers.

@@ -138,6 +138,7 @@ export const apiPaths = (): Paths => ({
             { ...coupon, name: '' },
             { ...coupon, name: 'a/b' },
             { ...coupon, name: 'x'.repeat(101) },
+            { ...coupon, description: 'x'.repeat(4_097) },
             { ...coupon, amount: 0 },
             { ...coupon, stock: -1 },
             { ...coupon, startsAt: 'noon' },
