@@ -7,8 +7,8 @@ import { benchGrabs, customersFor, scenariosNamed } from './grabs/grabBench.ts';
 import { scenarios } from './grabs/scenarios.ts';
 import { benchProjection } from './projections/projectionBench.ts';
 import { benchReplay } from './projections/replayBench.ts';
+import { benchAttack } from './scaling/attackBench.ts';
 import { benchGrowth } from './scaling/growthBench.ts';
-import { benchLogIns } from './scaling/logInBench.ts';
 import { benchOverload } from './scaling/overloadBench.ts';
 import { benchWorkers } from './scaling/workersBench.ts';
 
@@ -32,7 +32,7 @@ program
   );
 
 const scenarioNames = scenarios.map(({ name }) => name).join(', ');
-const others = 'growth, log-in-attack, overload, projection, workers';
+const others = 'grab-flood, growth, log-in-attack, overload, projection, workers';
 
 program
   .argument('[name]')
@@ -64,7 +64,8 @@ program
       if (profile !== undefined) mustBeFolder(profile);
       if (only === 'growth')
         process.exit((await benchGrowth({ grabs: grabs || 1_000_000, connections, json })) ? 0 : 1);
-      if (only === 'log-in-attack') process.exit((await benchLogIns({ seconds, rounds, json })) ? 0 : 1);
+      if (only === 'log-in-attack' || only === 'grab-flood')
+        process.exit((await benchAttack(only, { seconds, rounds, json })) ? 0 : 1);
       if (only === 'overload') process.exit((await benchOverload({ seconds, connections, json })) ? 0 : 1);
       if (only === 'workers') process.exit((await benchWorkers({ seconds, rounds, connections, json })) ? 0 : 1);
       if (only === 'projection')

@@ -13,7 +13,7 @@ for (const args of [['nosuch'], ['--only', 'nosuch']]) {
   test(`${args.join(' ')} is wrong usage, and the line names the rows`, async () => {
     const { status, stdout, stderr } = await startProgram('bench/runBench.ts', {}, args).ended;
     assert.equal([status, stdout], [2, '']);
-    assert.match(stderr, /"nosuch".*grab.*growth, log-in-attack, overload, projection, workers\n$/);
+    assert.match(stderr, /"nosuch".*grab.*grab-flood, growth, log-in-attack, overload, projection, workers\n$/);
     assert.is(stderr.trim().split('\n').length, 1);
   });
 }

@@ -3,24 +3,46 @@ import { interruptible, stopSignal } from '../../src/cli.ts';
 import { startProgress } from '../../src/infra/progress.ts';
 import { figureTable, whole } from '../figures/figureTable.ts';
 import { medianOf, percentile } from '../figures/statistics.ts';
-import { type LoadResult, SHED } from '../load/loadPlan.ts';
+import { type LoadPlan, type LoadResult, SHED } from '../load/loadPlan.ts';
 import { openTestbed, PLENTY, SELLER, type Testbed, USER } from '../testbed/testbed.ts';
 
-// Guesses wrong passwords from one address while a lone customer at another address grabs and logs in. Without limits every guess is
-// hashed; with the limits of the defaults, most guesses get 429.
+// An attacker at one address sends as many requests as a rate allows, while a lone customer at another address grabs and logs in. Each
+// attack is measured without limits and with the limits of the defaults.
 
-const PARALLEL = [0, 100, 200];
-/** A guesser who gets 429 at once sends no more than this. */
-const GUESSES_PER_SECOND = 1_000;
+interface Attack {
+  /** Connections of the attacker. */
+  parallel: readonly number[];
+  /** An attacker who is refused at once sends no more than this. */
+  requestsPerSecond: number;
+  /** The settings whose limits refuse the attacker. */
+  limits: readonly string[];
+  /** `path`: the coupon that the lone customer grabs. */
+  request(path: string): Pick<LoadPlan, 'method' | 'paths' | 'json'>;
+}
+
+const attacks = {
+  'log-in-attack': {
+    parallel: [0, 100, 200],
+    requestsPerSecond: 1_000,
+    limits: ['LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS', 'LOGIN_FAILURES_PER_ACCOUNT', 'LOGIN_FAILURES_PER_ADDRESS'],
+    request: () => ({
+      method: 'POST',
+      paths: ['/api/auth'],
+      json: JSON.stringify({ username: SELLER, password: 'a wrong guess' }),
+    }),
+  },
+  'grab-flood': {
+    parallel: [0, 100],
+    requestsPerSecond: 5_000,
+    limits: ['REQUESTS_PER_USER', 'REQUESTS_PER_ADDRESS'],
+    request: (path) => ({ method: 'PATCH', paths: [path] }),
+  },
+} satisfies Record<string, Attack>;
+
 const GRAB_EVERY_MS = 5;
 const LOG_IN_EVERY_MS = 200;
 const OUT_OF_REACH = '1000000000';
 const DEFAULT = '';
-const limitSettings = (value: string) => ({
-  LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS: value,
-  LOGIN_FAILURES_PER_ACCOUNT: value,
-  LOGIN_FAILURES_PER_ADDRESS: value,
-});
 
 interface Row {
   limits: string;
@@ -32,14 +54,18 @@ interface Row {
   logIns: number[];
 }
 
-export interface LogInBenchOptions {
+export interface AttackBenchOptions {
   seconds: number;
   rounds: number;
   json: boolean;
 }
 
 /** Resolves to false when a grab was not won or a right password was refused. */
-export async function benchLogIns({ seconds, rounds, json }: LogInBenchOptions): Promise<boolean> {
+export async function benchAttack(
+  name: keyof typeof attacks,
+  { seconds, rounds, json }: AttackBenchOptions,
+): Promise<boolean> {
+  const attack: Attack = attacks[name];
   const stopped = stopSignal();
   const progress = startProgress();
   const rows: Summary[] = [];
@@ -49,10 +75,14 @@ export async function benchLogIns({ seconds, rounds, json }: LogInBenchOptions):
     ['default', DEFAULT],
   ] as const) {
     const { testbed, close } = await openTestbed({
-      connections: Math.max(...PARALLEL),
+      connections: Math.max(...attack.parallel),
       customers: 1,
-      // The guesses are slow requests, each with a line in the log.
-      environment: { LOG_LEVEL: 'error', TRUST_PROXY: '127.0.0.0/8', ...limitSettings(value) },
+      environment: {
+        // Guesses of passwords are slow requests, each with a line in the log.
+        LOG_LEVEL: 'error',
+        TRUST_PROXY: '127.0.0.0/8',
+        ...Object.fromEntries(attack.limits.map((setting) => [setting, value])),
+      },
     });
     const measure = async () => {
       const [path = ''] = await testbed.createCoupons('lone', 1, PLENTY);
@@ -61,8 +91,8 @@ export async function benchLogIns({ seconds, rounds, json }: LogInBenchOptions):
       for (let round = 0; round <= rounds; round++) {
         progress.show({ label: `limits: ${limits}`, done: round, of: rounds + 1 });
         const summaries: Summary[] = [];
-        for (const parallel of PARALLEL) {
-          const during = await measureDuring(testbed, path, parallel, seconds, wrong);
+        for (const parallel of attack.parallel) {
+          const during = await measureDuring({ testbed, attack, path, parallel, seconds, wrong });
           summaries.push(summaryOf({ limits, parallel, ...during }));
         }
         if (round > 0) measured.push(summaries);
@@ -76,14 +106,28 @@ export async function benchLogIns({ seconds, rounds, json }: LogInBenchOptions):
     }
   }
   progress.stop();
-  console.log(json ? JSON.stringify(rows, undefined, 2) : logInTable(rows));
+  console.log(json ? JSON.stringify(rows, undefined, 2) : attackTable(rows));
   for (const line of new Set(wrong)) console.error(`WRONG: ${line}`);
   return wrong.length === 0;
 }
 
 let customers = 0;
 
-async function measureDuring(testbed: Testbed, path: string, parallel: number, seconds: number, wrong: string[]) {
+async function measureDuring({
+  testbed,
+  attack,
+  path,
+  parallel,
+  seconds,
+  wrong,
+}: {
+  testbed: Testbed;
+  attack: Attack;
+  path: string;
+  parallel: number;
+  seconds: number;
+  wrong: string[];
+}) {
   let running = true;
   const every = async (pauseMs: number, expected: number, send: () => Promise<Response>) => {
     const times: number[] = [];
@@ -97,28 +141,21 @@ async function measureDuring(testbed: Testbed, path: string, parallel: number, s
     }
     return times.sort((a, b) => a - b);
   };
-  const attack =
+  const load =
     parallel === 0
       ? sleep(seconds * 1_000).then(() => undefined)
       : testbed.runLoad({
           connections: parallel,
           seconds,
-          rate: GUESSES_PER_SECOND,
-          plan: {
-            method: 'POST',
-            paths: ['/api/auth'],
-            json: JSON.stringify({ username: SELLER, password: 'a wrong guess' }),
-            firstCustomer: 0,
-            customers: 1,
-            offset: 0,
-          },
+          rate: attack.requestsPerSecond,
+          plan: { ...attack.request(path), firstCustomer: 0, customers: 1, offset: 0 },
         });
-  const ended = attack.finally(() => {
+  const ended = load.finally(() => {
     running = false;
   });
   const headers = { 'x-forwarded-for': '192.0.2.1', 'content-type': 'application/json' };
   const { username, password } = USER;
-  const [load, grabs, logIns] = await Promise.all([
+  const [result, grabs, logIns] = await Promise.all([
     ended,
     every(GRAB_EVERY_MS, 201, () => {
       const authorization = testbed.issueToken(`lone-${customers++}`, 'customer');
@@ -128,7 +165,7 @@ async function measureDuring(testbed: Testbed, path: string, parallel: number, s
       fetch(`${testbed.url}/api/auth`, { method: 'POST', headers, body: JSON.stringify({ username, password }) }),
     ),
   ]);
-  return { load, seconds, grabs, logIns };
+  return { load: result, seconds, grabs, logIns };
 }
 
 const summaryOf = ({ limits, parallel, load, seconds, grabs, logIns }: Row) => {
@@ -136,7 +173,7 @@ const summaryOf = ({ limits, parallel, load, seconds, grabs, logIns }: Row) => {
   return {
     limits,
     parallel,
-    hashedPerSecond: perSecond('401'),
+    answeredPerSecond: Object.keys(load?.outcomes ?? {}).reduce((sum, outcome) => sum + perSecond(outcome), 0),
     limitedPerSecond: perSecond('429'),
     shedPerSecond: perSecond(SHED),
     grabs: grabs.length,
@@ -149,12 +186,12 @@ const summaryOf = ({ limits, parallel, load, seconds, grabs, logIns }: Row) => {
 
 type Summary = ReturnType<typeof summaryOf>;
 
-function logInTable(rows: Summary[]): string {
+function attackTable(rows: Summary[]): string {
   const table = figureTable([
     'limits',
-    'guesses at once',
-    '401/s',
-    '429/s',
+    'requests at once',
+    'answers/s',
+    'of them 429',
     'grabs',
     'grab p50, p99, ms',
     'log-in p50, max, ms',
@@ -163,7 +200,7 @@ function logInTable(rows: Summary[]): string {
     table.push([
       row.limits,
       row.parallel,
-      whole(row.hashedPerSecond),
+      whole(row.answeredPerSecond),
       whole(row.limitedPerSecond),
       whole(row.grabs),
       `${row.grabP50.toFixed(1)}  ${row.grabP99.toFixed(1)}`,
