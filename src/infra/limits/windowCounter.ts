@@ -10,10 +10,9 @@ export type WindowCounter = (subject: string) => number;
 
 /**
  * A limit for each subject and fixed window, in the memory of this process. Every request is counted, so this is synchronous and makes no
- * object. Subjects share buckets, and the first half of the limit is counted for the bucket: a map with an entry
- * for each customer of a crowd takes longer than all other checks. The second half is counted for the subject itself. So no subject has more than its limit,
- * and a subject that shares its bucket with a flood has at least the second half. `limit` 0: none. `now` is a monotonic time in
- * milliseconds.
+ * object. The first half of the limit is counted for a bucket of subjects, because a map with an entry for each customer of a crowd takes
+ * longer. The second half is counted for the subject itself. So no subject has more than its limit, and a subject that shares its bucket
+ * with a flood has at least the second half. `limit` 0: none. `now` is a monotonic time in milliseconds.
  */
 export function createWindowCounter(limit: number, windowMs: number, now = () => performance.now()): WindowCounter {
   if (limit === 0) return () => 0;
