@@ -43,6 +43,7 @@ export async function createCoupons(
   by: User,
   { seller, coupons, idempotencyKey = '' }: CreateCoupons,
 ): Promise<'created' | 'not-a-seller' | 'other-seller' | 'too-many-coupons' | ClaimRefusal | RefusedPlace> {
+  const since = performance.now();
   const refusal = refuseCreator(by, seller);
   if (refusal !== undefined) return refusal;
   const wanted = coupons.map((coupon) => ({ ...coupon, seller, idempotencyKey }));
@@ -57,7 +58,7 @@ export async function createCoupons(
   const names = wanted.map(({ name }) => name);
   const releaseRoom = await reserveRoom(deps, seller, names);
   if (releaseRoom === 'full') return 'too-many-coupons';
-  const begin = deadlineAndLimit(deps);
+  const begin = deadlineAndLimit(deps, since);
   const batch = newBatch(partitionOf(first), begin[0]);
   // The places after a repeated name are not looked at: the repeated name is the first error at the latest.
   const repeated = placeOfRepeatedName(wanted);
