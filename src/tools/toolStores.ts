@@ -7,7 +7,7 @@ import { localMariadbUrl } from '../infra/local/localMariadb.ts';
 import { localRedisUrl } from '../infra/local/localRedis.ts';
 import { openLocalServers } from '../infra/local/localServers.ts';
 import { createDatabase } from '../infra/stores/mysql.ts';
-import { migrateTables } from '../infra/stores/openMysql.ts';
+import { type Migrated, migrateTables } from '../infra/stores/openMysql.ts';
 import { OperatorError } from '../operatorError.ts';
 import { mustHaveEmptyLog, mustHaveTables, mustHaveWriteModel } from './checkStores.ts';
 
@@ -24,8 +24,8 @@ export interface ToolStores {
   mysqlUrl: string;
   /** Undefined where the tool does not need Redis and no Redis is known. */
   redisUrl: string | undefined;
-  /** The names of the migrations that were needed. */
-  migrated: string[];
+  /** What `migrate` and `import` did; undefined for `present`. */
+  changed: Migrated | undefined;
   /** Names both stores, without passwords. */
   description: string;
 }
@@ -40,7 +40,7 @@ export const openToolStores = (needs: StoreNeeds): Promise<ToolStores & { close:
     const { close, ...found } = await findServers(needs);
     remember(close);
     const { mysqlUrl, redisUrl } = found;
-    let migrated: string[] = [];
+    let changed: Migrated | undefined;
     const check = (checked: Promise<void>) =>
       checked.catch((error) => {
         if (!(error instanceof OperatorError)) throw error;
@@ -53,14 +53,14 @@ export const openToolStores = (needs: StoreNeeds): Promise<ToolStores & { close:
         await createDatabase(mysqlUrl).catch(() => {});
         await check(mustHaveEmptyLog(mysqlUrl));
       }
-      migrated = await migrateTables(mysqlUrl);
+      changed = await migrateTables(mysqlUrl);
     }
     if (needs.redis && redisUrl !== undefined) await check(mustHaveWriteModel(redisUrl));
-    return { ...found, migrated };
+    return { ...found, changed };
   });
 
 /** The given servers; or the private servers of the process that runs on DATA_DIR; or the private servers, started here. */
-async function findServers(needs: StoreNeeds): Promise<Omit<ToolStores, 'migrated'> & { close: Closer }> {
+async function findServers(needs: StoreNeeds): Promise<Omit<ToolStores, 'changed'> & { close: Closer }> {
   const given = takeConfig(process.env, { needsSecret: false });
   const { dataDir } = given;
   let { mysqlUrl, redisUrl } = given;

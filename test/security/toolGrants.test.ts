@@ -83,7 +83,7 @@ let databases = 0;
 async function migrateAs(grants: readonly Grant[]): Promise<string[]> {
   const database = `empty${databases++}`;
   await mariadb.run(`CREATE DATABASE ${database}`, ...createUser('migrate', database, grants));
-  return migrateTables(urlOf('migrate', database));
+  return (await migrateTables(urlOf('migrate', database))).migrated;
 }
 
 const toMigrate = documentedGrants('seckill_migrate');
