@@ -1,0 +1,98 @@
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Argument } from 'commander';
+import { createProgram, runProgram, stopSignal } from '../../src/cli.ts';
+import { ensurePrograms } from '../../src/infra/local/install.ts';
+import { OperatorError } from '../../src/operatorError.ts';
+import { killProcessesOf } from '../support/killProcesses.ts';
+import { runSuites } from '../support/runSuites.ts';
+import { downloadStore } from './downloadStore.ts';
+import { NotDownloadable } from './privateApt.ts';
+import { type StoreName, storeKinds, storeNames } from './storeKinds.ts';
+import { writeStorePrograms } from './storePrograms.ts';
+
+// Runs the tests that concern the stores, and one round of each fault kind, on the newest MySQL, MariaDB, Redis or Valkey, which it
+// downloads without changing the machine. The other store is the one of the machine. The last line is `N passed, N failed`; the exit
+// status is 75 when the download is not possible.
+
+const SKIPPED = 75;
+const cache = fileURLToPath(new URL('../../.cache/stores', import.meta.url));
+
+const tests = [
+  'contract.',
+  'applyBatch',
+  'replay/',
+  'recovery/',
+  'lease',
+  'migrations/',
+  'infra/stores/',
+  'doctor',
+  'explain',
+  'salesPerMinute',
+  'verifyStores',
+  'scripts',
+  'lostReply',
+  'security/serverGrants',
+  'security/toolGrants',
+];
+const suites = [['test/runTests.ts', ...tests], ['test/faults/runFaults.ts']];
+/** What differs most between servers: types, locks, privileges, and what a killed server keeps. */
+const shortSuites = [
+  [
+    'test/runTests.ts',
+    'contract.users',
+    'contract.coupons',
+    'applyBatch',
+    'replay/',
+    'lease',
+    'infra/stores/openMysql',
+    'eventLogGuard',
+    'doctor',
+  ],
+  ['test/faults/runFaults.ts', '--only', 'mysql-kill', '--rounds', '1'],
+];
+
+const program = createProgram('npm run test:stores --', 'Tests the newest release of a store, which it downloads.')
+  .addArgument(new Argument('<store>').choices(storeNames))
+  .option('--short', 'only the tests that differ most between servers, and one fault')
+  .parse();
+
+await runProgram(async () => {
+  const kind = storeKinds[program.args[0] as StoreName];
+  const { short } = program.opts<{ short?: true }>();
+  const stop = new AbortController();
+  // The folder is in the TMPDIR and the PATH of every process that is started here, which tells them from those of other runs.
+  const folder = mkdtempSync(join(tmpdir(), 'seckill-stores-'));
+  void stopSignal().then(() => {
+    stop.abort(new OperatorError('interrupted'));
+    return killProcessesOf(folder);
+  });
+  let status: number;
+  try {
+    ensurePrograms(['redis-server', 'mariadbd'], console.log);
+    const store = await downloadStore(kind, cache, console.log, stop.signal);
+    const bin = join(folder, 'bin');
+    writeStorePrograms(bin, kind, store);
+    const env = { ...process.env, TMPDIR: folder, PATH: `${bin}${delimiter}${process.env.PATH}` };
+    const title = `${kind.title} ${store.version}`;
+    const { passed, failed } = await runSuites(short ? shortSuites : suites, {
+      title,
+      node: process.execPath,
+      env,
+      stop: stop.signal,
+    });
+    console.log(`${passed} passed, ${failed} failed`);
+    status = failed === 0 ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof NotDownloadable)) throw error;
+    console.log(`skipped: ${kind.title} cannot be downloaded (${error.message})`);
+    status = SKIPPED;
+  } finally {
+    await killProcessesOf(folder);
+    await rm(folder, { recursive: true, force: true });
+  }
+  process.exit(status);
+});

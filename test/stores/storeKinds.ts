@@ -1,0 +1,20 @@
+// The stores that `npm run test:stores` can download. A further one is a line here.
+
+export interface StoreKind {
+  title: string;
+  /** The package of Debian with the server. */
+  package: string;
+  /** The path of the server in the unpacked package. */
+  program: string;
+  family: 'mysql' | 'mariadb' | 'redis';
+}
+
+export const storeKinds = {
+  mysql: { title: 'MySQL', package: 'mysql-server-core', program: 'usr/sbin/mysqld', family: 'mysql' },
+  mariadb: { title: 'MariaDB', package: 'mariadb-server-core', program: 'usr/sbin/mariadbd', family: 'mariadb' },
+  redis: { title: 'Redis', package: 'redis-server', program: 'usr/bin/redis-server', family: 'redis' },
+  valkey: { title: 'Valkey', package: 'valkey-server', program: 'usr/bin/valkey-server', family: 'redis' },
+} as const satisfies Record<string, StoreKind>;
+
+export type StoreName = keyof typeof storeKinds;
+export const storeNames = Object.keys(storeKinds) as StoreName[];
