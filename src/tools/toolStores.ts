@@ -15,9 +15,9 @@ export interface StoreNeeds {
   redis: boolean;
   /**
    * `present`: the tables must be there and up to date, and nothing is created. `migrate`: creates the private MariaDB and the tables
-   * where they are missing. `import`: creates the database too, and refuses one that has events.
+   * where they are missing. `import`: creates the database too, and refuses one that has events. `any`: nothing is checked or created.
    */
-  tables: 'present' | 'migrate' | 'import';
+  tables: 'present' | 'any' | 'migrate' | 'import';
 }
 
 export interface ToolStores {
@@ -46,6 +46,7 @@ export const openToolStores = (needs: StoreNeeds): Promise<ToolStores & { close:
         if (!(error instanceof OperatorError)) throw error;
         throw new OperatorError(`${error.message} (${found.description})`);
       });
+    if (needs.tables === 'any') return { ...found, changed };
     if (needs.tables === 'present') await check(mustHaveTables(mysqlUrl));
     else {
       if (needs.tables === 'import') {
@@ -72,7 +73,8 @@ async function findServers(needs: StoreNeeds): Promise<Omit<ToolStores, 'changed
       mysqlUrl ??= localMariadbUrl(sockets, 'root');
       redisUrl ??= localRedisUrl(sockets);
     } else {
-      if (needs.tables === 'present') mustHaveData(dataDir, isPrivate.mysql, needs.redis && isPrivate.redis);
+      if (needs.tables === 'present' || needs.tables === 'any')
+        mustHaveData(dataDir, isPrivate.mysql, needs.redis && isPrivate.redis);
       // An empty value keeps a server that this tool does not use, and the secret, from being created.
       const wanted = { ...given, jwtSecret: '', redisUrl: needs.redis ? redisUrl : (redisUrl ?? '') };
       const local = await openLocalServers(wanted, (line) => console.error(line));

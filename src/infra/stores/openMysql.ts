@@ -62,17 +62,26 @@ export function migrateTables(url: string, serverUrl?: string): Promise<Migrated
 
 /** Opens a pool for `work`. When the work fails, the pool is closed. */
 async function using<T>(url: string, work: (mysql: Mysql, close: Closer) => Promise<T>): Promise<T> {
-  const { mysql, close } = connectMysql(url);
+  const { mysql, close } = await reachMysql(url);
   try {
-    await mysql.raw('SELECT 1').catch((error) => {
-      throw new OperatorError(`MYSQL_URL: cannot reach MySQL: ${causeOf(error, url)}${encodingHint(url)}`);
-    });
     return await work(mysql, close);
   } catch (error) {
     await close();
     const refused = refusedByServer(error);
     throw refused === undefined ? error : new OperatorError(`MYSQL_URL: ${refused}`);
   }
+}
+
+/** Opens a pool as the tables are. Throws OperatorError when MySQL cannot be reached. */
+export async function reachMysql(url: string, poolSize?: number): Promise<{ mysql: Mysql; close: Closer }> {
+  const { mysql, close } = connectMysql(url, poolSize);
+  try {
+    await mysql.raw('SELECT 1');
+  } catch (error) {
+    await close();
+    throw new OperatorError(`MYSQL_URL: cannot reach MySQL: ${causeOf(error as Error, url)}${encodingHint(url)}`);
+  }
+  return { mysql, close };
 }
 
 /** Creates the user that the URL names, without a password: only the owner of DATA_DIR reaches the socket. */
@@ -127,15 +136,20 @@ async function migrate(mysql: Mysql): Promise<string[]> {
 }
 
 async function isMigrated(mysql: Mysql): Promise<boolean> {
+  const { applied, known } = await findMigrations(mysql);
+  return applied.join() === known.join();
+}
+
+/** The migrations that the database has, and those of this version. */
+export async function findMigrations(mysql: Mysql): Promise<{ applied: string[]; known: string[] }> {
   const rows: { name: string }[] = await mysql('knex_migrations')
     .select('name')
     .catch((error) => {
       if (isTableUnknown(error)) return [];
       throw error;
     });
-  const applied = rows.map(({ name }) => name).sort();
   const known = (await migrationSource.getMigrations([])).map(migrationSource.getMigrationName);
-  return applied.join() === known.join();
+  return { applied: rows.map(({ name }) => name).sort(), known };
 }
 
 const migrateAlone = (mysql: Mysql): Promise<string[]> =>
