@@ -26,19 +26,21 @@ export async function downloadStore(
   announce: (line: string) => void,
   stop: AbortSignal,
 ): Promise<DownloadedStore> {
-  const home = join(cache, kind.package);
+  const [server] = kind.packages;
+  const home = join(cache, server);
   const trees = join(home, 'trees');
   mkdirSync(trees, { recursive: true });
   // A tree has its name from the moment when it is complete.
   const treeOf = (version: string) => join(trees, version);
   try {
     const apt = await openPrivateApt(join(home, 'apt'), stop);
-    const version = await apt.newest(kind.package);
+    // Without the epoch: a path with a colon would be two paths to the loader of libraries.
+    const version = (await apt.newest(server)).replace(/^\d+:/, '');
     if (!existsSync(treeOf(version))) {
       announce(`downloading ${kind.title} ${version} with its libraries into ${home}; nothing is installed`);
       const progress = startProgress();
       const archives = await apt
-        .download(kind.package, (done) => progress.show({ label: `downloading ${kind.title}, %`, done, of: 100 }))
+        .download(kind.packages, (done) => progress.show({ label: `downloading ${kind.title}, %`, done, of: 100 }))
         .finally(progress.stop);
       await unpack(archives, `${treeOf(version)}.new`);
       for (const older of readdirSync(trees))

@@ -17,8 +17,8 @@ export class NotDownloadable extends Error {}
 export interface PrivateApt {
   /** The newest version of the package. */
   newest(name: string): Promise<string>;
-  /** Downloads the package and all that it depends on, and resolves to the folder with the files. */
-  download(name: string, onPercent: (percent: number) => void): Promise<string>;
+  /** Downloads the packages and all that they depend on, and resolves to the folder with the files. */
+  download(names: readonly string[], onPercent: (percent: number) => void): Promise<string>;
 }
 
 /** Reads the list of packages. `folder` is for the state of this apt alone. Throws NotDownloadable. */
@@ -60,8 +60,8 @@ export async function openPrivateApt(folder: string, stop: AbortSignal): Promise
       if (version === '(none)') throw new NotDownloadable(`the suite ${SUITE} has no package ${name}`);
       return version;
     },
-    async download(name, onPercent) {
-      const args = ['install', '-q', '-y', '--no-install-recommends', '--download-only', name];
+    async download(names, onPercent) {
+      const args = ['install', '-q', '-y', '--no-install-recommends', '--download-only', ...names];
       await run('apt-get', args, env, stop, onPercent);
       return join(folder, 'cache/archives');
     },

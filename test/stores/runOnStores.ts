@@ -1,7 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Argument } from 'commander';
 import { createProgram, runProgram, stopSignal } from '../../src/cli.ts';
@@ -19,7 +19,7 @@ import { writeStorePrograms } from './storePrograms.ts';
 // status is 75 when the download is not possible.
 
 const SKIPPED = 75;
-const cache = fileURLToPath(new URL('../../.cache/stores', import.meta.url));
+const CACHE = fileURLToPath(new URL('../../.cache/stores', import.meta.url));
 
 const tests = [
   'contract.',
@@ -35,6 +35,7 @@ const tests = [
   'verifyStores',
   'scripts',
   'lostReply',
+  'deployStores',
   'security/serverGrants',
   'security/toolGrants',
 ];
@@ -57,12 +58,13 @@ const shortSuites = [
 
 const program = createProgram('npm run test:stores --', 'Tests the newest release of a store, which it downloads.')
   .addArgument(new Argument('<store>').choices(storeNames))
+  .option('--cache <folder>', 'where the unpacked packages are kept', CACHE)
   .option('--short', 'only the tests that differ most between servers, and one fault')
   .parse();
 
 await runProgram(async () => {
   const kind = storeKinds[program.args[0] as StoreName];
-  const { short } = program.opts<{ short?: true }>();
+  const { short, cache } = program.opts<{ short?: true; cache: string }>();
   const stop = new AbortController();
   // The folder is in the TMPDIR and the PATH of every process that is started here, which tells them from those of other runs.
   const folder = mkdtempSync(join(tmpdir(), 'seckill-stores-'));
@@ -72,8 +74,9 @@ await runProgram(async () => {
   });
   let status: number;
   try {
+    const store = await downloadStore(kind, resolve(cache), console.log, stop.signal);
+    // The other store.
     ensurePrograms(['redis-server', 'mariadbd'], console.log);
-    const store = await downloadStore(kind, cache, console.log, stop.signal);
     const bin = join(folder, 'bin');
     writeStorePrograms(bin, kind, store);
     const env = { ...process.env, TMPDIR: folder, PATH: `${bin}${delimiter}${process.env.PATH}` };
