@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -78,7 +79,12 @@ await runProgram(async () => {
     // The other store.
     ensurePrograms(['redis-server', 'mariadbd'], console.log);
     const bin = join(folder, 'bin');
-    writeStorePrograms(bin, kind, store);
+    const program = writeStorePrograms(bin, kind, store);
+    const { stdout, stderr } = spawnSync(
+      program,
+      kind.family === 'redis' ? ['--version'] : ['--no-defaults', '--version'],
+    );
+    console.log(`${stdout}${stderr}`.trim());
     const env = { ...process.env, TMPDIR: folder, PATH: `${bin}${delimiter}${process.env.PATH}` };
     const title = `${kind.title} ${store.version}`;
     const { passed, failed } = await runSuites(short ? shortSuites : suites, {

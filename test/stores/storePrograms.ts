@@ -6,8 +6,8 @@ import type { StoreKind } from './storeKinds.ts';
 // Wrappers with the names of the programs that src/infra/local looks for on PATH. Each runs a program of the tree with the libraries of
 // the tree, since those of the machine are older.
 
-/** Writes the wrappers into a folder, which is then put first on PATH. */
-export function writeStorePrograms(folder: string, kind: StoreKind, { tree }: DownloadedStore): void {
+/** Writes the wrappers into a folder, which is then put first on PATH. Returns the path of the one that starts the server. */
+export function writeStorePrograms(folder: string, kind: StoreKind, { tree }: DownloadedStore): string {
   mkdirSync(folder, { recursive: true });
   const write = (name: string, script: string) => writeFileSync(join(folder, name), script, { mode: 0o755 });
   const inTree = runner(tree);
@@ -15,7 +15,7 @@ export function writeStorePrograms(folder: string, kind: StoreKind, { tree }: Do
     case 'mysql':
       write('mariadbd', mysqlServer(inTree(kind.program), tree));
       write('mariadb-install-db', mysqlSetUp(inTree(kind.program), tree));
-      return;
+      return join(folder, 'mariadbd');
     case 'mariadb':
       // Its set-up is a script that calls the programs of the tree by their paths.
       for (const program of ['usr/sbin/mariadbd', 'usr/bin/my_print_defaults', 'usr/bin/resolveip'])
@@ -28,12 +28,12 @@ export function writeStorePrograms(folder: string, kind: StoreKind, { tree }: Do
         'mariadb-install-db',
         `#!/bin/sh\nfirst=$1\nshift\nexec '${tree}/usr/bin/mariadb-install-db' "$first" --basedir='${tree}/usr' "$@"\n`,
       );
-      return;
+      return join(folder, 'mariadbd');
     case 'redis':
       write('redis-server', `#!/bin/sh\nexec ${inTree(kind.program)} "$@"\n`);
-      return;
+      return join(folder, 'redis-server');
     default:
-      kind.family satisfies never;
+      return kind.family satisfies never;
   }
 }
 
