@@ -11,7 +11,7 @@ const test = suite('authentication plugins of MySQL');
 
 const plugins: [plugin: string, identified: string][] = mysql.isMariadb
   ? [['mysql_native_password', "IDENTIFIED VIA mysql_native_password USING PASSWORD('pass@word')"]]
-  : [['caching_sha2_password', "IDENTIFIED WITH caching_sha2_password BY 'pass@word'"]];
+  : ['caching_sha2_password', 'sha256_password'].map((name) => [name, `IDENTIFIED WITH ${name} BY 'pass@word'`]);
 
 for (const [plugin, identified] of plugins) {
   const user = `by_${plugin.slice(0, 8)}`;
