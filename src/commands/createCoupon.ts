@@ -62,23 +62,28 @@ export async function createCoupon(
   by: User,
   coupon: CreateCoupon,
 ): Promise<'created' | 'not-a-seller' | 'other-seller' | 'duplicate-coupon' | 'too-many-coupons' | ClaimRefusal> {
+  const since = performance.now();
   const refusal = refuseCreator(by, coupon.seller);
   if (refusal !== undefined) return refusal;
   const { idempotencyKey = '', ...content } = coupon;
   const refusalOfKey = await refuseByKey(deps, by, idempotencyKey, describeRequest('create', coupon, content));
   if (refusalOfKey !== undefined) return refusalOfKey;
   if ((await reserveRoom(deps, coupon.seller, [coupon.name])) === 'full') return 'too-many-coupons';
-  return decideCreation(deps, coupon, uuidv7(), '');
+  return decideCreation(deps, coupon, uuidv7(), '', since);
 }
 
-/** Creates the coupon with this id. `batch`: the batch of creations that the coupon belongs to; an empty string means none. */
+/**
+ * Creates the coupon with this id. `batch`: the batch of creations that the coupon belongs to; an empty string means none. `since`: the
+ * arrival of the command in milliseconds of performance.now(), because the reservation of room may have waited for Redis.
+ */
 export async function decideCreation(
   deps: DecisionDeps,
   coupon: CreateCoupon,
   id: string,
   batch: string,
+  since = performance.now(),
 ): Promise<'created' | 'duplicate-coupon'> {
-  const reply = await runCreation(deps, coupon, { id, batch, reserveFor: '' }, deadlineAndLimit(deps));
+  const reply = await runCreation(deps, coupon, { id, batch, reserveFor: '' }, deadlineAndLimit(deps, since));
   switch (reply[0]) {
     case 'created':
       await publishDecision(deps, partitionOf(coupon), reply[1]);

@@ -8,6 +8,7 @@ import { keys } from '../../src/infra/keys.ts';
 import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { decideGrabsOf } from '../support/decideGrabsOf.ts';
+import { interceptRedis } from '../support/interceptRedis.ts';
 import { freezeRedis } from '../support/outages.ts';
 import { customer, givenCoupon, grabOutcome, openTestSystem, seller } from '../support/testSystem.ts';
 
@@ -64,6 +65,24 @@ test('the time that the oldest grab of a script call has waited is subtracted fr
 
   assert.is(requested.length, 1);
   assert.ok(Number(requested[0]) <= 2_000);
+});
+
+test('the time in which a creation has waited for its room is subtracted from its deadline', async () => {
+  const slow = interceptRedis(redis, async ({ name }, send) => {
+    if (name === 'reserveRoom') await sleep(1_000);
+    return send();
+  });
+  const requested: number[] = [];
+  const deadline = (ms: number) => {
+    requested.push(ms);
+    return clock.deadline(ms);
+  };
+  const deps = { ...system, redis: slow, clock: { ...clock, deadline } };
+
+  await createCoupon(deps, seller('ann'), { ...coupon, name: 'waited', amount: 1, stock: 1, description: '' });
+
+  assert.is(requested.length, 1);
+  assert.ok(Number(requested[0]) <= 2_000, String(requested));
 });
 
 test('a deadline in 0 ms is never after the present time of Redis, and less than a second before it', async () => {
