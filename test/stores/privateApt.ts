@@ -109,10 +109,7 @@ async function run(
   stop.throwIfAborted();
   if (status === 0) return;
   // The addresses of archives stay out of the message, since it may end in a public log.
-  const reason = errors
-    .trim()
-    .split('\n')
-    .at(-1)
-    ?.replaceAll(/\bhttps?:\S+/g, 'the archive');
+  const [first = ''] = errors.trim().split('\n');
+  const reason = first.replace(/^[EW]: /, '').replaceAll(/\bhttps?:\S+/g, 'a file of the archive');
   throw new NotDownloadable(`${program} ${args[0]}: ${reason || `exit ${status}`}`);
 }

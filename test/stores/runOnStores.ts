@@ -73,7 +73,7 @@ await runProgram(async () => {
     stop.abort(new OperatorError('interrupted'));
     return killProcessesOf(folder);
   });
-  let status: number;
+  let status = SKIPPED;
   try {
     const store = await downloadStore(kind, resolve(cache), console.log, stop.signal);
     // The other store.
@@ -93,15 +93,15 @@ await runProgram(async () => {
       env,
       stop: stop.signal,
     });
-    console.log(`${passed} passed, ${failed} failed`);
     status = failed === 0 ? 0 : 1;
+    if (failed > 0) console.log(`the histories and logs of failed rounds stay in ${folder}`);
+    console.log(`${passed} passed, ${failed} failed`);
   } catch (error) {
     if (!(error instanceof NotDownloadable)) throw error;
     console.log(`skipped: ${kind.title} cannot be downloaded (${error.message})`);
-    status = SKIPPED;
   } finally {
     await killProcessesOf(folder);
-    await rm(folder, { recursive: true, force: true });
+    if (status !== 1) await rm(folder, { recursive: true, force: true });
   }
   process.exit(status);
 });
