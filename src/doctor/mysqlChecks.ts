@@ -7,6 +7,7 @@ const CONNECTIONS = 4 + 2 + 1;
 /** A statement with many rows has some 1,000,000 characters (src/projections/log/sql.ts) of up to 4 bytes. */
 const PACKET_BYTES = 4 * 2 ** 20;
 const NOT_TRIED = 'not tried, since this server refuses writes';
+const untried = note('they are found by trying', 'mend what refuses the writes, then run this command again');
 const needed = (workers: number) => workers * CONNECTIONS;
 const isOn = (value: string | undefined) => value === 'ON' || value === '1';
 
@@ -153,7 +154,11 @@ export const mysqlChecks: readonly Check<MysqlFacts>[] = [
     name: 'tables',
     value: ({ tables }) => tables,
     problem: ({ tables }) => {
-      if (tables === 'missing') return note('privileges and the guard of the log cannot be tried', 'npm run migrate');
+      if (tables === 'missing')
+        return unsafe(
+          'privileges and the guard of the log cannot be tried',
+          'npm run migrate, then this command again',
+        );
       return tables === 'of another version' ? unsafe('the server may refuse to start', 'npm run migrate') : undefined;
     },
   },
@@ -163,10 +168,12 @@ export const mysqlChecks: readonly Check<MysqlFacts>[] = [
       if (missingPrivileges === undefined) return tables === 'missing' ? undefined : NOT_TRIED;
       return missingPrivileges.length === 0 ? 'all that are needed' : `without ${missingPrivileges.join('; ')}`;
     },
-    problem: ({ missingPrivileges = [] }) =>
-      missingPrivileges.length === 0
+    problem: ({ missingPrivileges }) => {
+      if (missingPrivileges === undefined) return untried;
+      return missingPrivileges.length === 0
         ? undefined
-        : unsafe('the server refuses to start', 'docs/OPERATIONS.md has the grants that suffice'),
+        : unsafe('the server refuses to start', 'docs/OPERATIONS.md has the grants that suffice');
+    },
   },
   {
     name: 'guard of event_log',
@@ -176,12 +183,14 @@ export const mysqlChecks: readonly Check<MysqlFacts>[] = [
       const triggers = guard.triggers === 'unseen' ? ' (this user cannot see triggers)' : '';
       return `${on.join(' and ') || 'none'}${triggers}`;
     },
-    problem: ({ guard }) =>
-      guard === undefined || guard.grants || guard.triggers === 'present'
+    problem: ({ guard }) => {
+      if (guard === undefined) return untried;
+      return guard.grants || guard.triggers === 'present'
         ? undefined
         : unsafe(
             'with the password of the server, events can be changed and deleted without a trace',
             'give the server a user with the grants in docs/OPERATIONS.md',
-          ),
+          );
+    },
   },
 ];
