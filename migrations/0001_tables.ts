@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { createTriggers } from '../src/infra/stores/eventLogGuard.ts';
 
 // Names and ids are VARBINARY / BINARY: the only types that both MySQL 8 and MariaDB compare byte by byte and without padding
 // (utf8mb4_bin pads with spaces in MariaDB). The lengths allow the contract's longest names at 4 bytes a character.
@@ -30,12 +31,8 @@ export async function up(knex: Knex): Promise<void> {
     UNIQUE KEY event (coupon_id, version)
   ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`);
 
-  for (const verb of ['UPDATE', 'DELETE']) {
-    const trigger = `event_log_refuses_${verb.toLowerCase()}`;
-    await knex.raw(`DROP TRIGGER IF EXISTS ${trigger}`);
-    await knex.raw(`CREATE TRIGGER ${trigger} BEFORE ${verb} ON event_log FOR EACH ROW
-      SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'event_log is append-only'`);
-  }
+  // Where the server lets this user create none, the privileges of the server's user are the guard.
+  await createTriggers(knex);
 
   await knex.raw(`CREATE TABLE IF NOT EXISTS coupons (
     id BINARY(16) NOT NULL PRIMARY KEY,

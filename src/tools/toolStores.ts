@@ -7,7 +7,7 @@ import { localMariadbUrl } from '../infra/local/localMariadb.ts';
 import { localRedisUrl } from '../infra/local/localRedis.ts';
 import { openLocalServers } from '../infra/local/localServers.ts';
 import { createDatabase } from '../infra/stores/mysql.ts';
-import { migrateTables } from '../infra/stores/openMysql.ts';
+import { type Migrated, migrateTables } from '../infra/stores/openMysql.ts';
 import { OperatorError } from '../operatorError.ts';
 import { mustHaveEmptyLog, mustHaveTables, mustHaveWriteModel } from './checkStores.ts';
 
@@ -15,17 +15,17 @@ export interface StoreNeeds {
   redis: boolean;
   /**
    * `present`: the tables must be there and up to date, and nothing is created. `migrate`: creates the private MariaDB and the tables
-   * where they are missing. `import`: creates the database too, and refuses one that has events.
+   * where they are missing. `import`: creates the database too, and refuses one that has events. `any`: nothing is checked or created.
    */
-  tables: 'present' | 'migrate' | 'import';
+  tables: 'present' | 'any' | 'migrate' | 'import';
 }
 
 export interface ToolStores {
   mysqlUrl: string;
   /** Undefined where the tool does not need Redis and no Redis is known. */
   redisUrl: string | undefined;
-  /** The names of the migrations that were needed. */
-  migrated: string[];
+  /** What `migrate` and `import` did; undefined for `present`. */
+  changed: Migrated | undefined;
   /** Names both stores, without passwords. */
   description: string;
 }
@@ -40,12 +40,13 @@ export const openToolStores = (needs: StoreNeeds): Promise<ToolStores & { close:
     const { close, ...found } = await findServers(needs);
     remember(close);
     const { mysqlUrl, redisUrl } = found;
-    let migrated: string[] = [];
+    let changed: Migrated | undefined;
     const check = (checked: Promise<void>) =>
       checked.catch((error) => {
         if (!(error instanceof OperatorError)) throw error;
         throw new OperatorError(`${error.message} (${found.description})`);
       });
+    if (needs.tables === 'any') return { ...found, changed };
     if (needs.tables === 'present') await check(mustHaveTables(mysqlUrl));
     else {
       if (needs.tables === 'import') {
@@ -53,14 +54,14 @@ export const openToolStores = (needs: StoreNeeds): Promise<ToolStores & { close:
         await createDatabase(mysqlUrl).catch(() => {});
         await check(mustHaveEmptyLog(mysqlUrl));
       }
-      migrated = await migrateTables(mysqlUrl);
+      changed = await migrateTables(mysqlUrl);
     }
     if (needs.redis && redisUrl !== undefined) await check(mustHaveWriteModel(redisUrl));
-    return { ...found, migrated };
+    return { ...found, changed };
   });
 
 /** The given servers; or the private servers of the process that runs on DATA_DIR; or the private servers, started here. */
-async function findServers(needs: StoreNeeds): Promise<Omit<ToolStores, 'migrated'> & { close: Closer }> {
+async function findServers(needs: StoreNeeds): Promise<Omit<ToolStores, 'changed'> & { close: Closer }> {
   const given = takeConfig(process.env, { needsSecret: false });
   const { dataDir } = given;
   let { mysqlUrl, redisUrl } = given;
@@ -72,7 +73,8 @@ async function findServers(needs: StoreNeeds): Promise<Omit<ToolStores, 'migrate
       mysqlUrl ??= localMariadbUrl(sockets, 'root');
       redisUrl ??= localRedisUrl(sockets);
     } else {
-      if (needs.tables === 'present') mustHaveData(dataDir, isPrivate.mysql, needs.redis && isPrivate.redis);
+      if (needs.tables === 'present' || needs.tables === 'any')
+        mustHaveData(dataDir, isPrivate.mysql, needs.redis && isPrivate.redis);
       // An empty value keeps a server that this tool does not use, and the secret, from being created.
       const wanted = { ...given, jwtSecret: '', redisUrl: needs.redis ? redisUrl : (redisUrl ?? '') };
       const local = await openLocalServers(wanted, (line) => console.error(line));

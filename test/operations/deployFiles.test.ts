@@ -31,6 +31,7 @@ import {
 } from '../support/dockerfile.ts';
 import {
   compose,
+  composeMysql,
   interpolate,
   kustomization,
   manifestFiles,
@@ -79,14 +80,26 @@ test('the Dockerfile passes a syntax check', () => {
   );
 });
 
-test('compose.yml is valid by the schema of the Compose specification', () => {
-  // The keywords for ids in the schema are those of an older draft than its rules.
-  const rules = JSON.parse(JSON.stringify(composeSchema), (key, value) =>
-    ['id', '$schema'].includes(key) && typeof value === 'string' ? undefined : value,
-  );
-  const validate = new Ajv2019({ strict: false, logger: false }).compile(rules);
-  validate(compose);
-  assert.equal(validate.errors ?? [], []);
+for (const [file, content] of [
+  ['compose.yml', compose],
+  ['deploy/compose.mysql.yml', composeMysql],
+] as const)
+  test(`${file} is valid by the schema of the Compose specification`, () => {
+    // The keywords for ids in the schema are those of an older draft than its rules.
+    const rules = JSON.parse(JSON.stringify(composeSchema), (key, value) =>
+      ['id', '$schema'].includes(key) && typeof value === 'string' ? undefined : value,
+    );
+    const validate = new Ajv2019({ strict: false, logger: false }).compile(rules);
+    validate(content);
+    assert.equal(validate.errors ?? [], []);
+  });
+
+test('deploy/compose.mysql.yml changes one service of compose.yml, and gives its data a volume of their own', () => {
+  const [[name, service] = [], ...others] = Object.entries(composeMysql.services);
+  assert.equal(others, []);
+  assert.ok(name !== undefined && name in compose.services);
+  assert.equal(service?.volumes, [`${Object.keys(composeMysql.volumes)[0]}:/var/lib/mysql`]);
+  assert.not((Object.keys(composeMysql.volumes)[0] as string) in compose.volumes);
 });
 
 test('every manifest fits the Kubernetes type of its kind and has no unknown field', () => {
@@ -248,7 +261,10 @@ test('every file that compose.yml, the kustomization or Prometheus refers to exi
 
 test("every image has an exact version, and the project's image has the version of the package", () => {
   const bases = stages.map(({ from }) => from).filter((from) => from !== 'scratch');
-  const images = [...bases, ...Object.values(compose.services).map(({ image }) => image)];
+  const images = [
+    ...bases,
+    ...[compose, composeMysql].flatMap(({ services }) => Object.values(services).map(({ image }) => image)),
+  ];
   for (const image of images) assert.match(image, /^[a-z/]+:v?\d+\.\d+\.\d+(-[a-z-]+)?$/);
   assert.is(serviceOf('app').image, `seckill:${version}`);
   assert.equal(

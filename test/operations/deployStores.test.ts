@@ -17,7 +17,8 @@ test('npm run migrate needs only MYSQL_URL, prints the migrations that it ran, a
   const second = await run('migrate', { MYSQL_URL });
 
   assert.is(first.status, 0, first.stderr);
-  assert.match(first.stdout, /^migrated: 0001_tables, /);
+  // One line: the triggers of event_log are there.
+  assert.match(first.stdout, /^migrated: 0001_tables, [^\n]+\n$/);
   assert.is(second.stdout, 'the tables are up to date\n');
 });
 

@@ -73,9 +73,9 @@ for (const { missing, others } of eachMissing(documented)) {
     await mariadb.run(`REVOKE ${given} FROM seckill@localhost`);
     const from = text().length;
     const failure = await work().catch((error: Error) => error);
-    const reason = new RegExp(
-      `${privilege.split(' ')[0]} command denied to user 'seckill'@'localhost' for [^"]*\\b${table}\\b`,
-    );
+    // MySQL asks for UPDATE before it locks rows, and then names the lock.
+    const verb = privilege.startsWith('UPDATE') ? '(UPDATE|SELECT with locking clause)' : privilege.split(' ')[0];
+    const reason = new RegExp(`${verb} command denied to user 'seckill'@'localhost' for [^"]*\\b${table}\\b`);
     await mariadb.run(`GRANT ${given} TO seckill@localhost`);
     await settled({ redis });
     while ((await fetch(`${server.url}/readyz`)).status !== 200) await sleep(20);
@@ -99,7 +99,7 @@ const changes: string[] = [
   'REPLACE INTO event_log SELECT * FROM event_log',
   'INSERT INTO event_log SELECT * FROM event_log e ON DUPLICATE KEY UPDATE version = 99',
   'DROP TABLE event_log',
-  'CREATE OR REPLACE TABLE event_log (position INT)',
+  ...(mariadb.isMariadb ? ['CREATE OR REPLACE TABLE event_log (position INT)'] : []),
   'RENAME TABLE event_log TO old_log',
   'ALTER TABLE event_log DROP COLUMN data',
   'ALTER TABLE event_log ADD COLUMN more INT',
@@ -118,7 +118,7 @@ const changes: string[] = [
   // What else it could do in the tables of users.
   "UPDATE users SET kind = 'seller'",
   'DELETE FROM users',
-  'SELECT * FROM mysql.global_priv',
+  `SELECT * FROM mysql.${mariadb.isMariadb ? 'global_priv' : 'user'}`,
 ];
 
 test('given that the triggers of event_log are gone, the user can still not change it in any way', async () => {
@@ -162,7 +162,8 @@ test('the private MariaDB gives the server a user with exactly these grants, and
   });
   const root = await createConnection({ socketPath: `${dataDir}/mariadb.sock`, user: 'root' });
   const [connections] = await root.query(
-    'SELECT DISTINCT user FROM information_schema.processlist WHERE id <> CONNECTION_ID()',
+    `SELECT DISTINCT user AS user FROM information_schema.processlist
+     WHERE id <> CONNECTION_ID() AND user <> 'event_scheduler'`,
   );
   const [shown] = await root.query('SHOW GRANTS FOR seckill@localhost');
   await root.end();

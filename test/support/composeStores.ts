@@ -8,14 +8,15 @@ import { openAll } from '../../src/infra/closers.ts';
 import { findProgram } from '../../src/infra/local/install.ts';
 import { startLocalProcess, waitForEnd } from '../../src/infra/local/localProcess.ts';
 import { freePort } from './freePort.ts';
-import { interpolate, serviceOf } from './manifests.ts';
+import { composeMysql, interpolate, serviceOf } from './manifests.ts';
 
 const PASSWORD = 'password';
 const given = { MYSQL_PASSWORD: PASSWORD, JWT_SECRET: 'a secret of the tests that is long enough to be taken' };
 
 /**
  * Redis and MariaDB of this machine with exactly the arguments that compose.yml gives to the images, and the environment that it
- * gives to the app. Only paths and ports differ.
+ * gives to the app. Only paths and ports differ. `npm run test:stores -- mysql` puts MySQL in the place of MariaDB, which then has the
+ * arguments of deploy/compose.mysql.yml.
  */
 export const openComposeStores = () =>
   openAll(async (remember) => {
@@ -58,6 +59,8 @@ async function openRedis(folder: string) {
 }
 
 async function openMariadb(folder: string) {
+  const { stdout } = spawnSync(findProgram('mariadbd') ?? '', ['--no-defaults', '--version'], { encoding: 'utf8' });
+  const service = /MariaDB/.test(stdout) ? serviceOf('mariadb') : composeMysql.services.mariadb;
   const port = await freePort();
   const [data, pidFile, socket] = ['data', 'mariadb.pid', 'mariadb.sock'].map((name) => join(folder, name)) as [
     string,
@@ -82,16 +85,19 @@ async function openMariadb(folder: string) {
   const args = ['--no-defaults', ...places, `--user=${user}`, '--bind-address=127.0.0.1'];
   await startLocalProcess({
     program: findProgram('mariadbd') ?? '',
-    args: [...args, ...(serviceOf('mariadb').command ?? [])],
+    args: [...args, ...(service?.command ?? [])],
     logFile: join(folder, 'log'),
     ready: () => run(),
   });
   // The image does this with these settings.
-  const { MARIADB_DATABASE, MARIADB_USER, MARIADB_PASSWORD = '' } = serviceOf('mariadb').environment ?? {};
+  const setting = (name: string) => {
+    const { environment = {} } = service ?? {};
+    return interpolate(environment[`MARIADB_${name}`] ?? environment[`MYSQL_${name}`] ?? '', given);
+  };
   await run(
-    `CREATE DATABASE ${MARIADB_DATABASE}`,
-    `CREATE USER '${MARIADB_USER}'@'%' IDENTIFIED BY '${interpolate(MARIADB_PASSWORD, given)}'`,
-    `GRANT ALL ON ${MARIADB_DATABASE}.* TO '${MARIADB_USER}'@'%'`,
+    `CREATE DATABASE ${setting('DATABASE')}`,
+    `CREATE USER '${setting('USER')}'@'%' IDENTIFIED BY '${setting('PASSWORD')}'`,
+    `GRANT ALL ON ${setting('DATABASE')}.* TO '${setting('USER')}'@'%'`,
   );
   const close = async () => {
     await run('SHUTDOWN');

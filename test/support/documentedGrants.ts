@@ -22,7 +22,8 @@ export const documentedGrants = (user: DocumentedUser): Grant[] =>
 
 /** Statements for a user who may do just this in a database. */
 export const createUser = (user: string, database: string, grants: readonly Grant[]): string[] => [
-  `CREATE OR REPLACE USER ${user}@localhost`,
+  `DROP USER IF EXISTS ${user}@localhost`,
+  `CREATE USER ${user}@localhost`,
   ...grants.map(({ privilege, table }) => `GRANT ${privilege} ON ${database}.${table} TO ${user}@localhost`),
 ];
 

@@ -32,5 +32,10 @@ export const openOwnMariadb = (args: readonly string[] = []) =>
       for (const statement of statements) await connection.query(statement);
       await connection.end();
     };
-    return { url: server.url, port, run };
+    const connection = await createConnection({ socketPath, user: 'root' });
+    const [rows] = await connection.query('SELECT VERSION() AS version');
+    await connection.end();
+    // `npm run test:stores` puts MySQL in the place of MariaDB.
+    const isMariadb = /mariadb/i.test(JSON.stringify(rows));
+    return { url: server.url, port, run, isMariadb };
   });

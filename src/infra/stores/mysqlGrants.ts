@@ -43,19 +43,38 @@ function trialOf(privilege: string, table: string, column: string): string {
 }
 
 /**
- * Tries every privilege that the server needs, and names what is missing: a limited user would otherwise be found out by the first
- * statement that fails, in the middle of a sale. Throws OperatorError.
+ * Tries every privilege that the server needs: a limited user would otherwise be found out by the first statement that fails, in the
+ * middle of a sale. Resolves to those that are missing.
  */
-export async function mustHavePrivileges(mysql: Mysql): Promise<void> {
+export async function findMissingPrivileges(mysql: Mysql): Promise<string[]> {
   const missing: string[] = [];
   await mysql.transaction(async (trx) => {
     for (const [table, { column, privileges }] of Object.entries(serverPrivileges))
       for (const privilege of privileges)
-        await trx.raw(trialOf(privilege, table, column)).catch((error) => {
-          if (!isDenied(error)) throw error;
-          missing.push(`${privilege} ON ${table}`);
-        });
+        if (!(await isAllowed(trx, privilege, table, column))) missing.push(`${privilege} ON ${table}`);
   });
+  return missing;
+}
+
+/** Whether the privileges of this user let it change or delete an event. */
+export async function mayChangeLog(mysql: Mysql): Promise<boolean> {
+  const may = (privilege: string) => isAllowed(mysql, privilege, 'event_log', 'position');
+  return (await may('UPDATE')) || (await may('DELETE'));
+}
+
+async function isAllowed(mysql: Mysql, privilege: string, table: string, column: string): Promise<boolean> {
+  try {
+    await mysql.raw(trialOf(privilege, table, column));
+    return true;
+  } catch (error) {
+    if (isDenied(error)) return false;
+    throw error;
+  }
+}
+
+/** Throws OperatorError with the privileges that are missing. */
+export async function mustHavePrivileges(mysql: Mysql): Promise<void> {
+  const missing = await findMissingPrivileges(mysql);
   if (missing.length > 0)
     throw new OperatorError(
       `MYSQL_URL: its user lacks privileges: ${missing.join('; ')} (docs/OPERATIONS.md has the grants that suffice)`,

@@ -4,8 +4,9 @@ import type { Knex } from 'knex';
 import { OperatorError } from '../../operatorError.ts';
 import type { Closer } from '../closers.ts';
 import { safeMessage } from '../telemetry/safeError.ts';
+import { createTriggers, findLogGuard, type LogGuard } from './eventLogGuard.ts';
 import { connectMysql, type Mysql } from './mysql.ts';
-import { isDenied, isTableUnknown, isTriggerRefused, refusedByServer } from './mysqlErrors.ts';
+import { isDenied, isTableUnknown, refusedByServer } from './mysqlErrors.ts';
 import { mustHavePrivileges, serverGrants } from './mysqlGrants.ts';
 import { parseMysqlUrl } from './mysqlUrl.ts';
 import { encodingHint } from './urlParameters.ts';
@@ -23,54 +24,64 @@ const migrationSource: Knex.MigrationSource<string> = {
  */
 const migrationLockOf = (database: string) => `seckill.migrate.${createHash('md5').update(database).digest('hex')}`;
 
+export interface Migrated {
+  /** The names of the migrations that this took. */
+  migrated: string[];
+  /** What keeps the user of the URL from changing event_log. */
+  guard: LogGuard;
+}
+
 /**
- * Opens a pool, brings the tables up to date, and tries what the server needs; `migrated` names the migrations that this took.
- * With `ownerUrl`, the user of that URL changes the tables, and gives the user of `url` its privileges: so it is with the private
+ * Opens a pool, brings the tables up to date, and tries what the server needs. With `ownerUrl`, the user of that URL changes the tables, and gives the user of `url` its privileges: so it is with the private
  * MariaDB. Throws OperatorError with the setting's name when MySQL cannot be reached or refuses what is needed.
  */
-export async function openMysql(
-  url: string,
-  ownerUrl?: string,
-): Promise<{ mysql: Mysql; migrated: string[]; close: Closer }> {
+export async function openMysql(url: string, ownerUrl?: string): Promise<Migrated & { mysql: Mysql; close: Closer }> {
   const byOwner = ownerUrl === undefined ? undefined : await migrateTables(ownerUrl, url);
   return using(url, async (mysql, close) => {
-    const migrated = byOwner ?? (await migrate(mysql));
+    const migrated = byOwner?.migrated ?? (await migrate(mysql));
     await mustHavePrivileges(mysql);
     await tryToWrite(mysql);
-    return { mysql, migrated, close };
+    return { mysql, migrated, guard: await findLogGuard(mysql), close };
   });
 }
 
 /**
- * Brings the tables up to date, and gives the user of `serverUrl` what the server needs. Resolves to the names of the migrations that
- * this took. Throws OperatorError as `openMysql` does.
+ * Brings the tables up to date, creates the triggers of event_log that an earlier run was not allowed to create, and gives the user of
+ * `serverUrl` what the server needs. Throws OperatorError as `openMysql` does.
  */
-export function migrateTables(url: string, serverUrl?: string): Promise<string[]> {
+export function migrateTables(url: string, serverUrl?: string): Promise<Migrated> {
   return using(url, async (mysql, close) => {
     const migrated = await migrate(mysql);
+    await createTriggersAlone(mysql);
     if (serverUrl !== undefined) await grantTo(mysql, serverUrl);
+    const guard = await findLogGuard(mysql);
     await close();
-    return migrated;
+    return { migrated, guard };
   });
 }
 
 /** Opens a pool for `work`. When the work fails, the pool is closed. */
 async function using<T>(url: string, work: (mysql: Mysql, close: Closer) => Promise<T>): Promise<T> {
-  const { mysql, close } = connectMysql(url);
+  const { mysql, close } = await reachMysql(url);
   try {
-    await mysql.raw('SELECT 1').catch((error) => {
-      throw new OperatorError(`MYSQL_URL: cannot reach MySQL: ${causeOf(error, url)}${encodingHint(url)}`);
-    });
     return await work(mysql, close);
   } catch (error) {
     await close();
-    if (isTriggerRefused(error))
-      throw new OperatorError(
-        'MYSQL_URL: its user may not create triggers: SET GLOBAL log_bin_trust_function_creators = 1',
-      );
     const refused = refusedByServer(error);
     throw refused === undefined ? error : new OperatorError(`MYSQL_URL: ${refused}`);
   }
+}
+
+/** Opens a pool as the tables are. Throws OperatorError when MySQL cannot be reached. */
+export async function reachMysql(url: string, poolSize?: number): Promise<{ mysql: Mysql; close: Closer }> {
+  const { mysql, close } = connectMysql(url, poolSize);
+  try {
+    await mysql.raw('SELECT 1');
+  } catch (error) {
+    await close();
+    throw new OperatorError(`MYSQL_URL: cannot reach MySQL: ${causeOf(error as Error, url)}${encodingHint(url)}`);
+  }
+  return { mysql, close };
 }
 
 /** Creates the user that the URL names, without a password: only the owner of DATA_DIR reaches the socket. */
@@ -125,32 +136,48 @@ async function migrate(mysql: Mysql): Promise<string[]> {
 }
 
 async function isMigrated(mysql: Mysql): Promise<boolean> {
+  const { applied, known } = await findMigrations(mysql);
+  return applied.join() === known.join();
+}
+
+/** The migrations that the database has, and those of this version. */
+export async function findMigrations(mysql: Mysql): Promise<{ applied: string[]; known: string[] }> {
   const rows: { name: string }[] = await mysql('knex_migrations')
     .select('name')
     .catch((error) => {
       if (isTableUnknown(error)) return [];
       throw error;
     });
-  const applied = rows.map(({ name }) => name).sort();
   const known = (await migrationSource.getMigrations([])).map(migrationSource.getMigrationName);
-  return applied.join() === known.join();
+  return { applied: rows.map(({ name }) => name).sort(), known };
 }
 
+const migrateAlone = (mysql: Mysql): Promise<string[]> =>
+  alone(mysql, async () => {
+    await mysql.migrate.forceFreeMigrationsLock({ migrationSource });
+    const [, migrated]: [batch: number, names: string[]] = await mysql.migrate.latest({ migrationSource });
+    return migrated;
+  });
+
+/** A user who may not create triggers leaves them as they are: the tables may be up to date, and the user a limited one. */
+const createTriggersAlone = (mysql: Mysql) =>
+  alone(mysql, () => createTriggers(mysql)).catch((error) => {
+    if (!isDenied(error)) throw error;
+  });
+
 /**
- * Brings the tables up to date, one process at a time. The lock of knex is a row in a table, and the row of a process that died
- * would stay for ever. So a named lock of MySQL, which ends with its connection, guards the migration, and its holder first frees
+ * Runs the work while no other process migrates this database. The lock of knex is a row in a table, and the row of a process that
+ * died would stay for ever. So a named lock of MySQL, which ends with its connection, guards a migration, and its holder first frees
  * the lock of knex.
  */
-async function migrateAlone(mysql: Mysql): Promise<string[]> {
+function alone<T>(mysql: Mysql, work: () => Promise<T>): Promise<T> {
   return mysql.transaction(async (holder) => {
     const [[{ name }]] = await holder.raw('SELECT DATABASE() AS name');
     const lock = migrationLockOf(name);
     const [[row]] = await holder.raw('SELECT GET_LOCK(?, 8) AS locked', [lock]);
     if (row.locked !== 1) throw new OperatorError('MYSQL_URL: another process is migrating this database');
     try {
-      await mysql.migrate.forceFreeMigrationsLock({ migrationSource });
-      const [, migrated]: [batch: number, names: string[]] = await mysql.migrate.latest({ migrationSource });
-      return migrated;
+      return await work();
     } finally {
       await holder.raw('SELECT RELEASE_LOCK(?)', [lock]);
     }

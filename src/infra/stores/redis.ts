@@ -9,6 +9,11 @@ import { encodingHint } from './urlParameters.ts';
 export const COMMAND_TIMEOUT_MS = 3_000;
 /** A connection that is silent for this long is taken for dead and replaced, even if TCP still considers it open. */
 const SOCKET_TIMEOUT_MS = 5_000;
+/**
+ * A connection that only listens sends a PING this often. Proxies and firewalls cut connections that are silent for long, often without
+ * a word to either side, and a process that misses the message of a log-out goes on accepting its token.
+ */
+const PING_EVERY_MS = 5_000;
 
 // A command is sent once. When its reply is lost, its outcome is unknown, and a second attempt would answer a winner
 // "already grabbed"; so the command fails immediately, and the client gets 503. The settings belong together: with the resend
@@ -50,7 +55,15 @@ export function connectRedis(
   });
   refuseWrongDatabase(redis, (error) => (refused = error));
   writeTogether(redis);
-  return { redis, lastError: () => refused ?? lastError, close: () => redis.disconnect() };
+  const timer = setInterval(() => {
+    // Without a reply, the connection is replaced after SOCKET_TIMEOUT_MS.
+    if (redis.status === 'ready') redis.ping().catch(() => {});
+  }, PING_EVERY_MS).unref();
+  const close = () => {
+    clearInterval(timer);
+    redis.disconnect();
+  };
+  return { redis, lastError: () => refused ?? lastError, close };
 }
 
 /**

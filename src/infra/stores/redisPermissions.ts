@@ -81,10 +81,10 @@ export const aclRules = [
 ].join(' ');
 
 /**
- * Tries everything that the system needs, one script included, and names what is missing: a limited user would otherwise be found
- * out by the first grab. Throws OperatorError.
+ * Tries everything that the system needs, one script included, and resolves to what is missing: a limited user would otherwise be
+ * found out by the first grab.
  */
-export async function mustHavePermissions(redis: Redis): Promise<void> {
+export async function findMissingPermissions(redis: Redis): Promise<string[]> {
   const run = randomUUID();
   const channel = liveChannel(redis.options.db ?? 0);
   const table = trials(keys.trial(run, 'a'), keys.trial(run, 'b'), channel);
@@ -95,10 +95,15 @@ export async function mustHavePermissions(redis: Redis): Promise<void> {
     error === null ? [] : [[table[place]?.[0] ?? '', error]],
   );
   await subscribeOnce(redis, channel).catch((error) => errors.push(['SUBSCRIBE', error]));
-  const missing = new Set(errors.flatMap(([command, error]) => missingPermission(command, error) ?? []));
-  if (missing.size > 0)
+  return [...new Set(errors.flatMap(([command, error]) => missingPermission(command, error) ?? []))];
+}
+
+/** Throws OperatorError with what is missing. */
+export async function mustHavePermissions(redis: Redis): Promise<void> {
+  const missing = await findMissingPermissions(redis);
+  if (missing.length > 0)
     throw new OperatorError(
-      `REDIS_URL: its user lacks permissions: ${[...missing].join(', ')} (docs/OPERATIONS.md shows an ACL that suffices)`,
+      `REDIS_URL: its user lacks permissions: ${missing.join(', ')} (docs/OPERATIONS.md shows an ACL that suffices)`,
     );
 }
 

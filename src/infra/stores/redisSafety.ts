@@ -3,7 +3,7 @@ import { OperatorError } from '../../operatorError.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** With these settings Redis keeps every write that it has acknowledged, and evicts nothing (invariant 2 in docs/ARCHITECTURE.md). */
-const required = {
+export const safeSettings = {
   appendonly: 'yes',
   appendfsync: 'always',
   'no-appendfsync-on-rewrite': 'no',
@@ -37,7 +37,7 @@ export function createRedisSafety(deps: { redis: Redis; allowUnsafeRedis: boolea
 async function findRisks(redis: Redis): Promise<string[]> {
   const risks: string[] = [];
   if (/^role:(?!master)/m.test(await redis.info('replication'))) risks.push('it is a replica');
-  for (const [name, wanted] of Object.entries(required)) {
+  for (const [name, wanted] of Object.entries(safeSettings)) {
     const value = await readSetting(redis, name);
     if (value === undefined) risks.push(`${name} cannot be read (CONFIG GET is refused), must be ${wanted}`);
     else if (value !== wanted) risks.push(`${name} is ${value}, must be ${wanted}`);
@@ -46,7 +46,7 @@ async function findRisks(redis: Redis): Promise<string[]> {
 }
 
 /** Undefined when Redis refuses CONFIG, as managed servers often do. An unknown setting counts as unsafe. */
-async function readSetting(redis: Redis, name: string): Promise<string | undefined> {
+export async function readSetting(redis: Redis, name: string): Promise<string | undefined> {
   try {
     const [, value] = (await redis.config('GET', name)) as [string?, string?];
     return value;

@@ -87,7 +87,7 @@ test('a MySQL server with a certificate of this CA for another name is refused',
 });
 
 test('a MySQL server without TLS is not used in the clear when TLS is asked for', async () => {
-  const plain = await openOwnMariadb(['--skip-ssl']);
+  const plain = await openOwnMariadb([mariadb.isMariadb ? '--skip-ssl' : '--tls-version=']);
   await plain.run("CREATE USER u@'%' IDENTIFIED BY 'pw'");
   const message = await openMysql(`mysql://u:pw@localhost:${plain.port}/seckill?ssl-mode=REQUIRED`).catch(
     (error: Error) => error.message,

@@ -12,6 +12,7 @@ import type { Replay } from '../../../src/projections/replay/rebuildShadows.ts';
 import { openReplaySession, type ReplaySession } from '../../../src/projections/replay/replaySession.ts';
 import { replayAndCompare, replayAndSwap, replayUntil } from '../../../src/projections/replay/replayTables.ts';
 import { couponRef, created, delivery, grabbed } from '../../support/sampleEvents.ts';
+import { tableShape } from '../../support/tableShape.ts';
 import { createDatabase } from '../../support/testStores.ts';
 import { wholeLife } from '../../support/wholeLife.ts';
 
@@ -24,7 +25,7 @@ const replay: Replay = { projections, signal: new AbortController().signal, onPr
 
 const rowsOf = (table: string) => mysql(table).orderByRaw('1, 2');
 const allRows = () => Promise.all(TABLES.map(rowsOf));
-const shapeOf = async (table: string) => (await mysql.raw(`SHOW CREATE TABLE ${table}`))[0][0]['Create Table'];
+const shapeOf = (table: string) => tableShape(mysql, table);
 const tableNames = async () => (await mysql.raw('SHOW TABLES'))[0].flatMap(Object.values).sort();
 
 async function inSession<T>(work: (session: ReplaySession) => Promise<T>): Promise<T> {
