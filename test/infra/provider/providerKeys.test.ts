@@ -5,13 +5,14 @@ import * as assert from 'uvu/assert';
 import { openProviderKeys } from '../../../src/infra/provider/providerKeys.ts';
 import { createProviderTokens } from '../../../src/infra/provider/providerTokens.ts';
 import { createLog } from '../../../src/infra/telemetry/log.ts';
+import { createTokens } from '../../../src/infra/tokens.ts';
 import { OperatorError } from '../../../src/operatorError.ts';
 import { Unavailable } from '../../../src/unavailable.ts';
 import { AUDIENCE, createKey, openIdentityProvider } from '../../support/identityProvider.ts';
 
 // The keys of a real identity provider: how often they are fetched, and what happens when the provider changes them or is away.
 
-const log = createLog('warn');
+const log = createLog('silent');
 const provider = await openIdentityProvider();
 const { issuer } = provider;
 const settings = {
@@ -30,7 +31,9 @@ const test = suite('the keys of the identity provider');
 /** Given a reader of tokens with keys of its own. */
 async function given(times: { cooldownMs: number; refreshMs?: number }) {
   const { keys, close } = await openProviderKeys(settings, log, times);
-  const { read } = createProviderTokens(settings, keys, () => {});
+  const ofProvider = createProviderTokens(settings, keys, () => {});
+  const { read } = ofProvider;
+  const tokens = createTokens('a secret of the tests that is long enough', 60, () => false, undefined, ofProvider);
   const readSub = async (token: string) => {
     const claims = await read(token).catch((error) => {
       if (error instanceof Unavailable) return 'unavailable';
@@ -38,7 +41,7 @@ async function given(times: { cooldownMs: number; refreshMs?: number }) {
     });
     return typeof claims === 'object' ? claims.sub : claims;
   };
-  return { keys, readSub, close };
+  return { keys, readSub, tokens, close };
 }
 const unknownKey = () => provider.forge({ header: { kid: `unknown-${Math.random()}` } });
 
@@ -118,14 +121,16 @@ test('a provider that is away at the start is found when it is back', async () =
 });
 
 test('when the provider withdraws a key, tokens that were verified before must be verified again', async () => {
-  const { keys, readSub, close } = await given({ cooldownMs: 10, refreshMs: 50 });
+  const { keys, readSub, tokens, close } = await given({ cooldownMs: 10, refreshMs: 200 });
   const token = await provider.issue({ sub: 'tom' });
-  assert.is(await readSub(token), 'tom');
+  await tokens.readOfProvider?.(token);
+  assert.is(tokens.readHeader(token)?.sub, 'tom');
   await provider.stop();
   await provider.start(provider.keys.map(({ alg }) => createKey(alg)));
 
   while (keys.keySet() === 1) await sleep(20);
 
+  assert.is(tokens.readHeader(token), undefined);
   assert.is(await readSub(token), 'invalid');
   await close();
 });
