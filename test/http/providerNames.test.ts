@@ -101,7 +101,7 @@ for (const [place, seller] of names.entries()) {
     const won = await client.grab(customers, seller, 'sea', 'my key');
     assert.is(won.status, 201);
     assert.equal((await client.grab(customers, seller, 'sea', 'my key')).body, won.body);
-    const second = (await client.grab(customers, seller, 'sea')).body?.code;
+    const code = (await client.grab(customers, seller, 'sea')).body?.code;
     assert.is((await client.grab(customers, seller, 'sea')).headers.get('grab-outcome'), 'already-grabbed');
 
     // Each list has them.
@@ -125,16 +125,16 @@ for (const [place, seller] of names.entries()) {
     stream.stop();
     assert.is(liveSnapshotSchema.parse(stream.events[0]?.data).coupons[0]?.name, 'sea');
 
-    // One code is redeemed at the till, redeemed by mistake and good again; the other piece is given back.
+    // One code is redeemed at the till, redeemed by mistake and good again; the other piece is given back, and its key gets its code again.
     const redemptions = `/api/users/${path(seller)}/redemptions`;
-    const { code } = won.body as { code: string };
     const redeemed = await send('POST', redemptions, { token: sellers, json: { code }, key: 'till' });
     assert.is(fieldsOf(redeemed.body).customer, customer);
     assert.is((await send('DELETE', `${redemptions}/${code}`, { token: sellers })).status, 200);
     assert.is((await send('POST', redemptions, { token: sellers, json: { code } })).status, 200);
-    const held = `/api/users/${path(customer)}/coupons/${path(seller)}/sea?code=${second}`;
+    const held = `/api/users/${path(customer)}/coupons/${path(seller)}/sea?code=${won.body?.code}`;
     assert.is((await send('DELETE', held, { token: customers, key: 'give back' })).status, 200);
     assert.is((await send('DELETE', held, { token: customers, key: 'give back' })).status, 200);
+    assert.equal((await client.grab(customers, seller, 'sea', 'my key')).body, won.body);
 
     // The log has the names as they are.
     await settled(system);
