@@ -148,7 +148,8 @@ function createProvider(issuer: string, keys: readonly SigningKey[]): Provider {
 async function requestToken(issuer: string, { sub, alg = 'RS256', claims = {} }: TokenRequest): Promise<string> {
   const response = await fetch(`${issuer}/token`, {
     method: 'POST',
-    headers: { authorization: `Basic ${Buffer.from('shop:secret').toString('base64')}` },
+    // The provider is stopped and started again: a connection that is kept would be a dead one.
+    headers: { connection: 'close', authorization: `Basic ${Buffer.from('shop:secret').toString('base64')}` },
     body: new URLSearchParams({
       grant_type: 'client_credentials',
       resource: `${AUDIENCE}/${alg}`,
