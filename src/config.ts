@@ -2,13 +2,16 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Quotas } from './commands/quotas.ts';
+import { USERNAME } from './coupon/names.ts';
 import type { LimitSettings } from './infra/limits/attemptLimits.ts';
 import type { ProxySettings } from './infra/limits/clientAddress.ts';
 import type { RequestLimitSettings } from './infra/limits/requestLimits.ts';
+import type { ProviderSettings } from './infra/provider/providerTokens.ts';
 import { OperatorError } from './operatorError.ts';
 import { floodSettings } from './settings/floodSettings.ts';
 import { httpSettings } from './settings/httpSettings.ts';
 import { MAX_DEFAULT_WORKERS, processSettings } from './settings/processSettings.ts';
+import { providerSettings } from './settings/providerSettings.ts';
 import { storeSettings } from './settings/storeSettings.ts';
 import { userSettings } from './settings/userSettings.ts';
 
@@ -20,6 +23,7 @@ export const environmentSchema = z.object({
   ...httpSettings,
   ...storeSettings,
   ...userSettings,
+  ...providerSettings,
   ...floodSettings,
   ...processSettings,
 });
@@ -46,6 +50,10 @@ export interface Config {
   /** One secret, or several separated by commas. */
   jwtSecret: string | undefined;
   tokenTtlSeconds: number;
+  /** The identity provider whose tokens are accepted; undefined: none. */
+  provider: ProviderSettings | undefined;
+  /** Whether users can register and log in here. */
+  localAccounts: boolean;
   workers: number;
   logLevel: string;
   logFormat: 'auto' | 'json' | 'pretty';
@@ -93,10 +101,16 @@ export function readConfig(
     throw new OperatorError(`${name}: ${issue?.message}${shown}`);
   }
   const env = parsed.data;
-  if (needsSecret && env.JWT_SECRET === undefined && (env.REDIS_URL !== undefined || env.MYSQL_URL !== undefined)) {
+  if (
+    needsSecret &&
+    env.LOCAL_ACCOUNTS &&
+    env.JWT_SECRET === undefined &&
+    (env.REDIS_URL !== undefined || env.MYSQL_URL !== undefined)
+  ) {
     throw new OperatorError('JWT_SECRET: required (at least 32 bytes) when REDIS_URL or MYSQL_URL is given');
   }
   if (env.OPS_PORT === env.PORT && env.PORT !== 0) throw new OperatorError('OPS_PORT: must not be the same as PORT');
+  const provider = providerOf(env);
   return {
     port: env.PORT,
     host: env.HOST,
@@ -112,6 +126,8 @@ export function readConfig(
     dataDir: resolve(env.DATA_DIR),
     jwtSecret: env.JWT_SECRET,
     tokenTtlSeconds: env.TOKEN_TTL_SECONDS,
+    provider,
+    localAccounts: env.LOCAL_ACCOUNTS,
     workers: env.WORKERS ?? Math.min(cores, MAX_DEFAULT_WORKERS),
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT,
@@ -127,7 +143,7 @@ export function readConfig(
     allowUnsafeRedis: env.ALLOW_UNSAFE_REDIS,
     allowRehearsal:
       env.ALLOW_REHEARSAL === undefined
-        ? env.REDIS_URL === undefined && env.MYSQL_URL === undefined
+        ? env.LOCAL_ACCOUNTS && env.REDIS_URL === undefined && env.MYSQL_URL === undefined
         : env.ALLOW_REHEARSAL === '1',
     argon2: { memoryCost: env.ARGON2_MEMORY_KIB, timeCost: env.ARGON2_PASSES },
     proxy: { trusted: env.TRUST_PROXY, header: env.TRUST_PROXY_HEADER },
@@ -146,6 +162,36 @@ export function readConfig(
       keys: { customer: env.IDEMPOTENCY_KEYS_PER_CUSTOMER, seller: env.IDEMPOTENCY_KEYS_PER_SELLER },
       couponsPerSeller: env.COUPONS_PER_SELLER,
     },
+  };
+}
+
+function providerOf(env: z.infer<typeof environmentSchema>): ProviderSettings | undefined {
+  const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audiences, LOCAL_ACCOUNTS: localAccounts } = env;
+  if (issuer === undefined) {
+    if (!localAccounts) throw new OperatorError('AUTH_ISSUER: required with LOCAL_ACCOUNTS=0');
+    if (env.AUTH_JWKS_URL === undefined && audiences === undefined) return undefined;
+    throw new OperatorError('AUTH_ISSUER: required with AUTH_JWKS_URL and AUTH_AUDIENCE, because tokens must name it');
+  }
+  if (audiences === undefined) throw new OperatorError('AUTH_AUDIENCE: required with AUTH_ISSUER');
+  if (!localAccounts && env.ALLOW_REHEARSAL === '1')
+    throw new OperatorError(
+      'ALLOW_REHEARSAL: not with LOCAL_ACCOUNTS=0, since simulated customers have tokens of this server',
+    );
+  const namePrefix = env.AUTH_NAME_PREFIX ?? (localAccounts ? 'oidc:' : '');
+  if (localAccounts && USERNAME.test(namePrefix))
+    throw new OperatorError(
+      `AUTH_NAME_PREFIX: local accounts may begin with "${namePrefix}"; add a character such as ":"`,
+    );
+  return {
+    issuer,
+    jwksUrl: env.AUTH_JWKS_URL,
+    audiences,
+    algorithms: env.AUTH_ALGORITHMS,
+    subjectClaim: env.AUTH_SUBJECT_CLAIM,
+    kindClaim: env.AUTH_KIND_CLAIM,
+    sellerValues: env.AUTH_SELLER_VALUES,
+    customerValues: env.AUTH_CUSTOMER_VALUES,
+    namePrefix,
   };
 }
 

@@ -14,6 +14,7 @@ import { createRequestLimits, type RequestLimits } from './infra/limits/requestL
 import { allEvents } from './infra/outbox.ts';
 import { openOutboxLimit } from './infra/outboxLimit.ts';
 import { openPasswords, type Passwords } from './infra/passwords/passwords.ts';
+import { openTokens } from './infra/provider/openTokens.ts';
 import { openRevocations, type Revocations } from './infra/revocations.ts';
 import { loadScripts } from './infra/scripts.ts';
 import { missingGuard } from './infra/stores/eventLogGuard.ts';
@@ -30,7 +31,7 @@ import { type Metrics, openMetrics } from './infra/telemetry/metrics.ts';
 import { countMysqlErrors, countRedisErrors } from './infra/telemetry/storeErrors.ts';
 import { registerStoreMetrics } from './infra/telemetry/storeMetrics.ts';
 import { openTracing, type Tracing } from './infra/telemetry/tracing.ts';
-import { createTokens, type Tokens } from './infra/tokens.ts';
+import type { Tokens } from './infra/tokens.ts';
 import { type Live, openLive } from './live/live.ts';
 import { registerRefusedStreams } from './live/streamPlaces.ts';
 import { type MysqlWriter, startMysqlWriter } from './projections/mysqlWriter.ts';
@@ -54,6 +55,8 @@ export interface System extends DecisionDeps {
   reads: MysqlReads;
   logProgress: LogProgress;
   tokens: Tokens;
+  /** Whether users can register and log in here. */
+  localAccounts: boolean;
   passwords: Passwords;
   attemptLimits: AttemptLimits;
   clientAddress: ClientAddress;
@@ -133,6 +136,14 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       bus.on(type, (...[{ events }]) => {
         for (const { coupon } of events) grabLine.forgetRefusals(coupon);
       });
+    const userKinds = createUserKinds({ redis, gate, log });
+    const { tokens, close: closeTokens } = await openTokens(config, {
+      mysql,
+      isRevoked: revocations.isRevoked,
+      noteSeller: userKinds.noteSeller,
+      log,
+    });
+    remember(closeTokens);
     const couponTerms = createCouponTerms({ redis, gate });
     for (const type of changingLists) bus.on(type, couponTerms.forget);
     const system: System = {
@@ -141,11 +152,12 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       batches,
       couponTerms,
       sellerPages: createSellerPages({ redis, gate }),
-      userKinds: createUserKinds({ redis, gate }),
+      userKinds,
       mysql,
       reads,
       logProgress: createLogProgress({ reads }),
-      tokens: createTokens(config.jwtSecret, config.tokenTtlSeconds, revocations.isRevoked),
+      tokens,
+      localAccounts: config.localAccounts,
       passwords,
       attemptLimits: createAttemptLimits({ ...config, redis, log }),
       clientAddress: createClientAddress(config.proxy, (peer) =>

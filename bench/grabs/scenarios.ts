@@ -31,6 +31,9 @@ export interface Scenario {
 /** Customers of a crowd that sends many requests each: after the warm-up, the server has seen their tokens. */
 const REGULARS = 2_000;
 
+/** Customers of one round: their tokens take a third of a millisecond each to sign. */
+const PROVIDER_CROWD = 10_000;
+
 /** The late crowd, and the holders of the coupon that it wants. The server remembers the tokens of a crowd of this size. */
 const CROWD = 100_000;
 const HOLDERS = 1_000;
@@ -95,6 +98,24 @@ function baselineScenario(name: string, title: string, file: string): Scenario {
 
 export const scenarios: Scenario[] = [
   winning(ONE_COUPON, 1, { nodeUs: 75 }),
+  {
+    name: 'win-rs256',
+    title: 'winning grabs, tokens of an identity provider (RS256)',
+    goals: { redisUs: 20, durableP99Ms: 500 },
+    wins: true,
+    async setUp(testbed, rounds) {
+      const paths = await testbed.createCoupons('rs256', rounds + 1, PLENTY);
+      const customers = Math.min(PROVIDER_CROWD, testbed.customers);
+      await testbed.issueProviderTokens(customers * (rounds + 1));
+      // Each round has customers of its own: the server has seen none of the tokens.
+      return (round) => ({
+        ...planFor(testbed, { paths: paths.slice(round, round + 1), firstCustomer: round * customers, customers }),
+        requests: customers,
+        ofProvider: true,
+      });
+    },
+    check: expectOnly('201 grabbed'),
+  },
   winning('win-100', 100, { ofOneCoupon: 0.9 }),
   winning('win-10000', 10_000, { ofOneCoupon: 0.75 }),
   {

@@ -15,6 +15,8 @@ export interface LoadPlan {
   json?: string;
   /** The token of all requests; without it, each request has the token of its customer. */
   token?: string;
+  /** The customers are users of the identity provider. */
+  ofProvider?: boolean;
 }
 
 export interface LoadRun {
@@ -53,5 +55,7 @@ export interface LoadResult {
 export const SHED = '503 retry-after';
 
 export const customerName = (place: number) => `customer-${place}`;
+/** The name of the user of the identity provider with this subject. */
+export const providerName = (subject: string) => `oidc:${subject}`;
 /** Milliseconds since 1970, on the monotonic clock that the processes of one machine share. */
 export const nowMs = () => performance.timeOrigin + performance.now();

@@ -1,7 +1,19 @@
+import { createPrivateKey } from 'node:crypto';
+import jsonwebtoken from 'jsonwebtoken';
 import { createTokenIssuer } from '../../src/infra/tokens.ts';
 import { percentile } from '../figures/statistics.ts';
 import { notifyParent, serveParent } from './childProcess.ts';
-import { customerName, type LoadPlan, type LoadResult, type LoadRun, nowMs, SHED, type WinSample } from './loadPlan.ts';
+import type { ProviderSigner } from './keyServer.ts';
+import {
+  customerName,
+  type LoadPlan,
+  type LoadResult,
+  type LoadRun,
+  nowMs,
+  providerName,
+  SHED,
+  type WinSample,
+} from './loadPlan.ts';
 import { headersOf, openRawConnection, type RawAnswer } from './rawConnection.ts';
 
 // The crowd, in a process of its own, so that its CPU time is not counted as the server's.
@@ -17,12 +29,25 @@ function issueTokens({ secret, count }: { secret: string; count: number }): void
   while (tokens.length < count) tokens.push(issueToken(customerName(tokens.length), 'customer'));
 }
 
+const providerTokens: string[] = [];
+
+/** The same for users of the identity provider. */
+function issueProviderTokens({ signer, count }: { signer: ProviderSigner; count: number }): void {
+  const { issuer, audience, kid: keyid } = signer;
+  const key = createPrivateKey(signer.privateKey);
+  while (providerTokens.length < count) {
+    const subject = customerName(providerTokens.length);
+    const options = { algorithm: 'RS256', keyid, issuer, audience, subject, expiresIn: 86_400 } as const;
+    providerTokens.push(jsonwebtoken.sign({}, key, options));
+  }
+}
+
 function requestOf(plan: LoadPlan, i: number) {
   const place = plan.firstCustomer + (i % plan.customers);
   const template = plan.paths[(i + Math.floor(i / plan.customers) + plan.offset) % plan.paths.length] ?? '';
-  const customer = customerName(place);
+  const customer = plan.ofProvider ? providerName(customerName(place)) : customerName(place);
   const path = template.includes('{') ? template.replace('{customer}', customer).replace('{i}', String(i)) : template;
-  const token = plan.token ?? tokens[place] ?? '';
+  const token = plan.token ?? (plan.ofProvider ? providerTokens : tokens)[place] ?? '';
   const body = plan.json?.replace('{i}', String(i));
   const entity =
     body === undefined
@@ -144,4 +169,4 @@ async function run({ url, connections, seconds, plan, rate, sampleEveryMs }: Loa
   };
 }
 
-serveParent({ issueTokens, run });
+serveParent({ issueTokens, issueProviderTokens, run });

@@ -8,6 +8,7 @@ import { createTokenIssuer, type IssueToken } from '../../src/infra/tokens.ts';
 import type { BaselineSettings } from '../baselines/baselineServer.ts';
 import { openApiClient } from '../load/apiClient.ts';
 import { type Child, startChild } from '../load/childProcess.ts';
+import { openKeyServer } from '../load/keyServer.ts';
 import type { LoadPlan, LoadResult, LoadRun } from '../load/loadPlan.ts';
 import { openPrivateStack, type StackOptions } from './privateStack.ts';
 
@@ -32,6 +33,8 @@ export interface Testbed {
   runLoad(run: Omit<LoadRun, 'connections' | 'url'> & { connections?: number; url?: string }): Promise<LoadResult>;
   /** Issues a token as a log-in would. */
   issueToken: IssueToken;
+  /** Gives tokens of the identity provider to the customers 0 to count - 1. */
+  issueProviderTokens(count: number): Promise<void>;
   /** Runs a plan to its last request, without measuring. Throws unless every answer has this outcome. */
   expectOutcome(outcome: string, plan: LoadPlan): Promise<void>;
   /** Creates the coupons `<prefix>-0`, `<prefix>-1` and so on; resolves to their paths. */
@@ -59,9 +62,11 @@ export interface TestbedOptions extends StackOptions {
 export const openTestbed = (options: TestbedOptions) =>
   openAll(async (remember): Promise<{ testbed: Testbed; secret: string }> => {
     const { connections, customers, environment = {}, ...server } = options;
+    const { signer, environment: provider, close: closeKeyServer } = await openKeyServer();
+    remember(closeKeyServer);
     // Log-ins are measured too, so password hashes cost what they cost by default.
     const stack = await openPrivateStack({
-      environment: { ARGON2_MEMORY_KIB: '', ARGON2_PASSES: '', ...environment },
+      environment: { ARGON2_MEMORY_KIB: '', ARGON2_PASSES: '', ...provider, ...environment },
       ...server,
     });
     remember(stack.close);
@@ -102,6 +107,7 @@ export const openTestbed = (options: TestbedOptions) =>
       customers,
       runLoad,
       issueToken,
+      issueProviderTokens: (count) => loadProcess.call<void>('issueProviderTokens', { signer, count }),
       expectOutcome,
       async createCoupons(prefix, count, amount, { seller = SELLER, ...terms } = {}) {
         await expectOutcome('201', {

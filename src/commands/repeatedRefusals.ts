@@ -1,6 +1,6 @@
 import calculateSlot from 'cluster-key-slot';
 import { createLRU } from 'lru.min';
-import { type CouponName, couponPath } from '../infra/keys.ts';
+import { type CouponName, couponPath, keyName } from '../infra/keys.ts';
 import type { GrabOutcome, GrabRequest, GrabResult } from './decideGrabs.ts';
 import type { DecisionDeps } from './decision.ts';
 import type { ReadHolders } from './readHolders.ts';
@@ -50,7 +50,7 @@ export function createRepeatedRefusals(
   const changes = new Uint32Array(SLOTS);
   const versionOf = (slot: number) => gate.shuts() + (changes[slot] as number);
   const forget = (path: string) => void (changes[calculateSlot(path)] as number)++;
-  const keyOf = (path: string, customer: string) => `${customer} ${path}`;
+  const keyOf = (path: string, customer: string) => `${keyName(customer)} ${path}`;
 
   const isValid = (refusal: Refusal, at: number) => {
     if (!isFresh(refusal, at) || refusal.version !== versionOf(refusal.slot)) return false;

@@ -1,4 +1,5 @@
 import { type CouponEvent, unreachable } from '../events.ts';
+import { keyName } from '../infra/keys.ts';
 
 // The requests hash of a coupon: idempotency keys whose command succeeded, for ever. It follows from the events alone.
 
@@ -19,7 +20,7 @@ export function requestOf(event: CouponEvent): AnsweredRequest | undefined {
     case 'CouponGrabbed':
       return undefined;
     case 'GrabReleased':
-      return request(`release ${event.data.customer}`);
+      return request(`release ${keyName(event.data.customer)}`);
     case 'CouponRedeemed':
       return request(`redeem ${event.data.code}`);
     case 'RedemptionUndone':
@@ -41,6 +42,6 @@ export function requestOf(event: CouponEvent): AnsweredRequest | undefined {
 
 /** The request of a grab whose piece was given back: its key gets the dead code again, and no second piece. */
 export const releasedGrabRequest = (customer: string, idempotencyKey: string, code = ''): AnsweredRequest => ({
-  field: `grab ${customer} ${idempotencyKey}`,
+  field: `grab ${keyName(customer)} ${idempotencyKey}`,
   answer: code,
 });

@@ -1,8 +1,8 @@
-import type { Context, Middleware } from 'koa';
+import type { Context, Middleware, Next } from 'koa';
 import koaJwt from 'koa-jwt';
 import { ALGORITHM, bareToken, type Claims, ISSUER, type Tokens } from '../infra/tokens.ts';
 import { isRepeated } from './edge/repeatedHeaders.ts';
-import { notAuthorized } from './errors.ts';
+import { authorizationExpired, notAuthorized } from './errors.ts';
 
 export interface Auth {
   /** 401 unless the request has a valid token; the handler then reads the token's claims with `requireClaims`. */
@@ -30,27 +30,42 @@ export function createAuth(tokens: Tokens, admit: (ctx: Context) => boolean = ()
       return tokens.isRevoked(claims);
     },
   };
-  /** Accepts a token that the fast reader accepts. All other tokens are decided by koa-jwt, whose answers are part of the contract. */
+  /**
+   * Accepts a token that the fast reader accepts, and a token of the identity provider that its reader accepts. All other tokens are decided
+   * by koa-jwt, whose answers are part of the contract; for a token of the provider it gets a secret that is refused.
+   */
   const fastPathOr =
     (decideByKoaJwt: Middleware, isAdmitted = admit): Middleware =>
     (ctx, next) => {
       if (isRepeated('authorization', ctx.req)) throw notAuthorized();
       const { authorization = '' } = ctx.req.headers;
       const claims = tokens.readHeader(authorization);
-      if (claims === undefined) {
-        ctx.state.secret = tokens.keyFor(bareToken(authorization));
+      if (claims !== undefined) return accept(ctx, claims, isAdmitted, next);
+      const token = bareToken(authorization);
+      const askKoaJwt = (secret: unknown) => {
+        ctx.state.secret = secret;
         return decideByKoaJwt(ctx, async () => {
           if (isAdmitted(ctx)) await next();
         });
-      }
-      ctx.state.user = claims;
-      if (isAdmitted(ctx)) return next();
+      };
+      if (tokens.readOfProvider === undefined) return askKoaJwt(tokens.keyFor(token));
+      return tokens.readOfProvider(token).then((read) => {
+        if (read === undefined) return askKoaJwt(tokens.keyFor(token));
+        if (read === 'expired') return askKoaJwt(() => Promise.reject(authorizationExpired()));
+        if (read === 'invalid') return askKoaJwt(undefined);
+        return accept(ctx, read, isAdmitted, next);
+      });
     };
   return {
     required: fastPathOr(koaJwt(options)),
     // Not limited: a log-out always succeeds, and revokes the token at that.
     optional: fastPathOr(koaJwt({ ...options, passthrough: true }), () => true),
   };
+}
+
+function accept(ctx: Context, claims: Claims, isAdmitted: (ctx: Context) => boolean, next: Next) {
+  ctx.state.user = claims;
+  if (isAdmitted(ctx)) return next();
 }
 
 /** The claims of the request's token; undefined without a valid token. */

@@ -10,12 +10,33 @@ export interface CouponName {
   name: string;
 }
 
-/** Both names as one text, `seller/name`. Neither name may contain a `/`, so the text can always be split again. */
-export const couponPath = ({ seller, name }: CouponName) => `${seller}/${name}`;
+const RESERVED = /[^\w.@~\u0080-\uffff-]/;
+const everyReserved = new RegExp(RESERVED, 'g');
+
+/**
+ * The name of a user as part of a key or of a text with several parts: the characters that separate the parts are percent-encoded, and
+ * with them all of ASCII that no local account may have. So two names never have one text, and the names of local accounts stay as they
+ * are. The users of an identity provider may have any name.
+ */
+export const keyName = (username: string) =>
+  RESERVED.test(username)
+    ? username.replace(
+        everyReserved,
+        (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+      )
+    : username;
+
+const nameOfKey = (text: string) =>
+  text.includes('%')
+    ? text.replace(/%([0-9A-F]{2})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16)))
+    : text;
+
+/** Both names as one text, `seller/name`. Neither part contains a `/`, so the text can always be split again. */
+export const couponPath = ({ seller, name }: CouponName) => `${keyName(seller)}/${name}`;
 
 export function splitCouponPath(path: string): CouponName {
   const slash = path.indexOf('/');
-  return { seller: path.slice(0, slash), name: path.slice(slash + 1) };
+  return { seller: nameOfKey(path.slice(0, slash)), name: path.slice(slash + 1) };
 }
 
 /** A piece in the view of its customer: `seller/name/code`; without the code for grabs of the first releases, which have none. */
@@ -24,7 +45,13 @@ export const piecePath = (coupon: CouponName, code?: string) =>
 
 export function splitPiecePath(path: string): CouponName & { code?: string } {
   const [seller = '', name = '', code] = path.split('/');
-  return { seller, name, ...(code === undefined ? {} : { code }) };
+  return { seller: nameOfKey(seller), name, ...(code === undefined ? {} : { code }) };
+}
+
+/** The coupon and the customer of a code, `seller/name/customer`. The customer stands there as it is, because a script writes it. */
+export function splitCodeOwner(text: string): CouponName & { customer: string } {
+  const [seller = '', name = '', ...customer] = text.split('/');
+  return { seller: nameOfKey(seller), name, customer: customer.join('/') };
 }
 
 export const partitionOf = (coupon: CouponName) => calculateSlot(couponPath(coupon)) % PARTITIONS;
@@ -35,6 +62,9 @@ const ofCoupon = (kind: string, coupon: CouponName) => {
   const path = couponPath(coupon);
   return inPartition(calculateSlot(path) % PARTITIONS, `${kind}:${path}`);
 };
+
+const SELLER_VIEWS = 'seckill:view:seller:';
+const CUSTOMER_VIEWS = 'seckill:view:customer:';
 
 export const keys = {
   partitions: 'seckill:partitions',
@@ -68,15 +98,16 @@ export const keys = {
   /** Where reconcile builds these hashes of a coupon before they replace the old ones. */
   built: (kind: 'holders' | 'redemptions' | 'requests', coupon: CouponName, builder: string) =>
     ofCoupon(`built:${builder}:${kind}`, coupon),
-  /** The request that a user's idempotency key belongs to. No username contains a brace, so the two keys of a user are in one slot. */
-  idempotencyClaim: (user: string, idempotencyKey: string) => `seckill:idempotency:{${user}}:${idempotencyKey}`,
+  /** The request that a user's idempotency key belongs to. No `keyName` contains a brace, so the two keys of a user are in one slot. */
+  idempotencyClaim: (user: string, idempotencyKey: string) =>
+    `seckill:idempotency:{${keyName(user)}}:${idempotencyKey}`,
   /** The numbers of claims that a user has written or renewed in this window and in the previous one. */
-  idempotencyCounts: (user: string) => `seckill:idempotency-counts:{${user}}`,
-  userView: (username: string) => `seckill:view:user:${username}`,
-  sellerView: (seller: string) => `seckill:view:seller:${seller}`,
+  idempotencyCounts: (user: string) => `seckill:idempotency-counts:{${keyName(user)}}`,
+  userView: (username: string) => `seckill:view:user:${keyName(username)}`,
+  sellerView: (seller: string) => `${SELLER_VIEWS}${keyName(seller)}`,
   /** Room for coupons that are being created. The hash tag is the whole key of the view, so both are in one slot. */
   room: (seller: string) => `seckill:room:{${keys.sellerView(seller)}}`,
-  customerView: (customer: string) => `seckill:view:customer:${customer}`,
+  customerView: (customer: string) => `${CUSTOMER_VIEWS}${keyName(customer)}`,
   /** Exists while a rehearsal runs: at most one runs at a time, over all processes. */
   rehearsal: 'seckill:rehearsal',
   /** For the trial of permissions at a start; expires after a minute at most. */
@@ -99,12 +130,12 @@ const grabKinds = ['coupon', 'holders', 'answers', 'requests', 'unlogged-changes
 /** For SCAN: the keys of every coupon and of every view. The functions below read the names back from a key. */
 export const keyPatterns = {
   coupons: 'seckill:{*}:coupon:*',
-  sellerViews: keys.sellerView('*'),
-  customerViews: keys.customerView('*'),
+  sellerViews: `${SELLER_VIEWS}*`,
+  customerViews: `${CUSTOMER_VIEWS}*`,
 } as const;
 export const couponOfKey = (key: string): CouponName => splitCouponPath(key.replace(/^seckill:\{\d+\}:coupon:/, ''));
-export const sellerOfView = (key: string) => key.slice(keys.sellerView('').length);
-export const customerOfView = (key: string) => key.slice(keys.customerView('').length);
+export const sellerOfView = (key: string) => nameOfKey(key.slice(SELLER_VIEWS.length));
+export const customerOfView = (key: string) => nameOfKey(key.slice(CUSTOMER_VIEWS.length));
 
 /** All databases of a Redis share one set of channels, so the name of a channel holds the number of the database. */
 export const revocationChannel = (database: number) => `seckill:revocations:${database}`;

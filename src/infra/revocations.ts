@@ -23,7 +23,7 @@ const digest = (username: string) => hash('sha256', username, 'base64url');
 const NOT_LOADED = 'the revoked tokens are not loaded yet';
 
 export interface Revocations {
-  isRevoked(token: Pick<Claims, 'sub' | 'jti' | 'exp'>): boolean;
+  isRevoked(token: Pick<Claims, 'sub' | 'jti' | 'exp' | 'keySet'>): boolean;
   /** Resolves when every running process refuses the token; a process that starts later will too. `exp` in seconds since 1970. */
   revoke(jti: string, exp: number): Promise<void>;
   /**
@@ -121,7 +121,8 @@ export async function openRevocations(deps: {
   subscriber.redis.on('ready', catchUpAgain);
 
   const revocations: Revocations = {
-    isRevoked: ({ sub, jti, exp }) => revoked.has(jti) || isOfRevokedUser(sub, exp),
+    // The change of a password concerns tokens of this server only.
+    isRevoked: ({ sub, jti, exp, keySet }) => revoked.has(jti) || (keySet === undefined && isOfRevokedUser(sub, exp)),
     async revoke(jti, exp) {
       await mysql('revoked_tokens')
         .insert({ jti, expires_at: exp })

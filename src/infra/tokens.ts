@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject, randomBytes } from 'node:crypto';
 import { createVerifier } from 'fast-jwt';
 import jsonwebtoken from 'jsonwebtoken';
 import { LRUCache } from 'lru-cache';
@@ -14,7 +14,7 @@ const MAX_VERIFIED_BYTES = 32 * 1_024 * 1_024;
 /** A remembered token without its texts, measured with 100,000 of them: digest, claims, and its place in the cache. */
 const VERIFIED_BYTES = 220;
 /** The clock of the process that issued a token may be ahead of this clock by so much. */
-const CLOCK_TOLERANCE_SECONDS = 60;
+export const CLOCK_TOLERANCE_SECONDS = 60;
 
 export type Kind = 'customer' | 'seller';
 
@@ -26,7 +26,10 @@ const claimsSchema = z.object({
   exp: z.number(),
   iat: z.number(),
 });
-export type Claims = Omit<z.infer<typeof claimsSchema>, 'iat'>;
+export type Claims = Omit<z.infer<typeof claimsSchema>, 'iat'> & {
+  /** Only claims of the identity provider have it: the number of the keys that verified their token. */
+  keySet?: number;
+};
 /** The user that a command or a query runs for. */
 export type User = Pick<Claims, 'sub' | 'kind'>;
 
@@ -38,6 +41,8 @@ export type ReadHeader = (authorization: string) => Claims | undefined;
 export interface Tokens {
   issue: IssueToken;
   readHeader: ReadHeader;
+  /** Reads a token of the identity provider that is not remembered. Without a provider, no function is here. */
+  readOfProvider: ProviderTokens['read'] | undefined;
   isRevoked(claims: Claims): boolean;
   /** The key that verifies the token; undefined when no key of this server may verify it. */
   keyFor(token: string): KeyObject | undefined;
@@ -45,18 +50,29 @@ export interface Tokens {
   claimsIn(payload: unknown): Claims | undefined;
 }
 
+/** The tokens of the identity provider (src/infra/provider). */
+export interface ProviderTokens {
+  /** Undefined for a token that cannot be the provider's. Throws Unavailable when its key is not known. */
+  read(token: string): Promise<Claims | 'invalid' | 'expired' | undefined>;
+  /** Claims with another `keySet` are no longer valid: their token must be verified again. */
+  keySet(): number;
+  /** Called each time that a valid token is read. */
+  accepted(claims: Claims): void;
+}
+
 /**
  * `jwtSecret`: the setting, whose first secret signs. `isRevoked` is called each time that a token is read, and `readToken` for each
- * token that is not remembered.
+ * token that is not remembered. `provider`: the identity provider, if its tokens are accepted.
  */
 export function createTokens(
   jwtSecret: string,
   ttlSeconds: number,
   isRevoked: (claims: Claims) => boolean,
   readToken = createTokenReader(jwtSecret, ttlSeconds),
+  provider?: ProviderTokens,
 ): Tokens {
   const issue = createTokenIssuer(jwtSecret, ttlSeconds);
-  const readHeader = createHeaderReader(readToken, isRevoked);
+  const { readHeader, readOfProvider } = createHeaderReader(readToken, isRevoked, provider);
   return {
     issue(username, kind, issuedAt) {
       const token = issue(username, kind, issuedAt);
@@ -65,11 +81,18 @@ export function createTokens(
       return token;
     },
     readHeader,
+    readOfProvider,
     isRevoked,
     keyFor: createKeyFinder(jwtSecret),
     claimsIn: (payload) => claimsIn(payload, ttlSeconds),
   };
 }
+
+/** Without local accounts: only tokens of the identity provider are valid. */
+export const createProviderTokensOnly = (isRevoked: (claims: Claims) => boolean, provider: ProviderTokens): Tokens => ({
+  ...createTokens(randomBytes(32).toString('hex'), 1, isRevoked, () => undefined, provider),
+  keyFor: () => undefined,
+});
 
 /** A KeyObject instead of a string: jsonwebtoken would try to parse a string as a public key first, at every request. */
 const keyOf = (secret: string): KeyObject => createSecretKey(Buffer.from(secret));
@@ -172,26 +195,45 @@ export function createTokenReader(jwtSecret: string, ttlSeconds: number): (token
 
 /**
  * Reads the header `Authorization` and remembers the claims of valid tokens. The key is a digest of the whole token, so a token with any
- * difference is verified anew. A verified token stays valid until it expires or is revoked, which is checked at each request.
+ * difference is verified anew. A verified token stays valid until it expires or is revoked, or until the identity provider withdraws a
+ * key, which is checked at each request.
  */
 function createHeaderReader(
   readToken: (token: string) => Claims | undefined,
   isRevoked: (claims: Claims) => boolean,
-): ReadHeader {
+  provider: ProviderTokens | undefined,
+) {
   const verified = new LRUCache<string, Claims>({
     maxSize: MAX_VERIFIED_BYTES,
     sizeCalculation: ({ sub, jti }) => VERIFIED_BYTES + 2 * sub.length + jti.length,
   });
-  return (authorization) => {
+  // Half of the memory of the token itself, and as fast: the cache compares 32 bytes instead of 300.
+  const digestOf = (token: string) => hash('sha256', token, 'binary');
+  const isValid = (claims: Claims): boolean => {
+    if (claims.exp <= Math.floor(Date.now() / 1_000) || isRevoked(claims)) return false;
+    if (claims.keySet === undefined) return true;
+    if (claims.keySet !== provider?.keySet()) return false;
+    provider.accepted(claims);
+    return true;
+  };
+  const readHeader: ReadHeader = (authorization) => {
     const token = bareToken(authorization);
-    // Half of the memory of the token itself, and as fast: the cache compares 32 bytes instead of 300.
-    const digest = hash('sha256', token, 'binary');
+    const digest = digestOf(token);
     const known = verified.get(digest);
     const claims = known ?? readToken(token);
-    if (claims === undefined || claims.exp <= Math.floor(Date.now() / 1_000) || isRevoked(claims)) return undefined;
+    if (claims === undefined || !isValid(claims)) return undefined;
     if (known === undefined) verified.set(digest, claims);
     return claims;
   };
+  const readOfProvider = async ({ read }: ProviderTokens, token: string) => {
+    const claims = await read(token);
+    if (typeof claims !== 'object') return claims;
+    // A key may have been withdrawn, or the token revoked, during the verification.
+    if (!isValid(claims)) return 'invalid';
+    verified.set(digestOf(token), claims);
+    return claims;
+  };
+  return { readHeader, readOfProvider: provider && ((token: string) => readOfProvider(provider, token)) };
 }
 
 /** The token without the word `Bearer`, which clients may leave out. */

@@ -89,7 +89,7 @@ const refused: [query: string, errMsg: string][] = [
   ['/spring/holders?limit=1001', 'Wrong format of limit: a whole number from 1 to 1000.'],
   ['/spring/holders?limit=1&limit=2', 'Wrong format of limit: a whole number from 1 to 1000.'],
   ['/spring/holders?q=a&q=b', 'Wrong format of q.'],
-  [`/spring/holders?q=${'x'.repeat(65)}`, 'Field q too long.'],
+  [`/spring/holders?q=${'x'.repeat(288)}`, 'Field q too long.'],
   ['/spring/history?after=x', 'Wrong format of after: a whole number from 0.'],
   ['/spring/history?limit=x', 'Wrong format of limit: a whole number from 1 to 1000.'],
   ['?status=open', 'Unexpected value of status: one of scheduled, on-sale, paused, sold-out, closed, ended.'],

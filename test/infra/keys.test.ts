@@ -2,7 +2,20 @@ import calculateSlot from 'cluster-key-slot';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { couponPath, keys, PARTITIONS, partitionOf, splitCouponPath } from '../../src/infra/keys.ts';
+import { USERNAME } from '../../src/coupon/names.ts';
+import {
+  couponPath,
+  customerOfView,
+  keyName,
+  keys,
+  PARTITIONS,
+  partitionOf,
+  piecePath,
+  sellerOfView,
+  splitCodeOwner,
+  splitCouponPath,
+  splitPiecePath,
+} from '../../src/infra/keys.ts';
 
 const test = suite('the Redis keys');
 // By the contract, a name has no slash.
@@ -58,6 +71,44 @@ test('a coupon path is split into the seller and the name that it was made of', 
   fc.assert(
     fc.property(name, name, (seller, coupon) => {
       assert.equal(splitCouponPath(couponPath({ seller, name: coupon })), { seller, name: coupon });
+    }),
+  );
+});
+
+// By the contract, only local accounts have names with few characters; a subject of an identity provider may have any.
+const subject = fc.string({ unit: 'binary', minLength: 1 }).filter((text) => text.isWellFormed());
+const reserved = fc.string({ unit: fc.constantFrom(...'/:{}% %2Fa\n\0*'), minLength: 1 });
+const anySubject = fc.oneof(subject, reserved);
+
+test('the name of a local account, and of a simulated customer, is the same in a key', () => {
+  fc.assert(
+    fc.property(anySubject, (text) => {
+      if (USERNAME.test(text)) assert.is(keyName(text), text);
+    }),
+  );
+  for (const account of ['bob', 'b\u00f3b', 'bo\u0301b', '\u7528\u6237_1', '-a.b@c', '~rehearsal-1f-7'])
+    assert.is(keyName(account), account);
+});
+
+test('a name in a key has no character that separates parts, and two names are never the same there', () => {
+  fc.assert(
+    fc.property(anySubject, anySubject, (one, other) => {
+      assert.not.match(keyName(one), /[/:{}* \n]/);
+      assert.is(keyName(one) === keyName(other), one === other);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('every name can be read back from the keys and texts that have it', () => {
+  fc.assert(
+    fc.property(anySubject, name, anySubject, (seller, coupon, customer) => {
+      const of = { seller, name: coupon };
+      assert.equal(splitCouponPath(couponPath(of)), of);
+      assert.equal(splitPiecePath(piecePath(of, 'CODE')), { ...of, code: 'CODE' });
+      assert.equal(splitCodeOwner(`${couponPath(of)}/${customer}`), { ...of, customer });
+      assert.is(sellerOfView(keys.sellerView(seller)), seller);
+      assert.is(customerOfView(keys.customerView(customer)), customer);
     }),
   );
 });

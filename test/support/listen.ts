@@ -19,7 +19,7 @@ export async function listen(url: string, token: string, seller: string) {
       const blocks = text.split('\n\n');
       text = blocks.pop() ?? '';
       for (const block of blocks) {
-        const [, event = '', data = '{}'] = /^event: (\w+)\ndata: (.*)$/.exec(block) ?? [];
+        const [, event = '', data = '{}'] = /^event: (\w+)\ndata: (.*)$/s.exec(block) ?? [];
         if (event !== '') events.push({ event, data: JSON.parse(data), at: performance.now() });
       }
     }

@@ -84,7 +84,7 @@ async function* eventsOf(seller, stopped) {
       const blocks = text.split('\n\n');
       text = blocks.pop() ?? '';
       for (const block of blocks) {
-        const [, event, data] = /^event: (\w+)\ndata: (.*)$/.exec(block) ?? [];
+        const [, event, data] = /^event: (\w+)\ndata: (.*)$/s.exec(block) ?? [];
         if (event !== undefined && data !== undefined) yield [event, JSON.parse(data)];
       }
     }

@@ -41,6 +41,7 @@ Replies
 -- @include now
 -- @include digits
 -- @include obstacle
+-- @include key-name
 -- @include pieces
 -- @include prior
 
@@ -91,13 +92,13 @@ local function decide(keysFrom, i, first, last)
     local value = written[customer] and holderFields[written[customer]] or stored[place - first + 1]
     local outcome
     if key ~= '' then
-      local wonCode = codeOfKey(value, key) or redis.call('HGET', requests, 'grab ' .. customer .. ' ' .. key)
+      local wonCode = codeOfKey(value, key) or redis.call('HGET', requests, 'grab ' .. keyName(customer) .. ' ' .. key)
       if wonCode then
         outcome = 'grabbed'
         repeated[#repeated + 1] = place
         repeated[#repeated + 1] = wonCode
       else
-        outcome = redis.call('HGET', answers, customer .. ' ' .. key)
+        outcome = redis.call('HGET', answers, keyName(customer) .. ' ' .. key)
       end
     end
     if not outcome then
@@ -119,7 +120,7 @@ local function decide(keysFrom, i, first, last)
         holderFields[written[customer]] = value and value .. '\n' .. piece or piece
       end
       if key ~= '' and outcome ~= 'grabbed' and not passing[outcome] then
-        newAnswers[#newAnswers + 1] = customer .. ' ' .. key
+        newAnswers[#newAnswers + 1] = keyName(customer) .. ' ' .. key
         newAnswers[#newAnswers + 1] = outcome
       end
     end

@@ -38,12 +38,13 @@ Replies
 -- @include answered
 -- @include prior
 -- @include change
+-- @include key-name
 -- @include pieces
 
 local fence, coupon, outbox, answers, requests, unloggedChanges, unloggedPieces, holders, redemptions = unpack(KEYS)
 local deadline, outboxLimit, answersTtl, changesLimit, key, customer, code = unpack(ARGV)
 
-local request = key ~= '' and 'release ' .. customer .. ' ' .. key
+local request = key ~= '' and 'release ' .. keyName(customer) .. ' ' .. key
 local at = now()
 local state, reply = beginChange(KEYS, at, deadline, outboxLimit, request)
 if reply then return reply end
@@ -76,6 +77,6 @@ else
   redis.call('HDEL', holders, customer)
 end
 -- The key of the grab gets its 201 again, although the code is dead by now: a late retry must not grab a second piece.
-if piece.key ~= '' then redis.call('HSET', requests, 'grab ' .. customer .. ' ' .. piece.key, piece.code) end
+if piece.key ~= '' then redis.call('HSET', requests, 'grab ' .. keyName(customer) .. ' ' .. piece.key, piece.code) end
 redis.call('HSET', coupon, 'left', left, 'released', digits(tonumber(state.released or 0) + 1), 'version', state.nextVersion)
 return { 'done', at, entry }

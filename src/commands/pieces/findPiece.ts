@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { partitionOfCode } from '../../coupon/code.ts';
 import type { Fence } from '../../infra/fence.ts';
 import type { Gate } from '../../infra/gate.ts';
-import { type CouponName, keys, piecePath } from '../../infra/keys.ts';
+import { type CouponName, keys, piecePath, splitCodeOwner } from '../../infra/keys.ts';
 import { Unavailable } from '../../unavailable.ts';
 
 export interface FoundPiece {
@@ -28,10 +28,8 @@ export async function findPiece(
     await fence.mustStand();
     return undefined;
   }
-  const [owner, name = '', ...rest] = entry.split('/');
-  if (owner !== seller) return undefined;
-  const coupon = { seller, name };
-  const customer = rest.join('/');
+  const { customer, ...coupon } = splitCodeOwner(entry);
+  if (coupon.seller !== seller) return undefined;
   const score = await redis.zscore(keys.customerView(customer), piecePath(coupon, code));
   if (score === null) throw new Unavailable('the grab of this code is still being recorded');
   // The score of a piece that was given back is the negative time of its release.

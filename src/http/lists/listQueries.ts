@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { COUPON_NAME_MAX, USERNAME_MAX } from '../../coupon/names.ts';
+import { COUPON_NAME_MAX, NAME_MAX } from '../../coupon/names.ts';
 import { atMost } from '../fields.ts';
 import { saleStatus } from './listReplies.ts';
 
@@ -57,7 +57,7 @@ export const historyQuery = z.object({
 export const holdersQuery = historyQuery.extend({
   q: z
     .string('Wrong format of q.')
-    .apply(atMost(USERNAME_MAX, 'Field q too long.'))
+    .apply(atMost(NAME_MAX, 'Field q too long.'))
     .default('')
     .meta({ description: 'Only customers whose name begins with this text, compared byte by byte.' }),
 });

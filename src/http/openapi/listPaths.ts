@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NAME_MAX } from '../../coupon/names.ts';
 import { changeRefusals, malformedPath, refusals, serviceUnavailable } from '../errors.ts';
 import { historyQuery, holdersQuery, listCouponsQuery } from '../lists/listQueries.ts';
 import { badToken, outcomeUnknown } from './commonProblems.ts';
@@ -139,7 +140,7 @@ export const listPaths = (): Paths => ({
         ),
         ...problems(
           malformedPath(),
-          ...refusedBy(holdersQuery, { after: 'x' }, { limit: '0' }, { q: 'x'.repeat(65) }),
+          ...refusedBy(holdersQuery, { after: 'x' }, { limit: '0' }, { q: 'x'.repeat(NAME_MAX + 1) }),
           ...badToken,
           changeRefusals['no-such-coupon'],
           ...mysqlAway,

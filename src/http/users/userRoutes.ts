@@ -11,8 +11,17 @@ import { type Problem, refusals, respondWith } from '../errors.ts';
 import { readBody, readOptionalBody } from '../readRequest.ts';
 import { changePasswordBody, logInBody, registerUserBody } from '../requests.ts';
 
-/** The routes of registration and sessions. */
+/** The routes of registration and sessions. Without local accounts only the log-out is left, which revokes tokens of the provider too. */
 export function addUserRoutes(router: Router, system: System, auth: Auth): void {
+  router.post('/api/auth/logout', auth.optional, async (ctx) => {
+    await readOptionalBody(ctx);
+    await logOut(system, claimsOf(ctx));
+    respondWith(ctx, { status: 200, body: { errMsg: 'log out.' } });
+  });
+  if (system.localAccounts) addAccountRoutes(router, system, auth);
+}
+
+function addAccountRoutes(router: Router, system: System, auth: Auth): void {
   router.post('/api/users', async (ctx) => {
     const user = registerUserBody.parse(await readBody(ctx));
     const result = await registerUser(system, { ...user, address: system.clientAddress(ctx.req) });
@@ -28,12 +37,6 @@ export function addUserRoutes(router: Router, system: System, auth: Auth): void 
     if (result.type === 'limited') return respondLimited(ctx, refusals['too-many-log-ins'], result);
     ctx.set('Authorization', result.token);
     respondWith(ctx, { status: 200, body: { kind: result.kind, errMsg: '' } });
-  });
-
-  router.post('/api/auth/logout', auth.optional, async (ctx) => {
-    await readOptionalBody(ctx);
-    await logOut(system, claimsOf(ctx));
-    respondWith(ctx, { status: 200, body: { errMsg: 'log out.' } });
   });
 
   router.post('/api/auth/password', auth.required, async (ctx) => {

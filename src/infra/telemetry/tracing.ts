@@ -2,6 +2,7 @@ import type { Attributes, Context, SpanContext, SpanKind } from '@opentelemetry/
 import { createLRU } from 'lru.min';
 import type { Config } from '../../config.ts';
 import type { Closer } from '../closers.ts';
+import { couponPath, keyName } from '../keys.ts';
 import type { Log } from './log.ts';
 import type { TraceParent } from './traceparent.ts';
 
@@ -67,7 +68,7 @@ export async function openTracing(otel: Config['otel'], log: Log): Promise<{ tra
   });
   const tracer = provider.getTracer('seckill');
   const followed = createLRU<string, SpanContext>({ max: MAX_FOLLOWED });
-  const keyOf = ({ customer, seller, name }: Grab) => `${customer} ${seller}/${name}`;
+  const keyOf = ({ customer, seller, name }: Grab) => `${keyName(customer)} ${couponPath({ seller, name })}`;
 
   const callerOf = (parent: TraceParent | undefined, traceState: string | undefined): Context =>
     parent === undefined

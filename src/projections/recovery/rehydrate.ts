@@ -39,6 +39,7 @@ export async function rehydrate(
     const rows: CouponRow[] = await mysql('coupons').where('id', '>', after).orderBy('id').limit(PAGE);
     const last = rows.at(-1);
     if (last === undefined) return { users, coupons: done.coupons, rebuilt: done.rebuilt };
+    await restoreSellerViews(redis, rows);
     const eventsAfter = done.events + rows.reduce((sum, { version }) => sum + version, 0);
     const behind = await withoutGaps(deps, await findBehind(redis, rows), setApart);
     await rebuildCoupons({ redis, mysql, report, setApart }, behind);
@@ -63,6 +64,12 @@ async function restoreUserViews({ redis, mysql }: RehydrateDeps): Promise<number
     count += users.length;
     after = last.id;
   }
+}
+
+/** The sellers of an identity provider are not in the table of users. */
+async function restoreSellerViews(redis: Redis, rows: CouponRow[]): Promise<void> {
+  const sellers = new Set(rows.map(({ seller }) => seller.toString()));
+  await Promise.all([...sellers].map((seller) => redis.setnx(keys.userView(seller), 'seller')));
 }
 
 async function findBehind(redis: Redis, rows: CouponRow[]): Promise<CouponRow[]> {

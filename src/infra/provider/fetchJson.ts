@@ -1,0 +1,25 @@
+/** The limit of one request, the connection included. */
+const LIMIT_MS = 5_000;
+const MAX_BYTES = 1 << 20;
+
+/** The JSON at this URL. A redirect is refused: it could lead to a URL without TLS. */
+export async function fetchJson(url: string, signal: AbortSignal): Promise<unknown> {
+  const response = await fetch(url, {
+    // The provider may have closed a connection that was kept from the request before.
+    headers: { accept: 'application/json', connection: 'close' },
+    redirect: 'error',
+    signal: AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]),
+  });
+  if (response.status !== 200 || response.body === null) {
+    await response.body?.cancel();
+    throw new Error(`${url} answers ${response.status}`);
+  }
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body) {
+    bytes += chunk.length;
+    if (bytes > MAX_BYTES) throw new Error(`${url} answers with more than ${MAX_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return JSON.parse(Buffer.concat(chunks).toString());
+}
