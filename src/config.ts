@@ -9,6 +9,7 @@ import { OperatorError } from './operatorError.ts';
 import { floodSettings } from './settings/floodSettings.ts';
 import { httpSettings } from './settings/httpSettings.ts';
 import { MAX_DEFAULT_WORKERS, processSettings } from './settings/processSettings.ts';
+import { serviceSettings } from './settings/serviceSettings.ts';
 import { storeSettings } from './settings/storeSettings.ts';
 import { userSettings } from './settings/userSettings.ts';
 
@@ -21,6 +22,7 @@ export const environmentSchema = z.object({
   ...storeSettings,
   ...userSettings,
   ...floodSettings,
+  ...serviceSettings,
   ...processSettings,
 });
 
@@ -46,6 +48,8 @@ export interface Config {
   /** One secret, or several separated by commas. */
   jwtSecret: string | undefined;
   tokenTtlSeconds: number;
+  /** The setting SERVICE_TOKENS. */
+  serviceTokens: string | undefined;
   workers: number;
   logLevel: string;
   logFormat: 'auto' | 'json' | 'pretty';
@@ -89,7 +93,8 @@ export function readConfig(
     const [issue] = parsed.error.issues;
     const name = String(issue?.path[0]);
     // The value of a secret, or of a URL, which may contain a password, is never printed.
-    const shown = name === 'JWT_SECRET' || name.endsWith('_URL') ? '' : `, got "${given[name]}"`;
+    const shown =
+      name === 'JWT_SECRET' || name === 'SERVICE_TOKENS' || name.endsWith('_URL') ? '' : `, got "${given[name]}"`;
     throw new OperatorError(`${name}: ${issue?.message}${shown}`);
   }
   const env = parsed.data;
@@ -112,6 +117,7 @@ export function readConfig(
     dataDir: resolve(env.DATA_DIR),
     jwtSecret: env.JWT_SECRET,
     tokenTtlSeconds: env.TOKEN_TTL_SECONDS,
+    serviceTokens: env.SERVICE_TOKENS,
     workers: env.WORKERS ?? Math.min(cores, MAX_DEFAULT_WORKERS),
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT,
@@ -149,7 +155,7 @@ export function readConfig(
   };
 }
 
-const SECRETS = ['JWT_SECRET', 'REDIS_URL', 'MYSQL_URL'] as const;
+const SECRETS = ['JWT_SECRET', 'SERVICE_TOKENS', 'REDIS_URL', 'MYSQL_URL'] as const;
 
 /**
  * Reads the settings, and takes the secrets out of this environment: a process that gives its own environment here passes them to no

@@ -16,6 +16,7 @@ import { openOutboxLimit } from './infra/outboxLimit.ts';
 import { openPasswords, type Passwords } from './infra/passwords/passwords.ts';
 import { openRevocations, type Revocations } from './infra/revocations.ts';
 import { loadScripts } from './infra/scripts.ts';
+import { createServiceTokens, type FindService } from './infra/serviceTokens.ts';
 import type { Mysql } from './infra/stores/mysql.ts';
 import { type MysqlReads, openMysqlReads } from './infra/stores/mysqlReads.ts';
 import { openMysql } from './infra/stores/openMysql.ts';
@@ -41,6 +42,8 @@ import { createLogProgress, type LogProgress } from './queries/logProgress.ts';
 import { createSellerPages, type SellerPages } from './queries/sellers/sellerPages.ts';
 import { createUserKinds, type UserKinds } from './queries/userKinds.ts';
 import { openRehearsals, type Rehearsals } from './rehearsal/rehearsals.ts';
+import { type Feed, openFeed } from './subscribers/feed.ts';
+import { openHorizon } from './subscribers/horizon.ts';
 
 /** The dependencies of the routes. */
 export interface System extends DecisionDeps {
@@ -62,6 +65,8 @@ export interface System extends DecisionDeps {
   tracing: Tracing;
   live: Live;
   rehearsals: Rehearsals;
+  findService: FindService;
+  feed: Feed;
 }
 
 /**
@@ -118,6 +123,10 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closePasswords);
     const { rehearsals, close: closeRehearsals } = openRehearsals({ ...config, redis, live, log });
     remember(closeRehearsals);
+    const { horizon, close: closeHorizon } = openHorizon(config.mysqlUrl, log);
+    remember(closeHorizon);
+    const { feed, close: closeFeed } = openFeed(config, { horizon, log });
+    remember(closeFeed);
 
     registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, listeners: live.listeners });
     registerRefusedStreams(metrics.register, live.refusedStreams);
@@ -157,6 +166,8 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       tracing,
       live,
       rehearsals,
+      findService: createServiceTokens(config.serviceTokens),
+      feed,
     };
     return { system };
   });

@@ -93,6 +93,7 @@ export function startWorkers(count: number, log: Log): Workers {
           REDIS_URL: config.redisUrl,
           MYSQL_URL: config.mysqlUrl,
           JWT_SECRET: config.jwtSecret,
+          SERVICE_TOKENS: config.serviceTokens ?? '',
           WORKERS: String(config.workers),
           ALLOW_REHEARSAL: config.allowRehearsal ? '1' : '0',
         },

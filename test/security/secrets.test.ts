@@ -32,6 +32,7 @@ const secrets = {
   mysqlLater: 'mysql-secret-later',
   jwt: 'k7Qz0vTn4sWc9yLxE2rGu8hBfJ6mPd3a',
   olderJwt: 'Zr5tNq1wVb7kXe4uHs9cMy2gLp8jFd6o',
+  service: 'm3Kd8wPq0rXe7uVb5tNz1yHs9cLg2fJ4',
   password: 'password-of-bob-3',
   newPassword: 'new-password-of-bob-4',
   wrongPassword: 'wrong-password-of-bob-5',
@@ -84,6 +85,7 @@ test('given private stores, then no secret is in a log, an answer, a row, a file
     ...trace,
     DATA_DIR: dataDir,
     JWT_SECRET: `${secrets.jwt},${secrets.olderJwt}`,
+    SERVICE_TOKENS: `orders=${secrets.service}`,
     WORKERS: '2',
     ALLOW_REHEARSAL: '1',
     NODE_OPTIONS: `--report-on-signal --report-directory=${reports}`,
@@ -95,6 +97,8 @@ test('given private stores, then no secret is in a log, an answer, a row, a file
     json: { username: 'ann', password: secrets.password },
   });
   const ann = headers.get('authorization') ?? '';
+  const events = await fetch(`${url}/api/events`, { headers: { authorization: `Bearer ${secrets.service}` } });
+  assert.is(events.status, 200);
   const rehearsal = { coupon: 'cake', customers: 3, seconds: 0 };
   assert.is((await client.send('POST', '/api/rehearsals', { token: ann, json: rehearsal })).status, 202);
   const processes = processTree(server.pid ?? 0);
@@ -137,6 +141,7 @@ test('given private stores, then no secret is in a log, an answer, a row, a file
     ...pages,
     ...output,
     outage: JSON.stringify(outage),
+    events: await events.text(),
     refusals: used.refusals.join('\n'),
     commandLines: watch.stop().join('\n'),
     environments: environments.join('\n'),
@@ -194,6 +199,7 @@ test('given stores with passwords, failures of every kind and a collector of tra
     REDIS_URL: redisUrl,
     MYSQL_URL: mysqlUrl,
     JWT_SECRET: `${secrets.jwt},${secrets.olderJwt}`,
+    SERVICE_TOKENS: `orders=${secrets.service}`,
   };
   const server = startProgram('src/main.ts', {
     ...given,
@@ -286,6 +292,8 @@ const refused: [what: string, settings: NodeJS.ProcessEnv][] = [
   ['a file that cannot be read', { MYSQL_URL: `mysql://u:${secrets.redisLater}@h/db?ssl-ca=/nothing` }],
   ['a secret that is too short', { JWT_SECRET: 'short-secret' }],
   ['a second secret that is too short', { JWT_SECRET: `${secrets.jwt},short-secret` }],
+  ['a token of a service that is too short', { SERVICE_TOKENS: 'orders=short-secret' }],
+  ['a token of a service without a name', { SERVICE_TOKENS: secrets.service }],
   ['a secret that repeats', { JWT_SECRET: 'short-secret'.repeat(4) }],
 ];
 for (const [what, settings] of refused) {
@@ -295,7 +303,11 @@ for (const [what, settings] of refused) {
       const { status, stderr } = await startProgram(program, { ...environment, ...trace, ...settings }).ended;
       assert.is(status, 1, program);
       // A line of the log may come first.
-      assert.match(stderr, /^(\{[^\n]+\}\n)?(REDIS_URL|MYSQL_URL|JWT_SECRET): [^\n]+\n$/, `${program}: ${stderr}`);
+      assert.match(
+        stderr,
+        /^(\{[^\n]+\}\n)?(REDIS_URL|MYSQL_URL|JWT_SECRET|SERVICE_TOKENS): [^\n]+\n$/,
+        `${program}: ${stderr}`,
+      );
       mustNotHold({ [program]: stderr }, { ...secrets, short: 'short-secret' });
     }
   });
