@@ -12,6 +12,7 @@ import { MAX_DEFAULT_WORKERS, processSettings } from './settings/processSettings
 import { serviceSettings } from './settings/serviceSettings.ts';
 import { storeSettings } from './settings/storeSettings.ts';
 import { userSettings } from './settings/userSettings.ts';
+import type { NatsSettings } from './subscribers/natsReceiver.ts';
 
 /**
  * Every environment variable that the system reads. The descriptions and defaults are the text of .env.example and of the README's
@@ -50,6 +51,8 @@ export interface Config {
   tokenTtlSeconds: number;
   /** The setting SERVICE_TOKENS. */
   serviceTokens: string | undefined;
+  /** The broker that gets every event; undefined: none. */
+  nats: NatsSettings | undefined;
   workers: number;
   logLevel: string;
   logFormat: 'auto' | 'json' | 'pretty';
@@ -118,6 +121,10 @@ export function readConfig(
     jwtSecret: env.JWT_SECRET,
     tokenTtlSeconds: env.TOKEN_TTL_SECONDS,
     serviceTokens: env.SERVICE_TOKENS,
+    nats:
+      env.NATS_URL === undefined
+        ? undefined
+        : { url: env.NATS_URL, stream: env.NATS_STREAM, subject: env.NATS_SUBJECT },
     workers: env.WORKERS ?? Math.min(cores, MAX_DEFAULT_WORKERS),
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT,
@@ -155,7 +162,7 @@ export function readConfig(
   };
 }
 
-const SECRETS = ['JWT_SECRET', 'SERVICE_TOKENS', 'REDIS_URL', 'MYSQL_URL'] as const;
+const SECRETS = ['JWT_SECRET', 'SERVICE_TOKENS', 'NATS_URL', 'REDIS_URL', 'MYSQL_URL'] as const;
 
 /**
  * Reads the settings, and takes the secrets out of this environment: a process that gives its own environment here passes them to no

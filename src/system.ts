@@ -44,6 +44,8 @@ import { createUserKinds, type UserKinds } from './queries/userKinds.ts';
 import { openRehearsals, type Rehearsals } from './rehearsal/rehearsals.ts';
 import { type Feed, openFeed } from './subscribers/feed.ts';
 import { openHorizon } from './subscribers/horizon.ts';
+import { openSubscription } from './subscribers/openSubscriptions.ts';
+import { registerSubscriptions } from './subscribers/subscriptionMetrics.ts';
 
 /** The dependencies of the routes. */
 export interface System extends DecisionDeps {
@@ -127,6 +129,14 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeHorizon);
     const { feed, close: closeFeed } = openFeed(config, { horizon, log });
     remember(closeFeed);
+    const watchOf = registerSubscriptions(metrics.register, ['nats']);
+    const { nats } = config;
+    if (nats !== undefined) {
+      // Loaded only where it is used: every process would keep the library in memory.
+      const { openNatsReceiver } = await import('./subscribers/natsReceiver.ts');
+      const deps = { mysqlUrl: config.mysqlUrl, horizon, watchOf, log };
+      remember((await openSubscription('nats', () => openNatsReceiver(nats), deps)).close);
+    }
 
     registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, listeners: live.listeners });
     registerRefusedStreams(metrics.register, live.refusedStreams);

@@ -32,5 +32,10 @@ export const openOwnMariadb = (args: readonly string[] = []) =>
       for (const statement of statements) await connection.query(statement);
       await connection.end();
     };
-    return { url: server.url, port, run };
+    /** Shuts the server down and starts it again on the same data. */
+    const restart = async () => {
+      await server.close();
+      await server.start();
+    };
+    return { url: server.url, port, run, restart };
   });
