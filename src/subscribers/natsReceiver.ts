@@ -1,7 +1,7 @@
 import {
-  type JetStreamClient,
   JetStreamApiCodes,
   JetStreamApiError,
+  type JetStreamClient,
   jetstream,
   jetstreamManager,
   type StreamConfig,

@@ -3,7 +3,7 @@ import type { Mysql } from '../infra/stores/mysql.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import { safeMessage } from '../infra/telemetry/safeError.ts';
 import { type Checkpoint, loadCheckpoint, saveCheckpoint, saveFailure } from './checkpoints.ts';
-import { readEventPage } from './eventPages.ts';
+import { createEventReader } from './eventPages.ts';
 import type { Horizon } from './horizon.ts';
 import type { Receiver } from './receiver.ts';
 import type { Held } from './subscriptionLease.ts';
@@ -32,6 +32,7 @@ export interface Subscription {
  */
 export async function runSubscription(subscription: Subscription, held: Held): Promise<void> {
   const { name, receiver, mysql, horizon, watch, log } = subscription;
+  const reader = createEventReader();
   let size = MAX_BATCH;
   try {
     while (!held.signal.aborted) {
@@ -40,7 +41,7 @@ export async function runSubscription(subscription: Subscription, held: Held): P
       const { position, failures } = checkpoint;
       watch.state({ lag: Math.max(0, upTo - position), failures });
       if (position >= upTo) continue;
-      const { events, next } = await readEventPage(async (statement) => (await mysql.raw(statement))[0], {
+      const { events, next } = await reader.read(async (statement) => (await mysql.raw(statement))[0], {
         after: position,
         horizon: upTo,
         limit: size,

@@ -214,6 +214,7 @@ test('readers of one service over the limit get 429, and a reader that leaves ma
 test('a cursor is good after the tables were rebuilt and for another process', async () => {
   const { events } = await readAll('', 1_000);
   const third = cursorOf(Number(events[2]?.sequence));
+
   const again = await readAll(third, 1_000);
 
   assert.equal(

@@ -35,7 +35,7 @@ export function addEventRoutes(router: Router, { feed, findService, clientAddres
     if (refusal !== undefined)
       return respondWith(ctx, { ...refusals['too-many-event-readers'], retryAfterSeconds: RETRY_SECONDS });
     const signal = untilClosed(ctx, feed);
-    const wanted = { after: position, limit, filter: { seller, types: type } };
+    const wanted = { after: position, limit, seller, types: type };
     if (isStream) return sendStream(ctx, feed, wanted, signal);
     const { events, next } = await feed.read(wanted, wait * 1_000, signal);
     ctx.set('Next-Cursor', cursorOf(next));
@@ -79,7 +79,7 @@ async function sendStream(ctx: Context, feed: Feed, wanted: Parameters<Feed['rea
 }
 
 /** A page without events moves the cursor of the client all the same: its filter may match nothing for hours. */
-function asText({ events, next }: EventPage): string {
+function asText({ events, cursors, next }: EventPage): string {
   if (events.length === 0) return `id: ${cursorOf(next)}\n:\n\n`;
-  return events.map((event) => `id: ${cursorOf(Number(event.sequence))}\ndata: ${JSON.stringify(event)}\n\n`).join('');
+  return events.map((event, i) => `id: ${cursorOf(cursors[i] ?? 0)}\ndata: ${JSON.stringify(event)}\n\n`).join('');
 }
