@@ -33,6 +33,7 @@ const secrets = {
   jwt: 'k7Qz0vTn4sWc9yLxE2rGu8hBfJ6mPd3a',
   olderJwt: 'Zr5tNq1wVb7kXe4uHs9cMy2gLp8jFd6o',
   service: 'm3Kd8wPq0rXe7uVb5tNz1yHs9cLg2fJ4',
+  broker: 'broker/secret@6',
   password: 'password-of-bob-3',
   newPassword: 'new-password-of-bob-4',
   wrongPassword: 'wrong-password-of-bob-5',
@@ -86,6 +87,8 @@ test('given private stores, then no secret is in a log, an answer, a row, a file
     DATA_DIR: dataDir,
     JWT_SECRET: `${secrets.jwt},${secrets.olderJwt}`,
     SERVICE_TOKENS: `orders=${secrets.service}`,
+    // Nothing listens there, so each delivery fails.
+    NATS_URL: `nats://seckill:${encodeURIComponent(secrets.broker)}@127.0.0.1:9`,
     WORKERS: '2',
     ALLOW_REHEARSAL: '1',
     NODE_OPTIONS: `--report-on-signal --report-directory=${reports}`,
@@ -129,6 +132,7 @@ test('given private stores, then no secret is in a log, an answer, a row, a file
   server.kill('SIGTERM');
   const { stdout, stderr } = await server.ended;
   assert.match(stderr, /"msg":"request"/);
+  assert.match(stderr, /delivery of events failed/);
 
   const storeLogs = ['redis/redis.log', 'mariadb/mariadb.log'].map((name) => [
     name,
@@ -200,6 +204,8 @@ test('given stores with passwords, failures of every kind and a collector of tra
     MYSQL_URL: mysqlUrl,
     JWT_SECRET: `${secrets.jwt},${secrets.olderJwt}`,
     SERVICE_TOKENS: `orders=${secrets.service}`,
+    // Nothing listens there, so each delivery fails.
+    NATS_URL: `nats://seckill:${encodeURIComponent(secrets.broker)}@127.0.0.1:9`,
   };
   const server = startProgram('src/main.ts', {
     ...given,
@@ -294,6 +300,7 @@ const refused: [what: string, settings: NodeJS.ProcessEnv][] = [
   ['a second secret that is too short', { JWT_SECRET: `${secrets.jwt},short-secret` }],
   ['a token of a service that is too short', { SERVICE_TOKENS: 'orders=short-secret' }],
   ['a token of a service without a name', { SERVICE_TOKENS: secrets.service }],
+  ['a URL of a broker that cannot be read', { NATS_URL: `http://u:${secrets.service}@h` }],
   ['a secret that repeats', { JWT_SECRET: 'short-secret'.repeat(4) }],
 ];
 for (const [what, settings] of refused) {
@@ -305,7 +312,7 @@ for (const [what, settings] of refused) {
       // A line of the log may come first.
       assert.match(
         stderr,
-        /^(\{[^\n]+\}\n)?(REDIS_URL|MYSQL_URL|JWT_SECRET|SERVICE_TOKENS): [^\n]+\n$/,
+        /^(\{[^\n]+\}\n)?(REDIS_URL|MYSQL_URL|JWT_SECRET|SERVICE_TOKENS|NATS_URL): [^\n]+\n$/,
         `${program}: ${stderr}`,
       );
       mustNotHold({ [program]: stderr }, { ...secrets, short: 'short-secret' });

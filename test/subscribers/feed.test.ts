@@ -2,9 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createApp } from '../../src/http/app.ts';
+import { eventColumns, toLogRows } from '../../src/projections/log/eventRows.ts';
 import { lastPosition } from '../../src/projections/log/readLog.ts';
+import { insertRows } from '../../src/projections/log/sql.ts';
 import type { CloudEvent } from '../../src/subscribers/cloudEvent.ts';
 import { cursorOf, positionOf } from '../../src/subscribers/cursor.ts';
+import { openRawSocket } from '../support/rawSocket.ts';
+import { couponRef, created, grabbed } from '../support/sampleEvents.ts';
 import { serveApp } from '../support/serveApp.ts';
 import { customer, givenCoupon, grabOutcome, openTestSystem, settled } from '../support/testSystem.ts';
 
@@ -211,7 +215,7 @@ test('readers of one service over the limit get 429, and a reader that leaves ma
   assert.is(later.status, 200);
 });
 
-test('a cursor is good after the tables were rebuilt and for another process', async () => {
+test('a cursor leads to the same events for as long as the log exists', async () => {
   const { events } = await readAll('', 1_000);
   const third = cursorOf(Number(events[2]?.sequence));
 
@@ -221,6 +225,41 @@ test('a cursor is good after the tables were rebuilt and for another process', a
     again.events.map(({ id }) => id),
     events.slice(3).map(({ id }) => id),
   );
+});
+
+test('a client that does not read its stream stops the reading of the log, and gets all events when it reads again', async () => {
+  const start = await end();
+  const coupon = couponRef('slow');
+  const many = 30_000;
+  const events = Array.from({ length: many }, (_, i) =>
+    i === 0 ? created(coupon, many) : grabbed(coupon, i + 1, `c${i}`, many - i),
+  );
+  await insertRows(
+    async (statement) => (await system.mysql.raw(statement))[0],
+    'event_log',
+    eventColumns.join(','),
+    toLogRows(events),
+  );
+  const { read: readPage } = system.feed;
+  let pages = 0;
+  system.feed.read = (...args) => {
+    pages++;
+    return readPage(...args);
+  };
+  const request = `GET /api/events?limit=500&after=${start} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nAccept: text/event-stream\r\n\r\n`;
+  const { socket, received, closed } = await openRawSocket(server.url, request);
+  socket.pause();
+  // Given that no page has been read for a while.
+  for (let before = -1; before !== pages || pages === 0; await sleep(700)) before = pages;
+  assert.ok(pages < many / 500, `${pages} pages`);
+
+  socket.resume();
+  const last = `"version":${many},`;
+  while (!received().includes(last)) await sleep(50);
+  socket.destroy();
+  await closed;
+  system.feed.read = readPage;
+  assert.is(received().match(/^data: /gm)?.length, many);
 });
 
 test.after(async () => {

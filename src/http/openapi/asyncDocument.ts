@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { eventTypeSchema } from '../../subscribers/cloudEvent.ts';
 import { exampleEvent } from './eventPaths.ts';
 import { namedSchemas, refTo } from './schemas.ts';
 
@@ -26,9 +27,21 @@ export function createAsyncDocument() {
           'has the parameters.',
         messages: { event: { $ref: '#/components/messages/event' } },
       },
+      broker: {
+        address: 'seckill.events.{type}.{couponId}',
+        title: 'The stream of NATS JetStream',
+        description:
+          'With `NATS_URL`. `NATS_SUBJECT` may give the subjects another beginning. The header `Nats-Msg-Id` is the id of the event.',
+        parameters: {
+          type: { description: 'The type of the event.', enum: eventTypeSchema.options },
+          couponId: { description: 'The id of the coupon.' },
+        },
+        messages: { event: { $ref: '#/components/messages/event' } },
+      },
     },
     operations: {
       sendToStream: { action: 'send', channel: { $ref: '#/channels/stream' }, summary: 'Sends events to a reader.' },
+      sendToBroker: { action: 'send', channel: { $ref: '#/channels/broker' }, summary: 'Publishes events.' },
     },
     components: {
       messages: {
