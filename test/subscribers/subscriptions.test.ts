@@ -111,7 +111,7 @@ test('an event that its receiver never takes stops that subscription alone, afte
   await healthy.close();
 });
 
-test('one process at a time delivers, and another takes over when the connection of the lease is lost', async () => {
+test('one process at a time delivers, and another takes over when that process ends', async () => {
   await givenSubscriptionAtEnd('shared');
   let atWork = 0;
   let most = 0;
@@ -127,10 +127,13 @@ test('one process at a time delivers, and another takes over when the connection
   await until(() => by.length >= 11);
   const two = await open('shared', slowly('two'));
   await sleep(300);
+  ids.push(...(await givenEvents('shared by both', 10)));
+  await until(() => by.length >= 22);
+  await sleep(300);
   // When the first process ends.
   await one.close();
   const later = await givenEvents('shared later', 10);
-  await until(() => by.length >= 22);
+  await until(() => by.length >= 33);
   await two.close();
 
   assert.is(most, 1);
