@@ -126,8 +126,11 @@ test('given a frozen process, another one takes over, and the order is kept afte
 test('given a broker that is killed and comes back, nothing is missing, and the order is kept', async () => {
   const server = start();
   const url = await server.listening;
-  await sell(url, 'with broker', 10);
+  const before = (await messagesOf(nats.url)).length;
+  const selling = sell(url, 'with broker', 2_000);
+  while ((await messagesOf(nats.url)).length < before + 100) await sleep(10);
   await nats.kill();
+  await selling;
   await sell(url, 'without broker', 20);
   await sleep(1_000);
   await nats.start();
@@ -140,8 +143,11 @@ test('given a broker that is killed and comes back, nothing is missing, and the 
 test('given a MySQL that stops and comes back, nothing is missing, and the order is kept', async () => {
   const server = start();
   const url = await server.listening;
-  await sell(url, 'with MySQL', 10);
+  const before = (await messagesOf(nats.url)).length;
+  const selling = sell(url, 'with MySQL', 2_000);
+  while ((await messagesOf(nats.url)).length < before + 100) await sleep(10);
   await mariadb.restart();
+  await selling;
   await sell(url, 'with MySQL again', 10).catch(() => {});
   while ((await fetch(`${url}/readyz`)).status !== 200) await sleep(50);
 
