@@ -3847,6 +3847,17 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     docs: {

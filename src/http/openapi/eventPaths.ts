@@ -4,8 +4,8 @@ import { cursorOf } from '../../subscribers/cursor.ts';
 import { cursorOfAnotherLog, notAuthorized, refusals } from '../errors.ts';
 import { cursorSchema, eventsQuery } from '../events/eventRequests.ts';
 import { BATCH_TYPE } from '../events/eventRoutes.ts';
-import { outcomeUnknown, tooManyFromAddress } from './commonProblems.ts';
-import { eventStream, header, type Paths, problems, refusedBy } from './describe.ts';
+import { outcomeUnknown } from './commonProblems.ts';
+import { header, type Paths, problems, refusedBy } from './describe.ts';
 import { plainSchema, refTo } from './schemas.ts';
 
 // The operation for other systems.
@@ -30,11 +30,31 @@ const textOf = (schema: z.ZodType) => {
   const { type, items, description } = plainSchema(schema) as Record<string, unknown>;
   return items === undefined ? plainSchema(schema) : { type: type === 'array' ? 'string' : type, description };
 };
-const stream = eventStream(
-  'The stream.',
-  { message: 'CloudEvent' },
-  `id: ${cursor}\ndata: ${JSON.stringify(exampleEvent)}\n\n`,
-);
+const stream = {
+  'text/event-stream': {
+    // OpenAPI 3.1 can describe a stream only as text, so the keywords inside are those of OpenAPI 3.2.
+    schema: {
+      type: 'string',
+      contentMediaType: 'text/event-stream',
+      contentSchema: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['id', 'data'],
+          properties: {
+            id: { type: 'string' },
+            data: {
+              type: 'string',
+              contentMediaType: 'application/json',
+              contentSchema: { $ref: refTo('CloudEvent') },
+            },
+          },
+        },
+      },
+    },
+    example: `id: ${cursor}\ndata: ${JSON.stringify(exampleEvent)}\n\n`,
+  },
+};
 
 export const eventPaths = (): Paths => ({
   '/api/events': {
@@ -73,7 +93,7 @@ export const eventPaths = (): Paths => ({
           },
           content: {
             [BATCH_TYPE]: { schema: { $ref: refTo('CloudEvents') }, example: [exampleEvent] },
-            ...stream.content,
+            ...stream,
           },
         },
         ...problems(
@@ -88,7 +108,6 @@ export const eventPaths = (): Paths => ({
           cursorOfAnotherLog(),
           notAuthorized(),
           refusals['too-many-event-readers'],
-          tooManyFromAddress,
           outcomeUnknown,
         ),
       },
