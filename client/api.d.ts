@@ -375,6 +375,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the events of all coupons
+         * @description For other systems, with a token of `SERVICE_TOKENS`. A reader that keeps `Next-Cursor` and sends it as `after` gets every event at least once, those of one coupon in order. An event that comes again has the same `id`. Codes and idempotency keys are left out. With `Accept: text/event-stream` the answer is a stream that does not end; its event ids are cursors.
+         */
+        get: operations["readEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -447,6 +467,26 @@ export interface paths {
          * @description Generated from the schemas that validate requests and type responses.
          */
         get: operations["openapi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/asyncapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the description of the events
+         * @description AsyncAPI 3, from the same schemas as this document: the events, the stream of them, and the broker.
+         */
+        get: operations["asyncapi"];
         put?: never;
         post?: never;
         delete?: never;
@@ -923,6 +963,349 @@ export interface components {
             total: number;
             coupons: components["schemas"]["LiveCoupon"][];
         };
+        CloudEvent: {
+            /** @enum {string} */
+            specversion: "1.0";
+            /** @description Identifies the event for ever: the id of the coupon, a colon, and the version of the coupon. */
+            id: string;
+            /** @description Always `/seckill`. */
+            source: string;
+            /** @enum {string} */
+            type: "CouponCreated";
+            /** @description The seller and the name of the coupon, with a slash between them. */
+            subject: string;
+            /** Format: date-time */
+            time: string;
+            /** @enum {string} */
+            datacontenttype: "application/json";
+            /** @description The id of the coupon: events of one coupon are in order. */
+            partitionkey: string;
+            /** @description The position in the event log, 20 digits. It has gaps, and says nothing about the order of two coupons. */
+            sequence: string;
+            data: {
+                coupon: {
+                    id: string;
+                    seller: string;
+                    name: string;
+                };
+                /** @description Counts the events of the coupon: 1, 2, 3 without a gap. */
+                version: number;
+                amount: number;
+                stock: number;
+                description: string;
+                startsAt?: number;
+                endsAt?: number;
+                validFrom?: number;
+                validUntil?: number;
+                perCustomer?: number;
+            };
+        } | {
+            /** @enum {string} */
+            specversion: "1.0";
+            /** @description Identifies the event for ever: the id of the coupon, a colon, and the version of the coupon. */
+            id: string;
+            /** @description Always `/seckill`. */
+            source: string;
+            /** @enum {string} */
+            type: "CouponGrabbed";
+            /** @description The seller and the name of the coupon, with a slash between them. */
+            subject: string;
+            /** Format: date-time */
+            time: string;
+            /** @enum {string} */
+            datacontenttype: "application/json";
+            /** @description The id of the coupon: events of one coupon are in order. */
+            partitionkey: string;
+            /** @description The position in the event log, 20 digits. It has gaps, and says nothing about the order of two coupons. */
+            sequence: string;
+            data: {
+                coupon: {
+                    id: string;
+                    seller: string;
+                    name: string;
+                };
+                /** @description Counts the events of the coupon: 1, 2, 3 without a gap. */
+                version: number;
+                customer: string;
+                left: number;
+            };
+        } | {
+            /** @enum {string} */
+            specversion: "1.0";
+            /** @description Identifies the event for ever: the id of the coupon, a colon, and the version of the coupon. */
+            id: string;
+            /** @description Always `/seckill`. */
+            source: string;
+            /** @enum {string} */
+            type: "GrabReleased";
+            /** @description The seller and the name of the coupon, with a slash between them. */
+            subject: string;
+            /** Format: date-time */
+            time: string;
+            /** @enum {string} */
+            datacontenttype: "application/json";
+            /** @description The id of the coupon: events of one coupon are in order. */
+            partitionkey: string;
+            /** @description The position in the event log, 20 digits. It has gaps, and says nothing about the order of two coupons. */
+            sequence: string;
+            data: {
+                coupon: {
+                    id: string;
+                    seller: string;
+                    name: string;
+                };
+                /** @description Counts the events of the coupon: 1, 2, 3 without a gap. */
+                version: number;
+                customer: string;
+                grab: number;
+                left: number;
+            };
+        } | {
+            /** @enum {string} */
+            specversion: "1.0";
+            /** @description Identifies the event for ever: the id of the coupon, a colon, and the version of the coupon. */
+            id: string;
+            /** @description Always `/seckill`. */
+            source: string;
+            /** @enum {string} */
+            type: "CouponRedeemed";
+            /** @description The seller and the name of the coupon, with a slash between them. */
+            subject: string;
+            /** Format: date-time */
+            time: string;
+            /** @enum {string} */
+            datacontenttype: "application/json";
+            /** @description The id of the coupon: events of one coupon are in order. */
+            partitionkey: string;
+            /** @description The position in the event log, 20 digits. It has gaps, and says nothing about the order of two coupons. */
+            sequence: string;
+            data: {
+                coupon: {
+                    id: string;
+                    seller: string;
+                    name: string;
+                };
+                /** @description Counts the events of the coupon: 1, 2, 3 without a gap. */
+                version: number;
+                customer: string;
+                grab: number;
+                left: number;
+            };
+        } | {
+            /** @enum {string} */
+            specversion: "1.0";
+            /** @description Identifies the event for ever: the id of the coupon, a colon, and the version of the coupon. */
+            id: string;
+            /** @description Always `/seckill`. */
+            source: string;
+            /** @enum {string} */
+            type: "RedemptionUndone";
+            /** @description The seller and the name of the coupon, with a slash between them. */
+            subject: string;
+            /** Format: date-time */
+            time: string;
+            /** @enum {string} */
+            datacontenttype: "application/json";
+            /** @description The id of the coupon: events of one coupon are in order. */
+            partitionkey: string;
+            /** @description The position in the event log, 20 digits. It has gaps, and says nothing about the order of two coupons. */
+            sequence: string;
+            data: {
+                coupon: {
+                    id: string;
+                    seller: string;
+                    name: string;
+                };
+                /** @description Counts the events of the coupon: 1, 2, 3 without a gap. */
+                version: number;
+                customer: string;
+                grab: number;
+                left: number;
+            };
+        } | {
+            /** @enum {string} */
+            specversion: "1.0";
+            /** @description Identifies the event for ever: the id of the coupon, a colon, and the version of the coupon. */
+            id: string;
+            /** @description Always `/seckill`. */
+            source: string;
+            /** @enum {string} */
+            type: "CouponRestocked";
+            /** @description The seller and the name of the coupon, with a slash between them. */
+            subject: string;
+            /** Format: date-time */
+            time: string;
+            /** @enum {string} */
+            datacontenttype: "application/json";
+            /** @description The id of the coupon: events of one coupon are in order. */
+            partitionkey: string;
+            /** @description The position in the event log, 20 digits. It has gaps, and says nothing about the order of two coupons. */
+            sequence: string;
+            data: {
+                coupon: {
+                    id: string;
+                    seller: string;
+                    name: string;
+                };
+                /** @description Counts the events of the coupon: 1, 2, 3 without a gap. */
+                version: number;
+                added: number;
+                amount: number;
+                left: number;
+            };
+        } | {
+            /** @enum {string} */
+            specversion: "1.0";
+            /** @description Identifies the event for ever: the id of the coupon, a colon, and the version of the coupon. */
+            id: string;
+            /** @description Always `/seckill`. */
+            source: string;
+            /** @enum {string} */
+            type: "CouponPaused";
+            /** @description The seller and the name of the coupon, with a slash between them. */
+            subject: string;
+            /** Format: date-time */
+            time: string;
+            /** @enum {string} */
+            datacontenttype: "application/json";
+            /** @description The id of the coupon: events of one coupon are in order. */
+            partitionkey: string;
+            /** @description The position in the event log, 20 digits. It has gaps, and says nothing about the order of two coupons. */
+            sequence: string;
+            data: {
+                coupon: {
+                    id: string;
+                    seller: string;
+                    name: string;
+                };
+                /** @description Counts the events of the coupon: 1, 2, 3 without a gap. */
+                version: number;
+                left: number;
+            };
+        } | {
+            /** @enum {string} */
+            specversion: "1.0";
+            /** @description Identifies the event for ever: the id of the coupon, a colon, and the version of the coupon. */
+            id: string;
+            /** @description Always `/seckill`. */
+            source: string;
+            /** @enum {string} */
+            type: "CouponResumed";
+            /** @description The seller and the name of the coupon, with a slash between them. */
+            subject: string;
+            /** Format: date-time */
+            time: string;
+            /** @enum {string} */
+            datacontenttype: "application/json";
+            /** @description The id of the coupon: events of one coupon are in order. */
+            partitionkey: string;
+            /** @description The position in the event log, 20 digits. It has gaps, and says nothing about the order of two coupons. */
+            sequence: string;
+            data: {
+                coupon: {
+                    id: string;
+                    seller: string;
+                    name: string;
+                };
+                /** @description Counts the events of the coupon: 1, 2, 3 without a gap. */
+                version: number;
+                left: number;
+            };
+        } | {
+            /** @enum {string} */
+            specversion: "1.0";
+            /** @description Identifies the event for ever: the id of the coupon, a colon, and the version of the coupon. */
+            id: string;
+            /** @description Always `/seckill`. */
+            source: string;
+            /** @enum {string} */
+            type: "CouponClosed";
+            /** @description The seller and the name of the coupon, with a slash between them. */
+            subject: string;
+            /** Format: date-time */
+            time: string;
+            /** @enum {string} */
+            datacontenttype: "application/json";
+            /** @description The id of the coupon: events of one coupon are in order. */
+            partitionkey: string;
+            /** @description The position in the event log, 20 digits. It has gaps, and says nothing about the order of two coupons. */
+            sequence: string;
+            data: {
+                coupon: {
+                    id: string;
+                    seller: string;
+                    name: string;
+                };
+                /** @description Counts the events of the coupon: 1, 2, 3 without a gap. */
+                version: number;
+                left: number;
+            };
+        } | {
+            /** @enum {string} */
+            specversion: "1.0";
+            /** @description Identifies the event for ever: the id of the coupon, a colon, and the version of the coupon. */
+            id: string;
+            /** @description Always `/seckill`. */
+            source: string;
+            /** @enum {string} */
+            type: "TermsChanged";
+            /** @description The seller and the name of the coupon, with a slash between them. */
+            subject: string;
+            /** Format: date-time */
+            time: string;
+            /** @enum {string} */
+            datacontenttype: "application/json";
+            /** @description The id of the coupon: events of one coupon are in order. */
+            partitionkey: string;
+            /** @description The position in the event log, 20 digits. It has gaps, and says nothing about the order of two coupons. */
+            sequence: string;
+            data: {
+                coupon: {
+                    id: string;
+                    seller: string;
+                    name: string;
+                };
+                /** @description Counts the events of the coupon: 1, 2, 3 without a gap. */
+                version: number;
+                stock: number;
+                description: string;
+                startsAt?: number;
+                endsAt?: number;
+                validFrom?: number;
+                validUntil?: number;
+                left: number;
+            };
+        } | {
+            /** @enum {string} */
+            specversion: "1.0";
+            /** @description Identifies the event for ever: the id of the coupon, a colon, and the version of the coupon. */
+            id: string;
+            /** @description Always `/seckill`. */
+            source: string;
+            /** @enum {string} */
+            type: "PiecesRecounted";
+            /** @description The seller and the name of the coupon, with a slash between them. */
+            subject: string;
+            /** Format: date-time */
+            time: string;
+            /** @enum {string} */
+            datacontenttype: "application/json";
+            /** @description The id of the coupon: events of one coupon are in order. */
+            partitionkey: string;
+            /** @description The position in the event log, 20 digits. It has gaps, and says nothing about the order of two coupons. */
+            sequence: string;
+            data: {
+                coupon: {
+                    id: string;
+                    seller: string;
+                    name: string;
+                };
+                /** @description Counts the events of the coupon: 1, 2, 3 without a gap. */
+                version: number;
+                left: number;
+            };
+        };
+        CloudEvents: components["schemas"]["CloudEvent"][];
         Problem: {
             errMsg: string;
             /**
@@ -3195,6 +3578,115 @@ export interface operations {
             };
         };
     };
+    readEvents: {
+        parameters: {
+            query?: {
+                /** @example MS40Mg */
+                after?: string;
+                /** @example 100 */
+                limit?: number;
+                /** @example 20 */
+                wait?: number;
+                /** @example ann */
+                seller?: string;
+                /** @example CouponGrabbed,GrabReleased */
+                type?: string;
+            };
+            header?: {
+                /**
+                 * @description Of a stream: the id of the last event that the client has. It comes before `after`.
+                 * @example MS40Mg
+                 */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events after the cursor; an empty array when there are none. */
+            200: {
+                headers: {
+                    /** @description The cursor for the next page. A stream has none. */
+                    "Next-Cursor"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "specversion": "1.0",
+                     *         "id": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2",
+                     *         "source": "/seckill",
+                     *         "type": "CouponGrabbed",
+                     *         "subject": "ann/spring",
+                     *         "time": "2026-11-27T12:00:00.031Z",
+                     *         "datacontenttype": "application/json",
+                     *         "partitionkey": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f",
+                     *         "sequence": "00000000000000000042",
+                     *         "data": {
+                     *           "coupon": {
+                     *             "id": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f",
+                     *             "seller": "ann",
+                     *             "name": "spring"
+                     *           },
+                     *           "version": 2,
+                     *           "customer": "bob",
+                     *           "left": 19
+                     *         }
+                     *       }
+                     *     ]
+                     */
+                    "application/cloudevents-batch+json": components["schemas"]["CloudEvents"];
+                    /**
+                     * @example id: MS40Mg
+                     *     data: {"specversion":"1.0","id":"01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2","source":"/seckill","type":"CouponGrabbed","subject":"ann/spring","time":"2026-11-27T12:00:00.031Z","datacontenttype":"application/json","partitionkey":"01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f","sequence":"00000000000000000042","data":{"coupon":{"id":"01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f","seller":"ann","name":"spring"},"version":2,"customer":"bob","left":19}}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     health: {
         parameters: {
             query?: never;
@@ -3295,6 +3787,52 @@ export interface operations {
                 content: {
                     "application/json": {
                         openapi: string;
+                    } & {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description The content still has the ETag that the request sent in `If-None-Match`. */
+            304: {
+                headers: {
+                    /** @description Identifies this version of the content. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    asyncapi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The AsyncAPI document. */
+            200: {
+                headers: {
+                    /** @description Identifies this version of the content. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        asyncapi: string;
                     } & {
                         [key: string]: unknown;
                     };

@@ -12,8 +12,10 @@ import { floodSettings } from './settings/floodSettings.ts';
 import { httpSettings } from './settings/httpSettings.ts';
 import { MAX_DEFAULT_WORKERS, processSettings } from './settings/processSettings.ts';
 import { providerSettings } from './settings/providerSettings.ts';
+import { serviceSettings } from './settings/serviceSettings.ts';
 import { storeSettings } from './settings/storeSettings.ts';
 import { userSettings } from './settings/userSettings.ts';
+import type { NatsSettings } from './subscribers/natsReceiver.ts';
 
 /**
  * Every environment variable that the system reads. The descriptions and defaults are the text of .env.example and of the README's
@@ -25,6 +27,7 @@ export const environmentSchema = z.object({
   ...userSettings,
   ...providerSettings,
   ...floodSettings,
+  ...serviceSettings,
   ...processSettings,
 });
 
@@ -54,6 +57,10 @@ export interface Config {
   provider: ProviderSettings | undefined;
   /** Whether users can register and log in here. */
   localAccounts: boolean;
+  /** The setting SERVICE_TOKENS. */
+  serviceTokens: string | undefined;
+  /** The broker that gets every event; undefined: none. */
+  nats: NatsSettings | undefined;
   workers: number;
   logLevel: string;
   logFormat: 'auto' | 'json' | 'pretty';
@@ -97,7 +104,8 @@ export function readConfig(
     const [issue] = parsed.error.issues;
     const name = String(issue?.path[0]);
     // The value of a secret, or of a URL, which may contain a password, is never printed.
-    const shown = name === 'JWT_SECRET' || name.endsWith('_URL') ? '' : `, got "${given[name]}"`;
+    const shown =
+      name === 'JWT_SECRET' || name === 'SERVICE_TOKENS' || name.endsWith('_URL') ? '' : `, got "${given[name]}"`;
     throw new OperatorError(`${name}: ${issue?.message}${shown}`);
   }
   const env = parsed.data;
@@ -128,6 +136,11 @@ export function readConfig(
     tokenTtlSeconds: env.TOKEN_TTL_SECONDS,
     provider,
     localAccounts: env.LOCAL_ACCOUNTS,
+    serviceTokens: env.SERVICE_TOKENS,
+    nats:
+      env.NATS_URL === undefined
+        ? undefined
+        : { url: env.NATS_URL, stream: env.NATS_STREAM, subject: env.NATS_SUBJECT },
     workers: env.WORKERS ?? Math.min(cores, MAX_DEFAULT_WORKERS),
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT,
@@ -195,7 +208,7 @@ function providerOf(env: z.infer<typeof environmentSchema>): ProviderSettings | 
   };
 }
 
-const SECRETS = ['JWT_SECRET', 'REDIS_URL', 'MYSQL_URL'] as const;
+const SECRETS = ['JWT_SECRET', 'SERVICE_TOKENS', 'NATS_URL', 'REDIS_URL', 'MYSQL_URL'] as const;
 
 /**
  * Reads the settings, and takes the secrets out of this environment: a process that gives its own environment here passes them to no

@@ -47,6 +47,7 @@ export const openServer = (config: ServerConfig, log: Log) =>
     remember(() => drain(http));
     // Runs first: otherwise the drain would wait for open streams as for any answer.
     remember(system.live.endStreams);
+    remember(system.feed.endStreams);
     return { url: urlOf(http) };
   });
 

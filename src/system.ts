@@ -17,6 +17,7 @@ import { openPasswords, type Passwords } from './infra/passwords/passwords.ts';
 import { openTokens } from './infra/provider/openTokens.ts';
 import { openRevocations, type Revocations } from './infra/revocations.ts';
 import { loadScripts } from './infra/scripts.ts';
+import { createServiceTokens, type FindService } from './infra/serviceTokens.ts';
 import { missingGuard } from './infra/stores/eventLogGuard.ts';
 import type { Mysql } from './infra/stores/mysql.ts';
 import { type MysqlReads, openMysqlReads } from './infra/stores/mysqlReads.ts';
@@ -43,6 +44,10 @@ import { createLogProgress, type LogProgress } from './queries/logProgress.ts';
 import { createSellerPages, type SellerPages } from './queries/sellers/sellerPages.ts';
 import { createUserKinds, type UserKinds } from './queries/userKinds.ts';
 import { openRehearsals, type Rehearsals } from './rehearsal/rehearsals.ts';
+import { type Feed, openFeed } from './subscribers/feed.ts';
+import { openHorizon } from './subscribers/horizon.ts';
+import { openSubscription } from './subscribers/openSubscriptions.ts';
+import { registerSubscriptions } from './subscribers/subscriptionMetrics.ts';
 
 /** The dependencies of the routes. */
 export interface System extends DecisionDeps {
@@ -66,6 +71,8 @@ export interface System extends DecisionDeps {
   tracing: Tracing;
   live: Live;
   rehearsals: Rehearsals;
+  findService: FindService;
+  feed: Feed;
 }
 
 /**
@@ -124,6 +131,18 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closePasswords);
     const { rehearsals, close: closeRehearsals } = openRehearsals({ ...config, redis, live, log });
     remember(closeRehearsals);
+    const { horizon, close: closeHorizon } = openHorizon(config.mysqlUrl, log);
+    remember(closeHorizon);
+    const { feed, close: closeFeed } = openFeed(config, { horizon, log });
+    remember(closeFeed);
+    const watchOf = registerSubscriptions(metrics.register, ['nats']);
+    const { nats } = config;
+    if (nats !== undefined) {
+      // Loaded only where it is used: every process would keep the library in memory.
+      const { openNatsReceiver } = await import('./subscribers/natsReceiver.ts');
+      const deps = { mysqlUrl: config.mysqlUrl, horizon, watchOf, log };
+      remember((await openSubscription('nats', () => openNatsReceiver(nats), deps)).close);
+    }
 
     registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, listeners: live.listeners });
     registerRefusedStreams(metrics.register, live.refusedStreams);
@@ -172,6 +191,8 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       tracing,
       live,
       rehearsals,
+      findService: createServiceTokens(config.serviceTokens),
+      feed,
     };
     return { system };
   });

@@ -31,6 +31,8 @@ export const notJson = () => invalidInput('Only receive JSON format.');
 export const notSentAsJson = () =>
   new Problem(400, notJson().message, { hint: 'Send the header Content-Type: application/json.' });
 export const bodyTooLarge = () => new Problem(413, 'Request body too large.');
+/** For a cursor of events that is beyond the end of the log. */
+export const cursorOfAnotherLog = () => invalidInput('The cursor is beyond the end of the event log.');
 export const malformedRequest = () => invalidInput('Malformed HTTP request.');
 export const malformedPath = () => invalidInput('Malformed path.');
 export const notAuthorized = () => new Problem(401, 'Not Authorized.');
@@ -56,6 +58,7 @@ export const refusals = {
   'too-many-keys': new Problem(429, 'Too many new idempotency keys. Try again later.', {}, KEYS_RETRY_AFTER_SECONDS),
   'too-many-streams-of-user': new Problem(429, 'Too many open streams of this user. Try again later.'),
   'too-many-streams-from-address': new Problem(429, 'Too many open streams from this address. Try again later.'),
+  'too-many-event-readers': new Problem(429, 'Too many readers of events. Try again later.'),
   'too-many-coupons': new Problem(409, 'This seller has as many coupons as one seller may have.'),
   'not-a-seller': new Problem(401, 'Only sellers can create coupons.'),
   'other-seller': new Problem(401, 'Cannot create coupons for other users.'),

@@ -8,6 +8,7 @@ import { addCreationRoute } from './changes/creationRoute.ts';
 import { addPieceRoutes } from './changes/pieceRoutes.ts';
 import { addConsoleRoutes } from './consoleRoutes.ts';
 import { addHealthRoute, addOperatorRoutes } from './edge/operatorRoutes.ts';
+import { addEventRoutes } from './events/eventRoutes.ts';
 import { GRAB_ROUTE } from './grab.ts';
 import { addListRoutes } from './lists/listRoutes.ts';
 import { docsFiles } from './openapi/docsFiles.ts';
@@ -35,11 +36,12 @@ export function createRoutes(
   addChangeRoutes(router, system, auth);
   addPieceRoutes(router, system, auth);
   addConsoleRoutes(router, system, auth);
+  addEventRoutes(router, system);
   addHealthRoute(router);
   if (!operatorsApart) addOperatorRoutes(router, system);
 
   const docs = serveStaticFiles(docsFiles);
-  for (const path of ['/openapi.json', '/docs', '/docs/:file']) router.get(path, docs);
+  for (const path of ['/openapi.json', '/asyncapi.json', '/docs', '/docs/:file']) router.get(path, docs);
 
   return router;
 }

@@ -93,6 +93,8 @@ export function startWorkers(count: number, log: Log): Workers {
           REDIS_URL: config.redisUrl,
           MYSQL_URL: config.mysqlUrl,
           JWT_SECRET: config.jwtSecret,
+          SERVICE_TOKENS: config.serviceTokens ?? '',
+          NATS_URL: config.nats?.url ?? '',
           WORKERS: String(config.workers),
           ALLOW_REHEARSAL: config.allowRehearsal ? '1' : '0',
         },

@@ -12,7 +12,11 @@ import { openTestSystem, settled } from '../support/testSystem.ts';
 // Compares the document with the routes and with the answers of a real server. The tests provoke every status of every operation;
 // `send(operation, status, request)` checks the answer against the document.
 
-const { system, config, close } = await openTestSystem({ MAX_STREAMS_PER_USER: '1' });
+const service = 'Zr5tNq1wVb7kXe4uHs9cMy2gLp8jFd6o';
+const { system, config, close } = await openTestSystem({
+  MAX_STREAMS_PER_USER: '1',
+  SERVICE_TOKENS: `orders=${service}`,
+});
 const rehearsals = { ...system.rehearsals, allowed: true };
 const server = await serveApp(createApp({ ...system, rehearsals }).callback());
 
@@ -252,6 +256,7 @@ test('the answers to operators and developers match the document', async () => {
   await send('metrics', 200);
   for (const [id, path] of [
     ['openapi', {}],
+    ['asyncapi', {}],
     ['docs', {}],
     ['docsFile', { file: 'viewer.js' }],
     ['docsFile', { file: 'favicon.png' }],
@@ -261,6 +266,17 @@ test('the answers to operators and developers match the document', async () => {
     await send(id, 304, { path, headers: ifNoneMatch(headers.get('etag')) });
   }
   await send('docsFile', 404, { path: { file: 'package.json' } });
+});
+
+test('the answers to other systems match the document', async () => {
+  await settled(system);
+  await send('readEvents', 200, { token: `Bearer ${service}`, query: '?limit=1000' });
+  await send('readEvents', 400, { token: `Bearer ${service}`, query: '?after=x' });
+  await send('readEvents', 401);
+  const { hasReached } = system.feed;
+  system.feed.hasReached = () => Promise.reject(new Error('MySQL does not answer'));
+  await send('readEvents', 503, { token: `Bearer ${service}` });
+  system.feed.hasReached = hasReached;
 });
 
 test('the 503 answers match the document', async () => {

@@ -8,8 +8,8 @@ import { fetched } from '../support/packages.ts';
 // A package whose licence forbids the use of the project, or demands more than to keep the licence text. The licence texts stay in
 // node_modules, which the image contains. `npm run sbom` lists the licence of each package.
 
-/** Licences that ask for no more than to keep their texts. */
-const everywhere = ['MIT', 'ISC', '0BSD', 'BSD-3-Clause', 'Apache-2.0', 'BlueOak-1.0.0'];
+/** Licences that ask for no more than to keep their texts. `Unlicense`, of tweetnacl, asks for nothing. */
+const everywhere = ['MIT', 'ISC', '0BSD', 'BSD-3-Clause', 'Apache-2.0', 'BlueOak-1.0.0', 'Unlicense'];
 /** Licences of tools of developers, which are not distributed: of tests (MPL-2.0) and of a parser from Python. */
 const inDevelopment = ['MPL-2.0', 'Python-2.0', 'PSF-2.0'];
 /** Packages without a licence in package.json, with the licence that their other files have. */

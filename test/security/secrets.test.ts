@@ -32,6 +32,8 @@ const secrets = {
   mysqlLater: 'mysql-secret-later',
   jwt: 'k7Qz0vTn4sWc9yLxE2rGu8hBfJ6mPd3a',
   olderJwt: 'Zr5tNq1wVb7kXe4uHs9cMy2gLp8jFd6o',
+  service: 'm3Kd8wPq0rXe7uVb5tNz1yHs9cLg2fJ4',
+  broker: 'broker/secret@6',
   password: 'password-of-bob-3',
   newPassword: 'new-password-of-bob-4',
   wrongPassword: 'wrong-password-of-bob-5',
@@ -84,6 +86,9 @@ test('given private stores, then no secret is in a log, an answer, a row, a file
     ...trace,
     DATA_DIR: dataDir,
     JWT_SECRET: `${secrets.jwt},${secrets.olderJwt}`,
+    SERVICE_TOKENS: `orders=${secrets.service}`,
+    // Nothing listens there, so each delivery fails.
+    NATS_URL: `nats://seckill:${encodeURIComponent(secrets.broker)}@127.0.0.1:9`,
     WORKERS: '2',
     ALLOW_REHEARSAL: '1',
     NODE_OPTIONS: `--report-on-signal --report-directory=${reports}`,
@@ -95,6 +100,8 @@ test('given private stores, then no secret is in a log, an answer, a row, a file
     json: { username: 'ann', password: secrets.password },
   });
   const ann = headers.get('authorization') ?? '';
+  const events = await fetch(`${url}/api/events`, { headers: { authorization: `Bearer ${secrets.service}` } });
+  assert.is(events.status, 200);
   const rehearsal = { coupon: 'cake', customers: 3, seconds: 0 };
   assert.is((await client.send('POST', '/api/rehearsals', { token: ann, json: rehearsal })).status, 202);
   const processes = processTree(server.pid ?? 0);
@@ -125,6 +132,7 @@ test('given private stores, then no secret is in a log, an answer, a row, a file
   server.kill('SIGTERM');
   const { stdout, stderr } = await server.ended;
   assert.match(stderr, /"msg":"request"/);
+  assert.match(stderr, /delivery of events failed/);
 
   const storeLogs = ['redis/redis.log', 'mariadb/mariadb.log'].map((name) => [
     name,
@@ -137,6 +145,7 @@ test('given private stores, then no secret is in a log, an answer, a row, a file
     ...pages,
     ...output,
     outage: JSON.stringify(outage),
+    events: await events.text(),
     refusals: used.refusals.join('\n'),
     commandLines: watch.stop().join('\n'),
     environments: environments.join('\n'),
@@ -194,6 +203,9 @@ test('given stores with passwords, failures of every kind and a collector of tra
     REDIS_URL: redisUrl,
     MYSQL_URL: mysqlUrl,
     JWT_SECRET: `${secrets.jwt},${secrets.olderJwt}`,
+    SERVICE_TOKENS: `orders=${secrets.service}`,
+    // Nothing listens there, so each delivery fails.
+    NATS_URL: `nats://seckill:${encodeURIComponent(secrets.broker)}@127.0.0.1:9`,
   };
   const server = startProgram('src/main.ts', {
     ...given,
@@ -286,6 +298,9 @@ const refused: [what: string, settings: NodeJS.ProcessEnv][] = [
   ['a file that cannot be read', { MYSQL_URL: `mysql://u:${secrets.redisLater}@h/db?ssl-ca=/nothing` }],
   ['a secret that is too short', { JWT_SECRET: 'short-secret' }],
   ['a second secret that is too short', { JWT_SECRET: `${secrets.jwt},short-secret` }],
+  ['a token of a service that is too short', { SERVICE_TOKENS: 'orders=short-secret' }],
+  ['a token of a service without a name', { SERVICE_TOKENS: secrets.service }],
+  ['a URL of a broker that cannot be read', { NATS_URL: `http://u:${secrets.service}@h` }],
   ['a secret that repeats', { JWT_SECRET: 'short-secret'.repeat(4) }],
 ];
 for (const [what, settings] of refused) {
@@ -295,7 +310,11 @@ for (const [what, settings] of refused) {
       const { status, stderr } = await startProgram(program, { ...environment, ...trace, ...settings }).ended;
       assert.is(status, 1, program);
       // A line of the log may come first.
-      assert.match(stderr, /^(\{[^\n]+\}\n)?(REDIS_URL|MYSQL_URL|JWT_SECRET): [^\n]+\n$/, `${program}: ${stderr}`);
+      assert.match(
+        stderr,
+        /^(\{[^\n]+\}\n)?(REDIS_URL|MYSQL_URL|JWT_SECRET|SERVICE_TOKENS|NATS_URL): [^\n]+\n$/,
+        `${program}: ${stderr}`,
+      );
       mustNotHold({ [program]: stderr }, { ...secrets, short: 'short-secret' });
     }
   });

@@ -26,6 +26,7 @@ const { system, close: closeSystem } = await openSystem(stores.config, createLog
 await givenCoupon(system, 'ann', 'sea', 3);
 assert.is(await grabOutcome(system, customer('bob'), { seller: 'ann', name: 'sea' }), 'grabbed');
 await settled(system);
+await system.mysql('subscriptions').insert({ name: 'nats', position: 0 });
 const test = suite('the users of MySQL for tools');
 
 const urlOf = (user: string, database = 'seckill') =>
@@ -45,6 +46,12 @@ const work: Record<
     () => ['replay', '--until', '1'],
     () => ['replay', '--drop-until'],
   ],
+  seckill_subscribers: [
+    () => ['subscribers', 'list'],
+    () => ['subscribers', 'skip', 'nats', '--reason', 'a test'],
+    () => ['subscribers', 'retry', 'nats'],
+    () => ['subscribers', 'rewind', 'nats', '--to', '2020-01-01'],
+  ],
   seckill_read: [() => ['verify'], () => ['exportLog', join(createDataDir(), 'log.ndjson')]],
 };
 
@@ -52,7 +59,7 @@ const work: Record<
 const isForMysql = ({ privilege, table }: Grant) =>
   privilege === 'REFERENCES' || (privilege === 'UPDATE' && table === 'projection_pause');
 
-for (const user of ['seckill_replay', 'seckill_read'] as const) {
+for (const user of ['seckill_replay', 'seckill_read', 'seckill_subscribers'] as const) {
   const documented = documentedGrants(user);
   test(`the documented grants of ${user} suffice for its tools`, async () => {
     await mariadb.run(...createUser('tool', 'seckill', documented));

@@ -98,7 +98,7 @@ export function compareAnswers(url: string) {
     }
     if (described.content === undefined) assert.is(text, '');
     else {
-      const value = type === 'application/json' ? JSON.parse(text) : text;
+      const value = /\bjson$/.test(type) ? JSON.parse(text) : text;
       mustFit(value, ...place, 'content', type, 'schema');
     }
     if (type === 'text/event-stream') mustBeEvent(text);

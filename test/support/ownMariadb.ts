@@ -37,5 +37,10 @@ export const openOwnMariadb = (args: readonly string[] = []) =>
     await connection.end();
     // `npm run test:stores` puts MySQL in the place of MariaDB.
     const isMariadb = /mariadb/i.test(JSON.stringify(rows));
-    return { url: server.url, port, run, isMariadb };
+    /** Shuts the server down and starts it again on the same data. */
+    const restart = async () => {
+      await server.close();
+      await server.start();
+    };
+    return { url: server.url, port, run, restart, isMariadb };
   });

@@ -3,6 +3,7 @@ import { apiPaths } from './apiPaths.ts';
 import { changePaths } from './changePaths.ts';
 import { consolePaths } from './consolePaths.ts';
 import { mergePaths } from './describe.ts';
+import { eventPaths } from './eventPaths.ts';
 import { limitedPaths } from './limitedPaths.ts';
 import { listPaths } from './listPaths.ts';
 import { operatorPaths } from './operatorPaths.ts';
@@ -46,15 +47,19 @@ export function createDocument() {
       { name: 'coupons', description: 'Creating, grabbing and listing coupons.' },
       { name: 'pieces', description: 'Redeeming codes and giving pieces back.' },
       { name: 'console', description: 'Further operations that the console at `/` uses.' },
+      { name: 'events', description: 'The events, for other systems.' },
       { name: 'operation', description: 'Health checks and metrics, for operators.' },
       { name: 'documentation', description: 'The description of this API, for developers of clients.' },
     ],
     security: [{ bearer: [] }, { bare: [] }],
-    paths: limitedPaths(mergePaths(apiPaths(), listPaths(), changePaths(), consolePaths(), operatorPaths())),
+    paths: limitedPaths(
+      mergePaths(apiPaths(), listPaths(), changePaths(), consolePaths(), eventPaths(), operatorPaths()),
+    ),
     components: {
       schemas: namedSchemas(),
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        service: { type: 'http', scheme: 'bearer', description: 'A token of another system (`SERVICE_TOKENS`).' },
         bare: {
           type: 'apiKey',
           in: 'header',

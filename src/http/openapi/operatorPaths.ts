@@ -67,6 +67,20 @@ export const operatorPaths = (): Paths => ({
       },
     },
   },
+  '/asyncapi.json': {
+    get: {
+      operationId: 'asyncapi',
+      tags: ['documentation'],
+      summary: 'Read the description of the events',
+      description:
+        'AsyncAPI 3, from the same schemas as this document: the events, the stream of them, and the broker.',
+      security: [],
+      responses: {
+        200: file('The AsyncAPI document.', ['application/json'], z.looseObject({ asyncapi: z.string() })),
+        304: notModified,
+      },
+    },
+  },
   '/docs': {
     get: {
       operationId: 'docs',

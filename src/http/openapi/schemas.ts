@@ -5,7 +5,9 @@ import {
   liveSnapshotSchema,
   rehearsalProgressSchema,
 } from '../../live/figures.ts';
+import { cloudEventSchema } from '../../subscribers/cloudEvent.ts';
 import { createCouponBody, createCouponsBody, redemptionBody, restockBody, termsBody } from '../changes/bodies.ts';
+import { eventsReply } from '../events/eventRequests.ts';
 import {
   countedCoupon,
   couponReply,
@@ -60,6 +62,8 @@ const named = {
   RehearsalProgress: rehearsalProgressSchema,
   LiveSnapshot: liveSnapshotSchema,
   LiveFigures: liveFiguresSchema,
+  CloudEvent: cloudEventSchema,
+  CloudEvents: eventsReply,
   Problem: problemReply,
 } as const;
 

@@ -11,6 +11,8 @@ const packagesOf = {
   chromium: ['chromium', 'fonts-inter'],
   // For the test of the requests in docs/API.md.
   curl: ['curl'],
+  // For the tests of the broker.
+  'nats-server': ['nats-server'],
 } as const;
 type Program = keyof typeof packagesOf;
 
@@ -35,9 +37,11 @@ const howToInstall = (missing: Program[]) =>
   `${missing.join(' and ')} not found. Install: ${
     missing.includes('chromium')
       ? 'on Debian `sudo apt-get install chromium`, elsewhere Chromium as a program `chromium` on PATH'
-      : 'on Debian or Ubuntu `sudo apt-get install redis-server mariadb-server-core mariadb-client-core`, on macOS ' +
-        '`brew install redis mariadb`, on Fedora `sudo dnf install redis mariadb-server`; or set REDIS_URL, MYSQL_URL ' +
-        'and JWT_SECRET to use servers that run elsewhere'
+      : missing.includes('nats-server')
+        ? 'on Debian or Ubuntu `sudo apt-get install nats-server`, elsewhere nats-server on PATH'
+        : 'on Debian or Ubuntu `sudo apt-get install redis-server mariadb-server-core mariadb-client-core`, on macOS ' +
+          '`brew install redis mariadb`, on Fedora `sudo dnf install redis mariadb-server`; or set REDIS_URL, MYSQL_URL ' +
+          'and JWT_SECRET to use servers that run elsewhere'
   }`;
 
 /** Installs the missing programs with apt, as root. Where that is impossible, throws OperatorError with the commands to run. */

@@ -22,7 +22,9 @@ const serverPrivileges: Readonly<Record<string, TablePrivileges>> = {
   revoked_tokens: { column: 'jti', privileges: ['SELECT', 'INSERT', 'DELETE'] },
   // MySQL lets only users who may write to a table lock its rows FOR UPDATE; MariaDB does not ask.
   lease: { column: 'id', privileges: ['SELECT', 'UPDATE'] },
-  projection_pause: { column: 'id', privileges: ['SELECT'] },
+  projection_pause: { column: 'id', privileges: ['SELECT', 'UPDATE'] },
+  subscriptions: { column: 'name', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
+  subscription_leases: { column: 'name', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
   knex_migrations: { column: 'name', privileges: ['SELECT'] },
 };
 

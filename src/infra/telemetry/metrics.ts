@@ -23,6 +23,7 @@ const LIMITS = [
   'too-many-registrations',
   'too-many-streams-of-user',
   'too-many-streams-from-address',
+  'too-many-event-readers',
 ] as const;
 /** The connection was lost or failed, a command got no reply in time, Redis replied with an error. */
 const REDIS_ERRORS = ['connection', 'timeout', 'refused'] as const;

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import type { Mysql } from '../../infra/stores/mysql.ts';
+import { lastPosition } from './readLog.ts';
 import type { RunSql } from './sql.ts';
 
 // The pause is a lock on the one row of projection_pause: every transaction that writes the log takes it shared, a replay takes it
@@ -41,3 +42,18 @@ export async function withPause<T>(holder: RunSql, work: () => Promise<T>): Prom
     throw error;
   }
 }
+
+/**
+ * The highest position of the log, read during a pause that lasts for this one query: the log is complete up to it. Rejects with a
+ * lock conflict when an open transaction, or a replay, does not end within a second.
+ */
+export const completePosition = (mysql: Mysql): Promise<number> =>
+  mysql.transaction(
+    async (trx) => {
+      const run: RunSql = async (statement) => (await trx.raw(statement))[0];
+      await run('SET SESSION innodb_lock_wait_timeout = 1');
+      await run('SELECT id FROM projection_pause WHERE id = 1 FOR UPDATE');
+      return lastPosition(run);
+    },
+    { isolationLevel: 'read committed' },
+  );

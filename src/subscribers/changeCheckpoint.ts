@@ -1,0 +1,103 @@
+import { withPause } from '../projections/log/pause.ts';
+import { lastPosition } from '../projections/log/readLog.ts';
+import type { RunSql } from '../projections/log/sql.ts';
+import { hex } from '../projections/log/sql.ts';
+
+// What an operator sees and changes of the subscriptions. `run` is one connection, on which nothing else runs.
+
+export interface SubscriptionState {
+  name: string;
+  position: number;
+  /** Positions between the checkpoint and the end of the log. */
+  lag: number;
+  failures: number;
+  error: string | null;
+  /** The first event that is not delivered; null when there is none. */
+  nextEvent: { position: number; id: string; type: string; coupon: string } | null;
+}
+
+export async function listSubscriptions(run: RunSql): Promise<SubscriptionState[]> {
+  const end = await lastPosition(run);
+  const rows = await run('SELECT name, position, failures, error FROM subscriptions ORDER BY name');
+  const states: SubscriptionState[] = [];
+  for (const row of rows) {
+    const position = Number(row.position);
+    states.push({
+      name: String(row.name),
+      position,
+      lag: Math.max(0, end - position),
+      failures: Number(row.failures),
+      error: row.error === null ? null : String(row.error),
+      nextEvent: await eventAfter(run, position),
+    });
+  }
+  return states;
+}
+
+/** The next attempt is made at once. False: there is no such subscription. */
+export async function retryNow(run: RunSql, name: string): Promise<boolean> {
+  if ((await positionOf(run, name)) === undefined) return false;
+  await run(`UPDATE subscriptions SET failures = 0 WHERE name = ${hex(name)}`);
+  return true;
+}
+
+/**
+ * Leaves out the first event that is not delivered, and notes the reason. During a pause, since the first event that can be seen need
+ * not be the first: one before it may not be committed yet. Resolves to the event; undefined when there is none.
+ */
+export const skipNext = (run: RunSql, name: string, reason: string) =>
+  withPause(run, async () => {
+    const from = await positionOf(run, name);
+    const event = from === undefined ? undefined : await eventAfter(run, from);
+    if (from === undefined || event == null) return undefined;
+    await move(run, { name, action: 'skip', from, to: event.position, reason: `${event.id}: ${reason}` });
+    return event;
+  });
+
+/** Moves the checkpoint before the first event of this time or later. Never forwards, which would leave out events. */
+export async function rewindTo(run: RunSql, name: string, occurredAt: number, reason: string) {
+  const [row] = await run(`SELECT MIN(position) AS position FROM event_log WHERE occurred_at >= ${occurredAt}`);
+  const from = await positionOf(run, name);
+  if (from === undefined || row?.position == null || Number(row.position) > from) return undefined;
+  const to = Number(row.position) - 1;
+  await run('START TRANSACTION');
+  await move(run, { name, action: 'rewind', from, to, reason });
+  await run('COMMIT');
+  return { from, to };
+}
+
+interface Move {
+  name: string;
+  action: 'skip' | 'rewind';
+  from: number;
+  to: number;
+  reason: string;
+}
+
+async function move(run: RunSql, { name, action, from, to, reason }: Move): Promise<void> {
+  await run(`UPDATE subscriptions SET position = ${to}, failures = 0, error = NULL WHERE name = ${hex(name)}`);
+  await run(
+    `INSERT INTO subscription_changes (name, action, from_position, to_position, reason)
+     VALUES (${hex(name)}, '${action}', ${from}, ${to}, CONVERT(${hex(reason)} USING utf8mb4))`,
+  );
+}
+
+async function positionOf(run: RunSql, name: string): Promise<number | undefined> {
+  const [row] = await run(`SELECT position FROM subscriptions WHERE name = ${hex(name)}`);
+  return row === undefined ? undefined : Number(row.position);
+}
+
+async function eventAfter(run: RunSql, position: number): Promise<SubscriptionState['nextEvent']> {
+  const [row] = await run(
+    `SELECT position, LOWER(HEX(coupon_id)) AS coupon_id, version, type, seller, name FROM event_log
+     WHERE position > ${position} ORDER BY position LIMIT 1`,
+  );
+  if (row === undefined) return null;
+  const id = String(row.coupon_id).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return {
+    position: Number(row.position),
+    id: `${id}:${row.version}`,
+    type: String(row.type),
+    coupon: `${row.seller}/${row.name}`,
+  };
+}

@@ -1,0 +1,79 @@
+import { LRUCache } from 'lru-cache';
+import type { EventType } from '../events.ts';
+import type { Closer } from '../infra/closers.ts';
+import { openMysqlReads } from '../infra/stores/mysqlReads.ts';
+import type { Log } from '../infra/telemetry/log.ts';
+import { createStreamPlaces, type StreamPlaces } from '../live/streamPlaces.ts';
+import { lastPosition } from '../projections/log/readLog.ts';
+import type { RunSql } from '../projections/log/sql.ts';
+import { createEventReader, type EventPage, type EventReader } from './eventPages.ts';
+import type { Horizon } from './horizon.ts';
+
+/** Readers of one process: each holds at most one page of events. */
+const READERS = { total: 200, perUser: 50, perAddress: 200 };
+/** How long a request without `wait` may search for an event that fits its filter. */
+const SEARCH_MS = 1_000;
+/** Readers whose place in each coupon is remembered until they ask for the next page. Others are found in the log again. */
+const REMEMBERED_READERS = 100;
+
+interface Wanted {
+  after: number;
+  limit: number;
+  seller?: string | undefined;
+  types?: readonly EventType[] | undefined;
+}
+
+export interface Feed {
+  places: StreamPlaces;
+  /** Whether an event may have this position already: a cursor beyond the log was made by another log. */
+  hasReached(position: number): Promise<boolean>;
+  /**
+   * Resolves to the first page with an event, or to an empty page after `waitMs`, or as soon as the signal aborts. Throws
+   * Unavailable when MySQL does not answer.
+   */
+  read(wanted: Wanted, waitMs: number, signal: AbortSignal): Promise<EventPage>;
+  /** Aborts when the server stops. */
+  stopped: AbortSignal;
+  endStreams(): void;
+}
+
+/** What the routes need to send events to other systems. */
+export function openFeed(
+  config: { mysqlUrl: string },
+  { horizon, log }: { horizon: Horizon; log: Log },
+): { feed: Feed; close: Closer } {
+  // Connections of its own: other systems must not keep the lists of customers and sellers waiting.
+  const { reads, close } = openMysqlReads({ ...config, log });
+  const run: RunSql = (statement) => reads.read(async (mysql) => (await mysql.raw(statement))[0]);
+  const stop = new AbortController();
+  // By the place where the next page begins. A reader is taken out while it reads: two requests must not share one.
+  const readers = new LRUCache<string, EventReader>({ max: REMEMBERED_READERS });
+  const keyOf = (position: number, seller = '') => `${position} ${seller}`;
+  const feed: Feed = {
+    places: createStreamPlaces(READERS),
+    hasReached: async (position) => position === 0 || position <= (await lastPosition(run)),
+    async read({ after, limit, seller, types }, waitMs, signal) {
+      const started = performance.now();
+      const isOver = (ms: number) => signal.aborted || performance.now() - started >= ms;
+      const reader = readers.get(keyOf(after, seller)) ?? createEventReader(seller);
+      readers.delete(keyOf(after, seller));
+      let page: EventPage = { events: [], cursors: [], next: after };
+      do {
+        const horizonAt = await horizon.next();
+        while (page.next < horizonAt && page.events.length === 0 && !isOver(Math.max(waitMs, SEARCH_MS)))
+          page = ofTypes(types, await reader.read(run, { after: page.next, horizon: horizonAt, limit }));
+      } while (page.events.length === 0 && !isOver(waitMs));
+      readers.set(keyOf(page.next, seller), reader);
+      return page;
+    },
+    stopped: stop.signal,
+    endStreams: () => stop.abort(),
+  };
+  return { feed, close };
+}
+
+function ofTypes(types: readonly EventType[] | undefined, { events, cursors, next }: EventPage): EventPage {
+  if (types === undefined) return { events, cursors, next };
+  const kept = events.map(({ type }) => types.includes(type));
+  return { events: events.filter((_, i) => kept[i]), cursors: cursors.filter((_, i) => kept[i]), next };
+}

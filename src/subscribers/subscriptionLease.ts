@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Mysql } from '../infra/stores/mysql.ts';
+import { isLockConflict } from '../infra/stores/mysqlErrors.ts';
+import type { Log } from '../infra/telemetry/log.ts';
+
+// One process at a time works for a subscription: the one that has locked the row. MySQL releases the lock when the process dies, and
+// also when it is silent, so that the next process takes over from a frozen one within 5 s.
+
+const KEEP_EVERY_MS = 1_000;
+const SILENCE_LIMIT_SECONDS = 3;
+const LOCK_WAIT_SECONDS = 1;
+const RETRY_MS = 1_000;
+
+/** The lock, while the work runs. */
+export interface Held {
+  /** Aborts when the lock is lost, or the process stops. */
+  signal: AbortSignal;
+  /** Rejects when the lock is lost. A process that was frozen finds out here before it delivers anything. */
+  confirm(): Promise<void>;
+}
+
+/** Runs `work` each time that this process gets the lock, until the signal aborts. `mysql` is a pool of one connection. */
+export async function workUnderLease(
+  { mysql, name, signal, log }: { mysql: Mysql; name: string; signal: AbortSignal; log: Log },
+  work: (held: Held) => Promise<void>,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await mysql.transaction(
+        async (trx) => {
+          await trx.raw(
+            `SET SESSION wait_timeout = ${SILENCE_LIMIT_SECONDS}, innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}`,
+          );
+          const [rows] = await trx.raw('SELECT name FROM subscription_leases WHERE name = ? FOR UPDATE', [name]);
+          if (rows.length === 0) throw new Error(`the subscription ${name} has no lease`);
+          const lost = new AbortController();
+          const held = { signal: AbortSignal.any([signal, lost.signal]), confirm: () => confirm(trx, lost) };
+          const keeping = keep(held);
+          try {
+            await work(held);
+          } finally {
+            lost.abort();
+            await keeping;
+          }
+        },
+        { isolationLevel: 'read committed' },
+      );
+    } catch (err) {
+      if (isLockConflict(err)) continue;
+      if (signal.aborted) return;
+      log.warn({ err, subscription: name }, 'subscription interrupted; retrying');
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+}
+
+/** Also fails when MySQL does not answer in the time in which another process may have got the lock. */
+async function confirm(trx: Mysql, lost: AbortController): Promise<void> {
+  const limit = new AbortController();
+  const late = sleep(SILENCE_LIMIT_SECONDS * 1_000, undefined, { signal: limit.signal }).then(() => {
+    throw new Error('MySQL does not answer, so the lease may be lost');
+  });
+  try {
+    await Promise.race([trx.raw('SELECT 1'), late]);
+  } catch (error) {
+    lost.abort();
+    throw error;
+  } finally {
+    limit.abort();
+    late.catch(() => {});
+  }
+}
+
+async function keep({ signal, confirm }: Held): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(KEEP_EVERY_MS, undefined, { signal }).catch(() => {});
+    // The failure has aborted the signal, and the work ends with it.
+    if (!signal.aborted) await confirm().catch(() => {});
+  }
+}
