@@ -19,6 +19,8 @@ const TRIGGER_REFUSED = 1419;
 const TABLE_CHANGED = 1412;
 
 const UNKNOWN_TABLE = 1146;
+/** An INSERT names too few columns. The privileges have been checked by then. */
+const NO_DEFAULT = 1364;
 
 const errno = (error: unknown) => (error as { errno?: number }).errno ?? 0;
 
@@ -26,6 +28,7 @@ export const isDuplicate = (error: unknown) => errno(error) === DUPLICATE;
 export const isDenied = (error: unknown) => DENIED.includes(errno(error));
 export const isLockConflict = (error: unknown) => LOCK_CONFLICTS.includes(errno(error));
 export const isTableUnknown = (error: unknown) => errno(error) === UNKNOWN_TABLE;
+export const isWithoutDefault = (error: unknown) => errno(error) === NO_DEFAULT;
 export const isTableChanged = (error: unknown) => errno(error) === TABLE_CHANGED;
 export const isTriggerRefused = (error: unknown) => errno(error) === TRIGGER_REFUSED;
 /** The rows are at fault, not the server or the connection. */
