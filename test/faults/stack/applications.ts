@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { OperatorError } from '../../../src/operatorError.ts';
 
-const CONNECTIONS = 96;
 /** A start waits for MySQL, for Redis, and for the other applications. */
 const START_LIMIT_MS = 60_000;
 
@@ -29,6 +28,12 @@ export interface AppSettings {
   environment: Record<string, string>;
 }
 
+/**
+ * The client of one application. It opens a connection for each request that finds none free, so that a request is sent at the time that
+ * the history has for it: one that waited in the client during an outage would look like a command that was carried out too late.
+ */
+export const openClient = (url: string) => new Pool(url, { connections: null });
+
 /** Starts `src/main.ts` as `npm start` does. Its log goes to a file in the folder. */
 export function startApp(number: number, { root, folder, environment }: AppSettings): App {
   const logFile = join(folder, `app-${number}.log`);
@@ -51,7 +56,7 @@ export function startApp(number: number, { root, folder, environment }: AppSetti
       stdout += chunk;
       const [, url] = /^listening on (\S+)$/m.exec(stdout) ?? [];
       if (url === undefined || app.pool !== undefined) return;
-      app.pool = new Pool(url, { connections: CONNECTIONS });
+      app.pool = openClient(url);
       resolve();
     });
     const timeout = () => reject(new OperatorError(`the application does not listen after ${START_LIMIT_MS} ms`));
