@@ -58,8 +58,9 @@ function applyTo(orders: Record<string, Order>, event: SeckillEvent): void {
       return;
     case 'GrabReleased': {
       // The customer gave the piece of this grab back.
-      const order = orders[`${event.data.coupon.id}:${event.data.grab}`];
-      if (order !== undefined) order.status = 'canceled';
+      const id = `${event.data.coupon.id}:${event.data.grab}`;
+      const order = orders[id];
+      if (order !== undefined) orders[id] = { ...order, status: 'canceled' };
       return;
     }
     default:
