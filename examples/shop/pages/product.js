@@ -45,8 +45,8 @@ get.addEventListener('click', async () => {
     element('message').textContent = 'No answer yet, retrying …';
   };
   const answer = await sendUntilKnown(couponUrl, { method: 'PATCH', token: token ?? '', key, onRetry });
-  // Another click is another grab.
-  sessionStorage.removeItem(place);
+  // Another click is another grab, unless the outcome of this one is still unknown.
+  if (answer.status === 201 || answer.status === 204) sessionStorage.removeItem(place);
   element('message').textContent = await messageOf(answer);
   get.disabled = false;
   await showOffer();

@@ -1,6 +1,8 @@
 const TIMEOUT_MS = 15_000;
 const FIRST_DELAY_MS = 500;
 const MAX_DELAY_MS = 10_000;
+/** A customer does not wait longer than this. A later click repeats the request with its key. */
+const LONGEST_WAIT_MS = 60_000;
 
 /** @param {number} ms */
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -18,8 +20,9 @@ export async function sendUntilKnown(url, { method, token, key, onRetry }) {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const answer = await fetch(url, { method, headers, signal }).catch(() => undefined);
     if (answer !== undefined && ![429, 502, 503, 504].includes(answer.status)) return answer;
-    onRetry();
     const retryAfter = 1_000 * Number(answer?.headers.get('Retry-After') ?? 0);
+    if (answer !== undefined && retryAfter > LONGEST_WAIT_MS) return answer;
+    onRetry();
     await sleep(retryAfter + delay * Math.random());
   }
 }
