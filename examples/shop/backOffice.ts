@@ -15,9 +15,10 @@ export const discover = ({ issuer, client }: Identity) =>
 
 /** Creates the coupon of the sale with the service account of the shop, whose tokens make it a seller. */
 export async function offerProduct(
-  offer: Identity & { seckillUrl: string; coupon: string; pieces: number; startsAt: number },
+  seckillUrl: string,
+  offer: Identity & { coupon: string; pieces: number; startsAt: number },
 ): Promise<void> {
-  const { audience, client, seckillUrl, coupon, pieces, startsAt } = offer;
+  const { audience, client, coupon, pieces, startsAt } = offer;
   const { access_token } = await oidc.clientCredentialsGrant(await discover(offer), { resource: audience });
   const seckill = createClient(seckillUrl, { token: access_token });
   const existing = await seckill.GET('/api/users/{seller}/coupons/{name}', {

@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { OperatorError } from '../../src/operatorError.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const RESTART_MS = 500;
@@ -49,7 +50,7 @@ export async function openSeckill(
         console.log(url === undefined ? line : `seckill ${url} (process ${started.pid})`);
         if (url !== undefined) resolve(url);
       });
-      started.once('exit', () => reject(new Error('seckill ended before it took grabs')));
+      started.once('exit', () => reject(new OperatorError('seckill ended before it took grabs')));
       started.once('error', reject);
     });
 

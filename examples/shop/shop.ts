@@ -88,7 +88,10 @@ export async function createShop(settings: ShopSettings): Promise<RequestListene
     logIns.delete(id);
     if (logIn === undefined) return ctx.redirect('/');
     const checks = { pkceCodeVerifier: logIn.verifier, expectedState: logIn.state, expectedNonce: logIn.nonce };
-    const tokens = await oidc.authorizationCodeGrant(provider, new URL(ctx.url, url), checks, { resource: audience });
+    const tokens = await oidc
+      .authorizationCodeGrant(provider, new URL(ctx.url, url), checks, { resource: audience })
+      .catch((error) => console.log(`shop: log-in failed (${error.message})`));
+    if (tokens === undefined) return ctx.redirect('/');
     // A new id at each log-in: an id that was given to the browser before must not become a session.
     sessions.set(setCookie(ctx), {
       user: tokens.claims()?.sub ?? '',

@@ -47,6 +47,7 @@ get.addEventListener('click', async () => {
   const answer = await sendUntilKnown(couponUrl, { method: 'PATCH', token: token ?? '', key, onRetry });
   // Another click is another grab, unless the outcome of this one is still unknown.
   if (answer.status === 201 || answer.status === 204) sessionStorage.removeItem(place);
+  if (answer.status === 401) element('log-in').hidden = false;
   element('message').textContent = await messageOf(answer);
   get.disabled = false;
   await showOffer();
