@@ -24,6 +24,7 @@ const OWN_COMMAND = ['browser/', 'deploy/', 'security/'];
 const PROGRAMS = [
   ['test/browser/', 'chromium'],
   ['test/docs/api', 'curl'],
+  ['test/docs/integration', 'curl'],
   ['test/subscribers/nats', 'nats-server'],
 ] as const;
 const root = fileURLToPath(new URL('..', import.meta.url));

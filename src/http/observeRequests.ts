@@ -44,7 +44,7 @@ export function observeRequests(deps: { metrics: Metrics; tracing: Tracing; log:
   };
 }
 
-/** How long the server waited for the body of the request, in milliseconds. */
+/** How long the server waited for the body of the request, or for the event that the request waits for, in milliseconds. */
 export const receivingTime = (ctx: Context): number => (ctx.state.receivingMs as number | undefined) ?? 0;
 
 /** The span of this request; undefined when the request is not traced. */

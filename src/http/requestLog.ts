@@ -14,7 +14,7 @@ export interface RequestFacts {
   status: number;
   outcome: string;
   ms: number;
-  /** The part of `ms` in which the server waited for the body. */
+  /** The part of `ms` in which the server waited for the body, or for the event that the request waits for. */
   receivingMs: number;
   /** The user of the request's token. */
   user: string | undefined;

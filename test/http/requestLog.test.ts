@@ -117,6 +117,20 @@ test('a line has the request id, route, user, outcome, duration and trace of the
   await stores.close();
 });
 
+test('a request that waits for an event is not written as a slow one', async () => {
+  const token = 'orders-Zr5tNq1wVb7kXe4uHs9cMy2gLp8jFd6o';
+  const stores = await openTestStores({ SERVICE_TOKENS: `orders=${token}` });
+  const { log, requests } = readableLog('warn');
+  const { url, close } = await openServer(stores.config, log);
+
+  const { status } = await fetch(`${url}/api/events?wait=2`, { headers: { authorization: `Bearer ${token}` } });
+
+  assert.is(status, 200);
+  assert.equal(requests(), []);
+  await close();
+  await stores.close();
+});
+
 test('the log has no token, password or cookie, wherever a client puts them and whichever request fails', async () => {
   const stores = await openTestStores();
   const { log, text, requests } = readableLog('trace');

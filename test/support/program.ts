@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -53,15 +54,25 @@ export function startProgram(
   });
   // A test that does not wait for the program is not interested in its failure.
   listening.catch(() => {});
-  /** Resolves when standard error matches. */
-  const printed = (pattern: RegExp) =>
+  const resolvesWhen = (stream: Readable, text: () => string) => (pattern: RegExp) =>
     new Promise<void>((resolve, reject) => {
-      const check = () => pattern.test(stderr) && resolve();
-      child.stderr.on('data', check);
-      child.once('close', () => reject(new Error(`ended without ${pattern}: ${stderr}`)));
+      const check = () => pattern.test(text()) && resolve();
+      stream.on('data', check);
+      child.once('close', () => reject(new Error(`ended without ${pattern}: ${text()}`)));
       check();
     });
-  return { pid: child.pid, listening, printed, ended, kill: (signal: NodeJS.Signals) => child.kill(signal) };
+  return {
+    pid: child.pid,
+    listening,
+    /** Resolves when standard error matches. */
+    printed: resolvesWhen(child.stderr, () => stderr),
+    /** Resolves when standard output matches. */
+    printsOutput: resolvesWhen(child.stdout, () => stdout),
+    /** What is on standard output until now. */
+    output: () => stdout,
+    ended,
+    kill: (signal: NodeJS.Signals) => child.kill(signal),
+  };
 }
 
 /** Starts a server as `npm start` does. */

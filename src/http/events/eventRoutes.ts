@@ -37,7 +37,10 @@ export function addEventRoutes(router: Router, { feed, findService, clientAddres
     const signal = untilClosed(ctx, feed);
     const wanted = { after: position, limit, seller, types: type };
     if (isStream) return sendStream(ctx, feed, wanted, signal);
+    const began = performance.now();
     const { events, next } = await feed.read(wanted, wait * 1_000, signal);
+    // A request that waits for an event is no slow request, in the log or in an alert.
+    if (wait > 0) ctx.state.receivingMs = performance.now() - began;
     ctx.set('Next-Cursor', cursorOf(next));
     ctx.body = JSON.stringify(events);
     ctx.type = BATCH_TYPE;
