@@ -47,11 +47,9 @@ export const operatorStateReply = z.object({
           reconciled: z.boolean(),
           partitions: z.array(partitionState),
           damagedCoupons: count,
-          processes: z
-            .array(processStateSchema)
-            .meta({
-              description: 'All processes that use this Redis and have `OPERATOR_TOKENS`, as they last reported.',
-            }),
+          processes: z.array(processStateSchema).meta({
+            description: 'All processes that use this Redis and have `OPERATOR_TOKENS`, as they last reported.',
+          }),
         })
         .nullable(),
     }),

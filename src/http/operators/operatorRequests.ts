@@ -16,12 +16,10 @@ const reason = text('reason', REASON_FORMAT)
 
 export const actBody = z.object({ reason });
 export const skipBody = z.object({
-  event: text('event', 'Empty field of event.')
-    .min(1, 'Empty field of event.')
-    .meta({
-      description:
-        'The id of the event to leave out. Another one is never skipped, so a repeated request skips no second one.',
-    }),
+  event: text('event', 'Empty field of event.').min(1, 'Empty field of event.').meta({
+    description:
+      'The id of the event to leave out. Another one is never skipped, so a repeated request skips no second one.',
+  }),
   reason,
 });
 
