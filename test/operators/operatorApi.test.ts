@@ -24,7 +24,7 @@ const {
 });
 const acts: Record<string, unknown>[] = [];
 const log = createLog('silent');
-log.warn = ((fields: object, text: string) => acts.push({ ...fields, text })) as typeof log.warn;
+log.warn = ((fields: object, text: string) => acts.push({ ...fields, text })) as unknown as typeof log.warn;
 const { system, close } = await openSystem(config, log);
 const server = await serveApp(createApp(system).callback());
 const { send } = createClient(server.url);
