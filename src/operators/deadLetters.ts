@@ -4,6 +4,7 @@ import type { DecidedEvent } from '../events.ts';
 import { allPartitions, keys } from '../infra/keys.ts';
 import { decodeEntry, type EntryRef, type RawEntry } from '../infra/outbox.ts';
 import { runScript } from '../infra/scripts.ts';
+import { safeMessage } from '../infra/telemetry/safeError.ts';
 
 /** Events of a letter that are listed; an entry has up to some hundred grabs. */
 const LISTED_EVENTS = 20;
@@ -48,14 +49,24 @@ const compareIds = (one: string, other: string) => {
 
 /** The script deadLetter.lua has put two fields before those of the entry: its id in the outbox, and the reason. */
 function describe({ partition, raw: [id, fields] }: { partition: number; raw: RawEntry }): DeadLetter {
-  const letter = { partition, id, reason: fields[3] ?? '' };
+  // Earlier releases kept the whole statement, with the codes of its pieces.
+  const letter = { partition, id, reason: safeMessage(new Error(fields[3])) };
   try {
     const { events } = decodeEntry(partition, [id, fields.slice(4)]);
-    return { ...letter, count: events.length, events: events.slice(0, LISTED_EVENTS).map(shown) };
+    // MySQL repeats the value of a duplicate key.
+    const reason = events
+      .flatMap(secretsOf)
+      .reduce((text, secret) => text.replaceAll(secret, '[secret]'), letter.reason);
+    return { ...letter, reason, count: events.length, events: events.slice(0, LISTED_EVENTS).map(shown) };
   } catch {
     return { ...letter, count: null, events: [] };
   }
 }
+
+const secretsOf = ({ data }: DecidedEvent): string[] =>
+  [...('code' in data ? [data.code] : []), ...('idempotencyKey' in data ? [data.idempotencyKey] : [])].filter(
+    (secret) => secret !== undefined && secret !== '',
+  ) as string[];
 
 const shown = ({ id, type, coupon, data }: DecidedEvent) => ({
   id,

@@ -8,6 +8,7 @@ import type { Mysql } from '../infra/stores/mysql.ts';
 import { isRowRefused } from '../infra/stores/mysqlErrors.ts';
 import type { BatchWatch } from '../infra/telemetry/batchWatch.ts';
 import type { Log } from '../infra/telemetry/log.ts';
+import { safeMessage } from '../infra/telemetry/safeError.ts';
 import { applyBatch } from './applyBatch.ts';
 import { confirmLogged } from './confirmLogged.ts';
 import { createDeliveryQueue, gatheringAt, MAX_BATCH_EVENTS, type Queued } from './deliveryQueue.ts';
@@ -123,7 +124,7 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate;
       // A duplicate may also come from another process that applied the same entry just now: the next attempt finds its events known.
       else
         for (const queued of batch)
-          await ((await splitIfOfSeveral(queued)) || postpone(queued, (error as Error).message));
+          await ((await splitIfOfSeveral(queued)) || postpone(queued, safeMessage(error as Error)));
       return count;
     }
   };

@@ -57,7 +57,8 @@ async function givenDeadLetter(name: string) {
   const more = { customers: '["bob"]', keys: '["a private key"]', codes: 'ABCDEFGH2345' };
   // Written and moved in one transaction, so that the relay does not find it in between.
   const letters = keys.deadLetters(partition);
-  const entry = Object.entries({ entry: '1-1', reason: 'the column is missing', ...fields, ...more }).flat();
+  const reason = "insert into `x` values ('a private key') - Duplicate entry 'ABCDEFGH2345' for key 'code'";
+  const entry = Object.entries({ entry: '1-1', reason, ...fields, ...more }).flat();
   const letter = await redis.xadd(letters, '*', ...entry.map(String));
   return { partition, id: String(letter), coupon: id };
 }
@@ -122,7 +123,7 @@ test('dead letters are listed with their reason and their events, without codes 
     {
       partition,
       id,
-      reason: 'the column is missing',
+      reason: "Duplicate entry '[secret]' for key 'code'",
       count: 1,
       events: [{ id: `${coupon}:2`, type: 'CouponGrabbed', coupon: 'ann/listed', customer: 'bob' }],
     },
