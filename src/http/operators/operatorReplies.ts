@@ -139,3 +139,10 @@ export const verificationReply = z.object({
     mismatches: z.array(z.string()).meta({ description: 'The first mismatches, in words.' }),
   }),
 });
+
+// For the page of operators.
+export type OperatorState = z.infer<typeof operatorStateReply>['data'];
+export type ListedLetter = z.infer<typeof deadLettersReply>['data'][number];
+export type ListedDamage = z.infer<typeof damagedCouponsReply>['data'][number];
+export type ListedEvents = z.infer<typeof couponEventsReply>;
+export type Verification = z.infer<typeof verificationReply>['data'];
