@@ -1,14 +1,15 @@
 import { warn } from './announce.js';
 import { byId, setText } from './dom.js';
-import { openForm } from './forms.js';
+import { FieldError, openForm } from './forms.js';
 import { openActs } from './operator/act.js';
 import { openCouponEvents } from './operator/couponEvents.js';
 import { openDamagedCoupons } from './operator/damagedCoupons.js';
 import { openDeadLetters } from './operator/deadLetters.js';
 import { openOverview } from './operator/overview.js';
-import { ask, isTokenRefused, onTokenRefused, reasonOf } from './operator/requests.js';
+import { ask, isTokenRefused, onTokenRefused, reasonOf, toShown } from './operator/requests.js';
 import { clearToken, readToken, saveToken } from './operator/session.js';
 import { openSubscriptions } from './operator/subscriptions.js';
+import { ApiError } from './server/api.js';
 
 // The page of operators: a log-in with a token of OPERATOR_TOKENS, then the state of the system, which is read again every other second.
 
@@ -37,6 +38,7 @@ async function follow(signal) {
       showConnection('live', '');
     } catch (error) {
       if (signal.aborted) return;
+      if (!(error instanceof ApiError)) throw error;
       showConnection('reconnecting', `These figures are old: ${reasonOf(error)}`);
     }
     await new Promise((resolve) => {
@@ -96,10 +98,11 @@ const login = openForm('login-form', 'login-message', async ({ token = '' }, { s
   const given = token.trim();
   try {
     // A header cannot have other characters, and a token has none.
-    if (!/^[!-~]+$/.test(given)) throw new Error('Unknown token.');
+    if (!/^[!-~]+$/.test(given)) throw new FieldError('token', 'Unknown token.');
     await ask('GET', 'state', { token: given, signal });
   } catch (error) {
-    throw new Error(isTokenRefused(error) ? 'Unknown token.' : reasonOf(error));
+    if (error instanceof FieldError) throw error;
+    throw isTokenRefused(error) ? new FieldError('token', 'Unknown token.') : toShown(error);
   }
   saveToken(given);
   login.reset();

@@ -32,11 +32,12 @@ const test = suite('the page of operators');
 const ann = await client.enter('ann', 'seller');
 const bob = await client.enter('bob', 'customer');
 const givenCoupon = (name: string, amount = 9) => client.create(ann, 'ann', { name, amount, stock: 5, perCustomer: 9 });
-const grab = async (name: string) => assert.is((await client.grab(bob, 'ann', name)).status, 201);
+const eve = await client.enter('eve', 'customer');
+const grab = async (name: string, customer = bob) => assert.is((await client.grab(customer, 'ann', name)).status, 201);
 
 async function openPage(options: Parameters<typeof openAt>[1] = {}): Promise<Page> {
   const page = await openAt(`${url}/operator`, options);
-  page.setDefaultTimeout(40_000);
+  page.setDefaultTimeout(25_000);
   await page.fill('#token', token);
   await page.keyboard.press('Enter');
   await waitForText(page, '#account-name', 'olga');
@@ -78,7 +79,7 @@ test('a token that is not in OPERATOR_TOKENS opens nothing, and stays in no stor
   for (const wrong of [`${token.slice(1)}x`, 'ä', '']) {
     await page.fill('#token', wrong);
     await page.click('#login-form button');
-    await waitForText(page, '#login-message', 'Unknown token.');
+    await waitForText(page, '#token-message', 'Unknown token.');
   }
   assert.is(await page.isVisible('#system'), false);
   assert.is(await page.evaluate(() => sessionStorage.length + localStorage.length), 0);
@@ -138,15 +139,15 @@ test('while MySQL is down, the outbox grows on the page and selling goes on; aft
 
 test('a dead letter that is put back is applied, and the focus survives the updates of the page', async () => {
   await givenCoupon('letters');
-  await mariadb.run("ALTER TABLE seckill.coupon_grabs ADD CONSTRAINT no_bob CHECK (customer <> 'bob')");
+  await mariadb.run("ALTER TABLE seckill.coupon_grabs ADD CONSTRAINT no_eve CHECK (customer <> 'eve')");
   const page = await openPage();
-  await grab('letters');
+  await grab('letters', eve);
   await sign(page, 'Dead letters', /^1$/);
   const button = page.getByRole('button', { name: /^Put back: ann\/letters, / });
   await button.focus();
   const text = await page.textContent('#letters');
-  assert.match(text ?? '', /no_bob/);
-  assert.match(text ?? '', /CouponGrabbed of ann\/letters, version 2, customer bob/);
+  assert.match(text ?? '', /no_eve/);
+  assert.match(text ?? '', /CouponGrabbed of ann\/letters, version 2, customer eve/);
   assert.not.match(text ?? '', /insert into/i);
   // Two updates of the page.
   for (let updates = 0; updates < 2; updates++)
@@ -164,7 +165,7 @@ test('a dead letter that is put back is applied, and the focus survives the upda
   assert.is(await page.evaluate(() => document.activeElement?.getAttribute('aria-label')?.slice(0, 8)), 'Put back');
   await sign(page, 'Dead letters', /^1$/);
 
-  await mariadb.run('ALTER TABLE seckill.coupon_grabs DROP CONSTRAINT no_bob');
+  await mariadb.run('ALTER TABLE seckill.coupon_grabs DROP CONSTRAINT no_eve');
   await act(page, 'Put back: ann/letters', 'The constraint is gone.');
 
   await waitForHint(page, '#letters-hint', /^None\.$/);
@@ -173,7 +174,7 @@ test('a dead letter that is put back is applied, and the focus survives the upda
   await page.fill('#coupon-name', 'letters');
   await page.keyboard.press('Enter');
   await waitForHint(page, '#coupon-versions', /The log is at version 2, Redis is at version 2\./);
-  assert.match((await page.textContent('#coupon-events tbody')) ?? '', /CouponGrabbed.*customer: bob/);
+  assert.match((await page.textContent('#coupon-events tbody')) ?? '', /CouponGrabbed.*customer: eve/);
   await page.click('#coupon-verify');
   await waitForText(page, '#coupon-verdict', 'Redis, MySQL and the log agree on 2 events.');
   await page.context().close();
@@ -209,14 +210,13 @@ test('a damaged coupon shows what is wrong, and its events show the missing vers
   const page = await openPage();
   await sign(page, 'Outbox', /^0 entries$/);
   await mariadb.run(
-    'CREATE TABLE seckill.guards AS SELECT 1',
-    ...['event_log_no_update', 'event_log_no_delete'].map((name) => `DROP TRIGGER IF EXISTS seckill.${name}`),
+    ...['update', 'delete'].map((verb) => `DROP TRIGGER IF EXISTS seckill.event_log_refuses_${verb}`),
     "DELETE FROM seckill.event_log WHERE name = 'broken' AND version = 1",
   );
   await redis.del(keys.coupon({ seller: 'ann', name: 'broken' }), keys.marker);
 
   await sign(page, 'Damaged coupons', /^1$/);
-  await waitForHint(page, '#damaged', /ann\/broken.*lacks the creation/);
+  await waitForHint(page, '#damaged', /ann\/broken.*the event log lacks version 1/);
   await page.getByRole('button', { name: 'Show events of ann/broken' }).click();
   await waitForHint(page, '#coupon-events', /1.*missing in the log.*2.*CouponGrabbed/);
   await sign(page, 'Reconcile', /^done$/);
@@ -260,7 +260,7 @@ test('while Redis is down, the gate is shut on the page, with the reason and the
   await stores.redis.close();
   await sign(page, 'Gate', /^shut$/);
   await sign(page, 'Redis', /^does not answer$/);
-  await waitForHint(page, '#signs', /not reconciled with the event log, since /);
+  await waitForHint(page, '#signs', /not reconciled with the event log.*since /);
   await waitForHint(page, '#letters-hint', /^Unknown, since Redis does not answer\.$/);
   await sign(page, 'MySQL', /^answers$/);
   await page.context().close();

@@ -1,8 +1,7 @@
 import { announce } from '../announce.js';
 import { byId, setText } from '../dom.js';
 import { FieldError, openForm } from '../forms.js';
-import { ApiError } from '../server/api.js';
-import { ask, reasonOf } from './requests.js';
+import { ask, toShown } from './requests.js';
 
 /** @typedef {{ title: string, text: string, action: string, path: string, json?: object, done: string }} Act `done`: what is said after it */
 
@@ -27,7 +26,7 @@ export function openActs(refresh) {
       } catch (error) {
         // Without an answer the act may have been done: the page shows it when the figures are read again.
         onDone();
-        throw error instanceof ApiError && error.isRefusal ? error : new Error(reasonOf(error));
+        throw toShown(error);
       }
       dialog.close();
       announce(done);

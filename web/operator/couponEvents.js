@@ -1,7 +1,6 @@
 import { byId, create, formatCount, formatDateTime, setText } from '../dom.js';
 import { FieldError, openForm } from '../forms.js';
-import { ApiError } from '../server/api.js';
-import { ask, reasonOf } from './requests.js';
+import { ask, reasonOf, toShown } from './requests.js';
 
 /** @typedef {import('../../src/http/operators/operatorReplies.ts').ListedEvents} Page */
 /** @typedef {import('../../src/http/operators/operatorReplies.ts').Verification} Verification */
@@ -63,8 +62,6 @@ export function openCouponEvents() {
     for (const id of ['coupon-verdict', 'coupon-page']) setText(byId(id), '');
     byId('coupon-findings').replaceChildren();
   };
-  const messageOf = (/** @type {unknown} */ error) =>
-    error instanceof ApiError && error.isRefusal ? error : new Error(reasonOf(error));
 
   openForm('coupon-form', 'coupon-message', async ({ seller = '', name = '', id = '' }, { signal }) => {
     if (id.trim() === '' && (seller === '' || name === ''))
@@ -72,7 +69,7 @@ export function openCouponEvents() {
     /** @type {Record<string, string>} */
     const which = id.trim() === '' ? { seller, name } : { id: id.trim() };
     const page = await ask('GET', `events?${new URLSearchParams({ ...which, limit: PAGE })}`, { signal }).catch(
-      (error) => Promise.reject(messageOf(error)),
+      (error) => Promise.reject(toShown(error)),
     );
     clear();
     coupon = page.coupon;

@@ -28,6 +28,10 @@ export async function ask(method, path, options = {}) {
   }
 }
 
+/** The error that a form shows for a failure: what the server says of it, or why there is no answer. @param {unknown} error */
+export const toShown = (error) =>
+  error instanceof ApiError && error.isRefusal ? error : new ApiError(reasonOf(error), { isRefusal: true });
+
 /** An operator reads what the server says of its failure, where a customer would read that it is busy. @param {unknown} error */
 export function reasonOf(error) {
   const told = error instanceof ApiError && !error.isRefusal ? error.body?.errMsg : undefined;

@@ -11,8 +11,12 @@ export function createRows(parent, { keyOf, make }) {
   /** @type {Map<string, Row>} */
   const rows = new Map();
   const add = (/** @type {string} */ key, /** @type {Item} */ item) => {
+    const latest = { item };
     /** @type {Row} */
-    const row = { item, ...make(() => row.item) };
+    const row = Object.assign(
+      latest,
+      make(() => latest.item),
+    );
     rows.set(key, row);
     return row;
   };
