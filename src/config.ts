@@ -64,6 +64,8 @@ export interface Config {
   operatorTokens: string | undefined;
   /** The broker that gets every event; undefined: none. */
   nats: NatsSettings | undefined;
+  /** The commit of the program; undefined: that of the checkout. */
+  revision: string | undefined;
   workers: number;
   logLevel: string;
   logFormat: 'auto' | 'json' | 'pretty';
@@ -148,6 +150,7 @@ export function readConfig(
       env.NATS_URL === undefined
         ? undefined
         : { url: env.NATS_URL, stream: env.NATS_STREAM, subject: env.NATS_SUBJECT },
+    revision: env.REVISION,
     workers: env.WORKERS ?? Math.min(cores, MAX_DEFAULT_WORKERS),
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT,

@@ -53,12 +53,13 @@ export function openProcessReports(deps: {
   gate: Gate;
   reconcileWatch: ReconcileWatch;
   operatorTokens: string | undefined;
+  revision: string | undefined;
   log: Log;
 }): { reports: ProcessReports; close: Closer } {
   const { redis, clock, gate, reconcileWatch, operatorTokens, log } = deps;
   const id = `${hostname()} ${process.pid} ${randomUUID().slice(0, 4)}`;
   const startedAt = new Date(performance.timeOrigin).toISOString();
-  const { version, revision } = readRevision();
+  const { version, revision } = readRevision(deps.revision);
   const report = (): Report => {
     const why = gate.reason() ?? null;
     return {

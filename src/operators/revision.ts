@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 const root = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
 
-/** The version of the program, and the commit that its checkout is at; null in an image, which has no checkout. */
-export function readRevision(): { version: string; revision: string | null } {
+/** The version of the program, and the commit that its checkout is at; an image has no checkout. */
+export function readRevision(given: string | undefined): { version: string; revision: string | null } {
   const { version } = JSON.parse(read('package.json'));
-  return { version: String(version), revision: readCommit() };
+  return { version: String(version), revision: given ?? readCommit() };
 }
 
 function readCommit(): string | null {

@@ -165,7 +165,7 @@ function signsOf({ answeredBy, outbox, redis, mysql }) {
         failing.length === 0
           ? `${formatCount(subscriptions.length)}, none fails`
           : `${failing.length} of ${subscriptions.length} fail`,
-      detail: subscriptions.length === 0 ? '' : `at most ${formatCount(lag)} positions behind`,
+      detail: lag === 0 ? '' : `at most ${formatCount(lag)} positions behind`,
       state: failing.length > 0 ? 'bad' : 'good',
     });
   }
