@@ -71,6 +71,8 @@ test('the state names the process that answers, and what both stores say', async
   assert.is(operator, 'olga');
   assert.is(answeredBy.gate.open, true);
   assert.ok(Date.parse(answeredBy.gate.since) <= Date.now());
+  // The tests run in a checkout, or in a copy without one.
+  assert.match(answeredBy.revision ?? 'none', /^([\da-f]{40}|none)$/);
   assert.is(answeredBy.reconcile.last.rebuilt, 0);
   assert.is(outbox.limit, config.outboxLimit);
   assert.is(inRedis.error, null);
@@ -344,6 +346,19 @@ test('an operator who sends too many requests gets 429, and others do not', asyn
   const { status, headers } = await createClient(limited.url).send('GET', '/api/operator/state', { token });
   assert.equal([status, headers.get('retry-after')], [429, '7']);
   await limited.close();
+});
+
+test('after a flush the state shows the reconcile: the gate was shut, and the coupons are rebuilt', async () => {
+  const before = (await get('state')).body.data.answeredBy;
+  await redis.flushall();
+  await until(async () => {
+    const { gate, reconcile } = (await get('state')).body.data.answeredBy;
+    return gate.open && reconcile.last.rebuilt > 0;
+  });
+  const after = (await get('state')).body.data.answeredBy;
+  assert.ok(Date.parse(after.gate.since) > Date.parse(before.gate.since));
+  assert.ok(Date.parse(after.reconcile.last.at) > Date.parse(before.reconcile.last.at));
+  assert.is(after.reconcile.last.coupons, after.reconcile.last.rebuilt);
 });
 
 // The last test, since nothing else works without Redis.

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { operatorApiPaths } from '../operators/operatorApiPaths.ts';
 import { apiPaths } from './apiPaths.ts';
 import { changePaths } from './changePaths.ts';
 import { consolePaths } from './consolePaths.ts';
@@ -6,7 +7,6 @@ import { mergePaths } from './describe.ts';
 import { eventPaths } from './eventPaths.ts';
 import { limitedPaths } from './limitedPaths.ts';
 import { listPaths } from './listPaths.ts';
-import { operatorApiPaths } from './operatorApiPaths.ts';
 import { operatorPaths } from './operatorPaths.ts';
 import { namedSchemas } from './schemas.ts';
 

@@ -1,14 +1,6 @@
 import type { z } from 'zod';
 import { notAuthorized, type Problem, refusals } from '../errors.ts';
-import {
-  actBody,
-  couponEventsQuery,
-  lettersQuery,
-  namesIn,
-  skipBody,
-  verificationQuery,
-} from '../operators/operatorRequests.ts';
-import { badBody, outcomeUnknown } from './commonProblems.ts';
+import { badBody, outcomeUnknown } from '../openapi/commonProblems.ts';
 import {
   type Operation,
   type Paths,
@@ -18,8 +10,9 @@ import {
   refusedBy,
   reply,
   requestBody,
-} from './describe.ts';
-import type { Example, Name } from './schemas.ts';
+} from '../openapi/describe.ts';
+import type { Example, Name } from '../openapi/schemas.ts';
+import { actBody, couponEventsQuery, lettersQuery, namesIn, skipBody, verificationQuery } from './operatorRequests.ts';
 
 // The operations of the page of operators.
 
