@@ -21,15 +21,12 @@ LABEL org.opencontainers.image.title="seckill" \
       org.opencontainers.image.licenses="MIT"
 COPY --from=packages /runtime /
 WORKDIR /app
-# The commit, for the page of operators: docker build --build-arg REVISION=$(git rev-parse HEAD)
-ARG REVISION=
 # The start would cache compiled files under /app/.cache, but the root filesystem may be read-only.
 ENV PATH=/usr/local/bin \
     NODE_ENV=production \
     HOST=0.0.0.0 \
     PORT=20080 \
-    NODE_DISABLE_COMPILE_CACHE=1 \
-    REVISION=$REVISION
+    NODE_DISABLE_COMPILE_CACHE=1
 COPY --from=packages /app .
 COPY LICENSE ./
 COPY bin bin

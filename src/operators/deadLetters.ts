@@ -5,6 +5,7 @@ import { allPartitions, keys } from '../infra/keys.ts';
 import { decodeEntry, type EntryRef, type RawEntry } from '../infra/outbox.ts';
 import { runScript } from '../infra/scripts.ts';
 import { safeMessage } from '../infra/telemetry/safeError.ts';
+import { withoutSecrets } from '../projections/withoutSecrets.ts';
 
 /** Events of a letter that are listed; an entry has up to some hundred grabs. */
 const LISTED_EVENTS = 20;
@@ -49,24 +50,16 @@ const compareIds = (one: string, other: string) => {
 
 /** The script deadLetter.lua has put two fields before those of the entry: its id in the outbox, and the reason. */
 function describe({ partition, raw: [id, fields] }: { partition: number; raw: RawEntry }): DeadLetter {
-  // Earlier releases kept the whole statement, with the codes of its pieces.
+  // The letters of earlier releases have the whole statement as their reason, with the codes of its pieces.
   const letter = { partition, id, reason: safeMessage(new Error(fields[3])) };
   try {
     const { events } = decodeEntry(partition, [id, fields.slice(4)]);
-    // MySQL repeats the value of a duplicate key.
-    const reason = events
-      .flatMap(secretsOf)
-      .reduce((text, secret) => text.replaceAll(secret, '[secret]'), letter.reason);
+    const reason = withoutSecrets(letter.reason, events);
     return { ...letter, reason, count: events.length, events: events.slice(0, LISTED_EVENTS).map(shown) };
   } catch {
     return { ...letter, count: null, events: [] };
   }
 }
-
-const secretsOf = ({ data }: DecidedEvent): string[] =>
-  [...('code' in data ? [data.code] : []), ...('idempotencyKey' in data ? [data.idempotencyKey] : [])].filter(
-    (secret) => secret !== undefined && secret !== '',
-  ) as string[];
 
 const shown = ({ id, type, coupon, data }: DecidedEvent) => ({
   id,

@@ -14,6 +14,7 @@ import { confirmLogged } from './confirmLogged.ts';
 import { createDeliveryQueue, gatheringAt, MAX_BATCH_EVENTS, type Queued } from './deliveryQueue.ts';
 import { prerequisitesOf } from './sortBatch.ts';
 import { isOfSeveral, splitEntry } from './splitEntry.ts';
+import { withoutSecrets } from './withoutSecrets.ts';
 
 /** How long an entry may be refused by MySQL, or wait for an earlier event, before it becomes a dead letter. */
 const PATIENCE_MS = 10_000;
@@ -50,10 +51,13 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate;
     for (const resolve of woke) resolve();
   };
 
-  const setAside = async (queued: Queued, reason: string) => {
+  const setAside = async (queued: Queued, why: string) => {
     const { entry, events } = queued.delivery;
+    const reason = withoutSecrets(why, events);
+    // The events themselves have codes of pieces.
+    const ids = events.map(({ type, id }) => `${type} ${id}`);
     log.error(
-      { entry: entry.id, partition: entry.partition, events, reason },
+      { entry: entry.id, partition: entry.partition, events: ids, reason },
       'dead letter: an event cannot be applied',
     );
     // Later entries would carry the event, and would become dead letters with it.

@@ -29,8 +29,8 @@ export const processSettings = {
     .regex(/^[\w.-]{1,64}$/, 'expected at most 64 letters, digits, ., _ and -')
     .optional()
     .describe(
-      'The commit of the program, which the page of operators shows; the build argument of the image sets it; when absent, the commit of ' +
-        'the checkout.',
+      'The commit of the program, which the page of operators shows; when absent, the commit of the checkout, which an image ' +
+        'does not have.',
     ),
   OTEL_EXPORTER_OTLP_ENDPOINT: urlOf('http:', 'https:').describe(
     'The collector that receives spans by OTLP over HTTP (`/v1/traces` is appended); when absent, no traces are made.',
