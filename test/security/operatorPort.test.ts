@@ -51,6 +51,22 @@ test('with OPS_PORT, the page of operators has all its files there, and its toke
   assert.is((await fetch(`${url}/api/operator/state`, { headers })).status, 404);
 });
 
+test('the state has every worker, whichever answers', async () => {
+  const ids = new Set<string>();
+  const answered = new Set<string>();
+  const limit = Date.now() + 30_000;
+  while (ids.size < 2 && Date.now() < limit) {
+    const response = await fetch(`${operators}/api/operator/state`, { headers: { authorization: token } });
+    const { data } = (await response.json()) as {
+      data: { answeredBy: { id: string }; redis: { state: { processes: { id: string }[] } } };
+    };
+    answered.add(data.answeredBy.id);
+    for (const { id } of data.redis.state.processes) ids.add(id);
+  }
+  assert.is(ids.size, 2);
+  for (const id of answered) assert.ok(ids.has(id));
+});
+
 test('OPS_PORT has the sum of the metrics of all workers, whichever worker answers', async () => {
   const { sum } = await readMetrics(operators);
   assert.is(sum('seckill_workers'), 2);
