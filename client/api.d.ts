@@ -395,6 +395,166 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/operator/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the state of the system
+         * @description For operators, with a token of `OPERATOR_TOKENS`. The answer comes when a store is down, too, and then says what is known. All operators share an answer of the stores for a second. With `OPS_PORT`, only that port has the operations of operators.
+         */
+        get: operations["readOperatorState"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the entries that could not be applied
+         * @description The oldest first, of all partitions. Codes and idempotency keys are left out.
+         */
+        get: operations["listDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/dead-letters/{partition}/{id}/put-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put a dead letter back into the outbox
+         * @description Its events are applied within seconds, each once even if MySQL has it already; or it becomes a dead letter again. While the write model is not reconciled, or the outbox is full, the answer is 503.
+         */
+        post: operations["putDeadLetterBack"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/subscriptions/{name}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the next attempt of a subscription at once
+         * @description Like `npm run subscribers -- retry`. The pauses between attempts begin anew.
+         */
+        post: operations["retrySubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/subscriptions/{name}/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave out the next event of a subscription
+         * @description Like `npm run subscribers -- skip`. The reason is kept in the table `subscription_changes` as well. The event stays in the log.
+         */
+        post: operations["skipEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/damaged-coupons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the coupons whose log is damaged
+         * @description Their grabs get 503 until an operator has mended the log.
+         */
+        get: operations["listDamagedCoupons"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the events of one coupon in order
+         * @description From the event log. Codes and idempotency keys are left out. A version that is missing is no row.
+         */
+        get: operations["readCouponEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operator/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare one coupon in Redis, MySQL and the log
+         * @description Like `npm run verify -- --coupon`. A process compares one coupon at a time.
+         */
+        get: operations["verifyCoupon"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1306,6 +1466,224 @@ export interface components {
             };
         };
         CloudEvents: components["schemas"]["CloudEvent"][];
+        Act: {
+            /** @description Why; it is logged with the name of the operator. */
+            reason: string;
+        };
+        Skip: {
+            /** @description The id of the event to leave out. Another one is never skipped, so a repeated request skips no second one. */
+            event: string;
+            /** @description Why; it is logged with the name of the operator. */
+            reason: string;
+        };
+        OperatorState: {
+            /** @enum {string} */
+            errMsg: "";
+            data: {
+                /** @description The name of the token in `OPERATOR_TOKENS`. */
+                operator: string;
+                /** Format: date-time */
+                at: string;
+                /** @description The process that answered. */
+                answeredBy: components["schemas"]["ProcessState"];
+                outbox: {
+                    limit: number;
+                    full: boolean;
+                };
+                redis: {
+                    /** @description Why the store does not answer; null when it does, and then `state` is there. */
+                    error: string | null;
+                    state: {
+                        version: string;
+                        reconciled: boolean;
+                        partitions: {
+                            partition: number;
+                            /** @description Without its fence, the scripts of the partition decide nothing. */
+                            fence: boolean;
+                            outbox: {
+                                entries: number;
+                                oldestMs: number;
+                            };
+                            deadLetters: number;
+                        }[];
+                        damagedCoupons: number;
+                        /** @description All processes that use this Redis and have `OPERATOR_TOKENS`, as they last reported. */
+                        processes: components["schemas"]["ProcessState"][];
+                    } | null;
+                };
+                mysql: {
+                    /** @description Why the store does not answer; null when it does, and then `state` is there. */
+                    error: string | null;
+                    state: {
+                        version: string;
+                        migrations: {
+                            applied: number;
+                            missing: string[];
+                            unknown: string[];
+                        };
+                        subscriptions: {
+                            name: string;
+                            /** @description The checkpoint: events up to this position of the log are delivered or skipped. */
+                            position: number;
+                            /** @description Positions between the checkpoint and the end of the log. */
+                            lag: number;
+                            /** @description Deliveries that failed since the last one that succeeded. */
+                            failures: number;
+                            error: string | null;
+                            /** @description The first event that is not delivered. */
+                            nextEvent: {
+                                position: number;
+                                id: string;
+                                type: string;
+                                coupon: string;
+                            } | null;
+                        }[];
+                    } | null;
+                };
+            };
+        };
+        ProcessState: {
+            /** @description The machine, the process id, and a part that is new at each start. */
+            id: string;
+            version: string;
+            /** @description The commit of the program; null when it is unknown. */
+            revision: string | null;
+            /** @description The version of Node. */
+            node: string;
+            /** Format: date-time */
+            startedAt: string;
+            gate: {
+                open: boolean;
+                /**
+                 * Format: date-time
+                 * @description On the clock of the process.
+                 */
+                since: string;
+                /** @description Why grabs get 503; null while the gate is open. */
+                why: string | null;
+            };
+            reconcile: {
+                /** @description `waiting` for the other processes to apply their queues, `draining` the outbox, or `rebuilding` coupons from the log; null when this process does not reconcile. */
+                step: ("waiting" | "draining" | "rebuilding") | null;
+                /** @description The events of coupons that are compared or rebuilt so far. */
+                done: number;
+                of: number;
+                /** @description The last time that this process compared Redis with the log. */
+                last: {
+                    /** Format: date-time */
+                    at: string;
+                    coupons: number;
+                    /** @description Coupons that Redis lacked or that were behind the log. */
+                    rebuilt: number;
+                    ms: number;
+                } | null;
+                /** @description Why the last attempt failed; null after a success. */
+                error: string | null;
+            };
+            /** @description The age of the last report on the clock of Redis, in milliseconds. */
+            silentMs: number;
+            /** @description True when the process has reported nothing for 10 s. */
+            silent: boolean;
+        };
+        DeadLetters: {
+            /** @enum {string} */
+            errMsg: "";
+            /** @description `after` of the next page; absent on the last one. */
+            next?: string;
+            data: {
+                partition: number;
+                id: string;
+                reason: string;
+                /** @description The number of its events; null when they cannot be read. */
+                count: number | null;
+                events: {
+                    id: string;
+                    type: string;
+                    coupon: string;
+                    customer?: string;
+                }[];
+            }[];
+        };
+        DamagedCoupons: {
+            /** @enum {string} */
+            errMsg: "";
+            /** @description All of them; at most 100 are listed. */
+            count: number;
+            data: {
+                seller: string;
+                name: string;
+                id: string | null;
+                /** @description What is wrong with the log of the coupon. */
+                damage: string | null;
+            }[];
+        };
+        CouponEvents: {
+            /** @enum {string} */
+            errMsg: "";
+            coupon: {
+                id: string;
+                seller: string;
+                name: string;
+            };
+            /** @description The highest version in the log. */
+            logged: number;
+            /** @description The version in Redis; null when Redis does not have it or does not reply. */
+            decided: number | null;
+            /** @description `after` of the next page; absent on the last one. */
+            next?: number;
+            data: {
+                position: number;
+                version: number;
+                type: string;
+                /** Format: date-time */
+                at: string;
+                /** @description As in the events for other systems; null for an event that this version cannot read. */
+                data: {
+                    [key: string]: unknown;
+                } | null;
+            }[];
+        };
+        Verification: {
+            /** @enum {string} */
+            errMsg: "";
+            data: {
+                agree: boolean;
+                log: {
+                    coupons: number;
+                    pieces: number;
+                    left: number;
+                    held: number;
+                    released: number;
+                    redeemed: number;
+                    events: number;
+                };
+                mysql: {
+                    coupons: number;
+                    pieces: number;
+                    left: number;
+                    held: number;
+                    released: number;
+                    redeemed: number;
+                    events: number;
+                };
+                redis: {
+                    coupons: number;
+                    pieces: number;
+                    left: number;
+                    held: number;
+                    released: number;
+                    redeemed: number;
+                    events: number;
+                };
+                /** @description Events in the outbox that the log does not have yet. */
+                onTheirWay: number;
+                /** @description Versions that are neither in the log nor in the outbox. */
+                gaps: number;
+                wrong: number;
+                /** @description The first mismatches, in words. */
+                mismatches: string[];
+            };
+        };
         Problem: {
             errMsg: string;
             /**
@@ -3656,6 +4034,847 @@ export interface operations {
             };
             /** @description The request is not authorized; `errMsg` gives the reason. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readOperatorState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The gate, the stores, every process, and every subscription. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "operator": "olga",
+                     *         "at": "2026-11-28T09:00:00.000Z",
+                     *         "answeredBy": {
+                     *           "id": "shop-1 4711 9f3a",
+                     *           "version": "0.1.0",
+                     *           "revision": null,
+                     *           "node": "v26.12.1",
+                     *           "startedAt": "2026-11-28T09:00:00.000Z",
+                     *           "gate": {
+                     *             "open": true,
+                     *             "since": "2026-11-28T09:00:00.000Z",
+                     *             "why": null
+                     *           },
+                     *           "reconcile": {
+                     *             "step": null,
+                     *             "done": 0,
+                     *             "of": 0,
+                     *             "last": {
+                     *               "at": "2026-11-28T09:00:00.000Z",
+                     *               "coupons": 12,
+                     *               "rebuilt": 0,
+                     *               "ms": 40
+                     *             },
+                     *             "error": null
+                     *           },
+                     *           "silentMs": 0,
+                     *           "silent": false
+                     *         },
+                     *         "outbox": {
+                     *           "limit": 500000,
+                     *           "full": false
+                     *         },
+                     *         "redis": {
+                     *           "error": null,
+                     *           "state": {
+                     *             "version": "Redis 8.6.0",
+                     *             "reconciled": true,
+                     *             "partitions": [
+                     *               {
+                     *                 "partition": 0,
+                     *                 "fence": true,
+                     *                 "outbox": {
+                     *                   "entries": 3,
+                     *                   "oldestMs": 12
+                     *                 },
+                     *                 "deadLetters": 1
+                     *               }
+                     *             ],
+                     *             "damagedCoupons": 0,
+                     *             "processes": [
+                     *               {
+                     *                 "id": "shop-1 4711 9f3a",
+                     *                 "version": "0.1.0",
+                     *                 "revision": null,
+                     *                 "node": "v26.12.1",
+                     *                 "startedAt": "2026-11-28T09:00:00.000Z",
+                     *                 "gate": {
+                     *                   "open": true,
+                     *                   "since": "2026-11-28T09:00:00.000Z",
+                     *                   "why": null
+                     *                 },
+                     *                 "reconcile": {
+                     *                   "step": null,
+                     *                   "done": 0,
+                     *                   "of": 0,
+                     *                   "last": {
+                     *                     "at": "2026-11-28T09:00:00.000Z",
+                     *                     "coupons": 12,
+                     *                     "rebuilt": 0,
+                     *                     "ms": 40
+                     *                   },
+                     *                   "error": null
+                     *                 },
+                     *                 "silentMs": 0,
+                     *                 "silent": false
+                     *               }
+                     *             ]
+                     *           }
+                     *         },
+                     *         "mysql": {
+                     *           "error": null,
+                     *           "state": {
+                     *             "version": "11.8.2-MariaDB",
+                     *             "migrations": {
+                     *               "applied": 14,
+                     *               "missing": [],
+                     *               "unknown": []
+                     *             },
+                     *             "subscriptions": [
+                     *               {
+                     *                 "name": "nats",
+                     *                 "position": 41,
+                     *                 "lag": 1,
+                     *                 "failures": 0,
+                     *                 "error": null,
+                     *                 "nextEvent": {
+                     *                   "position": 42,
+                     *                   "id": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2",
+                     *                   "type": "CouponGrabbed",
+                     *                   "coupon": "ann/spring"
+                     *                 }
+                     *               }
+                     *             ]
+                     *           }
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OperatorState"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeadLetters: {
+        parameters: {
+            query?: {
+                /** @example 3/1764320400000-0 */
+                after?: string;
+                /** @example 20 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of dead letters. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": [
+                     *         {
+                     *           "partition": 3,
+                     *           "id": "1764320400000-0",
+                     *           "reason": "its coupon was never created, or its piece never grabbed",
+                     *           "count": 1,
+                     *           "events": [
+                     *             {
+                     *               "id": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2",
+                     *               "type": "CouponGrabbed",
+                     *               "coupon": "ann/spring",
+                     *               "customer": "bob"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeadLetters"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putDeadLetterBack: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The partition of the dead letter.
+                 * @example 3
+                 */
+                partition: string;
+                /**
+                 * @description The id of the dead letter.
+                 * @example 1764320400000-0
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "The column has been widened."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Act"];
+            };
+        };
+        responses: {
+            /** @description The act is done, and logged with the name of the operator and the reason. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retrySubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name of the subscription.
+                 * @example nats
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "The order system is back."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Act"];
+            };
+        };
+        responses: {
+            /** @description The act is done, and logged with the name of the operator and the reason. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    skipEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name of the subscription.
+                 * @example nats
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "event": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2",
+                 *       "reason": "The order was made by hand."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Skip"];
+            };
+        };
+        responses: {
+            /** @description The act is done, and logged with the name of the operator and the reason. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDamagedCoupons: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The damaged coupons, with what reconcile has found. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "seller": "ann",
+                     *           "name": "spring",
+                     *           "id": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f",
+                     *           "damage": "the event log lacks version 3"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DamagedCoupons"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readCouponEvents: {
+        parameters: {
+            query?: {
+                /** @example ann */
+                seller?: string;
+                /** @example spring */
+                name?: string;
+                /** @example 01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f */
+                id?: string;
+                /** @example 0 */
+                after?: number;
+                /** @example 100 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "coupon": {
+                     *         "id": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f",
+                     *         "seller": "ann",
+                     *         "name": "spring"
+                     *       },
+                     *       "logged": 2,
+                     *       "decided": 2,
+                     *       "data": [
+                     *         {
+                     *           "position": 42,
+                     *           "version": 2,
+                     *           "type": "CouponGrabbed",
+                     *           "at": "2026-11-28T09:00:00.000Z",
+                     *           "data": {
+                     *             "customer": "bob",
+                     *             "left": 8
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CouponEvents"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyCoupon: {
+        parameters: {
+            query?: {
+                /** @example ann */
+                seller?: string;
+                /** @example spring */
+                name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What agrees, and what does not. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "agree": true,
+                     *         "log": {
+                     *           "coupons": 1,
+                     *           "pieces": 9,
+                     *           "left": 8,
+                     *           "held": 1,
+                     *           "released": 0,
+                     *           "redeemed": 0,
+                     *           "events": 2
+                     *         },
+                     *         "mysql": {
+                     *           "coupons": 1,
+                     *           "pieces": 9,
+                     *           "left": 8,
+                     *           "held": 1,
+                     *           "released": 0,
+                     *           "redeemed": 0,
+                     *           "events": 2
+                     *         },
+                     *         "redis": {
+                     *           "coupons": 1,
+                     *           "pieces": 9,
+                     *           "left": 8,
+                     *           "held": 1,
+                     *           "released": 0,
+                     *           "redeemed": 0,
+                     *           "events": 2
+                     *         },
+                     *         "onTheirWay": 0,
+                     *         "gaps": 0,
+                     *         "wrong": 0,
+                     *         "mismatches": []
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Verification"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -7,6 +7,7 @@ import type { LimitSettings } from './infra/limits/attemptLimits.ts';
 import type { ProxySettings } from './infra/limits/clientAddress.ts';
 import type { RequestLimitSettings } from './infra/limits/requestLimits.ts';
 import type { ProviderSettings } from './infra/provider/providerTokens.ts';
+import { haveTokenInCommon } from './infra/serviceTokens.ts';
 import { OperatorError } from './operatorError.ts';
 import { floodSettings } from './settings/floodSettings.ts';
 import { httpSettings } from './settings/httpSettings.ts';
@@ -59,8 +60,12 @@ export interface Config {
   localAccounts: boolean;
   /** The setting SERVICE_TOKENS. */
   serviceTokens: string | undefined;
+  /** The setting OPERATOR_TOKENS. */
+  operatorTokens: string | undefined;
   /** The broker that gets every event; undefined: none. */
   nats: NatsSettings | undefined;
+  /** The commit of the program; undefined: that of the checkout. */
+  revision: string | undefined;
   workers: number;
   logLevel: string;
   logFormat: 'auto' | 'json' | 'pretty';
@@ -104,8 +109,7 @@ export function readConfig(
     const [issue] = parsed.error.issues;
     const name = String(issue?.path[0]);
     // The value of a secret, or of a URL, which may contain a password, is never printed.
-    const shown =
-      name === 'JWT_SECRET' || name === 'SERVICE_TOKENS' || name.endsWith('_URL') ? '' : `, got "${given[name]}"`;
+    const shown = name === 'JWT_SECRET' || /_(TOKENS|URL)$/.test(name) ? '' : `, got "${given[name]}"`;
     throw new OperatorError(`${name}: ${issue?.message}${shown}`);
   }
   const env = parsed.data;
@@ -117,6 +121,10 @@ export function readConfig(
   ) {
     throw new OperatorError('JWT_SECRET: required (at least 32 bytes) when REDIS_URL or MYSQL_URL is given');
   }
+  if (haveTokenInCommon(env.SERVICE_TOKENS, env.OPERATOR_TOKENS))
+    throw new OperatorError(
+      'OPERATOR_TOKENS: a token is in SERVICE_TOKENS, too; a system that reads events must be no operator',
+    );
   if (env.OPS_PORT === env.PORT && env.PORT !== 0) throw new OperatorError('OPS_PORT: must not be the same as PORT');
   const provider = providerOf(env);
   return {
@@ -137,10 +145,12 @@ export function readConfig(
     provider,
     localAccounts: env.LOCAL_ACCOUNTS,
     serviceTokens: env.SERVICE_TOKENS,
+    operatorTokens: env.OPERATOR_TOKENS,
     nats:
       env.NATS_URL === undefined
         ? undefined
         : { url: env.NATS_URL, stream: env.NATS_STREAM, subject: env.NATS_SUBJECT },
+    revision: env.REVISION,
     workers: env.WORKERS ?? Math.min(cores, MAX_DEFAULT_WORKERS),
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT,
@@ -208,7 +218,7 @@ function providerOf(env: z.infer<typeof environmentSchema>): ProviderSettings | 
   };
 }
 
-const SECRETS = ['JWT_SECRET', 'SERVICE_TOKENS', 'NATS_URL', 'REDIS_URL', 'MYSQL_URL'] as const;
+const SECRETS = ['JWT_SECRET', 'SERVICE_TOKENS', 'OPERATOR_TOKENS', 'NATS_URL', 'REDIS_URL', 'MYSQL_URL'] as const;
 
 /**
  * Reads the settings, and takes the secrets out of this environment: a process that gives its own environment here passes them to no

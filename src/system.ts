@@ -35,6 +35,9 @@ import { openTracing, type Tracing } from './infra/telemetry/tracing.ts';
 import type { Tokens } from './infra/tokens.ts';
 import { type Live, openLive } from './live/live.ts';
 import { registerRefusedStreams } from './live/streamPlaces.ts';
+import { type Operators, openOperators } from './operators/openOperators.ts';
+import { openProcessReports } from './operators/processReports.ts';
+import { createReconcileWatch } from './operators/reconcileWatch.ts';
 import { type MysqlWriter, startMysqlWriter } from './projections/mysqlWriter.ts';
 import { ensureReconciled } from './projections/recovery/reconcile.ts';
 import { createViewProjection } from './projections/redisViews.ts';
@@ -73,6 +76,7 @@ export interface System extends DecisionDeps {
   rehearsals: Rehearsals;
   findService: FindService;
   feed: Feed;
+  operators: Operators;
 }
 
 /**
@@ -117,12 +121,17 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     const { revocations, close: closeRevocations } = await openRevocations({ ...config, redis, mysql, gate, log });
     remember(closeRevocations);
     const safety = createRedisSafety({ ...config, redis, log });
-    const reconciled = async () => {
-      await safety.mustBeSafe();
-      const started = performance.now();
-      await ensureReconciled({ redis, mysql, clock, lease, writer, relay, log });
-      metrics.reconciled((performance.now() - started) / 1_000);
-    };
+    const reconcileWatch = createReconcileWatch();
+    // Before the first reconcile, which may take minutes: other processes show its progress.
+    const { reports, close: closeReports } = openProcessReports({ ...config, redis, clock, gate, reconcileWatch, log });
+    remember(closeReports);
+    const reconciled = () =>
+      reconcileWatch.attempt(async () => {
+        await safety.mustBeSafe();
+        const started = performance.now();
+        await ensureReconciled({ redis, mysql, clock, lease, writer, relay, reporter: reconcileWatch, log });
+        metrics.reconciled((performance.now() - started) / 1_000);
+      });
     const { fence, close: closeFence } = await openFence({ redis, gate, reconciled, log });
     remember(closeFence);
     const { outboxLimit, close: closeOutboxLimit } = openOutboxLimit({ redis, entries: config.outboxLimit, log });
@@ -144,6 +153,8 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       remember((await openSubscription('nats', () => openNatsReceiver(nats), deps)).close);
     }
 
+    const { operators, close: closeOperators } = await openOperators(config, { redis, reports, log });
+    remember(closeOperators);
     registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, listeners: live.listeners });
     registerRefusedStreams(metrics.register, live.refusedStreams);
     const { quotas } = config;
@@ -193,6 +204,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       rehearsals,
       findService: createServiceTokens(config.serviceTokens),
       feed,
+      operators,
     };
     return { system };
   });

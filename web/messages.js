@@ -97,6 +97,19 @@ export const plainMessages = {
   'The code is not valid yet.': { text: 'Not valid yet.' },
   'The code is no longer valid.': { text: 'No longer valid.' },
   'A rehearsal is running already.': { text: 'A rehearsal is already running. Only one runs at a time.' },
+  'Too many requests of this operator. Try again later.': { text: 'You have sent too many requests.' },
+  'No such dead letter.': { text: 'The dead letter is gone: it is back in the outbox already.' },
+  'No such subscription.': { text: 'This subscription does not exist.' },
+  'The next event of the subscription is another one.': {
+    text: 'The subscription has come past this event. Please look at its next event.',
+  },
+  'Neither Redis nor MySQL has this coupon.': { text: 'Neither Redis nor MySQL has this coupon.' },
+  'Another coupon is being verified.': { text: 'Another coupon is being verified. Please try again in a moment.' },
+  'Reason field wrong format: 1 to 400 characters without control characters.': {
+    field: 'reason',
+    text: 'The reason may have up to 400 characters in one line.',
+  },
+  'Wrong format of id.': { field: 'id', text: 'An id has 32 hexadecimal digits and four hyphens.' },
   // Both answers to a name that belongs to no seller: a customer's own coupons are not shown to others.
   'Record not found.': { field: 'seller', text: 'There is no seller with this name.' },
   'Cannot check other customer.': { field: 'seller', text: 'There is no seller with this name.' },

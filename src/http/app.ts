@@ -4,7 +4,7 @@ import Koa, { type Middleware } from 'koa';
 import type { ProxySettings } from '../infra/limits/clientAddress.ts';
 import type { System } from '../system.ts';
 import { createAuth } from './auth.ts';
-import { consoleFiles } from './consoleFiles.ts';
+import { consoleFiles, operatorFiles } from './consoleFiles.ts';
 import { allowOrigins } from './edge/crossOrigin.ts';
 import { addHealthRoute, addOperatorRoutes } from './edge/operatorRoutes.ts';
 import { admitUsers, limitAddresses } from './edge/requestLimits.ts';
@@ -13,6 +13,7 @@ import { answerErrors, malformedPath } from './errors.ts';
 import { createGrabHandlers } from './grab.ts';
 import { createListHandlers } from './lists/couponList.ts';
 import { observeRequests } from './observeRequests.ts';
+import { addOperatorApi } from './operators/operatorRoutes.ts';
 import { createRoutes } from './routes.ts';
 import { serveStaticFiles } from './staticFiles.ts';
 
@@ -41,7 +42,7 @@ export function createApp(system: System, settings: AppSettings = {}): Koa {
   if (system.requestLimits.hasAddressLimit) app.use(limitAddresses(system));
   app.use(grab.beforeRouter);
   app.use(list.beforeRouter);
-  app.use(serveStaticFiles(consoleFiles()));
+  app.use(serveStaticFiles(opsPort === undefined ? { ...consoleFiles(), ...operatorFiles() } : consoleFiles()));
   app.use(refuseMalformedPath);
   app.use(routes.routes());
   app.use(routes.allowedMethods());
@@ -54,6 +55,9 @@ export function createOperatorApp(system: System): Koa {
   const router = new Router({ methods: METHODS });
   addHealthRoute(router);
   addOperatorRoutes(router, system);
+  addOperatorApi(router, system);
+  app.use(serveStaticFiles(operatorFiles()));
+  app.use(refuseMalformedPath);
   app.use(router.routes());
   app.use(router.allowedMethods());
   return app;

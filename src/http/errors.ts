@@ -72,6 +72,12 @@ export const refusals = {
   'not-a-sellers-list': new Problem(400, 'Only the coupons of a seller can be searched and sorted.'),
   'rehearsal-runs': new Problem(409, 'A rehearsal is running already.'),
   'key-of-another-request': new Problem(422, 'The Idempotency-Key belongs to another request.'),
+  'too-many-requests-of-operator': new Problem(429, 'Too many requests of this operator. Try again later.'),
+  'no-such-dead-letter': new Problem(404, 'No such dead letter.'),
+  'no-such-subscription': new Problem(404, 'No such subscription.'),
+  'another-next-event': new Problem(409, 'The next event of the subscription is another one.'),
+  'coupon-in-neither-store': new Problem(404, 'Neither Redis nor MySQL has this coupon.'),
+  'verification-runs': new Problem(409, 'Another coupon is being verified.'),
 } as const;
 
 /** What the rule refuses (src/coupon/decide.ts), each with its answer. */

@@ -12,6 +12,7 @@ import { addEventRoutes } from './events/eventRoutes.ts';
 import { GRAB_ROUTE } from './grab.ts';
 import { addListRoutes } from './lists/listRoutes.ts';
 import { docsFiles } from './openapi/docsFiles.ts';
+import { addOperatorApi } from './operators/operatorRoutes.ts';
 import { serveStaticFiles } from './staticFiles.ts';
 import { addUserRoutes } from './users/userRoutes.ts';
 
@@ -38,7 +39,10 @@ export function createRoutes(
   addConsoleRoutes(router, system, auth);
   addEventRoutes(router, system);
   addHealthRoute(router);
-  if (!operatorsApart) addOperatorRoutes(router, system);
+  if (!operatorsApart) {
+    addOperatorRoutes(router, system);
+    addOperatorApi(router, system);
+  }
 
   const docs = serveStaticFiles(docsFiles);
   for (const path of ['/openapi.json', '/asyncapi.json', '/docs', '/docs/:file']) router.get(path, docs);

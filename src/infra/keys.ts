@@ -77,6 +77,8 @@ export const keys = {
   fence: (partition: number) => inPartition(partition, 'fence'),
   outbox: (partition: number) => inPartition(partition, 'outbox'),
   deadLetters: (partition: number) => inPartition(partition, 'dead-letters'),
+  /** Hash of the server processes that report to operators, each with its last report. */
+  processes: 'seckill:processes',
   coupon: (coupon: CouponName) => ofCoupon('coupon', coupon),
   holders: (coupon: CouponName) => ofCoupon('holders', coupon),
   /** Refusals that may become false later, kept for the idempotency keys that got them as an answer. */

@@ -17,6 +17,7 @@ export type ScriptName =
   | 'deadLetter'
   | 'grabCoupon'
   | 'pauseCoupon'
+  | 'putBack'
   | 'readCoupons'
   | 'redeemCode'
   | 'releaseGrab'

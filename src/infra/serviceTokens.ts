@@ -1,7 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { weaknessOf } from '../jwtSecrets.ts';
 
-// The setting SERVICE_TOKENS: `name=token`, several separated by commas. Each is for one other system, such as the order system.
+// The settings SERVICE_TOKENS and OPERATOR_TOKENS: `name=token`, several separated by commas. Each is for one other system, such as the
+// order system, or for one operator.
 
 const NAME = /^[A-Za-z0-9_-]{1,32}$/;
 
@@ -28,7 +29,14 @@ export function weaknessOfServiceTokens(setting: string): string | undefined {
   return undefined;
 }
 
-/** Resolves a token to the name of its service; undefined for an unknown token. */
+/** Whether one token is in both settings. A token has one scope, so that a system that reads events cannot act as an operator. */
+export function haveTokenInCommon(one: string | undefined, other: string | undefined): boolean {
+  if (one === undefined || other === undefined) return false;
+  const tokens = new Set(tokensIn(one).map(({ token }) => token));
+  return tokensIn(other).some(({ token }) => tokens.has(token));
+}
+
+/** Resolves a token to the name of its service or operator; undefined for an unknown token. */
 export type FindService = (token: string) => string | undefined;
 
 /** Keeps the tokens as hashes, and compares with all of them, so that the time of an answer depends on no token. */

@@ -8,11 +8,13 @@ import type { Mysql } from '../infra/stores/mysql.ts';
 import { isRowRefused } from '../infra/stores/mysqlErrors.ts';
 import type { BatchWatch } from '../infra/telemetry/batchWatch.ts';
 import type { Log } from '../infra/telemetry/log.ts';
+import { safeMessage } from '../infra/telemetry/safeError.ts';
 import { applyBatch } from './applyBatch.ts';
 import { confirmLogged } from './confirmLogged.ts';
 import { createDeliveryQueue, gatheringAt, MAX_BATCH_EVENTS, type Queued } from './deliveryQueue.ts';
 import { prerequisitesOf } from './sortBatch.ts';
 import { isOfSeveral, splitEntry } from './splitEntry.ts';
+import { withoutSecrets } from './withoutSecrets.ts';
 
 /** How long an entry may be refused by MySQL, or wait for an earlier event, before it becomes a dead letter. */
 const PATIENCE_MS = 10_000;
@@ -49,10 +51,13 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate;
     for (const resolve of woke) resolve();
   };
 
-  const setAside = async (queued: Queued, reason: string) => {
+  const setAside = async (queued: Queued, why: string) => {
     const { entry, events } = queued.delivery;
+    const reason = withoutSecrets(why, events);
+    // The events themselves have codes of pieces.
+    const ids = events.map(({ type, id }) => `${type} ${id}`);
     log.error(
-      { entry: entry.id, partition: entry.partition, events, reason },
+      { entry: entry.id, partition: entry.partition, events: ids, reason },
       'dead letter: an event cannot be applied',
     );
     // Later entries would carry the event, and would become dead letters with it.
@@ -123,7 +128,7 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate;
       // A duplicate may also come from another process that applied the same entry just now: the next attempt finds its events known.
       else
         for (const queued of batch)
-          await ((await splitIfOfSeveral(queued)) || postpone(queued, (error as Error).message));
+          await ((await splitIfOfSeveral(queued)) || postpone(queued, safeMessage(error as Error)));
       return count;
     }
   };

@@ -24,6 +24,14 @@ export const processSettings = {
     .enum(['auto', 'json', 'pretty'], 'expected auto, json or pretty')
     .default('auto')
     .describe('`json`, `pretty`, or `auto`: `pretty` when standard error is a terminal, otherwise `json`.'),
+  REVISION: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/, 'expected at most 64 letters, digits, ., _ and -')
+    .optional()
+    .describe(
+      'The commit of the program, which the page of operators shows; when absent, the commit of the checkout, which an image ' +
+        'does not have.',
+    ),
   OTEL_EXPORTER_OTLP_ENDPOINT: urlOf('http:', 'https:').describe(
     'The collector that receives spans by OTLP over HTTP (`/v1/traces` is appended); when absent, no traces are made.',
   ),

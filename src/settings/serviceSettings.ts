@@ -2,18 +2,25 @@ import { z } from 'zod';
 import { weaknessOfServiceTokens } from '../infra/serviceTokens.ts';
 import { urlOf } from './kinds.ts';
 
-// Other systems that get the events.
+// Other systems that get the events, and operators.
+
+const tokens = () =>
+  z.string().refine((setting) => weaknessOfServiceTokens(setting) === undefined, {
+    error: ({ input }) => weaknessOfServiceTokens(String(input)),
+  });
 
 export const serviceSettings = {
-  SERVICE_TOKENS: z
-    .string()
-    .refine((setting) => weaknessOfServiceTokens(setting) === undefined, {
-      error: ({ input }) => weaknessOfServiceTokens(String(input)),
-    })
+  SERVICE_TOKENS: tokens()
     .optional()
     .describe(
       'The tokens of other systems that read the events (`/api/events`), as `name=token`, separated by commas; each token is random and ' +
         'has at least 32 bytes; when absent, no system may.',
+    ),
+  OPERATOR_TOKENS: tokens()
+    .optional()
+    .describe(
+      'The tokens of operators for the page `/operator` and the routes `/api/operator`, in the same form; the name of a token is the name ' +
+        'in the log; when absent, there is no operator.',
     ),
 
   NATS_URL: urlOf('nats:', 'tls:').describe(

@@ -43,13 +43,14 @@ export async function retryNow(run: RunSql, name: string): Promise<boolean> {
 
 /**
  * Leaves out the first event that is not delivered, and notes the reason. During a pause, since the first event that can be seen need
- * not be the first: one before it may not be committed yet. Resolves to the event; undefined when there is none.
+ * not be the first: one before it may not be committed yet. `expected`: the id of the event that the operator wants to leave out; another
+ * one is not skipped. Resolves to the event; undefined when there is none.
  */
-export const skipNext = (run: RunSql, name: string, reason: string) =>
+export const skipNext = (run: RunSql, name: string, reason: string, expected?: string) =>
   withPause(run, async () => {
     const from = await positionOf(run, name);
     const event = from === undefined ? undefined : await eventAfter(run, from);
-    if (from === undefined || event == null) return undefined;
+    if (from === undefined || event == null || (expected ?? event.id) !== event.id) return undefined;
     await move(run, { name, action: 'skip', from, to: event.position, reason: `${event.id}: ${reason}` });
     return event;
   });

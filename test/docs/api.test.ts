@@ -16,13 +16,17 @@ const REQUEST = /^(curl .*\S)\s+# (\d{3})(.*)$/;
 /** Ends the answer to the request of this line. */
 const mark = (place: number) => `--- end of line ${place} ---`;
 
-const { url, close } = await openTestServer();
+/** The document names the token of an operator by this variable. */
+const olga = 'k7Qz0vTn4sWc9yLxE2rGu8hBfJ6mPd3a';
+const { url, close } = await openTestServer({ OPERATOR_TOKENS: `olga=${olga}` });
 const script = lines.map((line, place) => {
   if (line.startsWith('api=')) return `api=${url}/api`;
   const [, request] = REQUEST.exec(line) ?? [];
   return request === undefined ? line : `${request}\nprintf '\\n%s\\n' '${mark(place)}'`;
 });
-const { stdout } = await promisify(execFile)('bash', ['-c', script.join('\n')]);
+const { stdout } = await promisify(execFile)('bash', ['-c', script.join('\n')], {
+  env: { ...process.env, olga },
+});
 
 const test = suite('docs/API.md');
 

@@ -1,9 +1,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { groupedCode, newCode } from '../../src/coupon/code.ts';
+import { eventId } from '../../src/events.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createAuth } from '../../src/http/auth.ts';
 import { createRoutes } from '../../src/http/routes.ts';
+import { keys } from '../../src/infra/keys.ts';
+import { bytesToId } from '../../src/projections/log/eventRows.ts';
+import { Unavailable } from '../../src/unavailable.ts';
 import { lifeOf } from '../support/couponLife.ts';
 import { compareAnswers } from '../support/document.ts';
 import { serveApp } from '../support/serveApp.ts';
@@ -13,9 +17,11 @@ import { openTestSystem, settled } from '../support/testSystem.ts';
 // `send(operation, status, request)` checks the answer against the document.
 
 const service = 'Zr5tNq1wVb7kXe4uHs9cMy2gLp8jFd6o';
+const operatorToken = 'k7Qz0vTn4sWc9yLxE2rGu8hBfJ6mPd3a';
 const { system, config, close } = await openTestSystem({
   MAX_STREAMS_PER_USER: '1',
   SERVICE_TOKENS: `orders=${service}`,
+  OPERATOR_TOKENS: `olga=${operatorToken}`,
 });
 const rehearsals = { ...system.rehearsals, allowed: true };
 const server = await serveApp(createApp({ ...system, rehearsals }).callback());
@@ -277,6 +283,62 @@ test('the answers to other systems match the document', async () => {
   system.feed.hasReached = () => Promise.reject(new Error('MySQL does not answer'));
   await send('readEvents', 503, { token: `Bearer ${service}` });
   system.feed.hasReached = hasReached;
+});
+
+test('the answers to operators match the document', async () => {
+  await settled(system);
+  const token = `Bearer ${operatorToken}`;
+  const { operators, redis, gate } = system;
+  const reads = ['readOperatorState', 'listDeadLetters', 'listDamagedCoupons', 'readCouponEvents', 'verifyCoupon'];
+  const acts = ['putDeadLetterBack', 'retrySubscription', 'skipEvent'];
+  await redis.sadd(keys.damagedCoupons, 'ann/spring');
+  await system.mysql('subscriptions').insert({ name: 'orders', position: 0 });
+  const [{ coupon_id, version }] = await system.mysql('event_log').orderBy('position').limit(1);
+  const event = eventId(bytesToId(coupon_id), version);
+  const letter = (partition = 3) =>
+    redis.xadd(keys.deadLetters(partition), '*', 'entry', '1-1', 'reason', 'r', 'type', 'CouponClosed', 'version', '2');
+  const path = { partition: '3', id: String(await letter()), name: 'orders' };
+  await letter();
+  const query = '?seller=ann&name=spring';
+
+  for (const id of reads) await send(id, 200, { token, query: /Events|verify/.test(id) ? query : '' });
+  await send('listDeadLetters', 200, { token, query: '?limit=1' });
+  await send('readCouponEvents', 200, { token, query: `${query}&limit=1` });
+  await send('listDeadLetters', 400, { token, query: '?after=16/1-1' });
+  for (const id of ['readCouponEvents', 'verifyCoupon']) {
+    await send(id, 400, { token });
+    await send(id, 404, { token, query: '?seller=ann&name=none' });
+  }
+  const { verify, act, read, limit } = operators;
+  operators.verify = async () => 'running';
+  await send('verifyCoupon', 409, { token, query });
+  operators.verify = verify;
+
+  for (const id of acts) {
+    const body = { ...exampleOf(id), event };
+    await send(id, 400, { token, path, body: { ...body, reason: '' } });
+    await send(id, 404, { token, path: { ...path, name: 'none', id: '1-1' }, body });
+    await send(id, 413, { token, path, ...tooLarge });
+  }
+  await send('skipEvent', 409, { token, path, body: exampleOf('skipEvent') });
+  operators.act = () => Promise.reject(new Error('MySQL does not answer'));
+  operators.read = () => Promise.reject(new Unavailable('MySQL does not answer'));
+  const { scard, xrange } = redis;
+  const fails = () => Promise.reject(new Error('Redis does not answer'));
+  Object.assign(redis, { scard: fails, xrange: fails });
+  gate.shut('a test');
+  for (const id of [...reads.slice(1), ...acts])
+    await send(id, 503, { token, path, query, ...(acts.includes(id) ? { body: { event, reason: 'r' } } : {}) });
+  gate.clear('a test');
+  Object.assign(redis, { scard, xrange });
+  Object.assign(operators, { act, read });
+
+  for (const id of acts) await send(id, 200, { token, path, body: { ...exampleOf(id), event } });
+  for (const id of [...reads, ...acts]) await send(id, 401, { path });
+  operators.limit = () => 7;
+  for (const id of [...reads, ...acts]) await send(id, 429, { token, path });
+  operators.limit = limit;
+  await redis.del(keys.damagedCoupons);
 });
 
 test('the 503 answers match the document', async () => {

@@ -27,6 +27,7 @@ test('the loader finds every script', () => {
       'deadLetter',
       'grabCoupon',
       'pauseCoupon',
+      'putBack',
       'readCoupons',
       'redeemCode',
       'releaseGrab',

@@ -11,7 +11,11 @@ import { openTestSystem, settled } from '../support/testSystem.ts';
 // holds a piece of it. A token of the wrong kind has the owner's name and the other kind: no user can have one, since a name has one
 // kind for ever, but the routes must check both.
 
-const { system, config, close } = await openTestSystem();
+const tokens = { olga: 'k7Qz0vTn4sWc9yLxE2rGu8hBfJ6mPd3a', orders: 'Zr5tNq1wVb7kXe4uHs9cMy2gLp8jFd6o' };
+const { system, config, close } = await openTestSystem({
+  OPERATOR_TOKENS: `olga=${tokens.olga}`,
+  SERVICE_TOKENS: `orders=${tokens.orders}`,
+});
 const server = await serveApp(createApp({ ...system, rehearsals: { ...system.rehearsals, allowed: true } }).callback());
 const { send, create, enter, grab } = createClient(server.url);
 const issue = createTokenIssuer(config.jwtSecret, 3_600);
@@ -32,7 +36,8 @@ interface Row {
   path?: Record<string, string>;
   query?: string;
   json?: object;
-  owner: 'ann' | 'bob';
+  /** The operator olga and the service orders have tokens of the settings, which are for their own routes alone. */
+  owner: 'ann' | 'bob' | 'olga' | 'orders';
   expected: readonly [noToken: Expected, otherCustomer: Expected, otherSeller: Expected, wrongKind: Expected];
   /** The status that the owner gets at last, which shows that the refused requests were good apart from their sender. */
   ownerGets: number;
@@ -53,6 +58,14 @@ const ofSellerOnly = (route: string, ownerGets: number, more: Partial<Row> = {})
   route,
   path: spring,
   owner: 'ann',
+  expected: all(refused),
+  ownerGets,
+  ...more,
+});
+
+const ofTokenOnly = (owner: 'olga' | 'orders', route: string, ownerGets: number, more: Partial<Row> = {}): Row => ({
+  route,
+  owner,
   expected: all(refused),
   ownerGets,
   ...more,
@@ -150,12 +163,33 @@ const rows: Row[] = [
     ],
     ownerGets: 202,
   },
-  ...['/healthz', '/readyz', '/metrics', '/openapi.json', '/docs'].map((path) => anybody(`GET ${path}`)),
+  ofTokenOnly('orders', 'GET /api/events', 200),
+  ofTokenOnly('olga', 'GET /api/operator/state', 200),
+  ofTokenOnly('olga', 'GET /api/operator/dead-letters', 200),
+  ofTokenOnly('olga', 'GET /api/operator/damaged-coupons', 200),
+  ofTokenOnly('olga', 'GET /api/operator/events', 200, { query: '?seller=ann&name=spring' }),
+  ofTokenOnly('olga', 'GET /api/operator/verification', 200, { query: '?seller=ann&name=spring' }),
+  ofTokenOnly('olga', 'POST /api/operator/dead-letters/:partition/:id/put-back', 404, {
+    path: { partition: '0', id: '1-1' },
+    json: { reason: 'a trial' },
+  }),
+  ofTokenOnly('olga', 'POST /api/operator/subscriptions/:name/retry', 404, {
+    path: { name: 'none' },
+    json: { reason: 'a trial' },
+  }),
+  ofTokenOnly('olga', 'POST /api/operator/subscriptions/:name/skip', 404, {
+    path: { name: 'none' },
+    json: { event: 'x', reason: 'a trial' },
+  }),
+  ...['/healthz', '/readyz', '/metrics', '/openapi.json', '/asyncapi.json', '/docs'].map((path) =>
+    anybody(`GET ${path}`),
+  ),
   anybody('GET /docs/:file', 200, { path: { file: 'viewer.js' } }),
 ];
 
 /** A new token for each request: a log-out revokes its own. */
 function tokenOf(caller: (typeof callers)[number], { owner }: Row): string | undefined {
+  if (owner === 'olga' || owner === 'orders') return tokenOfScope(caller, owner);
   switch (caller) {
     case 'no token':
       return undefined;
@@ -165,6 +199,20 @@ function tokenOf(caller: (typeof callers)[number], { owner }: Row): string | und
       return issue('zoe', 'seller');
     case 'wrong kind':
       return issue(owner, owner === 'ann' ? 'customer' : 'seller');
+  }
+}
+
+/** A user may have the name of an operator. The other scope has a good token, too. */
+function tokenOfScope(caller: (typeof callers)[number], owner: 'olga' | 'orders'): string | undefined {
+  switch (caller) {
+    case 'no token':
+      return undefined;
+    case 'other customer':
+      return issue(owner, 'customer');
+    case 'other seller':
+      return issue(owner, 'seller');
+    case 'wrong kind':
+      return owner === 'olga' ? tokens.orders : tokens.olga;
   }
 }
 
@@ -233,7 +281,9 @@ for (const row of rows) {
       });
   }
   test(`${named}: the owner gets ${row.ownerGets}`, async () => {
-    const token = issue(row.owner, row.owner === 'ann' ? 'seller' : 'customer');
+    const { owner } = row;
+    const isUser = owner === 'ann' || owner === 'bob';
+    const token = isUser ? issue(owner, owner === 'ann' ? 'seller' : 'customer') : tokens[owner];
     const { status, answer } = await tryRow(row, token);
     assert.is(status, row.ownerGets, JSON.stringify(answer));
   });

@@ -33,6 +33,7 @@ const secrets = {
   jwt: 'k7Qz0vTn4sWc9yLxE2rGu8hBfJ6mPd3a',
   olderJwt: 'Zr5tNq1wVb7kXe4uHs9cMy2gLp8jFd6o',
   service: 'm3Kd8wPq0rXe7uVb5tNz1yHs9cLg2fJ4',
+  operator: 'Hq6tRz2wMb9xKe3uPs7cNy5gLv8jFd4a',
   broker: 'broker/secret@6',
   password: 'password-of-bob-3',
   newPassword: 'new-password-of-bob-4',
@@ -87,6 +88,7 @@ test('given private stores, then no secret is in a log, an answer, a row, a file
     DATA_DIR: dataDir,
     JWT_SECRET: `${secrets.jwt},${secrets.olderJwt}`,
     SERVICE_TOKENS: `orders=${secrets.service}`,
+    OPERATOR_TOKENS: `olga=${secrets.operator}`,
     // Nothing listens there, so each delivery fails.
     NATS_URL: `nats://seckill:${encodeURIComponent(secrets.broker)}@127.0.0.1:9`,
     WORKERS: '2',
@@ -102,6 +104,21 @@ test('given private stores, then no secret is in a log, an answer, a row, a file
   const ann = headers.get('authorization') ?? '';
   const events = await fetch(`${url}/api/events`, { headers: { authorization: `Bearer ${secrets.service}` } });
   assert.is(events.status, 200);
+  const operator = (method: string, path: string) =>
+    client.send(method, `/api/operator/${path}`, {
+      token: secrets.operator,
+      ...(method === 'POST' ? { json: { reason: 'r' } } : {}),
+    });
+  const shown = [
+    await operator('GET', 'state'),
+    await operator('GET', 'events?seller=ann&name=cake'),
+    await operator('GET', 'dead-letters'),
+    await operator('POST', 'subscriptions/nats/retry'),
+  ];
+  assert.equal(
+    shown.map(({ status }) => status),
+    [200, 200, 200, 200],
+  );
   const rehearsal = { coupon: 'cake', customers: 3, seconds: 0 };
   assert.is((await client.send('POST', '/api/rehearsals', { token: ann, json: rehearsal })).status, 202);
   const processes = processTree(server.pid ?? 0);
@@ -146,6 +163,7 @@ test('given private stores, then no secret is in a log, an answer, a row, a file
     ...output,
     outage: JSON.stringify(outage),
     events: await events.text(),
+    operator: JSON.stringify(shown),
     refusals: used.refusals.join('\n'),
     commandLines: watch.stop().join('\n'),
     environments: environments.join('\n'),

@@ -26,14 +26,19 @@ await migrateTables(mariadb.url);
 const documented = documentedGrants('seckill');
 await mariadb.run(...createUser('seckill', 'seckill', documented));
 const url = mariadb.url.replace('root@', 'seckill@');
-const stores = await openTestStores({ MYSQL_URL: url, REGISTRATIONS_PER_ADDRESS: '1000000' });
+const token = 'k7Qz0vTn4sWc9yLxE2rGu8hBfJ6mPd3a';
+const stores = await openTestStores({
+  MYSQL_URL: url,
+  REGISTRATIONS_PER_ADDRESS: '1000000',
+  OPERATOR_TOKENS: `olga=${token}`,
+});
 const { log, text } = readableLog('trace');
 const server = await openServer(stores.config, log);
 const { redis, close: closeRedis } = await openRedis(stores.config.redisUrl, createLog('silent'));
 const test = suite("attack: the server's user of MySQL changes what it must not");
 
 let run = 0;
-/** All work of a server: requests of every kind, the log-out of a user, and a reconcile. Throws when something is refused. */
+/** All work of a server: requests of every kind, the log-out of a user, a reconcile, and an event that an operator skips. Throws when something is refused. */
 async function work(): Promise<void> {
   run++;
   const from = text().length;
@@ -48,8 +53,24 @@ async function work(): Promise<void> {
   }
   if (refused() === undefined) await settled({ redis });
   if (refused() === undefined) await deliverEvents(`receiver ${run}`, () => refused() !== undefined);
+  if (refused() === undefined) await skipEvent(`skipped-${run}`);
   if (refused() !== undefined) throw new Error(refused());
 }
+
+async function skipEvent(name: string): Promise<void> {
+  await mariadb.run(`INSERT INTO seckill.subscriptions (name, position) VALUES ('${name}', 0)`);
+  const act = (path: string, options: RequestInit = {}) =>
+    fetch(`${server.url}/api/operator/${path}`, {
+      ...options,
+      headers: { authorization: token, 'content-type': 'application/json' },
+    });
+  // The state of the stores is shared for a second.
+  await sleep(1_100);
+  const { data } = (await (await act('state')).json()) as { data: { mysql: { state: MysqlState | null } } };
+  const event = data.mysql.state?.subscriptions.find((one) => one.name === name)?.nextEvent?.id;
+  await act(`subscriptions/${name}/skip`, { method: 'POST', body: JSON.stringify({ event, reason: 'a trial' }) });
+}
+type MysqlState = { subscriptions: { name: string; nextEvent: { id: string } | null }[] };
 
 /** A subscription that begins with the first event, until its receiver has taken events and the checkpoint has moved. */
 async function deliverEvents(name: string, isRefused: () => boolean): Promise<void> {

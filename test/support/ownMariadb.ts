@@ -42,5 +42,5 @@ export const openOwnMariadb = (args: readonly string[] = []) =>
       await server.close();
       await server.start();
     };
-    return { url: server.url, port, run, restart, isMariadb };
+    return { url: server.url, port, run, restart, stop: server.close, start: server.start, isMariadb };
   });

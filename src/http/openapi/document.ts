@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { operatorApiPaths } from '../operators/operatorApiPaths.ts';
 import { apiPaths } from './apiPaths.ts';
 import { changePaths } from './changePaths.ts';
 import { consolePaths } from './consolePaths.ts';
@@ -48,18 +49,28 @@ export function createDocument() {
       { name: 'pieces', description: 'Redeeming codes and giving pieces back.' },
       { name: 'console', description: 'Further operations that the console at `/` uses.' },
       { name: 'events', description: 'The events, for other systems.' },
+      { name: 'operators', description: 'The page of operators: what they see, and what they may do.' },
       { name: 'operation', description: 'Health checks and metrics, for operators.' },
       { name: 'documentation', description: 'The description of this API, for developers of clients.' },
     ],
     security: [{ bearer: [] }, { bare: [] }],
     paths: limitedPaths(
-      mergePaths(apiPaths(), listPaths(), changePaths(), consolePaths(), eventPaths(), operatorPaths()),
+      mergePaths(
+        apiPaths(),
+        listPaths(),
+        changePaths(),
+        consolePaths(),
+        eventPaths(),
+        operatorApiPaths(),
+        operatorPaths(),
+      ),
     ),
     components: {
       schemas: namedSchemas(),
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
         service: { type: 'http', scheme: 'bearer', description: 'A token of another system (`SERVICE_TOKENS`).' },
+        operator: { type: 'http', scheme: 'bearer', description: 'A token of an operator (`OPERATOR_TOKENS`).' },
         bare: {
           type: 'apiKey',
           in: 'header',

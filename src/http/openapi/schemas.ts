@@ -5,6 +5,7 @@ import {
   liveSnapshotSchema,
   rehearsalProgressSchema,
 } from '../../live/figures.ts';
+import { processStateSchema } from '../../operators/processReports.ts';
 import { cloudEventSchema } from '../../subscribers/cloudEvent.ts';
 import { createCouponBody, createCouponsBody, redemptionBody, restockBody, termsBody } from '../changes/bodies.ts';
 import { eventsReply } from '../events/eventRequests.ts';
@@ -19,6 +20,14 @@ import {
   holdersReply,
   sellerCoupon,
 } from '../lists/listReplies.ts';
+import {
+  couponEventsReply,
+  damagedCouponsReply,
+  deadLettersReply,
+  operatorStateReply,
+  verificationReply,
+} from '../operators/operatorReplies.ts';
+import { actBody, skipBody } from '../operators/operatorRequests.ts';
 import { changePasswordBody, credentials, registerUserBody, rehearsalBody } from '../requests.ts';
 import {
   doneReply,
@@ -64,6 +73,14 @@ const named = {
   LiveFigures: liveFiguresSchema,
   CloudEvent: cloudEventSchema,
   CloudEvents: eventsReply,
+  Act: actBody,
+  Skip: skipBody,
+  OperatorState: operatorStateReply,
+  ProcessState: processStateSchema,
+  DeadLetters: deadLettersReply,
+  DamagedCoupons: damagedCouponsReply,
+  CouponEvents: couponEventsReply,
+  Verification: verificationReply,
   Problem: problemReply,
 } as const;
 

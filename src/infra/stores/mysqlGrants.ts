@@ -24,6 +24,8 @@ const serverPrivileges: Readonly<Record<string, TablePrivileges>> = {
   lease: { column: 'id', privileges: ['SELECT', 'UPDATE'] },
   projection_pause: { column: 'id', privileges: ['SELECT', 'UPDATE'] },
   subscriptions: { column: 'name', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
+  // An operator skips an event through the server.
+  subscription_changes: { column: 'name', privileges: ['INSERT'] },
   subscription_leases: { column: 'name', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
   knex_migrations: { column: 'name', privileges: ['SELECT'] },
 };

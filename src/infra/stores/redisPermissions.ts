@@ -48,6 +48,7 @@ const trials = (a: string, b: string, channel: string): readonly (readonly [comm
   ['UNLINK', a],
   ['SADD', a, 'member'],
   ['SCARD', a],
+  ['SSCAN', a, '0', 'COUNT', '1'],
   ['SREM', a, 'member'],
   ['XADD', a, '1-1', 'field', 'value'],
   ['XLEN', a],

@@ -20,7 +20,15 @@ interface ReconcileDeps {
   lease: Lease;
   writer: MysqlWriter;
   relay: Relay;
+  reporter: ReconcileReporter;
   log: Log;
+}
+
+/** Receives what an attempt does. */
+export interface ReconcileReporter {
+  /** `done` of `of` events are in Redis, of all coupons. */
+  reached(step: 'waiting' | 'draining' | 'rebuilding', done?: number, of?: number): void;
+  finished(result: { coupons: number; rebuilt: number; ms: number }): void;
 }
 
 /**
@@ -28,11 +36,12 @@ interface ReconcileDeps {
  * this resolves, the process shares the lease and the marker stands. A rejection means that the caller tries again.
  */
 export async function ensureReconciled(deps: ReconcileDeps): Promise<void> {
-  const { redis, clock, lease, writer } = deps;
+  const { redis, clock, lease, writer, reporter } = deps;
   await clock.measure();
   await checkPartitions(redis);
   if (!(await isReconciled(redis))) {
     // Decisions that this process got from the old Redis must be in MySQL before any process compares.
+    reporter.reached('waiting');
     await writer.idle();
     await lease.alone(
       () => reconcile(deps),
@@ -57,7 +66,7 @@ async function isReconciled(redis: Redis): Promise<boolean> {
 }
 
 /** Compares and mends. The lease lets only one process do this at a time, and no process decides meanwhile. */
-async function reconcile({ redis, mysql, relay, log }: ReconcileDeps): Promise<void> {
+async function reconcile({ redis, mysql, relay, reporter, log }: ReconcileDeps): Promise<void> {
   const started = Date.now();
   const runId = await readRunId(redis);
   // A flush during reconcile removes this key together with the coupons that were restored before it.
@@ -69,14 +78,17 @@ async function reconcile({ redis, mysql, relay, log }: ReconcileDeps): Promise<v
   await checkPartitions(redis);
   // After a restart the fences still stand, and must not let a script decide in between.
   await Promise.all(allPartitions.map((partition) => redis.del(keys.fence(partition))));
+  reporter.reached('draining');
   await relay.drain();
   const progress = startProgress((line) => log.info(line));
   const restored = await rehydrate({
     redis,
     mysql,
     log,
-    onProgress: (done, of, events) =>
-      progress.show({ label: 'rehydrating Redis from the event log', done, of, events }),
+    onProgress(done, of, events) {
+      reporter.reached('rebuilding', done, of);
+      progress.show({ label: 'rehydrating Redis from the event log', done, of, events });
+    },
   }).finally(progress.stop);
   await mustHaveWitness();
   const fenceKeys = allPartitions.map(keys.fence);
@@ -87,7 +99,9 @@ async function reconcile({ redis, mysql, relay, log }: ReconcileDeps): Promise<v
     throw error;
   });
   await redis.del(witness);
-  log.info({ ...restored, ms: Date.now() - started }, 'reconciled');
+  const ms = Date.now() - started;
+  reporter.finished({ ...restored, ms });
+  log.info({ ...restored, ms }, 'reconciled');
 }
 
 async function checkPartitions(redis: Redis): Promise<void> {

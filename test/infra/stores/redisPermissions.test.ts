@@ -78,7 +78,8 @@ const rare = ['HKEYS', 'HSCAN', 'SADD', 'SCRIPT', 'SELECT', 'UNSUBSCRIBE'];
 
 test('given the user of docs/OPERATIONS.md, all work succeeds and needs each of its commands, and verify agrees', async () => {
   await setUser('seckill', aclRules);
-  const limited = { ...environment, REDIS_URL: urlOf('seckill') };
+  const token = 'k7Qz0vTn4sWc9yLxE2rGu8hBfJ6mPd3a';
+  const limited = { ...environment, REDIS_URL: urlOf('seckill'), OPERATOR_TOKENS: `olga=${token}` };
   const program = startProgram('src/main.ts', limited);
   const url = await program.listening;
   await admin.redis.call('ACL', 'LOG', 'RESET');
@@ -91,6 +92,8 @@ test('given the user of docs/OPERATIONS.md, all work succeeds and needs each of 
     wrongPassword: 'wrong',
   });
   await readPublicPages(url);
+  for (const path of ['state', 'dead-letters', 'damaged-coupons'])
+    assert.is((await fetch(`${url}/api/operator/${path}`, { headers: { authorization: token } })).status, 200);
   await settled({ redis: admin.redis });
   // A reconcile, and new connections.
   await admin.redis.del(keys.marker);

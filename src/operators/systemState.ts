@@ -1,0 +1,119 @@
+import type { Redis } from 'ioredis';
+import { allPartitions, keys } from '../infra/keys.ts';
+import { readOutbox } from '../infra/outbox.ts';
+import type { Mysql } from '../infra/stores/mysql.ts';
+import { findMigrations } from '../infra/stores/openMysql.ts';
+import { readRedisTime } from '../infra/stores/redisClock.ts';
+import { safeMessage } from '../infra/telemetry/safeError.ts';
+import { listSubscriptions, type SubscriptionState } from '../subscribers/changeCheckpoint.ts';
+import { Unavailable } from '../unavailable.ts';
+import type { ProcessReports, ProcessState } from './processReports.ts';
+
+/** An operator looks here during an outage, so a store that does not answer costs no more than this. */
+const STORE_LIMIT_MS = 2_000;
+
+export interface PartitionState {
+  partition: number;
+  fence: boolean;
+  outbox: { entries: number; oldestMs: number };
+  deadLetters: number;
+}
+interface RedisState {
+  version: string;
+  /** Whether the marker is that of this Redis, so that it has been reconciled since its start. */
+  reconciled: boolean;
+  partitions: PartitionState[];
+  damagedCoupons: number;
+  processes: ProcessState[];
+}
+interface MysqlState {
+  version: string;
+  /** The names of the migrations. `missing`: this version has them, the database does not; `unknown`: the other way round. */
+  migrations: { applied: number; missing: string[]; unknown: string[] };
+  subscriptions: SubscriptionState[];
+}
+/** A store that does not answer has an error instead of a state. */
+type Answer<State> = { state: State; error: null } | { state: null; error: string };
+
+export interface SystemState {
+  at: string;
+  redis: Answer<RedisState>;
+  mysql: Answer<MysqlState>;
+}
+
+/** What both stores say about the system at this moment. Never rejects: that a store does not answer is a part of the state. */
+export async function readSystemState(deps: {
+  redis: Redis;
+  mysql: Mysql;
+  reports: ProcessReports;
+}): Promise<SystemState> {
+  const [redis, mysql] = await Promise.all([
+    answerOf('Redis', readRedisState(deps.redis, deps.reports)),
+    answerOf('MySQL', readMysqlState(deps.mysql)),
+  ]);
+  return { at: new Date().toISOString(), redis, mysql };
+}
+
+const answerOf = <State>(store: string, reading: Promise<State>): Promise<Answer<State>> =>
+  inTime(store, reading).then(
+    (state) => ({ state, error: null }),
+    (error: Error) => ({ state: null, error: safeMessage(error) }),
+  );
+
+/** Throws Unavailable when the store takes longer. */
+export async function inTime<T>(store: string, work: Promise<T>, limitMs = STORE_LIMIT_MS): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Unavailable(`${store} does not answer`)), limitMs);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+async function readRedisState(redis: Redis, reports: ProcessReports): Promise<RedisState> {
+  const [info, marker, damagedCoupons, processes, partitions] = await Promise.all([
+    redis.info('server'),
+    redis.get(keys.marker),
+    redis.scard(keys.damagedCoupons),
+    reports.all(),
+    Promise.all(allPartitions.map((partition) => readPartition(redis, partition))),
+  ]);
+  const field = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
+  // Read after the entries, so that no entry is from the future.
+  const now = (await readRedisTime(redis)) / 1_000;
+  const valkey = field('valkey_version');
+  return {
+    version: valkey === undefined ? `Redis ${field('redis_version')}` : `Valkey ${valkey}`,
+    reconciled: marker !== null && marker === field('run_id') && partitions.every(({ fence }) => fence),
+    partitions: partitions.map(({ oldestAt, outbox: entries, ...state }) => ({
+      ...state,
+      outbox: { entries, oldestMs: oldestAt === undefined ? 0 : Math.max(0, Math.round(now - oldestAt)) },
+    })),
+    damagedCoupons,
+    processes,
+  };
+}
+
+async function readPartition(redis: Redis, partition: number) {
+  const [fence, outbox, [oldest], deadLetters] = await Promise.all([
+    redis.exists(keys.fence(partition)),
+    redis.xlen(keys.outbox(partition)),
+    readOutbox(redis, partition, '-', '+', 1),
+    redis.xlen(keys.deadLetters(partition)),
+  ]);
+  const oldestAt = oldest === undefined ? undefined : Number.parseInt(oldest[0], 10);
+  return { partition, fence: fence === 1, outbox, oldestAt, deadLetters };
+}
+
+async function readMysqlState(mysql: Mysql): Promise<MysqlState> {
+  const [[row]] = await mysql.raw('SELECT VERSION() AS version');
+  const { applied, known } = await findMigrations(mysql);
+  return {
+    version: String(row.version),
+    migrations: {
+      applied: applied.length,
+      missing: known.filter((name) => !applied.includes(name)),
+      unknown: applied.filter((name) => !known.includes(name)),
+    },
+    subscriptions: await listSubscriptions(async (statement) => (await mysql.raw(statement))[0]),
+  };
+}
