@@ -24,7 +24,8 @@ Replies
   {'decided', outcomes, states, repeated, failures, soldOut, entry id, at, prior}
     outcomes: those of the customers, in their order and separated by commas: 'grabbed', 'already-grabbed', 'sold-out', 'no-such-coupon',
       'closed', 'ended', 'not-started' or 'paused'. All grabs of a coupon are 'damaged' when its log has a gap that an operator must
-      repair, and 'failed' when one of its keys cannot be read; then nothing was decided about this coupon.
+      repair, 'newer' when a newer release has changed it (includes/change.lua), and 'failed' when one of its keys cannot be read; then
+      nothing was decided about this coupon.
     states: of the coupons before the decision, separated by commas: 'id version left startsAt', each word empty if there is none
     repeated: {place, code, ...}, for idempotency keys whose win is an old one; the place of the customer is counted from 1
     failures: {place, reason, ...}; the place of the coupon is counted from 1
@@ -65,13 +66,13 @@ local outcomes, states, repeated, failures, soldOut = {}, {}, {}, {}, {}
 -- `last`; returns the writes of its decision. It only reads from Redis, so an error in it leaves nothing behind.
 local function decide(keysFrom, i, first, last)
   local coupon, holders, answers, requests, unloggedChanges = unpack(KEYS, keysFrom + 1, keysFrom + COUPON_KEYS)
-  local id, left, version, damaged, phase, startsAt, endsAt, perCustomer = unpack(redis.call('HMGET', coupon,
-    'id', 'left', 'version', 'damaged', 'phase', 'startsAt', 'endsAt', 'perCustomer'))
+  local id, left, version, damaged, phase, startsAt, endsAt, perCustomer, needs = unpack(redis.call('HMGET', coupon,
+    'id', 'left', 'version', 'damaged', 'phase', 'startsAt', 'endsAt', 'perCustomer', 'needs'))
   states[i] = (id or '') .. ' ' .. (version or '') .. ' ' .. (left or '') .. ' ' .. (startsAt or '')
   local winners, holderFields, newAnswers = {}, {}, {}
   local decision = { keysFrom = keysFrom, winners = winners, holderFields = holderFields, newAnswers = newAnswers }
-  if damaged then
-    for place = first, last do outcomes[place] = 'damaged' end
+  if damaged or needs then
+    for place = first, last do outcomes[place] = needs and 'newer' or 'damaged' end
     return decision
   end
   left, version, perCustomer = tonumber(left), tonumber(version), tonumber(perCustomer or 1)
