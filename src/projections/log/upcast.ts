@@ -21,7 +21,11 @@ export function createShapes(stepsOf: Steps) {
       if (stored.shape === undefined && latest(type) === 1) return stored;
       const { shape = 1, ...data } = stored;
       if (!Number.isInteger(shape) || Number(shape) < 1) throw new Error(`${type} has the shape ${shape}`);
-      if (Number(shape) > latest(type)) throw new NewerRelease(`${type} of shape ${shape}`, data.needs);
+      if (Number(shape) > latest(type))
+        throw new NewerRelease(
+          `${type} of shape ${shape}: this program knows shapes up to ${latest(type)}; it`,
+          data.needs,
+        );
       const missing = stepsOf[type as CouponEvent['type']]?.slice(Number(shape) - 1) ?? [];
       return missing.reduce((older, step) => step(older), data);
     },

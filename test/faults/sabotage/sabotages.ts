@@ -33,7 +33,7 @@ export const sabotages: readonly Sabotage[] = [
     patches: [
       {
         file: 'src/projections/recovery/reconcile.ts',
-        find: '  await relay.drain();\n',
+        find: '  const waiting = await relay.drain();\n',
         replace: `  await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), runId)));
           await redis.set(keys.marker, runId);
           if (runId !== '') return;\n`,
