@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startProgram } from '../../support/program.ts';
 import { killOneOfTwo, stopApp } from './endApp.ts';
 import type { FaultKind } from './faultKind.ts';
 
@@ -10,10 +11,17 @@ export const rollingUpgrade: FaultKind = {
   name: 'rolling-upgrade',
   needsLastRelease: true,
   topology: () => ({ apps: 2, release: 'last' }),
+  // Processes that start, and the migration, take the processor from those that sell, which then read their requests late.
+  tolerance: { delayMs: 2_500 },
   async inject(context) {
-    const { stack, random, pace } = context;
+    const { stack, random, pace, report } = context;
     const [first, second] = random.shuffled(stack.apps);
     if (first === undefined || second === undefined) throw new Error('two applications needed');
+    // Otherwise the first new process migrates the tables.
+    if (random.percent(50)) {
+      const { status, stderr } = await startProgram('src/tools/migrate.ts', { MYSQL_URL: stack.mysqlUrl() }).ended;
+      if (status !== 0) report({ name: 'not-migrated', sample: stderr });
+    }
     await stopApp(context, first);
     await stack.restartApp(first, 'this');
     await sleep(random.int(200, 1_000));

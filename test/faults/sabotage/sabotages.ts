@@ -187,5 +187,17 @@ export const sabotages: readonly Sabotage[] = [
       },
     ],
   },
+  {
+    name: 'names that the last release does not find',
+    kinds: ['rolling-upgrade'],
+    noticedAs: ['untrue-no-such-coupon', 'unrequested', 'view-differs', 'verify', 'redis-differs'],
+    patches: [
+      {
+        file: 'src/infra/keys.ts',
+        find: 'const RESERVED = /[^\\w.@~',
+        replace: 'const RESERVED = /[^\\w@~',
+      },
+    ],
+  },
   ...lifeSabotages,
 ];
