@@ -7,7 +7,7 @@ KEYS[3] codes: hash, code -> seller/name/customer
 Five more for each coupon, one coupon after the other:
 KEYS[n+1] coupon: hash
 KEYS[n+2] holders: hash, customer -> the customer's pieces (includes/pieces.lua)
-KEYS[n+3] answers: hash, 'customer key' -> the refusal that this idempotency key got
+KEYS[n+3] answers: hash, the customer and the key (includes/answer-field.lua) -> the refusal that this idempotency key got
 KEYS[n+4] requests: hash, 'grab customer key' -> the code of a piece that was grabbed with this key and given back
 KEYS[n+5] unloggedChanges: hash, version -> an event that grabs depend on (includes/prior.lua)
 
@@ -43,6 +43,7 @@ Replies
 -- @include digits
 -- @include obstacle
 -- @include key-name
+-- @include answer-field
 -- @include pieces
 -- @include prior
 
@@ -99,7 +100,7 @@ local function decide(keysFrom, i, first, last)
         repeated[#repeated + 1] = place
         repeated[#repeated + 1] = wonCode
       else
-        outcome = redis.call('HGET', answers, keyName(customer) .. ' ' .. key)
+        outcome = redis.call('HGET', answers, answerField(keyName(customer), key))
       end
     end
     if not outcome then
@@ -121,7 +122,7 @@ local function decide(keysFrom, i, first, last)
         holderFields[written[customer]] = value and value .. '\n' .. piece or piece
       end
       if key ~= '' and outcome ~= 'grabbed' and not passing[outcome] then
-        newAnswers[#newAnswers + 1] = keyName(customer) .. ' ' .. key
+        newAnswers[#newAnswers + 1] = answerField(keyName(customer), key)
         newAnswers[#newAnswers + 1] = outcome
       end
     end
