@@ -1,6 +1,7 @@
 import { type Batches, openBatches } from './commands/batches/finishBatches.ts';
 import type { DecisionDeps } from './commands/decision.ts';
 import { createGrabLine, type GrabLine } from './commands/grabLine.ts';
+import { findOlderClaims } from './commands/olderClaims.ts';
 import type { ServerConfig } from './config.ts';
 import { decidedEventTypes } from './events.ts';
 import { type Bus, createBus } from './infra/bus.ts';
@@ -99,6 +100,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     countRedisErrors(redis, metrics);
     await mustHavePermissions(redis);
     await loadScripts(redis);
+    const olderClaims = await findOlderClaims(redis);
 
     const { clock, close: closeClock } = await openRedisClock({ redis, log });
     remember(closeClock);
@@ -152,7 +154,19 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     });
     registerRefusedStreams(metrics.register, live.refusedStreams);
     const { quotas } = config;
-    const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch, quotas, newerReleases, log };
+    const decision: DecisionDeps = {
+      redis,
+      clock,
+      bus,
+      gate,
+      fence,
+      outboxLimit,
+      watch,
+      quotas,
+      olderClaims,
+      newerReleases,
+      log,
+    };
     const grabLine = createGrabLine(decision);
     const { batches, close: closeBatches } = openBatches(decision);
     remember(closeBatches);

@@ -91,6 +91,7 @@ const openDecisions = (redis: Redis, log: Log) =>
       outboxLimit,
       watch: unwatched,
       quotas: UNLIMITED,
+      olderClaims: { mayExist: () => false },
       newerReleases: createNewerReleases(log),
       log,
     };

@@ -12,6 +12,7 @@ import type { Log } from '../infra/telemetry/log.ts';
 import type { NewerReleases } from '../infra/telemetry/newerReleases.ts';
 import { NewerRelease } from '../newerRelease.ts';
 import { Unavailable } from '../unavailable.ts';
+import type { OlderClaims } from './olderClaims.ts';
 import type { Quotas } from './quotas.ts';
 
 // The steps that every deciding script shares: before the call, after a reply that decided nothing, and after a decision.
@@ -26,6 +27,7 @@ export interface DecisionDeps {
   outboxLimit: OutboxLimit;
   watch: BatchWatch;
   quotas: Quotas;
+  olderClaims: OlderClaims;
   newerReleases: NewerReleases;
   log: Log;
 }

@@ -76,6 +76,7 @@ const { deps, close } = await openAll(async (remember) => {
     outboxLimit,
     watch: unwatched,
     quotas: UNLIMITED,
+    olderClaims: { mayExist: () => false },
     newerReleases: createNewerReleases(log),
     log,
   };
