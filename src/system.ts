@@ -1,6 +1,7 @@
 import { type Batches, openBatches } from './commands/batches/finishBatches.ts';
 import type { DecisionDeps } from './commands/decision.ts';
 import { createGrabLine, type GrabLine } from './commands/grabLine.ts';
+import { findOlderClaims } from './commands/olderClaims.ts';
 import type { ServerConfig } from './config.ts';
 import { decidedEventTypes } from './events.ts';
 import { type Bus, createBus } from './infra/bus.ts';
@@ -29,6 +30,7 @@ import { createRedisSafety } from './infra/stores/redisSafety.ts';
 import { createBatchWatch } from './infra/telemetry/batchWatch.ts';
 import type { Log } from './infra/telemetry/log.ts';
 import { type Metrics, openMetrics } from './infra/telemetry/metrics.ts';
+import { createNewerReleases } from './infra/telemetry/newerReleases.ts';
 import { countMysqlErrors, countRedisErrors } from './infra/telemetry/storeErrors.ts';
 import { registerStoreMetrics } from './infra/telemetry/storeMetrics.ts';
 import { openTracing, type Tracing } from './infra/telemetry/tracing.ts';
@@ -102,21 +104,23 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     countRedisErrors(redis, metrics);
     await mustHavePermissions(redis);
     await loadScripts(redis);
+    const olderClaims = await findOlderClaims(redis);
 
     const { clock, close: closeClock } = await openRedisClock({ redis, log });
     remember(closeClock);
     const watch = createBatchWatch({ metrics, tracing, clock });
     const gate = createGate(log);
+    const newerReleases = createNewerReleases(log);
     const { live, close: closeLive } = await openLive({ ...config, redis, mysql, gate, clock, log });
     remember(closeLive);
     // Opened before the writer, so that it is released after the writer has applied its queue.
     const { lease, close: closeLease } = openLease(config.mysqlUrl, log);
     remember(closeLease);
-    const { writer, close: closeWriter } = startMysqlWriter({ mysql, redis, gate, watch, log });
+    const { writer, close: closeWriter } = startMysqlWriter({ mysql, redis, gate, watch, newerReleases, log });
     remember(closeWriter);
     const bus = createBus();
     subscribeAll(bus, { redis, writer, live });
-    const { relay, close: closeRelay } = startRelay({ redis, bus, writer, log });
+    const { relay, close: closeRelay } = startRelay({ redis, bus, writer, newerReleases, log });
     remember(closeRelay);
     const { revocations, close: closeRevocations } = await openRevocations({ ...config, redis, mysql, gate, log });
     remember(closeRevocations);
@@ -129,7 +133,8 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       reconcileWatch.attempt(async () => {
         await safety.mustBeSafe();
         const started = performance.now();
-        await ensureReconciled({ redis, mysql, clock, lease, writer, relay, reporter: reconcileWatch, log });
+        const deps = { redis, mysql, clock, lease, writer, relay, newerReleases, log };
+        await ensureReconciled({ ...deps, reporter: reconcileWatch });
         metrics.reconciled((performance.now() - started) / 1_000);
       });
     const { fence, close: closeFence } = await openFence({ redis, gate, reconciled, log });
@@ -142,23 +147,38 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeRehearsals);
     const { horizon, close: closeHorizon } = openHorizon(config.mysqlUrl, log);
     remember(closeHorizon);
-    const { feed, close: closeFeed } = openFeed(config, { horizon, log });
+    const { feed, close: closeFeed } = openFeed(config, { horizon, newerReleases, log });
     remember(closeFeed);
     const watchOf = registerSubscriptions(metrics.register, ['nats']);
     const { nats } = config;
     if (nats !== undefined) {
       // Loaded only where it is used: every process would keep the library in memory.
       const { openNatsReceiver } = await import('./subscribers/natsReceiver.ts');
-      const deps = { mysqlUrl: config.mysqlUrl, horizon, watchOf, log };
+      const deps = { mysqlUrl: config.mysqlUrl, horizon, watchOf, newerReleases, log };
       remember((await openSubscription('nats', () => openNatsReceiver(nats), deps)).close);
     }
 
     const { operators, close: closeOperators } = await openOperators(config, { redis, reports, log });
     remember(closeOperators);
-    registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, listeners: live.listeners });
+    registerStoreMetrics(metrics.register, {
+      ...{ redis, gate, outboxLimit, safety, newerReleases },
+      listeners: live.listeners,
+    });
     registerRefusedStreams(metrics.register, live.refusedStreams);
     const { quotas } = config;
-    const decision: DecisionDeps = { redis, clock, bus, gate, fence, outboxLimit, watch, quotas, log };
+    const decision: DecisionDeps = {
+      redis,
+      clock,
+      bus,
+      gate,
+      fence,
+      outboxLimit,
+      watch,
+      quotas,
+      olderClaims,
+      newerReleases,
+      log,
+    };
     const grabLine = createGrabLine(decision);
     const { batches, close: closeBatches } = openBatches(decision);
     remember(closeBatches);

@@ -13,6 +13,7 @@ import { openOutboxLimit } from '../../src/infra/outboxLimit.ts';
 import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import type { Log } from '../../src/infra/telemetry/log.ts';
+import { createNewerReleases } from '../../src/infra/telemetry/newerReleases.ts';
 import { PLENTY, SELLER } from '../testbed/testbed.ts';
 
 const CALLS_AT_ONCE = 64;
@@ -90,6 +91,8 @@ const openDecisions = (redis: Redis, log: Log) =>
       outboxLimit,
       watch: unwatched,
       quotas: UNLIMITED,
+      olderClaims: { mayExist: () => false },
+      newerReleases: createNewerReleases(log),
       log,
     };
     return { deps };

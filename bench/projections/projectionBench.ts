@@ -5,6 +5,7 @@ import { createGate } from '../../src/infra/gate.ts';
 import { type Delivery, outboxDepth } from '../../src/infra/outbox.ts';
 import { startProgress } from '../../src/infra/progress.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
+import { createNewerReleases } from '../../src/infra/telemetry/newerReleases.ts';
 import { runOn } from '../../src/projections/log/readLog.ts';
 import { startMysqlWriter } from '../../src/projections/mysqlWriter.ts';
 import { profiled } from '../figures/cpuProfile.ts';
@@ -102,7 +103,12 @@ async function measureAll(
 /** The projection on a bus of its own. */
 function openProjection({ mysql, redis, log }: Stores) {
   const bus = createBus();
-  const { writer, close } = startMysqlWriter({ mysql, redis, gate: createGate(log), watch: unwatched, log });
+  const { writer, close } = startMysqlWriter({
+    ...{ mysql, redis, log },
+    gate: createGate(log),
+    watch: unwatched,
+    newerReleases: createNewerReleases(log),
+  });
   bus.on('CouponCreated', writer.enqueue);
   bus.on('CouponGrabbed', writer.enqueue);
   return {

@@ -59,7 +59,7 @@ export async function benchReplay(size: LogSize): Promise<void> {
       ),
     );
     await step('rehydrate an empty Redis', async () => {
-      await rehydrate({ redis, mysql, log, onProgress: show('rehydrating') });
+      await rehydrate({ redis, mysql, log, waiting: undefined, onProgress: show('rehydrating') });
     });
     await step('verify', async () => {
       const report = await verifyAll({ redis, connection, signal: stop.signal, onProgress: show('verifying') });

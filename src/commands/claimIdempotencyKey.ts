@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
-import { type CouponName, couponPath, keys } from '../infra/keys.ts';
+import { type CouponName, couponPath, keyName, keys } from '../infra/keys.ts';
 import { runScript } from '../infra/scripts.ts';
 import type { User } from '../infra/tokens.ts';
 import { type DecisionDeps, IDEMPOTENCY_TTL_SECONDS } from './decision.ts';
@@ -20,13 +20,17 @@ const claimSchema = z.tuple([z.enum(['claimed', 'taken', 'too-many'])]);
  * its own script call, because the key and the coupon rarely share a partition.
  */
 export async function claimIdempotencyKey(
-  { gate, redis, quotas }: Pick<DecisionDeps, 'gate' | 'redis' | 'quotas'>,
+  { gate, redis, quotas, olderClaims }: Pick<DecisionDeps, 'gate' | 'redis' | 'quotas' | 'olderClaims'>,
   { sub, kind }: User,
   idempotencyKey: string,
   request: string,
 ): Promise<'claimed' | 'taken' | 'too-many'> {
   if (idempotencyKey === '') return 'claimed';
   gate.mustBeOpen();
+  if (olderClaims.mayExist() && keyName(sub) === sub) {
+    const older = await redis.get(keys.olderIdempotencyClaim(sub, idempotencyKey));
+    if (older !== null && older !== request) return 'taken';
+  }
   const [status] = claimSchema.parse(
     await runScript(
       redis,

@@ -22,6 +22,8 @@ export interface Change<Refusal extends string> {
   coupon: CouponName;
   /** The user whose idempotency key it is. */
   by: User;
+  /** The arrival of the command in milliseconds of performance.now(), from which its deadline counts. */
+  arrivedAt: number;
   /** An empty string means no key. */
   idempotencyKey: string;
   /** What the request says beside the coupon: another request with the same key is recognised by it. */
@@ -51,7 +53,7 @@ const replySchema = z.union([
 /** Lets the script of a change decide. Throws when the outcome is unknown or nothing was decided. */
 export async function decideChange<Refusal extends string>(
   deps: DecisionDeps,
-  { script, coupon, by, idempotencyKey, content, moreKeys = [], args, refusals }: Change<Refusal>,
+  { script, coupon, by, arrivedAt, idempotencyKey, content, moreKeys = [], args, refusals }: Change<Refusal>,
 ): Promise<Decided<Refusal>> {
   const request = describeRequest(script, coupon, content);
   const refusal = await refuseByKey(deps, by, idempotencyKey, request);
@@ -70,7 +72,13 @@ export async function decideChange<Refusal extends string>(
       keys.unloggedChanges(coupon),
       ...moreKeys,
     ],
-    [...deadlineAndLimit(deps), String(IDEMPOTENCY_TTL_SECONDS), String(CHANGES_LIMIT), idempotencyKey, ...args],
+    [
+      ...deadlineAndLimit(deps, arrivedAt),
+      String(IDEMPOTENCY_TTL_SECONDS),
+      String(CHANGES_LIMIT),
+      idempotencyKey,
+      ...args,
+    ],
   );
   const decided = replySchema.parse(reply);
   switch (decided[0]) {

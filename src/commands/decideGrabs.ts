@@ -6,6 +6,7 @@ import type { CouponGrabbed } from '../events.ts';
 import { type CouponName, couponPath, grabKeys, keys } from '../infra/keys.ts';
 import { decodePrior } from '../infra/outbox.ts';
 import { runScript } from '../infra/scripts.ts';
+import { NewerRelease } from '../newerRelease.ts';
 import { Unavailable } from '../unavailable.ts';
 import {
   type DecisionDeps,
@@ -141,12 +142,12 @@ function resultsOf({ coupons, codes, occurredAt, repeated, failures, soldOut, ..
         results.push({ outcome, code, isRepeated: false });
       } else if (outcome === 'sold-out') {
         results.push(soldOutResult);
-      } else if (outcome !== 'damaged' && outcome !== 'failed') {
+      } else if (outcome !== 'damaged' && outcome !== 'newer' && outcome !== 'failed') {
         results.push(refusalOf(outcome, startsAt));
       }
     }
     if (results.length === grabs.length) return { results };
-    return { failure: failureOf(reasons.get(i + 1)) };
+    return { failure: failureOf(outcomes[place - 1], reasons.get(i + 1)) };
   });
   return { decided, won };
 }
@@ -170,8 +171,9 @@ function refusalOf(outcome: string, startsAt: string | undefined): GrabResult {
   return refusal;
 }
 
-/** `reason`: of a coupon that the script could not read; undefined for one that is marked as damaged. */
-const failureOf = (reason: string | undefined): Error =>
-  reason === undefined
-    ? new Unavailable('the events of this coupon are damaged')
-    : new Error(`the coupon cannot be read: ${reason}`);
+/** `reason`: of a coupon that the script could not read. */
+function failureOf(outcome: string | undefined, reason: string | undefined): Error {
+  if (outcome === 'newer') return new NewerRelease('this coupon');
+  if (reason === undefined) return new Unavailable('the events of this coupon are damaged');
+  return new Error(`the coupon cannot be read: ${reason}`);
+}

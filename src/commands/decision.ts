@@ -9,7 +9,10 @@ import { COMMAND_TIMEOUT_MS } from '../infra/stores/redis.ts';
 import type { RedisClock } from '../infra/stores/redisClock.ts';
 import type { BatchWatch } from '../infra/telemetry/batchWatch.ts';
 import type { Log } from '../infra/telemetry/log.ts';
+import type { NewerReleases } from '../infra/telemetry/newerReleases.ts';
+import { NewerRelease } from '../newerRelease.ts';
 import { Unavailable } from '../unavailable.ts';
+import type { OlderClaims } from './olderClaims.ts';
 import type { Quotas } from './quotas.ts';
 
 // The steps that every deciding script shares: before the call, after a reply that decided nothing, and after a decision.
@@ -24,6 +27,8 @@ export interface DecisionDeps {
   outboxLimit: OutboxLimit;
   watch: BatchWatch;
   quotas: Quotas;
+  olderClaims: OlderClaims;
+  newerReleases: NewerReleases;
   log: Log;
 }
 
@@ -35,7 +40,7 @@ export const IDEMPOTENCY_TTL_SECONDS = 86_400;
 export const CHANGES_LIMIT = 256;
 
 /** The replies of every deciding script that decided nothing. */
-export const obstacleReplySchema = z.tuple([z.enum(['fenced', 'late', 'full', 'damaged', 'behind'])]);
+export const obstacleReplySchema = z.tuple([z.enum(['fenced', 'late', 'full', 'damaged', 'behind', 'newer'])]);
 
 /** Throws Unavailable (src/unavailable.ts) while the gate is shut or the outbox is full. */
 export function mustBeAbleToDecide({ gate, outboxLimit }: Pick<DecisionDeps, 'gate' | 'outboxLimit'>): void {
@@ -71,6 +76,8 @@ export function failOn(
       throw new Unavailable('Redis was held up for too long');
     case 'damaged':
       throw new Unavailable('the events of this coupon are damaged');
+    case 'newer':
+      throw new NewerRelease('this coupon');
     case 'behind':
       throw new Unavailable('MySQL has not stored the last changes of this coupon yet');
     default:

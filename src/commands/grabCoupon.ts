@@ -18,13 +18,14 @@ export async function grabCoupon(
   by: User,
   { idempotencyKey = '', ...coupon }: GrabCoupon,
 ): Promise<GrabResult | { outcome: 'not-a-customer' | 'key-of-another-coupon' | 'too-many-keys' }> {
+  const arrivedAt = performance.now();
   if (by.kind !== 'customer') return { outcome: 'not-a-customer' };
   // No key needs to be remembered for this answer, which is true for ever.
   if (!canBeCoupon(coupon)) return { outcome: 'no-such-coupon' };
   const claim = await claimIdempotencyKey(deps, by, idempotencyKey, couponPath(coupon));
   if (claim === 'taken') return { outcome: 'key-of-another-coupon' };
   if (claim === 'too-many') return { outcome: 'too-many-keys' };
-  const result = await deps.grabLine.decide(coupon, { customer: by.sub, idempotencyKey });
+  const result = await deps.grabLine.decide(coupon, { customer: by.sub, idempotencyKey }, arrivedAt);
   if (result.outcome === 'grabbed' && result.isRepeated) await publishUnreadGrab(deps, coupon, by.sub, result.code);
   return result;
 }

@@ -27,15 +27,20 @@ export interface GrabLine {
   repeatedRefusal: RepeatedRefusals['repeat'];
   /** Called for events that this process decided and after which refusals of their coupon may no longer be true. */
   forgetRefusals: RepeatedRefusals['forget'];
-  /** Resolves to the result that the script decided. When it rejects, the outcome is unknown. */
-  decide(coupon: CouponName, request: GrabRequest): Promise<GrabResult>;
+  /**
+   * Resolves to the result that the script decided. When it rejects, the outcome is unknown. `arrivedAt`: the arrival of the command in
+   * milliseconds of performance.now(), from which its deadline counts.
+   */
+  decide(coupon: CouponName, request: GrabRequest, arrivedAt?: number): Promise<GrabResult>;
 }
 
 interface WaitingGrab {
   coupon: CouponName;
   path: string;
   request: GrabRequest;
-  /** Its arrival, in milliseconds of performance.now(). */
+  /** When the command arrived, in milliseconds of performance.now(). */
+  arrivedAt: number;
+  /** When it came into the line, later than its arrival if its idempotency key was claimed first. */
   since: number;
   resolve: (result: GrabResult) => void;
   reject: (error: unknown) => void;
@@ -46,8 +51,12 @@ interface CouponInRound {
   waiting: WaitingGrab[];
 }
 
-/** Coupons, and the grabs of a coupon, are in the order of their arrival. */
-const oldestIn = ([first]: CouponInRound[]) => first?.waiting[0]?.since;
+/** The first arrival of all grabs: the line has another order when keys were claimed first. */
+function oldestIn(coupons: readonly CouponInRound[]): number {
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const { waiting } of coupons) for (const { arrivedAt } of waiting) if (arrivedAt < oldest) oldest = arrivedAt;
+  return oldest;
+}
 
 /** `maxWaiting`: how many grabs may wait in the line. */
 export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): GrabLine {
@@ -124,13 +133,14 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
     secondsToDrain: () => (line[0] === undefined ? 0 : (performance.now() - line[0].since) / 1_000),
     repeatedRefusal: refusals.repeat,
     forgetRefusals: refusals.forget,
-    decide(coupon, request) {
+    decide(coupon, request, arrivedAt = performance.now()) {
       mustBeAbleToDecide(deps);
       const refusal = refusals.repeat(coupon, request);
       if (refusal !== undefined) return Promise.resolve(refusal);
       if (isFull()) throw tooManyGrabs;
       return new Promise((resolve, reject) => {
-        line.push({ coupon, path: couponPath(coupon), request, since: performance.now(), resolve, reject });
+        const since = performance.now();
+        line.push({ coupon, path: couponPath(coupon), request, arrivedAt, since, resolve, reject });
         schedule();
       });
     },

@@ -103,6 +103,10 @@ export const keys = {
   /** The request that a user's idempotency key belongs to. No `keyName` contains a brace, so the two keys of a user are in one slot. */
   idempotencyClaim: (user: string, idempotencyKey: string) =>
     `seckill:idempotency:{${keyName(user)}}:${idempotencyKey}`,
+  /** The same as the first releases named it, for users whose name is the same in keys. */
+  olderIdempotencyClaim: (user: string, idempotencyKey: string) => `seckill:idempotency:${user}:${idempotencyKey}`,
+  /** When a process that writes the newer names first started on this data set: milliseconds since 1970 on the clock of Redis. */
+  claimsRenamed: 'seckill:claims-renamed',
   /** The numbers of claims that a user has written or renewed in this window and in the previous one. */
   idempotencyCounts: (user: string) => `seckill:idempotency-counts:{${keyName(user)}}`,
   userView: (username: string) => `seckill:view:user:${keyName(username)}`,

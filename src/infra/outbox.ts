@@ -2,7 +2,15 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { CODE_LENGTH } from '../coupon/code.ts';
 import { grabEvent } from '../coupon/grabEvent.ts';
-import { type CouponRef, type DecidedEvent, decidedEventSchema, eventDataSchemas, eventId } from '../events.ts';
+import {
+  type CouponRef,
+  type DecidedEvent,
+  decidedEventSchema,
+  decidedEventTypes,
+  eventDataSchemas,
+  eventId,
+} from '../events.ts';
+import { canBeNewerType, NewerRelease } from '../newerRelease.ts';
 import { allPartitions, type CouponName, couponPath, keys, splitCouponPath } from './keys.ts';
 import { runScript } from './scripts.ts';
 import { readRedisTime } from './stores/redisClock.ts';
@@ -39,7 +47,10 @@ const priorSchema = z.array(z.array(z.string()));
 
 type Fields = Record<string, string | undefined>;
 
-/** Decodes a stored entry. Throws on an entry that our scripts could not have written. */
+/**
+ * Decodes a stored entry. Throws NewerRelease on an entry that only a newer release can have written, and another error on an entry that
+ * no release can have written.
+ */
 export function decodeEntry(partition: number, [id, fields]: RawEntry): Delivery {
   const own = fieldsOf(fields);
   return { entry: { partition, id }, events: decodeEvents(own), prior: decodePrior(own.prior) };
@@ -58,12 +69,37 @@ function fieldsOf(list: readonly string[]): Fields {
 }
 
 function decodeEvents(fields: Fields): DecidedEvent[] {
+  const { type, needs } = fields;
+  if (needs !== undefined || (!isDecidedType(type) && canBeNewerType(type)))
+    throw new NewerRelease(`an outbox entry of type ${type}`, needs);
+  const events = type === 'CouponGrabbed' ? decodeGrabs(fields) : [decodeEvent(fields)];
+  // Reading on without the field would log the event without it for ever.
+  const unknown = Object.keys(fields).find((name) => !fieldsOfType(events[0]?.type).has(name));
+  if (unknown !== undefined) throw new NewerRelease(`the field ${unknown} of an outbox entry of type ${type}`);
+  return events;
+}
+
+const isDecidedType = (type: string | undefined): type is DecidedEvent['type'] =>
+  (decidedEventTypes as string[]).includes(type ?? '');
+
+const commonFields = ['type', 'coupon', 'seller', 'name', 'version', 'at', 'left', 'prior', 'idempotencyKey'];
+const grabFields = ['coupons', 'states', 'wins', 'customers', 'keys', 'codes'];
+const knownFields = new Map(
+  decidedEventTypes.map((type) => {
+    const own = type === 'CouponGrabbed' ? grabFields : Object.keys(eventDataSchemas[type].shape);
+    return [type, new Set([...commonFields, ...own])];
+  }),
+);
+const noFields: ReadonlySet<string> = new Set();
+const fieldsOfType = (type: DecidedEvent['type'] | undefined) =>
+  (type === undefined ? undefined : knownFields.get(type)) ?? noFields;
+
+function decodeEvent(fields: Fields): DecidedEvent {
   const type = fields.type as DecidedEvent['type'];
-  if (type === 'CouponGrabbed') return decodeGrabs(fields);
   const coupon = { id: String(fields.coupon), seller: String(fields.seller), name: String(fields.name) };
   const [version, occurredAt] = [Number(fields.version), Number(fields.at)];
   const id = eventId(coupon.id, version);
-  return [decidedEventSchema.parse({ id, type, coupon, version, occurredAt, data: dataOf(type, fields) })];
+  return decidedEventSchema.parse({ id, type, coupon, version, occurredAt, data: dataOf(type, fields) });
 }
 
 /** The grabs of an entry: of the coupons in its field `coupons` (grabCoupon.lua), or of the one coupon that its own fields describe. */
@@ -134,7 +170,7 @@ export async function readOutbox(redis: Redis, partition: number, after: string,
 
 /**
  * Whether another entry than that of the delivery, of the same coupon, holds one of the events with these ids. The entry may be a later
- * one: an entry that was split has become several new ones.
+ * one: an entry that was split has become several new ones. An entry of a newer release may hold any event of its coupon.
  */
 export async function outboxHolds(
   redis: Redis,
@@ -142,11 +178,15 @@ export async function outboxHolds(
   ids: ReadonlySet<string>,
 ): Promise<boolean> {
   const [first] = events;
-  const holds = (raw: RawEntry) =>
-    raw[0] !== own &&
-    first !== undefined &&
-    concerns(raw, first.coupon) &&
-    decodeEntry(partition, raw).events.some(({ id }) => ids.has(id));
+  const holds = (raw: RawEntry) => {
+    if (raw[0] === own || first === undefined || ids.size === 0 || !concerns(raw, first.coupon)) return false;
+    try {
+      return decodeEntry(partition, raw).events.some(({ id }) => ids.has(id));
+    } catch (error) {
+      if (error instanceof NewerRelease) return true;
+      throw error;
+    }
+  };
   for (let after = '-'; ; ) {
     const page = await readOutbox(redis, partition, after, '+', 1_000);
     if (page.some(holds)) return true;

@@ -3,7 +3,7 @@ import { type CouponEvent, eventId } from '../events.ts';
 import { allEvents, type Delivery } from '../infra/outbox.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
 import { insertEvents } from './insertEvents.ts';
-import { bytesToId, type EventRow, eventColumns, rowsToEvents } from './log/eventRows.ts';
+import { bytesToId, type EventRow, eventColumns, separateNewer } from './log/eventRows.ts';
 import { projectionTransaction } from './log/pause.ts';
 import { hexId, type RunSql, selectRows, type Value } from './log/sql.ts';
 import { byCouponAndVersion } from './projection.ts';
@@ -24,9 +24,9 @@ export async function applyBatch(mysql: Mysql, batch: readonly Delivery[], distr
     const events: CouponEvent[] = batch.flatMap(allEvents).sort(byCouponAndVersion);
     const coupons = await lockCoupons(run, events);
     const isNew = ({ coupon, version }: CouponEvent) => version > (coupons.get(coupon.id) ?? 0);
-    const known = await readKnown(run, distrust ? events : events.filter((event) => !isNew(event)));
+    const { known, newer } = await readKnown(run, distrust ? events : events.filter((event) => !isNew(event)));
     const grabs = await readNeededGrabs(run, events, known);
-    const { fresh, ...applied } = sortBatch(batch, { coupons, known, grabs });
+    const { fresh, ...applied } = sortBatch(batch, { coupons, known, newer, grabs });
     await insertEvents(run, fresh.sort(byCouponAndVersion));
     return applied;
   });
@@ -53,11 +53,13 @@ async function lockCoupons(run: RunSql, sorted: readonly CouponEvent[]): Promise
 /** The key of event_log and of coupon_grabs. */
 const key = { coupon_id: 'id', version: 'number' } as const;
 
-/** The events of the list that the log has, by event id. */
-async function readKnown(run: RunSql, events: readonly CouponEvent[]): Promise<Map<string, CouponEvent>> {
+/** The events of the list that the log has, by event id, and the ids of those that a newer release has logged. */
+async function readKnown(run: RunSql, events: readonly CouponEvent[]) {
   const wanted = new Map(events.map(({ id, coupon, version }) => [id, [coupon.id, version]]));
-  const rows = await selectRows(run, { table: 'event_log', key }, eventColumns, [...wanted.values()]);
-  return new Map(rowsToEvents(rows as unknown as EventRow[]).map((event) => [event.id, event]));
+  const found = await selectRows(run, { table: 'event_log', key }, eventColumns, [...wanted.values()]);
+  const rows = found as unknown as EventRow[];
+  const { events: readable, newer } = separateNewer(rows);
+  return { known: new Map(readable.map((event) => [event.id, event])), newer };
 }
 
 /** The grabs that new events about pieces depend on and that coupon_grabs has, by event id. Most batches need no look-up. */

@@ -2,13 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Closer } from '../infra/closers.ts';
 import type { Gate } from '../infra/gate.ts';
-import { type Delivery, deleteEntries, type EntryRef, moveToDeadLetters, outboxHolds } from '../infra/outbox.ts';
+import {
+  type Delivery,
+  deleteEntries,
+  type EntryRef,
+  entryKey,
+  moveToDeadLetters,
+  outboxHolds,
+} from '../infra/outbox.ts';
 import { withLockRetries } from '../infra/stores/lockRetries.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
 import { isRowRefused } from '../infra/stores/mysqlErrors.ts';
 import type { BatchWatch } from '../infra/telemetry/batchWatch.ts';
 import type { Log } from '../infra/telemetry/log.ts';
+import type { NewerReleases } from '../infra/telemetry/newerReleases.ts';
 import { safeMessage } from '../infra/telemetry/safeError.ts';
+import { NewerRelease } from '../newerRelease.ts';
 import { applyBatch } from './applyBatch.ts';
 import { confirmLogged } from './confirmLogged.ts';
 import { createDeliveryQueue, gatheringAt, MAX_BATCH_EVENTS, type Queued } from './deliveryQueue.ts';
@@ -39,8 +48,15 @@ export interface MysqlWriter {
  * been replaced, a view could not be written, its event not confirmed) stays in the outbox and comes again by the relay; MySQL does not
  * wait for it. Closing applies the queue once.
  */
-export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate; watch: BatchWatch; log: Log }) {
-  const { mysql, redis, gate, watch, log } = deps;
+export function startMysqlWriter(deps: {
+  mysql: Mysql;
+  redis: Redis;
+  gate: Gate;
+  watch: BatchWatch;
+  newerReleases: NewerReleases;
+  log: Log;
+}) {
+  const { mysql, redis, gate, watch, newerReleases, log } = deps;
   const queue = createDeliveryQueue();
   let closing = false;
   let wakers: (() => void)[] = [];
@@ -63,6 +79,11 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate;
     // Later entries would carry the event, and would become dead letters with it.
     await confirmLogged(deps, [queued.delivery]);
     if (queued.ownsEntry) await moveToDeadLetters(redis, entry, reason);
+    queue.remove(queued);
+  };
+  // The entry stays in the outbox. A process of the newer release finds its event in the log and deletes the entry.
+  const leaveToNewer = (queued: Queued) => {
+    newerReleases.note(entryKey(queued.delivery.entry), new NewerRelease('an event that is logged'));
     queue.remove(queued);
   };
   // Parts of several coupons are applied, postponed or set aside each for itself; their events stay in the memory of this process.
@@ -117,6 +138,7 @@ export function startMysqlWriter(deps: { mysql: Mysql; redis: Redis; gate: Gate;
       const waiting = 'its coupon was never created, or its piece never grabbed';
       for (const queued of within(applied.early))
         await ((await splitIfOfSeveral(queued)) || postpone(queued, waiting, prerequisitesOf(queued.delivery)));
+      for (const queued of within(applied.newer)) (await splitIfOfSeveral(queued)) || leaveToNewer(queued);
       for (const queued of within(applied.damaged))
         await ((await splitIfOfSeveral(queued)) || setAside(queued, 'the log has another event of this version'));
       return committed.length;

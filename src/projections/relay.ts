@@ -3,8 +3,10 @@ import type { Redis } from 'ioredis';
 import type { Bus } from '../infra/bus.ts';
 import type { Closer } from '../infra/closers.ts';
 import { allPartitions, keys } from '../infra/keys.ts';
-import { decodeEntry, moveToDeadLetters, type RawEntry, readOutbox } from '../infra/outbox.ts';
+import { decodeEntry, entryKey, moveToDeadLetters, type RawEntry, readOutbox } from '../infra/outbox.ts';
 import type { Log } from '../infra/telemetry/log.ts';
+import type { NewerReleases } from '../infra/telemetry/newerReleases.ts';
+import { NewerRelease } from '../newerRelease.ts';
 import type { MysqlWriter } from './mysqlWriter.ts';
 
 const SWEEP_EVERY_MS = 1_000;
@@ -18,45 +20,63 @@ export interface Relay {
    * Resolves when MySQL has the whole queue of this process and, within a limit, the whole outbox. Nothing may be decided meanwhile:
    * new entries are parts of older ones. An entry that resists longer stays in the outbox and is logged: Redis is then ahead of the
    * log, which is no reason to stop selling.
-   * Rejects when Redis fails or the relay closes.
+   * Resolves to the error of an entry that waits for a newer release, if one does. Rejects when Redis fails or the relay closes.
    */
-  drain(): Promise<void>;
+  drain(): Promise<NewerRelease | undefined>;
 }
 
 /** Publishes the entries that stay in the outbox again: those of a process that died, or whose queue had no room. */
-export function startRelay(deps: { redis: Redis; bus: Bus; writer: MysqlWriter; log: Log }) {
-  const { redis, bus, writer, log } = deps;
+export function startRelay(deps: {
+  redis: Redis;
+  bus: Bus;
+  writer: MysqlWriter;
+  newerReleases: NewerReleases;
+  log: Log;
+}) {
+  const { redis, bus, writer, newerReleases, log } = deps;
   let closing = false;
   let wake = () => {};
 
-  const publishAgain = async (partition: number, raw: RawEntry) => {
+  /** Resolves to an error if the entry waits for a newer release. */
+  const publishAgain = async (partition: number, raw: RawEntry): Promise<NewerRelease | undefined> => {
     const entry = { partition, id: raw[0] };
     // A page may hold more than the queue has room for; the next sweep publishes the rest.
-    if (writer.isQueued(entry) || !writer.hasRoom()) return;
+    if (writer.isQueued(entry) || !writer.hasRoom()) return undefined;
     let delivery: ReturnType<typeof decodeEntry>;
     try {
       delivery = decodeEntry(partition, raw);
     } catch (err) {
+      if (err instanceof NewerRelease) {
+        newerReleases.note(entryKey(entry), err);
+        return err;
+      }
       log.error({ err, entry }, 'dead letter: an outbox entry cannot be read');
       await moveToDeadLetters(redis, entry, `unreadable: ${(err as Error).message}`);
-      return;
+      return undefined;
     }
     await bus.publish(delivery);
+    return undefined;
   };
 
   // Page by page up to `to`, past entries that stay: an entry that cannot be applied yet must not hide those after it.
+  // Resolves to the number of entries that it found, and to the errors of those that wait for a newer release.
   const sweep = async (partition: number, to: string) => {
     let after = '-';
+    let found = 0;
+    const newer: NewerRelease[] = [];
     while (!closing && writer.hasRoom()) {
       const page = await readOutbox(redis, partition, after, to, PAGE);
       const results = await Promise.allSettled(page.map((raw) => publishAgain(partition, raw)));
       const failures = results.filter(({ status }) => status === 'rejected');
       if (failures.length > 0)
         log.warn({ partition, failures: failures.length, first: failures[0] }, 'entries stay in the outbox');
+      for (const result of results) if (result.status === 'fulfilled' && result.value) newer.push(result.value);
+      found += page.length;
       const last = page.at(-1);
-      if (last === undefined || page.length < PAGE) return;
+      if (last === undefined || page.length < PAGE) break;
       after = last[0];
     }
+    return { found, newer };
   };
 
   const newestOf = async (partition: number) => {
@@ -67,10 +87,15 @@ export function startRelay(deps: { redis: Redis; bus: Bus; writer: MysqlWriter; 
   const drainPartition = async (partition: number, limit: number) => {
     for (;;) {
       if (closing) throw new Error('the relay closes');
-      await sweep(partition, '+');
+      const { found, newer } = await sweep(partition, '+');
+      // Nothing is left that this process could apply.
+      if (newer.length > 0 && newer.length === found) return newer[0];
       const [oldest] = await readOutbox(redis, partition, '-', '+', 1);
-      if (oldest === undefined) return;
-      if (performance.now() > limit) return log.error({ partition, oldest }, 'the outbox does not drain');
+      if (oldest === undefined) return undefined;
+      if (performance.now() > limit) {
+        log.error({ partition, oldest }, 'the outbox does not drain');
+        return newer[0];
+      }
       await sleep(20);
     }
   };
@@ -103,8 +128,9 @@ export function startRelay(deps: { redis: Redis; bus: Bus; writer: MysqlWriter; 
   const relay: Relay = {
     async drain() {
       const limit = performance.now() + DRAIN_LIMIT_MS;
-      await Promise.all(allPartitions.map((partition) => drainPartition(partition, limit)));
+      const newer = await Promise.all(allPartitions.map((partition) => drainPartition(partition, limit)));
       await writer.idle();
+      return newer.find((error) => error !== undefined);
     },
   };
   const close: Closer = () => {

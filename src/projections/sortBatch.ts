@@ -10,6 +10,8 @@ export interface Applied {
   early: Delivery[];
   /** Deliveries with an event that differs from the logged event of the same (coupon, version). */
   damaged: Delivery[];
+  /** Deliveries with an event that a newer release has logged, in a form that this one cannot compare. They are left to that release. */
+  newer: Delivery[];
 }
 
 /** The part of MySQL that decides how a batch is sorted. */
@@ -18,6 +20,8 @@ export interface Stored {
   coupons: ReadonlyMap<string, number>;
   /** The events of the batch that the log has, by event id. */
   known: ReadonlyMap<string, CouponEvent>;
+  /** The ids of events of the batch that a newer release has logged. */
+  newer: ReadonlySet<string>;
   /** Rows of coupon_grabs, by the id of their CouponGrabbed. */
   grabs: ReadonlySet<string>;
 }
@@ -36,18 +40,21 @@ export const prerequisitesOf = (delivery: Delivery): Set<string> =>
 export function sortBatch(batch: readonly Delivery[], stored: Stored): Applied & { fresh: CouponEvent[] } {
   const early: Delivery[] = [];
   const damaged: Delivery[] = [];
+  const newer: Delivery[] = [];
   // An event may depend on a delivery of the same batch that turns out early or damaged: then the rest is sorted again without it.
   for (let rest = batch; ; ) {
     const pass = sortOnce(rest, stored);
     early.push(...pass.early);
     damaged.push(...pass.damaged);
-    if (pass.committed.length === rest.length) return { ...pass, early, damaged };
+    newer.push(...pass.newer);
+    if (pass.committed.length === rest.length) return { ...pass, early, damaged, newer };
     rest = pass.committed;
   }
 }
 
-function sortOnce(batch: readonly Delivery[], { coupons, known, grabs }: Stored): Applied & { fresh: CouponEvent[] } {
-  const applied: Applied = { committed: [], early: [], damaged: [] };
+function sortOnce(batch: readonly Delivery[], stored: Stored): Applied & { fresh: CouponEvent[] } {
+  const { coupons, known, newer, grabs } = stored;
+  const applied: Applied = { committed: [], early: [], damaged: [], newer: [] };
   const fresh = new Map<string, CouponEvent>();
   const events = batch.flatMap(allEvents);
   const createdHere = new Set(events.filter(({ type }) => type === 'CouponCreated').map(({ coupon }) => coupon.id));
@@ -66,7 +73,9 @@ function sortOnce(batch: readonly Delivery[], { coupons, known, grabs }: Stored)
     (!coupons.has(event.coupon.id) && !createdHere.has(event.coupon.id)) || lacksGrab(event);
   for (const delivery of batch) {
     const own = allEvents(delivery);
-    if (own.some(contradicts)) {
+    if (newer.size > 0 && own.some(({ id }) => newer.has(id))) {
+      applied.newer.push(delivery);
+    } else if (own.some(contradicts)) {
       applied.damaged.push(delivery);
     } else if (own.some(isEarly)) {
       applied.early.push(delivery);

@@ -43,12 +43,15 @@ export const providerSettings = {
   AUTH_SUBJECT_CLAIM: z
     .string()
     .default('sub')
-    .describe('The claim with the name of the user, 1 to 255 characters; it must never change nor pass to another.'),
+    .describe(
+      'The claim with the name of the user, 1 to 255 characters, or the path to it; it must never change nor pass to another.',
+    ),
   AUTH_KIND_CLAIM: z
     .string()
     .optional()
     .describe(
-      'The claim, a text or a list of texts, that tells sellers from customers; when absent, all are customers.',
+      'The claim, a text or a list of texts, that tells sellers from customers, by its exact name or else by its path ' +
+        '(`realm_access.roles`); when absent, all are customers.',
     ),
   AUTH_SELLER_VALUES: values('seller').describe('The values of `AUTH_KIND_CLAIM` that make a seller.'),
   AUTH_CUSTOMER_VALUES: values('customer').describe(

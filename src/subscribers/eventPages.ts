@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { CouponEvent } from '../events.ts';
+import { NewerRelease } from '../newerRelease.ts';
 import { type EventRow, eventColumns, rowsToEvents } from '../projections/log/eventRows.ts';
 import { hex, hexId, type RunSql, selectRows } from '../projections/log/sql.ts';
 import { type CloudEvent, toCloudEvent } from './cloudEvent.ts';
@@ -43,6 +44,7 @@ export interface EventReader {
  * Reads the log in the order of its positions, no further than the horizon. Several processes write the log, so version 8 of a coupon
  * may have a lower position than version 7. It is passed on right after version 7 then, so the events of a coupon are always in order.
  * A version that is missing for ever is damage, and later events of that coupon wait until an operator has mended the log.
+ * A page ends before an event of a newer release, and the page that would begin with it is refused: a process of that release reads on.
  */
 export function createEventReader(seller?: string): EventReader {
   const coupons = new LRUCache<string, Progress>({ max: MAX_COUPONS });
@@ -63,14 +65,14 @@ export function createEventReader(seller?: string): EventReader {
          WHERE position > ${after} AND position <= ${to}${seller === undefined ? '' : ` AND seller = ${hex(seller)}`}
          ORDER BY position LIMIT ${limit}`,
       )) as unknown as Row[];
-      const found = withPositions(rows);
+      const { found, isWhole } = upToNewer(rows);
       for (const [id, lowest] of lowestVersions(found))
         if (!coupons.has(id)) coupons.set(id, await progressAt(run, id, after, lowest));
       const { ordered, copies } = inOrder(found, after, coupons);
       const missing = ordered.filter(({ id, version }) => !copies.has(`${id}:${version}`));
       for (const one of await readVersions(run, missing)) copies.set(one.event.id, one);
       const last = found.at(-1)?.position;
-      position = found.length === limit && last !== undefined ? last : to;
+      position = (found.length === limit || !isWhole) && last !== undefined ? last : to;
       return {
         events: ordered.map(({ id, version }) => {
           const one = copies.get(`${id}:${version}`);
@@ -82,6 +84,25 @@ export function createEventReader(seller?: string): EventReader {
       };
     },
   };
+}
+
+/** The rows before the first event of a newer release. Throws NewerRelease when that is the first one of all. */
+function upToNewer(rows: readonly Row[]): { found: Found[]; isWhole: boolean } {
+  try {
+    return { found: withPositions(rows), isWhole: true };
+  } catch (error) {
+    if (!(error instanceof NewerRelease)) throw error;
+  }
+  const found: Found[] = [];
+  for (const row of rows) {
+    try {
+      found.push(...withPositions([row]));
+    } catch (error) {
+      if (!(error instanceof NewerRelease) || found.length === 0) throw error;
+      break;
+    }
+  }
+  return { found, isWhole: false };
 }
 
 function inOrder(found: readonly Found[], after: number, coupons: LRUCache<string, Progress>) {

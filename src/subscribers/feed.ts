@@ -3,6 +3,7 @@ import type { EventType } from '../events.ts';
 import type { Closer } from '../infra/closers.ts';
 import { openMysqlReads } from '../infra/stores/mysqlReads.ts';
 import type { Log } from '../infra/telemetry/log.ts';
+import type { NewerReleases } from '../infra/telemetry/newerReleases.ts';
 import { createStreamPlaces, type StreamPlaces } from '../live/streamPlaces.ts';
 import { lastPosition } from '../projections/log/readLog.ts';
 import type { RunSql } from '../projections/log/sql.ts';
@@ -40,7 +41,7 @@ export interface Feed {
 /** What the routes need to send events to other systems. */
 export function openFeed(
   config: { mysqlUrl: string },
-  { horizon, log }: { horizon: Horizon; log: Log },
+  { horizon, newerReleases, log }: { horizon: Horizon; newerReleases: NewerReleases; log: Log },
 ): { feed: Feed; close: Closer } {
   // Connections of its own: other systems must not keep the lists of customers and sellers waiting.
   const { reads, close } = openMysqlReads({ ...config, log });
@@ -49,6 +50,11 @@ export function openFeed(
   // By the place where the next page begins. A reader is taken out while it reads: two requests must not share one.
   const readers = new LRUCache<string, EventReader>({ max: REMEMBERED_READERS });
   const keyOf = (position: number, seller = '') => `${position} ${seller}`;
+  const readPage = (reader: EventReader, wanted: Parameters<EventReader['read']>[1]) =>
+    reader.read(run, wanted).catch((error) => {
+      newerReleases.note('feed', error);
+      throw error;
+    });
   const feed: Feed = {
     places: createStreamPlaces(READERS),
     hasReached: async (position) => position === 0 || position <= (await lastPosition(run)),
@@ -61,7 +67,7 @@ export function openFeed(
       do {
         const horizonAt = await horizon.next();
         while (page.next < horizonAt && page.events.length === 0 && !isOver(Math.max(waitMs, SEARCH_MS)))
-          page = ofTypes(types, await reader.read(run, { after: page.next, horizon: horizonAt, limit }));
+          page = ofTypes(types, await readPage(reader, { after: page.next, horizon: horizonAt, limit }));
       } while (page.events.length === 0 && !isOver(waitMs));
       readers.set(keyOf(page.next, seller), reader);
       return page;

@@ -1,6 +1,7 @@
 import { type Closer, openAll } from '../infra/closers.ts';
 import { connectMysql } from '../infra/stores/mysql.ts';
 import type { Log } from '../infra/telemetry/log.ts';
+import type { NewerReleases } from '../infra/telemetry/newerReleases.ts';
 import { createCheckpoint } from './checkpoints.ts';
 import type { Horizon } from './horizon.ts';
 import type { Receiver } from './receiver.ts';
@@ -12,6 +13,7 @@ export interface SubscriptionDeps {
   mysqlUrl: string;
   horizon: Horizon;
   watchOf: (name: string) => SubscriptionWatch;
+  newerReleases: NewerReleases;
   log: Log;
 }
 
@@ -22,7 +24,7 @@ export interface SubscriptionDeps {
 export const openSubscription = (
   name: string,
   openReceiver: () => { receiver: Receiver; close: Closer },
-  { mysqlUrl, horizon, watchOf, log }: SubscriptionDeps,
+  { mysqlUrl, horizon, watchOf, newerReleases, log }: SubscriptionDeps,
 ) =>
   openAll(async (remember) => {
     const { mysql, close: closeMysql } = connectMysql(mysqlUrl, 1);
@@ -35,7 +37,11 @@ export const openSubscription = (
     const stop = new AbortController();
     const subscription = { name, receiver, mysql, horizon, watch: watchOf(name), log };
     const working = workUnderLease({ mysql: leaseMysql, name, signal: stop.signal, log }, (held) =>
-      runSubscription(subscription, held),
+      // The failure releases the lease, so that a process of the newer release gets it.
+      runSubscription(subscription, held).catch((error) => {
+        newerReleases.note(`subscription ${name}`, error);
+        throw error;
+      }),
     );
     remember(() => {
       stop.abort();

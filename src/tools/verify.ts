@@ -13,11 +13,11 @@ const program = createProgram(
   'npm run verify --',
   'Proves that Redis, MySQL and the event log agree, while the system sells.',
 )
-  .option('--coupon <seller/name>', 'verify only this coupon')
+  .option('--coupon <seller/name>', 'verify only this coupon; the last slash ends the seller')
   .option('--json', 'print the report as JSON')
   .parse();
 const { coupon, json } = program.opts<{ coupon?: string; json?: true }>();
-if (coupon !== undefined && !/^[^/]+\/[^/]+$/.test(coupon))
+if (coupon !== undefined && !/^.+\/[^/]+$/s.test(coupon))
   program.error(`--coupon: expected seller/name, got "${coupon}"`);
 
 await runTool({

@@ -25,6 +25,7 @@ import { openRedis } from '../../src/infra/stores/redis.ts';
 import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
+import { createNewerReleases } from '../../src/infra/telemetry/newerReleases.ts';
 import { createViewProjection } from '../../src/projections/redisViews.ts';
 import { createModel, type ModelCommand, START } from '../support/couponModel.ts';
 import { decideGrabsOf } from '../support/decideGrabsOf.ts';
@@ -75,6 +76,8 @@ const { deps, close } = await openAll(async (remember) => {
     outboxLimit,
     watch: unwatched,
     quotas: UNLIMITED,
+    olderClaims: { mayExist: () => false },
+    newerReleases: createNewerReleases(log),
     log,
   };
   return { deps };

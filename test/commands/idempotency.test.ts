@@ -57,6 +57,26 @@ test('simultaneous requests with the same key all get 201, and the log has one e
   assert.is((await grabEvents('at once')).length, 1);
 });
 
+test('the refusal of a customer who is called like a command is not that of the command, nor the other way round', async () => {
+  const release = await client.enter('release', 'customer');
+  await given('like a command', 1);
+  await grab(eve, 'like a command');
+  assert.is(await grab(release, 'like a command', 'bob k'), '204 sold-out');
+  const giveBack = async (token: string, name: string, key?: string) => {
+    const options = key === undefined ? { token } : { token, key };
+    const { status, body } = await client.send('DELETE', `/api/users/${name}/coupons/ann/like%20a%20command`, options);
+    return `${status} ${body?.errMsg}`;
+  };
+
+  const first = await giveBack(bob, 'bob', 'k');
+  assert.match(first, /^404 /);
+  // When there is a piece again, each key gets its own first answer.
+  assert.match(await giveBack(eve, 'eve'), /^200 /);
+  assert.is(await grab(release, 'like a command', 'bob k'), '204 sold-out');
+  assert.is(await grab(release, 'like a command', 'another'), '201 grabbed');
+  assert.is(await giveBack(bob, 'bob', 'k'), first);
+});
+
 test('a holder who grabs again with another key or with no key gets already-grabbed', async () => {
   await given('another key', 5);
   await grab(bob, 'another key', 'k-3');

@@ -13,7 +13,7 @@ import { createSalePlan, creationOf, type SalePlan } from './sale/salePlan.ts';
 import type { FaultStack, Topology } from './stack/faultStack.ts';
 
 const FAULT_BETWEEN_MS = [250, 1_000] as const;
-const DEFAULT_TOPOLOGY: Topology = { apps: 1, disk: 'normal', environment: {} };
+const DEFAULT_TOPOLOGY: Topology = { apps: 1, disk: 'normal', release: 'this', environment: {} };
 /** Requests at once while the holders of a large coupon are made. */
 const GRABS_AT_ONCE = 64;
 

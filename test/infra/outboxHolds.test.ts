@@ -15,6 +15,8 @@ const test = suite('the search for an entry with a prerequisite');
 const coupon = couponRef('sea');
 /** A coupon with a name that looks like a field of an entry. */
 const other = couponRef('CouponCreated');
+/** A coupon with an event of a newer release. */
+const tagged = couponRef('bay');
 const namesOf = ({ id, seller, name }: typeof coupon) => ({ coupon: id, seller, name });
 const grabsOf = (of: typeof coupon, version: number, customers: string[]) => ({
   ...{ type: 'CouponGrabbed', ...namesOf(of), version, at: 5, left: 9 },
@@ -39,6 +41,7 @@ test.before(async () => {
   await givenEntry(2_001, grabsOf(coupon, 2, ['bob', 'eve', 'zoe']));
   await givenEntry(2_002, grabsOf(coupon, 5, ['kim']));
   await givenEntry(2_003, grabsOf(coupon, 6, ['tom']));
+  await givenEntry(2_004, { type: 'CouponTagged', ...namesOf(tagged), version: 1, at: 5, tag: 'x' });
 });
 
 const cases: [what: string, ids: string[], found: boolean][] = [
@@ -59,6 +62,12 @@ for (const [what, ids, found] of cases) {
     assert.is(await outboxHolds(redis, late, new Set(ids)), found);
   });
 }
+
+test('an entry of a newer release may hold any event of its coupon', async () => {
+  const late = { ...delivery(grabbed(tagged, 5, 'kim', 0)), entry: { partition: 0, id: '2005-0' } };
+
+  assert.is(await outboxHolds(redis, late, new Set([eventId(tagged.id, 2)])), true);
+});
 
 test.after(async () => {
   await closeRedis();

@@ -9,6 +9,7 @@ import { openMysql } from '../../src/infra/stores/openMysql.ts';
 import { openRedis } from '../../src/infra/stores/redis.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
+import { createNewerReleases } from '../../src/infra/telemetry/newerReleases.ts';
 import { applyBatch } from '../../src/projections/applyBatch.ts';
 import { idToBytes } from '../../src/projections/log/eventRows.ts';
 import { startMysqlWriter } from '../../src/projections/mysqlWriter.ts';
@@ -104,6 +105,7 @@ async function applied(...deliveries: Delivery[]): Promise<void> {
     redis,
     gate: createGate(log),
     watch: unwatched,
+    newerReleases: createNewerReleases(log),
     log,
   });
   for (const one of deliveries) writer.enqueue(one, Promise.resolve());
@@ -188,6 +190,7 @@ test('that is gone is applied from memory all the same, and an entry with its id
     redis: restoring,
     gate: createGate(log),
     watch: unwatched,
+    newerReleases: createNewerReleases(log),
     log,
   });
 

@@ -7,6 +7,7 @@ import { serverGrants } from '../../src/infra/stores/mysqlGrants.ts';
 import { migrateTables, openMysql } from '../../src/infra/stores/openMysql.ts';
 import { openRedis } from '../../src/infra/stores/redis.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
+import { createNewerReleases } from '../../src/infra/telemetry/newerReleases.ts';
 import { openServer } from '../../src/server.ts';
 import { openHorizon } from '../../src/subscribers/horizon.ts';
 import { openSubscription } from '../../src/subscribers/openSubscriptions.ts';
@@ -84,7 +85,7 @@ async function deliverEvents(name: string, isRefused: () => boolean): Promise<vo
       isSaved = true;
     },
   };
-  const deps = { mysqlUrl: url, horizon, watchOf: () => quiet, log };
+  const deps = { mysqlUrl: url, horizon, watchOf: () => quiet, newerReleases: createNewerReleases(log), log };
   const { close } = await openSubscription(name, () => ({ receiver, close() {} }), deps).catch((err) => {
     log.warn({ err }, 'opening a subscription failed');
     throw err;

@@ -1,3 +1,4 @@
+import { rejects } from 'node:assert/strict';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { CouponEvent } from '../../src/events.ts';
@@ -88,6 +89,31 @@ test('a version that is missing holds up its coupon alone', async () => {
   const found = (await readAll(start, 2, false)).map(({ what }) => what);
 
   assert.equal(found, ['broken 1', 'whole 1', 'whole 2']);
+});
+
+test('a page ends before an event of a newer release, and the page that would begin with it is refused', async () => {
+  const [tea, cake] = [couponRef('tea'), couponRef('cake')];
+  const start = await givenLog([tea, 1], [cake, 1]);
+  const [newest] = await run('SELECT * FROM event_log ORDER BY position DESC LIMIT 1');
+  await mysql('event_log').insert({
+    ...newest,
+    position: undefined,
+    version: 2,
+    type: 'CouponTagged',
+    data: '{"tag":"x"}',
+  });
+  await givenLog([tea, 2]);
+  const horizon = await lastPosition(run);
+  const reader = createEventReader();
+
+  const page = await reader.read(run, { after: start, horizon, limit: 100 });
+
+  assert.equal(
+    page.events.map(({ data }) => `${data.coupon.name} ${data.version}`),
+    ['tea 1', 'cake 1'],
+  );
+  assert.is(page.next, Number(newest?.position));
+  await rejects(() => reader.read(run, { after: page.next, horizon, limit: 100 }), { name: 'NewerRelease' });
 });
 
 test.after(close);

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { connectMysql } from '../../src/infra/stores/mysql.ts';
 import { migrateTables } from '../../src/infra/stores/openMysql.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
+import { createNewerReleases } from '../../src/infra/telemetry/newerReleases.ts';
 import { applyBatch } from '../../src/projections/applyBatch.ts';
 import type { CloudEvent } from '../../src/subscribers/cloudEvent.ts';
 import { openHorizon } from '../../src/subscribers/horizon.ts';
@@ -21,7 +22,8 @@ const { mysql, close: closeMysql } = connectMysql(url, 4);
 const log = createLog('silent');
 const { horizon, close: closeHorizon } = openHorizon(url, log);
 const quiet = { state() {}, delivered() {}, failed() {} };
-const deps: SubscriptionDeps = { mysqlUrl: url, horizon, watchOf: () => quiet, log };
+const newerReleases = createNewerReleases(log);
+const deps: SubscriptionDeps = { mysqlUrl: url, horizon, watchOf: () => quiet, newerReleases, log };
 const test = suite('a subscription');
 
 const open = (name: string, deliver: Receiver['deliver']) =>
@@ -138,6 +140,32 @@ test('one process at a time delivers, and another takes over when that process e
 
   assert.is(most, 1);
   assert.equal(by, [...ids.map((id) => `one ${id}`), ...later.map((id) => `two ${id}`)]);
+});
+
+test('before an event of a newer release a subscription stops, and leaves the lease to other processes', async () => {
+  await givenSubscriptionAtEnd('older');
+  const ids = await givenEvents('older', 2);
+  const [newest] = (await mysql.raw('SELECT * FROM event_log ORDER BY position DESC LIMIT 1'))[0];
+  const newer = {
+    ...newest,
+    position: undefined,
+    version: newest.version + 1,
+    type: 'CouponTagged',
+    data: '{"tag":"x"}',
+  };
+  await mysql('event_log').insert(newer);
+  const taken: string[] = [];
+  const { close } = await open('older', async (events) => void taken.push(...events.map(({ id }) => id)));
+
+  await until(() => newerReleases.count() > 0);
+  // When a process of the newer release wants the lease.
+  const lease = await mysql.transaction();
+  await lease.raw('SELECT name FROM subscription_leases WHERE name = ? FOR UPDATE', ['older']);
+
+  assert.equal(taken, ids);
+  assert.is(Number((await rowOf('older')).position), newest.position);
+  await lease.rollback();
+  await close();
 });
 
 test.after(async () => {

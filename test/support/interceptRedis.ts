@@ -9,16 +9,20 @@ export interface Call {
   args: readonly unknown[];
 }
 
-/** The same client for one part of a test: `around` decides for each call whether and when it is sent, and when its reply arrives. */
+/**
+ * The same client for one part of a test: `around` decides for each call whether and when it is sent, and when its reply arrives. `more`:
+ * the names of other commands that it decides about.
+ */
 export function interceptRedis(
   redis: Redis,
   around: (call: Call, send: () => Promise<unknown>) => Promise<unknown>,
+  more: readonly string[] = [],
 ): Redis {
   return new Proxy(redis, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name);
       if (typeof value !== 'function') return value;
-      if (!intercepted.has(name)) return value.bind(target);
+      if (!intercepted.has(name) && !more.includes(String(name))) return value.bind(target);
       return (...args: unknown[]) => around({ name: String(name), args }, () => value.apply(target, args));
     },
   });

@@ -10,7 +10,7 @@ export type Snapshot = Awaited<ReturnType<typeof snapshotOf>>;
  * counts and reservations for limits.
  */
 const NOT_REBUILT =
-  /fence|marker|outbox|acks|reconciling|:answers:|seckill:(idempotency|idempotency-counts|limit|known-addresses|room):/;
+  /fence|marker|claims-renamed|outbox|acks|reconciling|:answers:|seckill:(idempotency|idempotency-counts|limit|known-addresses|room):/;
 
 const AT_ONCE = 200;
 

@@ -4,8 +4,11 @@ import { keys } from '../../infra/keys.ts';
 import type { DecisionDeps } from '../decision.ts';
 import { parseBatch } from './batch.ts';
 
-/** All that is needed to create the coupons of a batch, as the plan is stored. */
-const planSchema = z.object({
+/**
+ * All that is needed to create the coupons of a batch, as the plan is stored. A plan with another field was stored by a newer release: it
+ * is left to a process of that release, because its coupons would be created without the field.
+ */
+const planSchema = z.strictObject({
   batch: z.string(),
   coupons: z.array(
     // An empty key means that the request has none.
@@ -14,7 +17,7 @@ const planSchema = z.object({
       seller: z.string(),
       name: z.string(),
       idempotencyKey: z.string(),
-    }),
+    }).strict(),
   ),
 });
 export type Plan = z.infer<typeof planSchema>;

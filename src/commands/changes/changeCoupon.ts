@@ -26,9 +26,10 @@ export async function changeCoupon(
   content: object = {},
   args: readonly string[] = [],
 ): Promise<ChangeResult> {
+  const arrivedAt = performance.now();
   if (!isOwner(by, coupon.seller)) return 'not-the-owner';
   if (!canBeCoupon(coupon)) return 'no-such-coupon';
-  const change = { script, coupon, by, idempotencyKey, content, args, refusals };
+  const change = { script, coupon, by, arrivedAt, idempotencyKey, content, args, refusals };
   const { refusal } = await decideChange(deps, change);
   return refusal ?? 'changed';
 }

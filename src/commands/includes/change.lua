@@ -1,5 +1,6 @@
 --- beginChange(keys, at, deadline, outboxLimit, request): the coupon's state, or nil and the reply that ends the script.
--- `keys` begins with fence, coupon, outbox, answers, requests. The state of a coupon that does not exist has no id.
+-- `keys` begins with fence, coupon, outbox, answers, requests. The state of a coupon that does not exist has no id. A release whose event
+-- this one does not understand sets the field `needs` of the coupon together with that event.
 local function beginChange(keys, at, deadline, outboxLimit, request)
   local fence, coupon, outbox, answers, requests = unpack(keys)
   local reason = obstacle(fence, outbox, at, deadline, outboxLimit)
@@ -9,6 +10,7 @@ local function beginChange(keys, at, deadline, outboxLimit, request)
   local state = {}
   local fields = redis.call('HGETALL', coupon)
   for i = 1, #fields, 2 do state[fields[i]] = fields[i + 1] end
+  if state.needs then return nil, { 'newer' } end
   if state.damaged then return nil, { 'damaged' } end
   if state.id then state.nextVersion = digits(tonumber(state.version) + 1) end
   return state

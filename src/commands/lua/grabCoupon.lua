@@ -7,7 +7,7 @@ KEYS[3] codes: hash, code -> seller/name/customer
 Five more for each coupon, one coupon after the other:
 KEYS[n+1] coupon: hash
 KEYS[n+2] holders: hash, customer -> the customer's pieces (includes/pieces.lua)
-KEYS[n+3] answers: hash, 'customer key' -> the refusal that this idempotency key got
+KEYS[n+3] answers: hash, the customer and the key (includes/answer-field.lua) -> the refusal that this idempotency key got
 KEYS[n+4] requests: hash, 'grab customer key' -> the code of a piece that was grabbed with this key and given back
 KEYS[n+5] unloggedChanges: hash, version -> an event that grabs depend on (includes/prior.lua)
 
@@ -24,7 +24,8 @@ Replies
   {'decided', outcomes, states, repeated, failures, soldOut, entry id, at, prior}
     outcomes: those of the customers, in their order and separated by commas: 'grabbed', 'already-grabbed', 'sold-out', 'no-such-coupon',
       'closed', 'ended', 'not-started' or 'paused'. All grabs of a coupon are 'damaged' when its log has a gap that an operator must
-      repair, and 'failed' when one of its keys cannot be read; then nothing was decided about this coupon.
+      repair, 'newer' when a newer release has changed it (includes/change.lua), and 'failed' when one of its keys cannot be read; then
+      nothing was decided about this coupon.
     states: of the coupons before the decision, separated by commas: 'id version left startsAt', each word empty if there is none
     repeated: {place, code, ...}, for idempotency keys whose win is an old one; the place of the customer is counted from 1
     failures: {place, reason, ...}; the place of the coupon is counted from 1
@@ -42,6 +43,7 @@ Replies
 -- @include digits
 -- @include obstacle
 -- @include key-name
+-- @include answer-field
 -- @include pieces
 -- @include prior
 
@@ -65,13 +67,13 @@ local outcomes, states, repeated, failures, soldOut = {}, {}, {}, {}, {}
 -- `last`; returns the writes of its decision. It only reads from Redis, so an error in it leaves nothing behind.
 local function decide(keysFrom, i, first, last)
   local coupon, holders, answers, requests, unloggedChanges = unpack(KEYS, keysFrom + 1, keysFrom + COUPON_KEYS)
-  local id, left, version, damaged, phase, startsAt, endsAt, perCustomer = unpack(redis.call('HMGET', coupon,
-    'id', 'left', 'version', 'damaged', 'phase', 'startsAt', 'endsAt', 'perCustomer'))
+  local id, left, version, damaged, phase, startsAt, endsAt, perCustomer, needs = unpack(redis.call('HMGET', coupon,
+    'id', 'left', 'version', 'damaged', 'phase', 'startsAt', 'endsAt', 'perCustomer', 'needs'))
   states[i] = (id or '') .. ' ' .. (version or '') .. ' ' .. (left or '') .. ' ' .. (startsAt or '')
   local winners, holderFields, newAnswers = {}, {}, {}
   local decision = { keysFrom = keysFrom, winners = winners, holderFields = holderFields, newAnswers = newAnswers }
-  if damaged then
-    for place = first, last do outcomes[place] = 'damaged' end
+  if damaged or needs then
+    for place = first, last do outcomes[place] = needs and 'newer' or 'damaged' end
     return decision
   end
   left, version, perCustomer = tonumber(left), tonumber(version), tonumber(perCustomer or 1)
@@ -98,7 +100,7 @@ local function decide(keysFrom, i, first, last)
         repeated[#repeated + 1] = place
         repeated[#repeated + 1] = wonCode
       else
-        outcome = redis.call('HGET', answers, keyName(customer) .. ' ' .. key)
+        outcome = redis.call('HGET', answers, answerField(keyName(customer), key))
       end
     end
     if not outcome then
@@ -120,7 +122,7 @@ local function decide(keysFrom, i, first, last)
         holderFields[written[customer]] = value and value .. '\n' .. piece or piece
       end
       if key ~= '' and outcome ~= 'grabbed' and not passing[outcome] then
-        newAnswers[#newAnswers + 1] = keyName(customer) .. ' ' .. key
+        newAnswers[#newAnswers + 1] = answerField(keyName(customer), key)
         newAnswers[#newAnswers + 1] = outcome
       end
     end

@@ -27,6 +27,7 @@ Replies
   {'full'}: nothing was decided, the outbox is at its limit
   {'behind'}: nothing was decided, MySQL lacks too many changes of this coupon
   {'damaged'}: nothing was decided, the log of this coupon has a gap that an operator must repair
+  {'newer'}: nothing was decided, a newer release has changed this coupon (includes/change.lua)
 ]]
 -- @include now
 -- @include digits

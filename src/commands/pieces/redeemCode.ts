@@ -30,6 +30,7 @@ export async function redeemCode(
   by: User,
   { seller, code, idempotencyKey = '' }: RedeemCode,
 ): Promise<RedeemCodeResult> {
+  const arrivedAt = performance.now();
   if (!isOwner(by, seller)) return { result: 'not-the-owner' };
   const piece = await findPiece(deps, seller, code);
   if (piece === undefined) return { result: 'no-such-code' };
@@ -37,6 +38,7 @@ export async function redeemCode(
     script: 'redeemCode',
     coupon: piece.coupon,
     by,
+    arrivedAt,
     idempotencyKey,
     content: { code },
     moreKeys: pieceKeys(piece.coupon),

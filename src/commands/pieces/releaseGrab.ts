@@ -25,6 +25,7 @@ export async function releaseGrab(
   by: User,
   { customer, code = '', idempotencyKey = '', ...coupon }: ReleaseGrab,
 ): Promise<ReleaseResult> {
+  const arrivedAt = performance.now();
   if (by.kind !== 'customer' || by.sub !== customer) return 'not-the-holder';
   if (!canBeCoupon(coupon)) return 'not-held';
   await publishGrabs(deps, coupon, customer, code);
@@ -32,6 +33,7 @@ export async function releaseGrab(
     script: 'releaseGrab',
     coupon,
     by,
+    arrivedAt,
     idempotencyKey,
     content: { code },
     moreKeys: pieceKeys(coupon),

@@ -25,6 +25,7 @@ export async function undoRedemption(
   by: User,
   { seller, code, idempotencyKey = '' }: UndoRedemption,
 ): Promise<UndoRedemptionResult> {
+  const arrivedAt = performance.now();
   if (!isOwner(by, seller)) return { result: 'not-the-owner' };
   const piece = await findPiece(deps, seller, code);
   if (piece === undefined) return { result: 'no-such-code' };
@@ -32,6 +33,7 @@ export async function undoRedemption(
     script: 'undoRedemption',
     coupon: piece.coupon,
     by,
+    arrivedAt,
     idempotencyKey,
     content: { code },
     moreKeys: pieceKeys(piece.coupon),

@@ -86,5 +86,18 @@ function kindIn({ kindClaim, sellerValues, customerValues }: ProviderSettings, p
   return hasOne(customerValues) ? 'customer' : undefined;
 }
 
-const claim = (payload: JWTPayload, name: string): unknown =>
-  Object.hasOwn(payload, name) ? payload[name] : undefined;
+/**
+ * The claim of this name, such as `https://shop.example/kind`; otherwise the one at this path, such as `realm_access.roles`. Each step of
+ * the path may have dots in its own name.
+ */
+function claim(claims: object, name: string): unknown {
+  if (Object.hasOwn(claims, name)) return (claims as Record<string, unknown>)[name];
+  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) {
+    const step = name.slice(0, dot);
+    const inner = Object.hasOwn(claims, step) ? (claims as Record<string, unknown>)[step] : undefined;
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) continue;
+    const found = claim(inner, name.slice(dot + 1));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

@@ -5,6 +5,7 @@ import { keys } from '../keys.ts';
 import { deadLetterCount, outboxAge, outboxDepth } from '../outbox.ts';
 import type { OutboxLimit } from '../outboxLimit.ts';
 import type { RedisSafety } from '../stores/redisSafety.ts';
+import type { NewerReleases } from './newerReleases.ts';
 
 /**
  * Gauges of the state of the system, read at each scrape. Every process reads the shared state in Redis for itself, so the workers'
@@ -12,9 +13,16 @@ import type { RedisSafety } from '../stores/redisSafety.ts';
  */
 export function registerStoreMetrics(
   register: Registry,
-  deps: { redis: Redis; gate: Gate; outboxLimit: OutboxLimit; safety: RedisSafety; listeners: () => number },
+  deps: {
+    redis: Redis;
+    gate: Gate;
+    outboxLimit: OutboxLimit;
+    safety: RedisSafety;
+    newerReleases: NewerReleases;
+    listeners: () => number;
+  },
 ): void {
-  const { redis, gate, outboxLimit, safety, listeners } = deps;
+  const { redis, gate, outboxLimit, safety, newerReleases, listeners } = deps;
   const gauge = (name: string, help: string, aggregator: 'max' | 'min' | 'sum', read: () => number | Promise<number>) =>
     new Gauge({
       name,
@@ -46,6 +54,12 @@ export function registerStoreMetrics(
   );
   gauge('seckill_redis_unsafe', '1 when Redis may lose acknowledged writes. Alarm above 0', 'max', () =>
     safety.isUnsafe() ? 1 : 0,
+  );
+  gauge(
+    'seckill_left_to_newer_release',
+    'Entries and readers of events that wait for a process of a newer release. Alarm if it stays above 0',
+    'max',
+    newerReleases.count,
   );
   gauge('seckill_live_listeners', 'Open streams of live figures', 'sum', listeners);
 }

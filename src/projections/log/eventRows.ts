@@ -1,4 +1,5 @@
 import { type CouponEvent, type CouponRef, couponEventSchema, eventDataSchemas, eventId } from '../../events.ts';
+import { canBeNewerType, NewerRelease } from '../../newerRelease.ts';
 import { hex, hexId, quoted } from './sql.ts';
 import { shapes } from './upcast.ts';
 
@@ -36,7 +37,7 @@ export function toLogRows(events: readonly CouponEvent[]): string[] {
   });
 }
 
-/** Throws on a row that this program cannot have written. */
+/** Throws NewerRelease on a row that only a newer release can have written, and another error on a row that no release can have written. */
 export function rowToEvent(row: EventRow): CouponEvent {
   const id = bytesToId(row.coupon_id);
   return couponEventSchema.parse({
@@ -45,8 +46,22 @@ export function rowToEvent(row: EventRow): CouponEvent {
     coupon: { id, seller: row.seller.toString(), name: row.name.toString() },
     version: row.version,
     occurredAt: row.occurred_at,
-    data: shapes.upcast(row.type, JSON.parse(row.data)),
+    data: dataOf(row),
   });
+}
+
+/** The stored data in today's shape, with no field that this release would drop. */
+function dataOf({ type, data: text }: EventRow): Record<string, unknown> {
+  const stored: Record<string, unknown> = JSON.parse(text);
+  if (!isEventType(type)) {
+    if (canBeNewerType(type)) throw new NewerRelease(`an event of type ${type}`, stored.needs);
+    return stored;
+  }
+  const data = shapes.upcast(type, stored);
+  const { shape } = eventDataSchemas[type];
+  for (const name in data)
+    if (!(name in shape)) throw new NewerRelease(`the field ${name} of an event of type ${type}`, stored.needs);
+  return data;
 }
 
 /**
@@ -65,7 +80,7 @@ export function rowsToEvents(rows: readonly EventRow[]): CouponEvent[] {
     }
     const { type, version, occurred_at: occurredAt } = row;
     if (!isEventType(type) || !isWhole(version) || version < 1 || !isWhole(occurredAt)) return rowToEvent(row);
-    const data = eventDataSchemas[type].parse(shapes.upcast(type, JSON.parse(row.data)));
+    const data = eventDataSchemas[type].parse(dataOf(row));
     return {
       id: eventId(found.coupon.id, version),
       type,
@@ -75,6 +90,26 @@ export function rowsToEvents(rows: readonly EventRow[]): CouponEvent[] {
       data,
     } as CouponEvent;
   });
+}
+
+/** The events of the rows that this release understands, and the ids of the others, which a newer release has logged. */
+export function separateNewer(rows: readonly EventRow[]): { events: CouponEvent[]; newer: Set<string> } {
+  const newer = new Set<string>();
+  try {
+    return { events: rowsToEvents(rows), newer };
+  } catch (error) {
+    if (!(error instanceof NewerRelease)) throw error;
+  }
+  const events = rows.flatMap((row) => {
+    try {
+      return [rowToEvent(row)];
+    } catch (error) {
+      if (!(error instanceof NewerRelease)) throw error;
+      newer.add(eventId(bytesToId(row.coupon_id), row.version));
+      return [];
+    }
+  });
+  return { events, newer };
 }
 
 const isEventType = (type: string): type is CouponEvent['type'] => Object.hasOwn(eventDataSchemas, type);

@@ -1,8 +1,10 @@
 import type { CouponEvent } from '../../events.ts';
+import { NewerRelease } from '../../newerRelease.ts';
 
 // A stored event is never rewritten. When the data of an event type changes its shape, a step that converts the previous shape to
 // the new one is added to the end of the type's list, and a sample of the previous shape to test/fixtures/log. A new field that
-// may be absent needs no step.
+// may be absent needs no step. Where older releases must not go on without it, the new data has the field `needs` as well, the release
+// that understands it; older ones leave such an event to a process of that release.
 
 type Data = Record<string, unknown>;
 type Step = (data: Data) => Data;
@@ -14,12 +16,16 @@ const steps: Steps = {};
 export function createShapes(stepsOf: Steps) {
   const latest = (type: string) => (stepsOf[type as CouponEvent['type']]?.length ?? 0) + 1;
   return {
-    /** Converts stored data to the latest shape. Throws on a shape that only a newer program can have written. */
+    /** Converts stored data to the latest shape. Throws NewerRelease on a shape that only a newer release can have written. */
     upcast(type: string, stored: Data): Data {
       if (stored.shape === undefined && latest(type) === 1) return stored;
       const { shape = 1, ...data } = stored;
-      if (!Number.isInteger(shape) || Number(shape) < 1 || Number(shape) > latest(type))
-        throw new Error(`${type} of shape ${shape}: this program knows shapes up to ${latest(type)}`);
+      if (!Number.isInteger(shape) || Number(shape) < 1) throw new Error(`${type} has the shape ${shape}`);
+      if (Number(shape) > latest(type))
+        throw new NewerRelease(
+          `${type} of shape ${shape}: this program knows shapes up to ${latest(type)}; it`,
+          data.needs,
+        );
       const missing = stepsOf[type as CouponEvent['type']]?.slice(Number(shape) - 1) ?? [];
       return missing.reduce((older, step) => step(older), data);
     },

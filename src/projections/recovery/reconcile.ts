@@ -6,6 +6,7 @@ import { startProgress } from '../../infra/progress.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 import type { RedisClock } from '../../infra/stores/redisClock.ts';
 import type { Log } from '../../infra/telemetry/log.ts';
+import type { NewerReleases } from '../../infra/telemetry/newerReleases.ts';
 import { OperatorError } from '../../operatorError.ts';
 import type { MysqlWriter } from '../mysqlWriter.ts';
 import type { Relay } from '../relay.ts';
@@ -21,6 +22,7 @@ interface ReconcileDeps {
   writer: MysqlWriter;
   relay: Relay;
   reporter: ReconcileReporter;
+  newerReleases: NewerReleases;
   log: Log;
 }
 
@@ -66,7 +68,7 @@ async function isReconciled(redis: Redis): Promise<boolean> {
 }
 
 /** Compares and mends. The lease lets only one process do this at a time, and no process decides meanwhile. */
-async function reconcile({ redis, mysql, relay, reporter, log }: ReconcileDeps): Promise<void> {
+async function reconcile({ redis, mysql, relay, reporter, newerReleases, log }: ReconcileDeps): Promise<void> {
   const started = Date.now();
   const runId = await readRunId(redis);
   // A flush during reconcile removes this key together with the coupons that were restored before it.
@@ -79,17 +81,23 @@ async function reconcile({ redis, mysql, relay, reporter, log }: ReconcileDeps):
   // After a restart the fences still stand, and must not let a script decide in between.
   await Promise.all(allPartitions.map((partition) => redis.del(keys.fence(partition))));
   reporter.reached('draining');
-  await relay.drain();
+  const waiting = await relay.drain();
   const progress = startProgress((line) => log.info(line));
   const restored = await rehydrate({
     redis,
     mysql,
     log,
+    waiting,
     onProgress(done, of, events) {
       reporter.reached('rebuilding', done, of);
       progress.show({ label: 'rehydrating Redis from the event log', done, of, events });
     },
-  }).finally(progress.stop);
+  })
+    .catch((error) => {
+      newerReleases.note('reconcile', error);
+      throw error;
+    })
+    .finally(progress.stop);
   await mustHaveWitness();
   const fenceKeys = allPartitions.map(keys.fence);
   await Promise.all(fenceKeys.map((fence) => redis.set(fence, runId)));

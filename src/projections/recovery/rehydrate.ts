@@ -4,6 +4,7 @@ import { couponPath, keys } from '../../infra/keys.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 import { readRedisTime } from '../../infra/stores/redisClock.ts';
 import type { Log } from '../../infra/telemetry/log.ts';
+import type { NewerRelease } from '../../newerRelease.ts';
 import { type CouponRow, stateOfRow } from '../couponRow.ts';
 import { bytesToId } from '../log/eventRows.ts';
 import { DamageError } from './damage.ts';
@@ -21,9 +22,14 @@ interface RehydrateDeps {
 /** `done` of `of` events are in Redis, of all coupons; `events` of them were read from the log. */
 export type ReportRehydrate = (done: number, of: number, events: number) => void;
 
-/** Rebuilds Redis from MySQL: users, and every coupon that is missing or behind the log, with its views. No process may decide meanwhile. */
+/**
+ * Rebuilds Redis from MySQL: users, and every coupon that is missing or behind the log, with its views. No process may decide meanwhile.
+ * Throws NewerRelease, and leaves the rest to a process of a newer release, when such a coupon has an event that this one does not
+ * understand, or when the outbox has an entry of a newer release (`waiting`): the entry may hold an event that the log lacks, which must
+ * not be taken for a gap.
+ */
 export async function rehydrate(
-  deps: RehydrateDeps & { onProgress: ReportRehydrate },
+  deps: RehydrateDeps & { waiting: NewerRelease | undefined; onProgress: ReportRehydrate },
 ): Promise<{ users: number; coupons: number; rebuilt: number }> {
   const { redis, mysql } = deps;
   const users = await restoreUserViews(deps);
@@ -41,7 +47,9 @@ export async function rehydrate(
     if (last === undefined) return { users, coupons: done.coupons, rebuilt: done.rebuilt };
     await restoreSellerViews(redis, rows);
     const eventsAfter = done.events + rows.reduce((sum, { version }) => sum + version, 0);
-    const behind = await withoutGaps(deps, await findBehind(redis, rows), setApart);
+    const found = await findBehind(redis, rows);
+    if (deps.waiting !== undefined && found.length > 0) throw deps.waiting;
+    const behind = await withoutGaps(deps, found, setApart);
     await rebuildCoupons({ redis, mysql, report, setApart }, behind);
     done.rebuilt += behind.length;
     done.coupons += rows.length;

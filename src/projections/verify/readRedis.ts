@@ -4,6 +4,7 @@ import { type CouponEvent, eventId } from '../../events.ts';
 import { groupBy } from '../../infra/groupBy.ts';
 import { type CouponName, keys, partitionOf } from '../../infra/keys.ts';
 import { decodeEntry, type RawEntry, readOutbox } from '../../infra/outbox.ts';
+import { NewerRelease } from '../../newerRelease.ts';
 import { viewEntryOf } from '../redisViews.ts';
 import type { InOutbox } from './versions.ts';
 
@@ -97,11 +98,12 @@ async function* entriesOf(redis: Redis, coupons: readonly CouponName[]): AsyncGe
   }
 }
 
-/** An entry that cannot be decoded goes to the dead letters and not to the log, so its versions count as missing. */
+/** An entry that cannot be decoded goes to the dead letters and not to the log, so its versions count as missing. One of a newer release waits. */
 function readEntry(partition: number, raw: RawEntry): CouponEvent[] {
   try {
     return decodeEntry(partition, raw).events;
-  } catch {
+  } catch (error) {
+    if (error instanceof NewerRelease) throw error;
     return [];
   }
 }

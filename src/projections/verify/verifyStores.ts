@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Connection } from 'mysql2';
-import { keys, splitCouponPath } from '../../infra/keys.ts';
+import { type CouponName, keys, splitCouponPath } from '../../infra/keys.ts';
 import { deadLetterCount } from '../../infra/outbox.ts';
 import { idToBytes } from '../log/eventRows.ts';
 import { runOn } from '../log/readLog.ts';
@@ -35,12 +35,25 @@ export async function verifyAll({ redis, connection, signal, onProgress }: Verif
   return report;
 }
 
-/** Proves the same for one coupon. Resolves to undefined when neither MySQL nor Redis has the coupon. */
+/**
+ * Proves the same for one coupon. Resolves to undefined when neither MySQL nor Redis has the coupon. `path`: `seller/name` as this
+ * program prints it, with percent-encoded characters in the seller, or else the seller as it is, who may have slashes.
+ */
 export async function verifyOne(
-  { redis, connection }: Pick<Verify, 'redis' | 'connection'>,
+  stores: Pick<Verify, 'redis' | 'connection'>,
   path: string,
 ): Promise<Report | undefined> {
-  const { seller, name } = splitCouponPath(path);
+  const slash = path.lastIndexOf('/');
+  const [seller, name] = [path.slice(0, slash), path.slice(slash + 1)];
+  const asPrinted = splitCouponPath(`${seller.replaceAll('/', '%2F')}/${name}`);
+  const report = await verifyNamed(stores, asPrinted);
+  return report ?? (asPrinted.seller === seller ? undefined : verifyNamed(stores, { seller, name }));
+}
+
+async function verifyNamed(
+  { redis, connection }: Pick<Verify, 'redis' | 'connection'>,
+  { seller, name }: CouponName,
+): Promise<Report | undefined> {
   const run = runOn(connection);
   const [row] = await run(`SELECT id, version FROM coupons WHERE seller = ${hex(seller)} AND name = ${hex(name)}`);
   const inRedis = row === undefined ? await redis.hget(keys.coupon({ seller, name }), 'id') : null;

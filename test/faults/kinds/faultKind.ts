@@ -31,6 +31,8 @@ export interface FaultKind {
   tolerance?: Tolerance;
   /** Grabs of one coupon before the sale begins. */
   holders?: number;
+  /** The kind is left out where the last release cannot be had. */
+  needsLastRelease?: true;
   /** Resolves when the fault has ended. */
   inject(context: FaultContext): Promise<void>;
 }

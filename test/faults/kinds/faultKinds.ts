@@ -2,12 +2,20 @@ import { appFaults } from './appFaults.ts';
 import { type FaultKind, oneOrTwoApps } from './faultKind.ts';
 import { mysqlFaults } from './mysqlFaults.ts';
 import { redisFaults } from './redisFaults.ts';
+import { rollingUpgrade } from './rollingUpgrade.ts';
 import { unreadDecisions } from './unreadDecisions.ts';
 
 const none: FaultKind = { name: 'none', topology: oneOrTwoApps, inject: async () => {} };
 
 /** Neighbours need similar topologies, so that the next round can begin at once. */
-export const faultKinds: readonly FaultKind[] = [none, ...appFaults, ...redisFaults, unreadDecisions, ...mysqlFaults];
+export const faultKinds: readonly FaultKind[] = [
+  none,
+  ...appFaults,
+  ...redisFaults,
+  unreadDecisions,
+  ...mysqlFaults,
+  rollingUpgrade,
+];
 
 const HOLDERS = 100_000;
 const kindsNamed = (name: string) => faultKinds.filter((kind) => kind.name === name);

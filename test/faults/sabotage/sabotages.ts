@@ -33,7 +33,7 @@ export const sabotages: readonly Sabotage[] = [
     patches: [
       {
         file: 'src/projections/recovery/reconcile.ts',
-        find: '  await relay.drain();\n',
+        find: '  const waiting = await relay.drain();\n',
         replace: `  await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), runId)));
           await redis.set(keys.marker, runId);
           if (runId !== '') return;\n`,
@@ -184,6 +184,18 @@ export const sabotages: readonly Sabotage[] = [
         file: 'src/commands/includes/obstacle.lua',
         find: /^.*tonumber\(deadline\).*$/gm,
         replace: '',
+      },
+    ],
+  },
+  {
+    name: 'names that the last release does not find',
+    kinds: ['rolling-upgrade'],
+    noticedAs: ['untrue-no-such-coupon', 'unrequested', 'view-differs', 'verify', 'redis-differs'],
+    patches: [
+      {
+        file: 'src/infra/keys.ts',
+        find: 'const RESERVED = /[^\\w.@~',
+        replace: 'const RESERVED = /[^\\w@~',
       },
     ],
   },

@@ -32,7 +32,7 @@ async function runCoupon({ client, label, random, listeningApps }: LifeDeps, cou
   let customers = 0;
   const grabInTurn = async () => {
     while (Date.now() < endsAt + AFTER_END_MS) {
-      await send({ op: 'grab', customer: `${coupon}-${++customers}.${label}`, coupon });
+      await send({ op: 'grab', customer: `${coupon.replaceAll(' ', '-')}-${++customers}.${label}`, coupon });
       await sleep(PAUSE_MS);
     }
   };

@@ -23,11 +23,16 @@ import { createMariadbServer, createRedisServer, type StoreServer } from './stor
 
 const READY_LIMIT_MS = 30_000;
 
+/** The last release, or the tree that is tested. */
+export type Release = 'last' | 'this';
+
 /** The processes that a round needs. */
 export interface Topology {
   /** Number of application processes. */
   apps: number;
   disk: RedisDisk;
+  /** What the applications are at the beginning of the round. */
+  release: Release;
   /** Settings of the applications, in addition to those that every application gets. */
   environment: Record<string, string>;
 }
@@ -63,7 +68,9 @@ export interface FaultStack {
   /** Starts and stops processes until they match the topology; resolves when every application is ready. */
   arrange(topology: Topology): Promise<void>;
   /** Starts an application in the place of one that has ended; resolves when it listens. */
-  restartApp(app: App): Promise<void>;
+  restartApp(app: App, release?: Release): Promise<void>;
+  /** The folder of the last release, with its npm packages. Set before a round that needs it. */
+  lastRelease: string | undefined;
   /** URL of the database, not through the proxy. */
   mysqlUrl(): string;
   withMysql<T>(work: (mysql: Connection) => Promise<T>): Promise<T>;
@@ -91,7 +98,7 @@ export const openFaultStack = (announce: (line: string) => void) =>
     remember(mysqlProxy.close);
 
     let project = originalProject;
-    let topology: Topology = { apps: 0, disk: 'normal', environment: {} };
+    let topology: Topology = { apps: 0, disk: 'normal', release: 'this', environment: {} };
     let database = '';
     let redisCount = 0;
     let closed = false;
@@ -124,14 +131,16 @@ export const openFaultStack = (announce: (line: string) => void) =>
       await stack.withMysql((mysql) => mysql.query(`CREATE DATABASE ${newDatabase}`));
       database = newDatabase;
       await replaceRedis(disk);
-      topology = { apps: 0, disk, environment: {} };
+      topology = { apps: 0, disk, release: 'this', environment: {} };
     };
-    const launch = async (number: number) => {
+    const launch = async (number: number, release: Release) => {
       if (closed) throw new Error('the stack is closed');
       const proxy = redisProxies[number];
       if (proxy === undefined) throw new Error(`application ${number} has no proxy to Redis`);
+      const root = release === 'this' ? project.root : stack.lastRelease;
+      if (root === undefined) throw new Error('the last release was not checked out');
       const settings: AppSettings = {
-        root: project.root,
+        root,
         folder,
         environment: {
           REDIS_URL: `unix://${proxy.path}`,
@@ -155,14 +164,16 @@ export const openFaultStack = (announce: (line: string) => void) =>
       redisProxies,
       mysqlProxy,
       apps: [],
+      lastRelease: undefined,
       reset(next) {
         project = next;
         return startAfresh('normal');
       },
       async arrange(next) {
-        const { apps: wanted, disk, environment } = next;
-        // Without this, the new Redis would first rebuild the coupons of older rounds, which takes long on a slow disk.
-        if (disk !== topology.disk) await startAfresh(disk);
+        const { apps: wanted, disk, release, environment } = next;
+        // Without this, the new Redis would first rebuild the coupons of older rounds, which takes long on a slow disk. The last release
+        // does not start on tables that this one has migrated.
+        if (disk !== topology.disk || release === 'last') await startAfresh(disk);
         if (!isDeepStrictEqual(environment, topology.environment)) await killApps();
         topology = next;
         const ended = stack.apps.map((app, number) => (app.pool === undefined || number >= wanted ? app : undefined));
@@ -171,11 +182,11 @@ export const openFaultStack = (announce: (line: string) => void) =>
         const missing = Array.from({ length: wanted }, (_, number) => number).filter(
           (number) => stack.apps[number]?.pool === undefined,
         );
-        await Promise.all(missing.map(launch));
+        await Promise.all(missing.map((number) => launch(number, release)));
         const ready = await Promise.all(stack.apps.map((app) => becomesReady(app, READY_LIMIT_MS)));
         if (ready.includes(false)) throw new OperatorError('an application does not become ready');
       },
-      restartApp: ({ number }) => launch(number),
+      restartApp: ({ number }, release = topology.release) => launch(number, release),
       mysqlUrl: () => mysqlUrl(mariadb.socket),
       async withMysql(work) {
         const mysql = await createConnection({

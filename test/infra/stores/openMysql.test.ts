@@ -27,4 +27,16 @@ test('a migration does not wait for the migration of another database on the sam
   await closeBusy();
 });
 
+test('a process starts on tables that a newer release has migrated further', async () => {
+  const url = await createDatabase();
+  const { mysql, close } = await openMysql(url);
+  await mysql('knex_migrations').insert({ name: '9999_of_a_newer_release', batch: 99, migration_time: new Date() });
+
+  const again = await openMysql(url);
+
+  assert.equal(again.migrated, []);
+  await again.close();
+  await close();
+});
+
 test.run();
