@@ -25,6 +25,7 @@ const PROGRAMS = [
   ['test/browser/', 'chromium'],
   ['test/docs/api', 'curl'],
   ['test/subscribers/nats', 'nats-server'],
+  ['test/operations/backup', 'mariadb-dump'],
 ] as const;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const running = new Set<ChildProcess>();
