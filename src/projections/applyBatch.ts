@@ -2,8 +2,9 @@ import { grabOf } from '../coupon/pieces.ts';
 import { type CouponEvent, eventId } from '../events.ts';
 import { allEvents, type Delivery } from '../infra/outbox.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
+import { archivedVersions, readArchived } from './archive/pages.ts';
 import { insertEvents } from './insertEvents.ts';
-import { bytesToId, type EventRow, eventColumns, rowsToEvents } from './log/eventRows.ts';
+import { bytesToId, type EventRow, eventColumns, idToBytes, rowsToEvents } from './log/eventRows.ts';
 import { projectionTransaction } from './log/pause.ts';
 import { hexId, type RunSql, selectRows, type Value } from './log/sql.ts';
 import { byCouponAndVersion } from './projection.ts';
@@ -57,7 +58,22 @@ const key = { coupon_id: 'id', version: 'number' } as const;
 async function readKnown(run: RunSql, events: readonly CouponEvent[]): Promise<Map<string, CouponEvent>> {
   const wanted = new Map(events.map(({ id, coupon, version }) => [id, [coupon.id, version]]));
   const rows = await selectRows(run, { table: 'event_log', key }, eventColumns, [...wanted.values()]);
-  return new Map(rowsToEvents(rows as unknown as EventRow[]).map((event) => [event.id, event]));
+  const known = new Map(rowsToEvents(rows as unknown as EventRow[]).map((event) => [event.id, event]));
+  const missing = events.filter(({ id }) => !known.has(id));
+  for (const event of await readKnownOfArchive(run, missing)) known.set(event.id, event);
+  return known;
+}
+
+/** An older copy of Redis may publish events again whose coupon was archived meanwhile. Most batches have no such coupon. */
+async function readKnownOfArchive(run: RunSql, events: readonly CouponEvent[]): Promise<CouponEvent[]> {
+  const ids = [...new Set(events.map(({ coupon }) => coupon.id))].map(idToBytes);
+  const archived = await archivedVersions(run, ids);
+  const wanted = new Set(events.map(({ id }) => id));
+  const found: CouponEvent[] = [];
+  for (const id of ids.filter((id) => archived.has(bytesToId(id))))
+    for await (const page of readArchived(run, id))
+      found.push(...rowsToEvents(page).filter((event) => wanted.has(event.id)));
+  return found;
 }
 
 /** The grabs that new events about pieces depend on and that coupon_grabs has, by event id. Most batches need no look-up. */

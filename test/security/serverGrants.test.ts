@@ -150,7 +150,7 @@ const changes: string[] = [
 test('given that the triggers of event_log are gone, the user can still not change it in any way', async () => {
   await mariadb.run(
     'DROP TRIGGER seckill.event_log_refuses_update',
-    'DROP TRIGGER seckill.event_log_refuses_delete',
+    'DROP TRIGGER seckill.event_log_keeps_unarchived',
     'CREATE TRIGGER seckill.ours AFTER INSERT ON seckill.event_log FOR EACH ROW SET @ours = 1',
   );
   const socketPath = new URL(url).searchParams.get('socketPath') ?? '';

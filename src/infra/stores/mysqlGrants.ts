@@ -25,6 +25,8 @@ const serverPrivileges: Readonly<Record<string, TablePrivileges>> = {
   projection_pause: { column: 'id', privileges: ['SELECT', 'UPDATE'] },
   subscriptions: { column: 'name', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
   subscription_leases: { column: 'name', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
+  archived_coupons: { column: 'coupon_id', privileges: ['SELECT'] },
+  archived_pages: { column: 'coupon_id', privileges: ['SELECT'] },
   knex_migrations: { column: 'name', privileges: ['SELECT'] },
 };
 

@@ -1,0 +1,230 @@
+import { rejects } from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { listHistory } from '../../../src/queries/listHistory.ts';
+import { archivedSale } from '../../support/archivedSale.ts';
+import { lifeOf } from '../../support/couponLife.ts';
+import { createDataDir } from '../../support/dataDirs.ts';
+import { endPrograms } from '../../support/program.ts';
+import { openTestSystem, settled } from '../../support/testSystem.ts';
+
+const opened = await openTestSystem();
+const { system } = opened;
+const folder = join(createDataDir(), 'archive');
+const sale = archivedSale(opened, folder);
+const test = suite('the archive of the log');
+const named = (name: string) => ({ seller: 'ann', name });
+
+test.before(async () => {
+  await sale.prepare();
+  // The newest event of the log always stays, so another coupon than those of the tests has it at first.
+  await sale.givenOpen(named('first'));
+});
+
+/** Makes the coupon with the newest event one that stays. */
+const sellOn = async () => {
+  await settled(system);
+  await lifeOf(system, named('first')).pause();
+  await lifeOf(system, named('first')).resume();
+  await settled(system);
+};
+
+test('only coupons that are closed, and whose codes cannot be redeemed any more, are archived', async () => {
+  await sale.givenWholeLife(named('whole life'));
+  await sale.givenExpired(named('expired'), 12);
+  await sale.givenOpen(named('open'));
+  await sale.givenOpen(named('held'));
+  await lifeOf(system, named('held')).close();
+  await sellOn();
+  const [whole, expired] = [await sale.events(named('whole life')), await sale.events(named('expired'))];
+  const history = await historyOf('whole life');
+
+  const { coupons, events, blocked } = await sale.archive();
+
+  assert.equal(
+    { coupons, events, blocked: blocked.coupons },
+    { coupons: 2, events: whole.hot + expired.hot, blocked: 0 },
+  );
+  assert.equal(await sale.events(named('whole life')), { hot: 0, archived: whole.hot });
+  assert.equal(await sale.events(named('expired')), { hot: 0, archived: expired.hot });
+  for (const name of ['open', 'held']) assert.is((await sale.events(named(name))).archived, 0);
+  assert.is(readdirSync(folder).length, 2);
+  assert.equal(await historyOf('whole life'), history);
+});
+
+test('then verify and replay agree, and Redis is rebuilt as it was', async () => {
+  await sale.assertAgreement('--archive', folder);
+  await sale.assertRebuilt();
+  await sale.assertAgreement('--archive', folder);
+  for (const args of [['--verify'], []]) {
+    const { status, stdout, stderr } = await sale.tool('replay', ...args);
+    assert.is(status, 0, stdout + stderr);
+  }
+  await sale.assertAgreement();
+});
+
+test('a later event about an archived coupon stays in the log on top of the archived ones', async () => {
+  await lifeOf(system, named('expired')).release('c3');
+  await settled(system);
+  const { hot, archived } = await sale.events(named('expired'));
+  assert.is(hot, 1);
+
+  await sale.assertAgreement('--archive', folder);
+  await sale.assertRebuilt();
+  await sellOn();
+  assert.is((await sale.archive()).coupons, 0);
+
+  assert.equal(await sale.events(named('expired')), { hot: 1, archived });
+  const page = await historyOf('expired', archived - 2);
+  assert.equal(
+    page?.data.map(({ version }) => version),
+    [archived - 1, archived, archived + 1],
+  );
+});
+
+const historyOf = async (name: string, after = 0) => {
+  const whole = await listHistory(system, named(name), { after, limit: 100 });
+  const pages: unknown[] = [];
+  for (let from = after; ; ) {
+    const page = await listHistory(system, named(name), { after: from, limit: 3 });
+    pages.push(...(page?.data ?? []));
+    if (page?.next === undefined) break;
+    from = page.next;
+  }
+  assert.equal(pages, whole?.data);
+  return whole;
+};
+
+for (const step of ['file', 'pages', 'archived', 'deleted'] as const) {
+  test(`a process that is killed after the step "${step}" leaves a log that agrees, and the next run completes it`, async () => {
+    const coupon = named(`killed at ${step}`);
+    await sale.givenWholeLife(coupon);
+    await sellOn();
+    const { hot } = await sale.events(coupon);
+
+    await rejects(
+      () =>
+        sale.archive((at) => {
+          if (at === step) throw new Error('killed');
+        }),
+      /killed/,
+    );
+
+    await sale.assertAgreement();
+    await sale.assertRebuilt();
+    const { status, stdout } = await sale.tool('replay', '--verify');
+    assert.is(status, 0, stdout);
+    const { coupons, completed } = await sale.archive();
+    assert.is(coupons + completed, step === 'deleted' ? 0 : 1);
+    assert.equal(await sale.events(coupon), { hot: 0, archived: hot });
+    await sale.assertAgreement('--archive', folder);
+  });
+}
+
+test('events that a subscription has not delivered are not archived, and the refusal names it', async () => {
+  await sale.givenWholeLife(named('not delivered'));
+  await sellOn();
+  await settled(system);
+  const [newest] = await system.mysql('event_log').max({ position: 'position' });
+  const [last] = await system
+    .mysql('event_log')
+    .where({ coupon_id: await sale.idOf(named('not delivered')) })
+    .max({ position: 'position' });
+  const position = Number(last?.position) - 1;
+  await system.mysql('subscriptions').insert({ name: 'orders', position });
+
+  const refused = await sale.tool('archiveLog', '--before', new Date().toISOString(), '--out', folder);
+
+  assert.is(refused.status, 1);
+  assert.match(refused.stderr, new RegExp(`^subscription orders has delivered up to ${position}$`, 'm'));
+  assert.match(
+    refused.stderr,
+    /^1 coupons are not archived, since a subscription has not delivered their events yet$/m,
+  );
+  assert.is((await sale.events(named('not delivered'))).archived, 0);
+
+  await system.mysql('subscriptions').update({ position: newest?.position });
+  const { status, stdout } = await sale.tool('archiveLog', '--before', new Date().toISOString(), '--out', folder);
+  assert.is(status, 0);
+  assert.match(stdout, /^1 coupons with \d+ events archived in /m);
+  const rewound = await sale.tool('subscribers', 'rewind', 'orders', '--to', '2020-01-01');
+  assert.is(rewound.status, 1);
+  assert.match(rewound.stderr, /events of \d+ coupons since then are archived/);
+  await system.mysql('subscriptions').delete();
+});
+
+for (const step of [undefined, 'inserted'] as const) {
+  test(`the events of a file are put back as they were${step ? `, also after a kill at "${step}"` : ''}`, async () => {
+    const coupon = named(`restored ${step}`);
+    await sale.givenWholeLife(coupon);
+    await sellOn();
+    await settled(system);
+    const rows = async () =>
+      system
+        .mysql('event_log')
+        .where({ coupon_id: await sale.idOf(coupon) })
+        .orderBy('version');
+    const before = await rows();
+    await sale.archive();
+    assert.equal(await rows(), []);
+
+    if (step !== undefined) {
+      const killed = sale.restore(await sale.fileOf(coupon), (at) => {
+        if (at === step) throw new Error('killed');
+      });
+      await rejects(killed, /killed/);
+      await sale.assertAgreement();
+    }
+    assert.is(await sale.restore(await sale.fileOf(coupon)), before.length);
+
+    assert.equal(await rows(), before);
+    assert.equal(await sale.events(coupon), { hot: before.length, archived: 0 });
+    await sale.assertAgreement('--archive', folder);
+    assert.is(await sale.restore(await sale.fileOf(coupon)), 0);
+  });
+}
+
+test('a damaged file is refused before anything is written or deleted, and verify names it', async () => {
+  const coupon = named('damaged');
+  await sale.givenWholeLife(coupon);
+  await sellOn();
+  const { hot } = await sale.events(coupon);
+  const killed = sale.archive((at, { path }) => {
+    if (at === 'archived' && path === 'ann/damaged') throw new Error('killed');
+  });
+  await rejects(killed, /killed/);
+  const file = await sale.fileOf(coupon);
+  const bytes = readFileSync(file);
+  const damaged = Buffer.from(bytes);
+  damaged[60] = (damaged[60] ?? 0) ^ 1;
+  writeFileSync(file, damaged);
+
+  await rejects(() => sale.archive(), /is damaged/);
+  await rejects(() => sale.restore(file), /is damaged/);
+  assert.equal(await sale.events(coupon), { hot, archived: hot });
+  const { status, stdout } = await sale.verify('--archive', folder);
+  assert.is(status, 1);
+  assert.match(stdout, /^WRONG: ann\/damaged: .*is damaged: line/m);
+
+  writeFileSync(file, bytes);
+  await sale.archive();
+  assert.equal(await sale.events(coupon), { hot: 0, archived: hot });
+  await sale.assertAgreement('--archive', folder);
+});
+
+test('a time in the future, no time, and both options are refused', async () => {
+  const future = await sale.tool('archiveLog', '--before', '2100-01-01', '--out', folder);
+  assert.is(future.status, 1);
+  assert.match(future.stderr, /^--before is in the future: nothing was archived$/m);
+  assert.is((await sale.tool('archiveLog')).status, 2);
+  assert.is((await sale.tool('archiveLog', '--before', '2020-01-01', '--restore', 'x')).status, 2);
+  assert.is(existsSync('archive'), false);
+});
+
+test.after(async () => {
+  await endPrograms();
+  await opened.close();
+});
+test.run();
