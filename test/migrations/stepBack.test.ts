@@ -56,6 +56,14 @@ const cases: Record<string, 'nothing' | { given: (mysql: Mysql) => Promise<unkno
     given: (mysql) => grabWithCode(mysql, 'n'.repeat(255).concat('\u{1f600}')),
     refusal: '1 rows of coupon_grabs with a name over 256 bytes',
   },
+  '0011_archive': {
+    given: (mysql) =>
+      mysql('archived_coupons').insert({
+        ...{ coupon_id: Buffer.alloc(16), seller: 'ann', name: 'sea' },
+        ...{ version: 2, last_position: 2, digest: 'd'.repeat(43) },
+      }),
+    refusal: '1 archived coupons with their events',
+  },
 };
 
 test('each migration says what its step back would lose, and is tried here', () => {
