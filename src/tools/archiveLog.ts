@@ -1,5 +1,6 @@
 import { createProgram } from '../cli.ts';
 import type { Progress } from '../infra/progress.ts';
+import { mustBeArchiveFile } from '../projections/archive/archiveFile.ts';
 import { archiveLog } from '../projections/archive/archiveLog.ts';
 import { restoreArchive } from '../projections/archive/restoreArchive.ts';
 import { runOn } from '../projections/log/readLog.ts';
@@ -23,6 +24,7 @@ if (before !== undefined && (time === undefined || !('occurredAt' in time)))
 
 await runTool({
   needs: { redis: false, tables: 'present' },
+  checkFiles: () => Promise.all((restore ?? []).map(mustBeArchiveFile)),
   open: ({ mysqlUrl }) => openReplaySession(mysqlUrl),
   interrupted: 'interrupted: run the command again to continue',
   work: ({ session }, { signal, progress }) =>

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { OperatorError } from '../../operatorError.ts';
 import { bytesToId } from '../log/eventRows.ts';
 import type { LoggedRow } from '../log/readLog.ts';
-import { cannot } from '../logFile/fileArgument.ts';
-import { CHAIN_START, eventLine, LogFileError, lastLine, readLogFile } from '../logFile/format.ts';
+import { cannot, kindOfFile, mustBeReadable } from '../logFile/fileArgument.ts';
+import { CHAIN_START, eventLine, isZipped, LogFileError, lastLine, readLogFile } from '../logFile/format.ts';
 import { zipMember } from '../logFile/gzipMembers.ts';
 
 // The archive of a coupon is a file of its own, in the format of an export: its events in the order of their positions.
@@ -60,10 +60,17 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** Throws OperatorError unless this is a file that can be read more than once. */
+export async function mustBeArchiveFile(file: string): Promise<void> {
+  await mustBeReadable(file);
+  if ((await kindOfFile(file)) === 'fifo') throw new OperatorError(`${file} is a FIFO: name a file`);
+}
+
 /** Reads the events of the file, and checks its chain. Throws OperatorError on a file that is damaged or cannot be read. */
 export async function* readArchiveFile(file: string): AsyncGenerator<LoggedRow> {
+  await mustBeArchiveFile(file);
   try {
-    yield* readLogFile(createReadStream(file), true);
+    yield* readLogFile(createReadStream(file), isZipped(file));
   } catch (error) {
     if (error instanceof LogFileError) throw new OperatorError(`${file} is damaged: ${error.message}`);
     if ((error as NodeJS.ErrnoException).syscall !== undefined) throw cannot('be read', file, error);

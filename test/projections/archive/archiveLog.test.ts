@@ -3,7 +3,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { runOnPool } from '../../../src/projections/log/pause.ts';
 import { listHistory } from '../../../src/queries/listHistory.ts';
+import { createEventReader } from '../../../src/subscribers/eventPages.ts';
 import { archivedSale } from '../../support/archivedSale.ts';
 import { lifeOf } from '../../support/couponLife.ts';
 import { createDataDir } from '../../support/dataDirs.ts';
@@ -57,6 +59,15 @@ test('a later event about an archived coupon stays in the log on top of the arch
   await settled(system);
   const { hot, archived } = await sale.events(named('expired'));
   assert.is(hot, 1);
+  // A reader of events gets it, wherever it begins: it does not wait for the versions before.
+  const [{ position }] = (await system.mysql('event_log').orderBy('position', 'desc').limit(1)) as [
+    { position: number },
+  ];
+  for (const from of [0, position - 1]) {
+    const run = runOnPool(system.mysql);
+    const { events } = await createEventReader().read(run, { after: from, horizon: position, limit: 1_000 });
+    assert.is(events.at(-1)?.type, 'GrabReleased');
+  }
 
   await sale.assertAgreement();
   await sale.assertRebuilt();
