@@ -3,6 +3,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { DecidedEvent } from '../../../src/events.ts';
+import { applyBatch } from '../../../src/projections/applyBatch.ts';
+import { readArchived } from '../../../src/projections/archive/pages.ts';
+import { type EventRow, rowsToEvents } from '../../../src/projections/log/eventRows.ts';
 import { runOnPool } from '../../../src/projections/log/pause.ts';
 import { listHistory } from '../../../src/queries/listHistory.ts';
 import { createEventReader } from '../../../src/subscribers/eventPages.ts';
@@ -10,6 +14,7 @@ import { archivedSale } from '../../support/archivedSale.ts';
 import { lifeOf } from '../../support/couponLife.ts';
 import { createDataDir } from '../../support/dataDirs.ts';
 import { endPrograms } from '../../support/program.ts';
+import { delivery } from '../../support/sampleEvents.ts';
 import { openTestSystem, settled } from '../../support/testSystem.ts';
 
 const opened = await openTestSystem();
@@ -52,6 +57,32 @@ test('then verify and replay agree, and Redis is rebuilt as it was', async () =>
     const { status, stdout, stderr } = await sale.tool(tool, ...args);
     assert.is(status, 0, stdout + stderr);
   }
+});
+
+test('archived events that an older copy of Redis publishes again are known, and a different one is damage', async () => {
+  const coupon_id = await sale.idOf(named('whole life'));
+  const rows: EventRow[] = [];
+  for await (const page of readArchived(runOnPool(system.mysql), coupon_id)) rows.push(...page);
+  const events = rowsToEvents(rows) as DecidedEvent[];
+  const [again, other] = [events.map((event) => delivery(event)), events.slice(1, 2)];
+
+  const { committed, damaged } = await applyBatch(system.mysql, again);
+  const contradiction = await applyBatch(
+    system.mysql,
+    other.map((event) => delivery({ ...event, occurredAt: event.occurredAt + 1 })),
+  );
+
+  assert.equal([committed.length, damaged.length], [events.length, 0]);
+  assert.equal([contradiction.committed.length, contradiction.damaged.length], [0, 1]);
+  assert.equal(await sale.events(named('whole life')), { hot: 0, archived: events.length });
+});
+
+test('the trigger lets archived events be deleted, and no others', async () => {
+  const [[{ hot }]] = await system.mysql.raw('SELECT COUNT(*) AS hot FROM event_log');
+  const refused = await system.mysql.raw('DELETE FROM event_log').catch((error: Error) => error.message);
+  assert.match(String(refused), /event_log is append-only/);
+  const [[after]] = await system.mysql.raw('SELECT COUNT(*) AS hot FROM event_log');
+  assert.is(after.hot, hot);
 });
 
 test('a later event about an archived coupon stays in the log on top of the archived ones', async () => {
