@@ -79,12 +79,12 @@ export function archivedSale({ system, config }: Opened, folder: string) {
       return { hot: Number(hot?.events), archived: Number(archived?.version ?? 0) };
     },
     fileOf: async (of: CouponName) => `${folder}/${bytesToId(await idOf(of))}.ndjson.gz`,
-    /** `onStep` may throw, as if the process was killed there: its connections close. */
-    async archive(onStep: ArchiveDeps['onStep'] = () => {}): Promise<Archived> {
+    /** `age`: microseconds. `onStep` may throw, as if the process was killed there: its connections close. */
+    async archive(onStep: ArchiveDeps['onStep'] = () => {}, age = 0): Promise<Archived> {
       await settled(system);
       // The last event must be older than the time.
       await sleep(20);
-      const before = Date.now() * 1_000;
+      const before = Date.now() * 1_000 - age;
       return onSession((session) =>
         archiveLog({ reader: session.reader, writer: runOn(session.writer), folder, onStep }, before, () => {}),
       );

@@ -22,6 +22,7 @@ const { system } = opened;
 const folder = join(createDataDir(), 'archive');
 const sale = archivedSale(opened, folder);
 const test = suite('the archive of the log');
+const HOUR = 3_600_000_000;
 const named = (name: string) => ({ seller: 'ann', name });
 
 test.before(() => sale.prepare());
@@ -32,6 +33,12 @@ test('only coupons that are closed, and whose codes cannot be redeemed any more,
   await sale.givenOpen(named('open'));
   await sale.givenOpen(named('held'));
   await lifeOf(system, named('held')).close();
+  await sale.givenOpen(named('still valid'));
+  await lifeOf(system, named('still valid')).change({ validUntil: Date.now() * 1_000 + HOUR });
+  await lifeOf(system, named('still valid')).close();
+  await lifeOf(system, named('without pieces')).create(3);
+  await lifeOf(system, named('expired, not closed')).create(3);
+  await lifeOf(system, named('expired, not closed')).change({ validUntil: Date.now() * 1_000 - 1 });
   await sale.sellOn();
   const [whole, expired] = [await sale.events(named('whole life')), await sale.events(named('expired'))];
   const history = await historyOf('whole life');
@@ -44,7 +51,8 @@ test('only coupons that are closed, and whose codes cannot be redeemed any more,
   );
   assert.equal(await sale.events(named('whole life')), { hot: 0, archived: whole.hot });
   assert.equal(await sale.events(named('expired')), { hot: 0, archived: expired.hot });
-  for (const name of ['open', 'held']) assert.is((await sale.events(named(name))).archived, 0);
+  for (const name of ['open', 'held', 'still valid', 'without pieces', 'expired, not closed'])
+    assert.is((await sale.events(named(name))).archived, 0);
   assert.is(readdirSync(folder).length, 2);
   assert.equal(await historyOf('whole life'), history);
 });
@@ -57,6 +65,19 @@ test('then verify and replay agree, and Redis is rebuilt as it was', async () =>
     const { status, stdout, stderr } = await sale.tool(tool, ...args);
     assert.is(status, 0, stdout + stderr);
   }
+});
+
+test('a coupon with the newest event of the log stays, and so does one with an event since the time', async () => {
+  const coupon = named('late');
+  await lifeOf(system, coupon).create(3);
+  await lifeOf(system, coupon).close();
+
+  assert.is((await sale.archive()).coupons, 0);
+  await sale.sellOn();
+  assert.is((await sale.archive(() => {}, HOUR)).coupons, 0);
+
+  assert.equal(await sale.events(coupon), { hot: 2, archived: 0 });
+  assert.is((await sale.archive()).coupons, 1);
 });
 
 test('archived events that an older copy of Redis publishes again are known, and a different one is damage', async () => {
