@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { createTriggers } from '../src/infra/stores/eventLogGuard.ts';
+import { countLost, type Losses } from '../src/infra/stores/stepBack.ts';
 
 // Names and ids are VARBINARY / BINARY: the only types that both MySQL 8 and MariaDB compare byte by byte and without padding
 // (utf8mb4_bin pads with spaces in MariaDB). The lengths allow the contract's longest names at 4 bytes a character.
@@ -58,6 +59,10 @@ export async function up(knex: Knex): Promise<void> {
     CONSTRAINT coupon_grabs_coupon FOREIGN KEY (coupon_id) REFERENCES coupons (id)
   ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`);
 }
+
+/** Users and events are in no other table; coupons and coupon_grabs follow from the events. */
+export const losses: Losses = (knex) =>
+  countLost(knex, { users: 'users', revoked_tokens: 'revoked tokens', event_log: 'events' });
 
 export async function down(knex: Knex): Promise<void> {
   for (const table of ['coupon_grabs', 'coupons', 'event_log', 'revoked_tokens', 'users']) {

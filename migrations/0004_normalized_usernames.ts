@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { type Losses, nothingIsLost } from '../src/infra/stores/stepBack.ts';
 
 const PAGE = 1_000;
 
@@ -27,6 +28,9 @@ export async function up(knex: Knex): Promise<void> {
     after = last.id;
   }
 }
+
+/** The names follow from the table of users. */
+export const losses: Losses = nothingIsLost;
 
 export async function down(knex: Knex): Promise<void> {
   await knex.schema.dropTableIfExists('normalized_usernames');

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { countLost, type Losses } from '../src/infra/stores/stepBack.ts';
 
 // Sale windows, limits, pauses, codes, redemptions and releases. Existing rows keep their meaning: a coupon without a window that is
 // open, one piece for each customer, and grabs without a code. Every step can be repeated after an interrupted migration.
@@ -30,6 +31,20 @@ export async function up(knex: Knex): Promise<void> {
   if (!keys.has('customers')) await knex.raw('ALTER TABLE coupon_grabs ADD KEY customers (coupon_id, customer)');
   if (keys.has('holder')) await knex.raw('ALTER TABLE coupon_grabs DROP KEY holder');
 }
+
+/** The tables of before can hold none of these, and the release of before cannot read their events. */
+export const losses: Losses = (knex) =>
+  countLost(knex, {
+    coupons: {
+      what: 'coupons with a sale window, a period of validity, a limit per customer, or a phase',
+      where: `per_customer <> 1 OR COALESCE(starts_at, ends_at, valid_from, valid_until) IS NOT NULL OR phase <> 'open'
+        OR amount_version > 1 OR terms_version > 1 OR phase_version > 1`,
+    },
+    coupon_grabs: {
+      what: 'pieces with a code, a redemption or a return',
+      where: 'code IS NOT NULL OR changed_version > 0',
+    },
+  });
 
 /** Fails on data that the old tables cannot hold: a customer with several pieces of a coupon. */
 export async function down(knex: Knex): Promise<void> {

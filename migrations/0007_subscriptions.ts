@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { countLost, type Losses } from '../src/infra/stores/stepBack.ts';
 
 // Other systems that get every event: where each of them is, and what an operator has changed about that.
 export async function up(knex: Knex): Promise<void> {
@@ -25,6 +26,12 @@ export async function up(knex: Knex): Promise<void> {
     changed_at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3)
   ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`);
 }
+
+export const losses: Losses = (knex) =>
+  countLost(knex, {
+    subscriptions: 'checkpoints of subscriptions',
+    subscription_changes: 'notes of what operators skipped or rewound',
+  });
 
 export async function down(knex: Knex): Promise<void> {
   for (const table of ['subscription_changes', 'subscription_leases', 'subscriptions'])

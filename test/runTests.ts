@@ -26,6 +26,7 @@ const PROGRAMS = [
   ['test/docs/api', 'curl'],
   ['test/docs/integration', 'curl'],
   ['test/subscribers/nats', 'nats-server'],
+  ['test/operations/backup', 'mariadb-dump'],
 ] as const;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const running = new Set<ChildProcess>();

@@ -33,6 +33,8 @@ export const notSentAsJson = () =>
 export const bodyTooLarge = () => new Problem(413, 'Request body too large.');
 /** For a cursor of events that is beyond the end of the log. */
 export const cursorOfAnotherLog = () => invalidInput('The cursor is beyond the end of the event log.');
+/** For a reader that would miss events, since they are not in the event log any more. */
+export const eventsAreArchived = () => invalidInput('Events after the cursor are archived.');
 export const malformedRequest = () => invalidInput('Malformed HTTP request.');
 export const malformedPath = () => invalidInput('Malformed path.');
 export const notAuthorized = () => new Problem(401, 'Not Authorized.');

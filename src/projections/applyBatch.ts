@@ -2,8 +2,9 @@ import { grabOf } from '../coupon/pieces.ts';
 import { type CouponEvent, eventId } from '../events.ts';
 import { allEvents, type Delivery } from '../infra/outbox.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
+import { archivedVersions, readArchived } from './archive/pages.ts';
 import { insertEvents } from './insertEvents.ts';
-import { bytesToId, type EventRow, eventColumns, separateNewer } from './log/eventRows.ts';
+import { bytesToId, type EventRow, eventColumns, idToBytes, rowsToEvents, separateNewer } from './log/eventRows.ts';
 import { projectionTransaction } from './log/pause.ts';
 import { hexId, type RunSql, selectRows, type Value } from './log/sql.ts';
 import { byCouponAndVersion } from './projection.ts';
@@ -59,7 +60,22 @@ async function readKnown(run: RunSql, events: readonly CouponEvent[]) {
   const found = await selectRows(run, { table: 'event_log', key }, eventColumns, [...wanted.values()]);
   const rows = found as unknown as EventRow[];
   const { events: readable, newer } = separateNewer(rows);
-  return { known: new Map(readable.map((event) => [event.id, event])), newer };
+  const known = new Map(readable.map((event) => [event.id, event]));
+  const missing = events.filter(({ id }) => !known.has(id) && !newer.has(id));
+  for (const event of await readKnownOfArchive(run, missing)) known.set(event.id, event);
+  return { known, newer };
+}
+
+/** An older copy of Redis may publish events again whose coupon was archived meanwhile. Most batches have no such coupon. */
+async function readKnownOfArchive(run: RunSql, events: readonly CouponEvent[]): Promise<CouponEvent[]> {
+  const ids = [...new Set(events.map(({ coupon }) => coupon.id))].map(idToBytes);
+  const archived = await archivedVersions(run, ids);
+  const wanted = new Set(events.map(({ id }) => id));
+  const found: CouponEvent[] = [];
+  for (const id of ids.filter((id) => archived.has(bytesToId(id))))
+    for await (const page of readArchived(run, id))
+      found.push(...rowsToEvents(page).filter((event) => wanted.has(event.id)));
+  return found;
 }
 
 /** The grabs that new events about pieces depend on and that coupon_grabs has, by event id. Most batches need no look-up. */

@@ -1,6 +1,8 @@
 import { createLRU } from 'lru.min';
 import type { MysqlReads } from '../infra/stores/mysqlReads.ts';
+import { archivedVersions } from '../projections/archive/pages.ts';
 import { idToBytes } from '../projections/log/eventRows.ts';
+import { runOnPool } from '../projections/log/pause.ts';
 
 /** Coupons whose progress is remembered. */
 const MAX_REMEMBERED = 10_000;
@@ -19,9 +21,15 @@ export function createLogProgress({ reads }: { reads: MysqlReads }): LogProgress
   const remembered = createLRU<string, number>({ max: MAX_REMEMBERED });
   return {
     async completeUpTo(couponId, version) {
-      const from = remembered.get(couponId) ?? 0;
+      let from = remembered.get(couponId) ?? 0;
       if (version <= from) return version;
-      const complete = from + (await countComplete(reads, idToBytes(couponId), from, version));
+      const id = idToBytes(couponId);
+      let complete = from + (await countComplete(reads, id, from, version));
+      if (complete < version) {
+        const archived = await reads.read((mysql) => archivedVersions(runOnPool(mysql), [id]));
+        from = archived.get(couponId) ?? 0;
+        if (from > complete) complete = from + (await countComplete(reads, id, from, version));
+      }
       remembered.set(couponId, complete);
       return complete;
     },

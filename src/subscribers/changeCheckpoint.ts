@@ -1,3 +1,4 @@
+import { OperatorError } from '../operatorError.ts';
 import { withPause } from '../projections/log/pause.ts';
 import { lastPosition } from '../projections/log/readLog.ts';
 import type { RunSql } from '../projections/log/sql.ts';
@@ -61,6 +62,11 @@ export async function rewindTo(run: RunSql, name: string, occurredAt: number, re
   const from = await positionOf(run, name);
   if (from === undefined || row?.position == null || Number(row.position) > from) return undefined;
   const to = Number(row.position) - 1;
+  const [archived] = await run(`SELECT COUNT(*) AS coupons FROM archived_coupons WHERE last_position > ${to}`);
+  if (Number(archived?.coupons) > 0)
+    throw new OperatorError(
+      `events of ${archived?.coupons} coupons since then are archived: put them back with npm run log:archive -- --restore`,
+    );
   await run('START TRANSACTION');
   await move(run, { name, action: 'rewind', from, to, reason });
   await run('COMMIT');

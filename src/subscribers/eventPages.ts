@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { CouponEvent } from '../events.ts';
 import { NewerRelease } from '../newerRelease.ts';
-import { type EventRow, eventColumns, rowsToEvents } from '../projections/log/eventRows.ts';
+import { archivedVersions } from '../projections/archive/pages.ts';
+import { type EventRow, eventColumns, idToBytes, rowsToEvents } from '../projections/log/eventRows.ts';
 import { hex, hexId, type RunSql, selectRows } from '../projections/log/sql.ts';
 import { type CloudEvent, toCloudEvent } from './cloudEvent.ts';
 
@@ -132,19 +133,30 @@ function lowestVersions(found: readonly Found[]): Map<string, number> {
   return lowest;
 }
 
-/** Finds in the log where a reader at this position is. `lowest`: a version of the coupon beyond the position. */
+/**
+ * Finds in the log where a reader at this position is. `lowest`: a version of the coupon beyond the position. Archived events have been
+ * passed on: that is a condition of archiving.
+ */
 async function progressAt(run: RunSql, id: string, after: number, lowest: number): Promise<Progress> {
-  if (after === 0) return { version: 0, waiting: new Set() };
+  const progress = await progressInLog(run, id, after, 0, lowest);
+  if (progress.version === lowest - 1) return progress;
+  const archived = (await archivedVersions(run, [idToBytes(id)])).get(id);
+  return archived === undefined ? progress : progressInLog(run, id, after, archived, lowest);
+}
+
+/** `from`: all versions up to this one have been passed on. */
+async function progressInLog(run: RunSql, id: string, after: number, from: number, lowest: number): Promise<Progress> {
+  if (after === 0) return { version: from, waiting: new Set() };
   let version = lowest - 1;
-  if (version > 0) {
+  if (version > from) {
     // Both conditions end with the first version that is missing or beyond the position, so the rows are those before it.
     const [row] = await run(
       `SELECT COUNT(*) AS version FROM (
          SELECT version - ROW_NUMBER() OVER (ORDER BY version) AS missing, MAX(position) OVER (ORDER BY version) AS highest
-         FROM event_log FORCE INDEX (event) WHERE coupon_id = ${hexId(id)} AND version < ${lowest}
-       ) versions WHERE missing = 0 AND highest <= ${after}`,
+         FROM event_log FORCE INDEX (event) WHERE coupon_id = ${hexId(id)} AND version > ${from} AND version < ${lowest}
+       ) versions WHERE missing = ${from} AND highest <= ${after}`,
     );
-    version = Number(row?.version);
+    version = from + Number(row?.version);
   }
   const rows = await run(
     `SELECT version FROM event_log FORCE INDEX (event) WHERE coupon_id = ${hexId(id)} AND version > ${version}

@@ -28,6 +28,8 @@ export interface Feed {
   places: StreamPlaces;
   /** Whether an event may have this position already: a cursor beyond the log was made by another log. */
   hasReached(position: number): Promise<boolean>;
+  /** Whether events after this position have left the log: a reader that continues here would miss them. */
+  isArchivedAfter(position: number): Promise<boolean>;
   /**
    * Resolves to the first page with an event, or to an empty page after `waitMs`, or as soon as the signal aborts. Throws
    * Unavailable when MySQL does not answer.
@@ -58,6 +60,10 @@ export function openFeed(
   const feed: Feed = {
     places: createStreamPlaces(READERS),
     hasReached: async (position) => position === 0 || position <= (await lastPosition(run)),
+    async isArchivedAfter(position) {
+      const rows = await run(`SELECT 1 FROM archived_coupons WHERE last_position > ${position} LIMIT 1`);
+      return rows.length > 0;
+    },
     async read({ after, limit, seller, types }, waitMs, signal) {
       const started = performance.now();
       const isOver = (ms: number) => signal.aborted || performance.now() - started >= ms;

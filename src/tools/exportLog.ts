@@ -47,6 +47,11 @@ async function run(log: RunSql, holder: RunSql, signal: AbortSignal, progress: P
   });
   progress.stop();
   const resumed = resumedAt > 0 ? `, ${resumedAt} of them by an earlier run` : '';
+  const [archived] = await log('SELECT COUNT(*) AS coupons FROM archived_coupons');
+  if (Number(archived?.coupons) > 0)
+    console.error(
+      `not in it: the events of ${archived?.coupons} archived coupons; keep the files of log:archive beside it`,
+    );
   // Standard output may be the FIFO.
   (isFifo ? console.error : console.log)(`${events} events in ${file}${resumed}`);
   return 0;

@@ -5,7 +5,9 @@ import { connectOnce } from '../infra/stores/mysql.ts';
 import { openRedis } from '../infra/stores/redis.ts';
 import { createLog } from '../infra/telemetry/log.ts';
 import { OperatorError } from '../operatorError.ts';
-import type { Report, Totals } from '../projections/verify/verifyReport.ts';
+import { type ArchiveReport, verifyArchive } from '../projections/archive/verifyArchive.ts';
+import { runOn } from '../projections/log/readLog.ts';
+import { addMismatch, type Report, type Totals } from '../projections/verify/verifyReport.ts';
 import { verifyAll, verifyOne } from '../projections/verify/verifyStores.ts';
 import { runTool, untilStopped } from './runTool.ts';
 
@@ -14,9 +16,11 @@ const program = createProgram(
   'Proves that Redis, MySQL and the event log agree, while the system sells.',
 )
   .option('--coupon <seller/name>', 'verify only this coupon; the last slash ends the seller')
+  .option('--archive <folder>', 'compare the files of npm run log:archive as well')
   .option('--json', 'print the report as JSON')
   .parse();
-const { coupon, json } = program.opts<{ coupon?: string; json?: true }>();
+const { coupon, archive, json } = program.opts<{ coupon?: string; archive?: string; json?: true }>();
+if (coupon !== undefined && archive !== undefined) program.error('--coupon and --archive exclude each other');
 if (coupon !== undefined && !/^.+\/[^/]+$/s.test(coupon))
   program.error(`--coupon: expected seller/name, got "${coupon}"`);
 
@@ -39,16 +43,21 @@ await runTool({
       progress.show({ label: 'verifying', done, of, events });
     const verifying = coupon === undefined ? verifyAll({ ...stores, signal, onProgress }) : verifyOne(stores, coupon);
     const report = await untilStopped(signal, Promise.race([verifying, stores.lost]));
+    const archived =
+      archive === undefined || report === undefined
+        ? undefined
+        : await untilStopped(signal, verifyArchive(runOn(stores.connection), archive, signal));
     progress.stop();
     if (report === undefined) throw new OperatorError(`--coupon: neither MySQL nor Redis has ${coupon}`);
+    for (const mismatch of archived?.mismatches ?? []) addMismatch(report, mismatch);
     const agree = report.wrong === 0;
-    if (json) console.log(JSON.stringify({ agree, ...report }, null, 2));
-    else print(report);
+    if (json) console.log(JSON.stringify({ agree, ...report, archived }, null, 2));
+    else print(report, archived);
     return agree ? 0 : 1;
   },
 });
 
-function print(report: Report): void {
+function print(report: Report, archived: ArchiveReport | undefined): void {
   const { log, mysql, redis, onTheirWay, gaps, sales, views, deadLetters, wrong, mismatches } = report;
   const table = new Table({
     head: ['', 'log', 'MySQL', 'Redis'],
@@ -73,6 +82,7 @@ function print(report: Report): void {
           ['dead letters', '', '', deadLetters],
         ]
       : []),
+    ...(archived === undefined ? [] : [['archived events, with their files', archived.events, '', '']]),
   );
   console.log(table.toString());
   for (const mismatch of mismatches) console.log(`WRONG: ${mismatch}`);

@@ -1,19 +1,12 @@
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { migrateTables } from '../../src/infra/stores/openMysql.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openSystem } from '../../src/system.ts';
-import { createDataDir } from '../support/dataDirs.ts';
-import {
-  createUser,
-  type DocumentedUser,
-  documentedGrants,
-  eachMissing,
-  type Grant,
-} from '../support/documentedGrants.ts';
+import { createUser, documentedGrants, eachMissing, type Grant } from '../support/documentedGrants.ts';
+import { grantTests, isForMysql } from '../support/grantTests.ts';
 import { openOwnMariadb } from '../support/ownMariadb.ts';
-import { endPrograms, startProgram } from '../support/program.ts';
+import { endPrograms } from '../support/program.ts';
 import { openTestStores } from '../support/testStores.ts';
 import { customer, givenCoupon, grabOutcome, settled } from '../support/testSystem.ts';
 
@@ -31,60 +24,19 @@ const test = suite('the users of MySQL for tools');
 
 const urlOf = (user: string, database = 'seckill') =>
   mariadb.url.replace('root@', `${user}@`).replace('/seckill?', `/${database}?`);
-const runTool = async (user: string, tool: string, ...args: string[]) => {
-  const environment = { ...stores.environment, MYSQL_URL: urlOf(user) };
-  const { status, stderr } = await startProgram(`src/tools/${tool}.ts`, environment, args).ended;
-  return { status, stderr };
-};
-const work: Record<
-  Exclude<DocumentedUser, 'seckill' | 'seckill_migrate'>,
-  (() => [tool: string, ...args: string[]])[]
-> = {
-  seckill_replay: [
-    () => ['replay'],
-    () => ['replay', '--verify'],
-    () => ['replay', '--until', '1'],
-    () => ['replay', '--drop-until'],
-  ],
-  seckill_subscribers: [
-    () => ['subscribers', 'list'],
-    () => ['subscribers', 'skip', 'nats', '--reason', 'a test'],
-    () => ['subscribers', 'retry', 'nats'],
-    () => ['subscribers', 'rewind', 'nats', '--to', '2020-01-01'],
-  ],
-  seckill_read: [() => ['verify'], () => ['exportLog', join(createDataDir(), 'log.ndjson')]],
-};
-
-/** MySQL needs these for a lock and for foreign keys, which MariaDB gives without them. */
-const isForMysql = ({ privilege, table }: Grant) =>
-  privilege === 'REFERENCES' || (privilege === 'UPDATE' && table === 'projection_pause');
-
-for (const user of ['seckill_replay', 'seckill_read', 'seckill_subscribers'] as const) {
-  const documented = documentedGrants(user);
-  test(`the documented grants of ${user} suffice for its tools`, async () => {
-    await mariadb.run(...createUser('tool', 'seckill', documented));
-    for (const args of work[user]) {
-      const { status, stderr } = await runTool('tool', ...args());
-      assert.is(status, 0, `${args()}: ${stderr}`);
-    }
-  });
-
-  for (const { missing, others } of eachMissing(documented)) {
-    const { privilege, table } = missing;
-    if (isForMysql(missing)) continue;
-    test(`given ${user} without ${privilege} ON ${table}, then one of its tools fails with one line: no grant is superfluous`, async () => {
-      await mariadb.run(...createUser('tool', 'seckill', others));
-      const failures: string[] = [];
-      for (const args of work[user]) {
-        const { status, stderr } = await runTool('tool', ...args());
-        if (status !== 0) failures.push(stderr.trimEnd().split('\n').at(-1) ?? '');
-        if (status !== 0) break;
-      }
-      assert.is(failures.length, 1);
-      assert.match(failures[0] ?? '', /^MYSQL_URL: .*denied/, failures[0]);
-    });
-  }
-}
+const grantsOf = grantTests(test, { ...mariadb, environment: stores.environment });
+grantsOf('seckill_replay', [
+  () => ['replay'],
+  () => ['replay', '--verify'],
+  () => ['replay', '--until', '1'],
+  () => ['replay', '--drop-until'],
+]);
+grantsOf('seckill_subscribers', [
+  () => ['subscribers', 'list'],
+  () => ['subscribers', 'skip', 'nats', '--reason', 'a test'],
+  () => ['subscribers', 'retry', 'nats'],
+  () => ['subscribers', 'rewind', 'nats', '--to', '2020-01-01'],
+]);
 
 let databases = 0;
 /** Brings an empty database up to date as a user with these grants. */

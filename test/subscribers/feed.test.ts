@@ -143,6 +143,22 @@ for (const [what, query, status, text] of refused) {
   });
 }
 
+test('a reader whose next events are archived gets 400 instead of missing them; a new reader begins with what is there', async () => {
+  const [{ position }] = (await system.mysql('event_log').orderBy('position').limit(1)) as [{ position: number }];
+  await system.mysql('archived_coupons').insert({
+    ...{ coupon_id: Buffer.alloc(16), seller: 'ann', name: 'gone' },
+    ...{ version: 1, last_position: position, digest: 'd'.repeat(43) },
+  });
+
+  const before = await read(`?after=${cursorOf(position - 1)}`);
+  const [after, fresh] = [await read(`?after=${cursorOf(position)}`), await read('')];
+
+  await system.mysql('archived_coupons').delete();
+  assert.is(before.status, 400);
+  assert.match(before.text, /Events after the cursor are archived\./);
+  assert.equal([after.status, fresh.status], [200, 200]);
+});
+
 test('a token of a customer, another token, and a token in the URL get 401', async () => {
   const ofCustomer = system.tokens.issue('bob', 'customer');
   for (const authorization of [`Bearer ${ofCustomer}`, `Bearer ${token}x`, '', 'Bearer orders'])

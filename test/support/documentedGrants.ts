@@ -5,7 +5,13 @@ export interface Grant {
   privilege: string;
   table: string;
 }
-export type DocumentedUser = 'seckill' | 'seckill_migrate' | 'seckill_replay' | 'seckill_read' | 'seckill_subscribers';
+export type DocumentedUser =
+  | 'seckill'
+  | 'seckill_migrate'
+  | 'seckill_replay'
+  | 'seckill_read'
+  | 'seckill_subscribers'
+  | 'seckill_archive';
 
 const operations = readFileSync(new URL('../../docs/OPERATIONS.md', import.meta.url), 'utf8');
 

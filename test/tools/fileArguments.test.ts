@@ -30,6 +30,7 @@ interface FileArgument {
 const fileArguments: FileArgument[] = [
   { program: 'src/tools/exportLog.ts', args: (file) => [file], direction: 'writes', takesFifo: true },
   { program: 'src/tools/replay.ts', args: (file) => ['--from', file], direction: 'reads', takesFifo: true },
+  { program: 'src/tools/archiveLog.ts', args: (file) => ['--restore', file], direction: 'reads', takesFifo: false },
   {
     program: 'bench/runBench.ts',
     args: (file) => ['--chart', file],
@@ -89,7 +90,7 @@ test('every option or argument of a tool that names a file is in the table', () 
       .filter((file) => file.endsWith('.ts'))
       .map((file) => readFileSync(join(root, folder, file), 'utf8')),
   );
-  const declared = sources.flatMap((source) => source.match(/\.(argument|option)\('[^']*<file>'/g) ?? []);
+  const declared = sources.flatMap((source) => source.match(/\.(argument|option)\('[^']*<file(?:\.\.\.)?>'/g) ?? []);
   assert.is(declared.length, fileArguments.length, declared.join(' '));
 });
 

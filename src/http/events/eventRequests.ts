@@ -25,7 +25,7 @@ export const cursorSchema = z
   .meta({
     description:
       'The cursor after which the page begins: `Next-Cursor` of an earlier answer, or the id of an event in a stream. When it is ' +
-      'absent, the page begins with the first event of all. A cursor stays good for ever.',
+      'absent, the page begins with the first event that is not archived. A cursor stays good until events after it are archived.',
   });
 
 export const eventsQuery = z.object({

@@ -8,7 +8,7 @@ import type { Feed } from '../../subscribers/feed.ts';
 import type { System } from '../../system.ts';
 import { UNCACHED } from '../edge/answerHeaders.ts';
 import { isRepeated } from '../edge/repeatedHeaders.ts';
-import { BROKEN_OFF, cursorOfAnotherLog, notAuthorized, refusals, respondWith } from '../errors.ts';
+import { BROKEN_OFF, cursorOfAnotherLog, eventsAreArchived, notAuthorized, refusals, respondWith } from '../errors.ts';
 import { givenIn } from '../lists/listQueries.ts';
 import { cursorSchema, eventsQuery } from './eventRequests.ts';
 
@@ -30,6 +30,7 @@ export function addEventRoutes(router: Router, { feed, findService, clientAddres
     const cursor = isStream && lastEventId !== '' ? cursorSchema.parse(lastEventId) : after;
     const position = cursor === undefined ? 0 : (positionOf(cursor) ?? 0);
     if (!(await feed.hasReached(position))) throw cursorOfAnotherLog();
+    if (cursor !== undefined && (await feed.isArchivedAfter(position))) throw eventsAreArchived();
 
     const refusal = feed.places.take(ctx.res, { user: service, address: clientAddress(ctx.req) });
     if (refusal !== undefined)

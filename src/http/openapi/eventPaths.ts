@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { CloudEvent } from '../../subscribers/cloudEvent.ts';
 import { cursorOf } from '../../subscribers/cursor.ts';
-import { cursorOfAnotherLog, notAuthorized, refusals } from '../errors.ts';
+import { cursorOfAnotherLog, eventsAreArchived, notAuthorized, refusals } from '../errors.ts';
 import { cursorSchema, eventsQuery } from '../events/eventRequests.ts';
 import { BATCH_TYPE } from '../events/eventRoutes.ts';
 import { outcomeUnknown } from './commonProblems.ts';
@@ -106,6 +106,7 @@ export const eventPaths = (): Paths => ({
             { seller: 'x'.repeat(65) },
           ),
           cursorOfAnotherLog(),
+          eventsAreArchived(),
           notAuthorized(),
           refusals['too-many-event-readers'],
           outcomeUnknown,

@@ -11,6 +11,8 @@ const packagesOf = {
   chromium: ['chromium', 'fonts-inter'],
   // For the test of the requests in docs/API.md.
   curl: ['curl'],
+  // For the test of the documented backup.
+  'mariadb-dump': ['mariadb-client'],
   // For the tests of the broker.
   'nats-server': ['nats-server'],
 } as const;
@@ -39,9 +41,11 @@ const howToInstall = (missing: Program[]) =>
       ? 'on Debian `sudo apt-get install chromium`, elsewhere Chromium as a program `chromium` on PATH'
       : missing.includes('nats-server')
         ? 'on Debian or Ubuntu `sudo apt-get install nats-server`, elsewhere nats-server on PATH'
-        : 'on Debian or Ubuntu `sudo apt-get install redis-server mariadb-server-core mariadb-client-core`, on macOS ' +
-          '`brew install redis mariadb`, on Fedora `sudo dnf install redis mariadb-server`; or set REDIS_URL, MYSQL_URL ' +
-          'and JWT_SECRET to use servers that run elsewhere'
+        : missing.includes('mariadb-dump')
+          ? 'on Debian or Ubuntu `sudo apt-get install mariadb-client`, elsewhere mariadb-dump on PATH'
+          : 'on Debian or Ubuntu `sudo apt-get install redis-server mariadb-server-core mariadb-client-core`, on macOS ' +
+            '`brew install redis mariadb`, on Fedora `sudo dnf install redis mariadb-server`; or set REDIS_URL, MYSQL_URL ' +
+            'and JWT_SECRET to use servers that run elsewhere'
   }`;
 
 /** Installs the missing programs with apt, as root. Where that is impossible, throws OperatorError with the commands to run. */

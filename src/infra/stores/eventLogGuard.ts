@@ -6,8 +6,22 @@ import { mayChangeLog } from './mysqlGrants.ts';
 // without the privileges for either. With a binary log, MySQL and MariaDB let only privileged users create triggers, unless
 // log_bin_trust_function_creators is set for the whole server. That setting may belong to others, so the grants alone suffice.
 
-const VERBS = ['UPDATE', 'DELETE'] as const;
-const nameOf = (verb: string) => `event_log_refuses_${verb.toLowerCase()}`;
+const REFUSAL = "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'event_log is append-only'";
+/**
+ * The body of each trigger. An event may be deleted only when archived_coupons says that it is archived. The server's user may not
+ * write to that table, nor may it delete: only the user of `npm run log:archive` may do both.
+ */
+const triggers = {
+  event_log_refuses_update: { verb: 'UPDATE', body: REFUSAL },
+  event_log_keeps_unarchived: {
+    verb: 'DELETE',
+    body: `IF NOT EXISTS (SELECT 1 FROM archived_coupons WHERE coupon_id = OLD.coupon_id AND version >= OLD.version)
+      THEN ${REFUSAL}; END IF`,
+  },
+} as const;
+const triggerNames = Object.keys(triggers);
+/** The trigger of releases without archives, which refuses every DELETE. */
+const OLD_DELETE_TRIGGER = 'event_log_refuses_delete';
 
 /** `unseen`: this user may not see triggers. */
 export interface LogGuard {
@@ -16,13 +30,16 @@ export interface LogGuard {
   grants: boolean;
 }
 
-/** Creates the missing triggers. Resolves to false where the server lets this user create none. */
+/**
+ * Creates the missing triggers, and drops the old one only after that. Resolves to false where the server lets this user create none.
+ */
 export async function createTriggers(knex: Knex): Promise<boolean> {
   const present = await triggersOf(knex);
   try {
-    for (const verb of VERBS.filter((verb) => !present.includes(nameOf(verb))))
-      await knex.raw(`CREATE TRIGGER ${nameOf(verb)} BEFORE ${verb} ON event_log FOR EACH ROW
-        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'event_log is append-only'`);
+    for (const [name, { verb, body }] of Object.entries(triggers))
+      if (!present.includes(name))
+        await knex.raw(`CREATE TRIGGER ${name} BEFORE ${verb} ON event_log FOR EACH ROW ${body}`);
+    if (present.includes(OLD_DELETE_TRIGGER)) await knex.raw(`DROP TRIGGER ${OLD_DELETE_TRIGGER}`);
     return true;
   } catch (error) {
     if (isTriggerRefused(error)) return false;
@@ -34,7 +51,7 @@ export async function createTriggers(knex: Knex): Promise<boolean> {
 export async function findLogGuard(knex: Knex): Promise<LogGuard> {
   const present = await triggersOf(knex);
   const grants = !(await mayChangeLog(knex));
-  if (present.length === VERBS.length) return { triggers: 'present', grants };
+  if (triggerNames.every((name) => present.includes(name))) return { triggers: 'present', grants };
   return { triggers: (await maySeeTriggers(knex)) ? 'missing' : 'unseen', grants };
 }
 
@@ -59,7 +76,7 @@ async function triggersOf(knex: Knex): Promise<string[]> {
      WHERE trigger_schema = DATABASE() AND event_object_table = 'event_log'`,
   );
   const names = (rows as { name: string }[]).map(({ name }) => name);
-  return VERBS.map(nameOf).filter((name) => names.includes(name));
+  return [...triggerNames, OLD_DELETE_TRIGGER].filter((name) => names.includes(name));
 }
 
 /** Without the privilege TRIGGER, an empty list of triggers says nothing. */

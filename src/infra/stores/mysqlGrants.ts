@@ -27,6 +27,8 @@ const serverPrivileges: Readonly<Record<string, TablePrivileges>> = {
   // An operator skips an event through the server.
   subscription_changes: { column: 'name', privileges: ['INSERT'] },
   subscription_leases: { column: 'name', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
+  archived_coupons: { column: 'coupon_id', privileges: ['SELECT'] },
+  archived_pages: { column: 'coupon_id', privileges: ['SELECT'] },
   knex_migrations: { column: 'name', privileges: ['SELECT'] },
 };
 

@@ -9,6 +9,7 @@ import { connectMysql, type Mysql } from './mysql.ts';
 import { isDenied, isTableUnknown, refusedByServer } from './mysqlErrors.ts';
 import { mustHavePrivileges, serverGrants } from './mysqlGrants.ts';
 import { parseMysqlUrl } from './mysqlUrl.ts';
+import type { Migrations } from './stepBack.ts';
 import { encodingHint } from './urlParameters.ts';
 
 const migrationsFolder = new URL('../../../migrations/', import.meta.url);
@@ -149,9 +150,16 @@ export async function findMigrations(mysql: Mysql): Promise<{ applied: string[];
       if (isTableUnknown(error)) return [];
       throw error;
     });
-  const known = (await migrationSource.getMigrations([])).map(migrationSource.getMigrationName);
-  return { applied: rows.map(({ name }) => name).sort(), known };
+  const { names: known } = await findKnownMigrations();
+  return { applied: rows.map(({ name }) => name).sort(), known: [...known] };
 }
+
+/** What a step back needs to know about the migrations of this version. */
+export const findKnownMigrations = async (): Promise<Migrations> => ({
+  source: migrationSource,
+  names: (await migrationSource.getMigrations([])).map(migrationSource.getMigrationName),
+  alone,
+});
 
 const migrateAlone = (mysql: Mysql): Promise<string[]> =>
   alone(mysql, async () => {

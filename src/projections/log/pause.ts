@@ -6,6 +6,12 @@ import type { RunSql } from './sql.ts';
 // The pause is a lock on the one row of projection_pause: every transaction that writes the log takes it shared, a replay takes it
 // alone. Grabs do not wait for it: while a replay holds the pause, their events stay in the outbox.
 
+/** Runs statements on any connection of a pool. */
+export const runOnPool =
+  (mysql: Knex): RunSql =>
+  async (statement) =>
+    (await mysql.raw(statement))[0];
+
 /**
  * A transaction that writes the log and its projections. It begins after a pause that is held now has ended, and a replay gets the
  * pause only after the transaction has ended.
@@ -16,7 +22,7 @@ export function projectionTransaction<T>(
 ): Promise<T> {
   return mysql.transaction(
     async (trx) => {
-      const run: RunSql = async (statement) => (await trx.raw(statement))[0];
+      const run = runOnPool(trx);
       await run('SELECT id FROM projection_pause WHERE id = 1 LOCK IN SHARE MODE');
       return work(trx, run);
     },
@@ -50,7 +56,7 @@ export async function withPause<T>(holder: RunSql, work: () => Promise<T>): Prom
 export const completePosition = (mysql: Mysql): Promise<number> =>
   mysql.transaction(
     async (trx) => {
-      const run: RunSql = async (statement) => (await trx.raw(statement))[0];
+      const run = runOnPool(trx);
       await run('SET SESSION innodb_lock_wait_timeout = 1');
       await run('SELECT id FROM projection_pause WHERE id = 1 FOR UPDATE');
       return lastPosition(run);

@@ -37,12 +37,7 @@ export async function importLog({ file, writer, holder, signal, onProgress }: Im
     await writer('START TRANSACTION');
     try {
       for await (const page of pagesOf('importing')) {
-        await insertRows(
-          writer,
-          'event_log',
-          'position,coupon_id,version,type,seller,name,occurred_at,data',
-          page.map(logRow),
-        );
+        await insertLoggedRows(writer, page);
         events += page.length;
       }
       signal.throwIfAborted();
@@ -99,6 +94,10 @@ async function* readPages(
   }
   if (page.length > 0) yield take();
 }
+
+/** Inserts rows as they were exported, positions included. */
+export const insertLoggedRows = (writer: RunSql, rows: readonly LoggedRow[]): Promise<void> =>
+  insertRows(writer, 'event_log', 'position,coupon_id,version,type,seller,name,occurred_at,data', rows.map(logRow));
 
 const logRow = ({ position, coupon_id, version, type, seller, name, occurred_at, data }: LoggedRow) =>
   `(${position},${hex(coupon_id)},${version},${hex(type)},${hex(seller)},${hex(name)},${occurred_at},${hex(data)})`;

@@ -1,6 +1,8 @@
 import type { Mysql } from '../../infra/stores/mysql.ts';
+import { archivedVersions, readArchived } from '../archive/pages.ts';
 import type { CouponRow } from '../couponRow.ts';
-import { type EventRow, eventColumns, rowsToEvents } from '../log/eventRows.ts';
+import { bytesToId, type EventRow, eventColumns, rowsToEvents } from '../log/eventRows.ts';
+import { runOnPool } from '../log/pause.ts';
 
 /** Events in a page. Two pages are in memory at once: one is written while the next one is read. */
 const PAGE = 10_000;
@@ -11,10 +13,17 @@ const PAGE = 10_000;
  */
 export async function* couponPages(mysql: Mysql, rows: readonly CouponRow[]) {
   const select = () => mysql('event_log').select(...eventColumns);
-  for (const group of groupsOf(rows)) {
+  const run = runOnPool(mysql);
+  const ids = rows.map(({ id }) => id);
+  const archived = await archivedVersions(run, ids);
+  const archivedOf = ({ id }: CouponRow) => archived.get(bytesToId(id)) ?? 0;
+  for (const group of groupsOf(rows, (row) => archivedOf(row) > 0)) {
     const [only, another] = group;
     if (only !== undefined && another === undefined) {
-      for (let version = 0; ; version += PAGE) {
+      const packed = archivedOf(only);
+      if (packed > 0)
+        for await (const page of readArchived(run, only.id)) yield { events: rowsToEvents(page), whole: [] };
+      for (let version = packed; ; version += PAGE) {
         const page: EventRow[] = await select()
           .where({ coupon_id: only.id })
           .whereBetween('version', [version + 1, version + PAGE])
@@ -30,11 +39,15 @@ export async function* couponPages(mysql: Mysql, rows: readonly CouponRow[]) {
   }
 }
 
-/** Groups of coupons whose events fit into one page, or one coupon that has more. */
-function* groupsOf(rows: readonly CouponRow[]): Generator<CouponRow[]> {
+/** Groups of coupons whose events fit into one page, or one coupon that has more, or that is archived. */
+function* groupsOf(rows: readonly CouponRow[], isAlone: (row: CouponRow) => boolean): Generator<CouponRow[]> {
   let group: CouponRow[] = [];
   let events = 0;
   for (const row of rows) {
+    if (isAlone(row)) {
+      yield [row];
+      continue;
+    }
     if (group.length > 0 && events + row.version > PAGE) {
       yield group;
       group = [];

@@ -98,15 +98,19 @@ async function withoutGaps(
   rows: CouponRow[],
   setApart: (row: CouponRow, damage: DamageError) => Promise<void>,
 ): Promise<CouponRow[]> {
-  // Versions are unique and begin with 1: a coupon without a gap has as many events as its highest version says.
-  const gapped: { coupon_id: Buffer }[] = await mysql('event_log')
-    .select('coupon_id')
+  // Versions are unique and begin with 1: a coupon without a gap has as many events as its highest version says. Those that are
+  // archived have no gap.
+  const archived = mysql.raw('COALESCE(a.version, 0)');
+  const gapped: { coupon_id: Buffer }[] = await mysql('event_log AS e')
+    .leftJoin('archived_coupons AS a', 'a.coupon_id', 'e.coupon_id')
+    .select('e.coupon_id')
     .whereIn(
-      'coupon_id',
+      'e.coupon_id',
       rows.map(({ id }) => id),
     )
-    .groupBy('coupon_id')
-    .havingRaw('COUNT(*) <> MAX(version)');
+    .where('e.version', '>', archived)
+    .groupBy('e.coupon_id')
+    .havingRaw('COUNT(*) <> MAX(e.version) - MAX(?)', [archived]);
   const whole = new Map(rows.map((row) => [bytesToId(row.id), row]));
   for (const { coupon_id } of gapped) {
     const row = whole.get(bytesToId(coupon_id));

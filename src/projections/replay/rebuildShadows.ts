@@ -1,5 +1,6 @@
 import type { CouponEvent } from '../../events.ts';
-import { rowsToEvents } from '../log/eventRows.ts';
+import { readArchived, readArchivedCoupons } from '../archive/pages.ts';
+import { bytesToId, rowsToEvents } from '../log/eventRows.ts';
 import { type LoggedRow, readLog, runOn } from '../log/readLog.ts';
 import type { RunSql } from '../log/sql.ts';
 import { byCouponAndVersion, type Projection } from '../projection.ts';
@@ -86,6 +87,7 @@ function startRebuild(session: ReplaySession, replay: Replay, includes: (row: Lo
     write,
     projections: projections.filter((_, i) => i % writers.length === place),
   }));
+  let archived: Map<string, number> | undefined;
   let position = 0;
   let applied = 0;
   let of = 0;
@@ -102,17 +104,35 @@ function startRebuild(session: ReplaySession, replay: Replay, includes: (row: Lo
     report('reading');
   };
 
+  /** The events of archived coupons come first: a coupon's events beyond its archived version are in the log. */
+  const applyArchived = async () => {
+    const versions = new Map<string, number>();
+    for await (const coupons of readArchivedCoupons(log)) {
+      for (const { id, version } of coupons) {
+        versions.set(bytesToId(id), version);
+        for await (const rows of readArchived(log, id)) {
+          signal.throwIfAborted();
+          await apply(rowsToEvents(rows.filter(includes)), 0);
+        }
+      }
+    }
+    return versions;
+  };
+
   return {
     position: () => position,
     events: () => events,
     report,
     async applyUpTo(last) {
       of = last;
+      archived ??= await applyArchived();
+      const isHot = ({ coupon_id, version }: LoggedRow) => version > (archived?.get(bytesToId(coupon_id)) ?? 0);
+      const isWanted = archived.size === 0 ? includes : (row: LoggedRow) => isHot(row) && includes(row);
       let applying = Promise.resolve();
       try {
         for await (const rows of readLog(log, position, last, PAGE)) {
           // MySQL writes one page while this process reads and decodes the next one.
-          const page = rowsToEvents(rows.filter(includes)).sort(byCouponAndVersion);
+          const page = rowsToEvents(rows.filter(isWanted)).sort(byCouponAndVersion);
           await applying;
           position = rows.at(-1)?.position ?? last;
           signal.throwIfAborted();

@@ -57,7 +57,8 @@ async function verifyOnce(
     return { id, coupon, found, walk: startWalk(couponPath(coupon), found.version, inOutbox.get(id)) };
   });
   const walks = new Map(verified.map(({ id, walk }) => [id, walk]));
-  for await (const rows of readJoinedRows(connection, ids)) {
+  const couponIds = coupons.map(({ id }) => id);
+  for await (const rows of readJoinedRows(connection, couponIds)) {
     const events = rowsToEvents(rows).map((event, place): VerifiedEvent => {
       const row = rows[place] as JoinedRow;
       const walk = walks.get(event.coupon.id);

@@ -5,7 +5,6 @@ import { type CouponRef, eventId } from '../../events.ts';
 import { groupBy } from '../../infra/groupBy.ts';
 import { keys } from '../../infra/keys.ts';
 import { idToBytes, rowsToEvents } from '../log/eventRows.ts';
-import { hex } from '../log/sql.ts';
 import type { CouponWalk } from './couponWalk.ts';
 import { type CustomerWalk, startCustomerWalk, takeCustomerEvent } from './customerWalk.ts';
 import { readRowsOfCustomers } from './readMysql.ts';
@@ -31,7 +30,7 @@ export async function verifyCustomers(
   if (walks.size === 0) return;
   for (const walk of walks.values()) walk.customers = 0;
   let current: Customer | undefined;
-  const ids = [...walks.keys()].map((id) => hex(idToBytes(id))).join(',');
+  const ids = [...walks.keys()].map(idToBytes);
   for await (const rows of readRowsOfCustomers(connection, ids)) {
     const ended: Customer[] = [];
     for (const event of rowsToEvents(rows)) {

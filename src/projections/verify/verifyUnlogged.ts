@@ -27,7 +27,10 @@ export async function verifyUnlogged(
     const inOutbox = await readOutboxVersions(redis, coupons);
     const ids = coupons.flatMap(({ id }) => (id == null ? [] : [hex(idToBytes(id))])).join(',');
     if (ids === '') continue;
-    const rows = await runOn(connection)(`SELECT DISTINCT coupon_id FROM event_log WHERE coupon_id IN (${ids})`);
+    const rows = await runOn(connection)(
+      `SELECT DISTINCT coupon_id FROM event_log WHERE coupon_id IN (${ids})
+       UNION SELECT coupon_id FROM archived_coupons WHERE coupon_id IN (${ids})`,
+    );
     const logged = new Set(rows.map(({ coupon_id }) => bytesToId(coupon_id as Buffer)));
     for (const { id, version, ...coupon } of coupons) {
       if (id == null || logged.has(id)) continue;

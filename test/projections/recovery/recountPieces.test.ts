@@ -99,8 +99,8 @@ for (const [what, eventOf, table] of known) {
 
 /** Deletes an event from the log, which refuses DELETE: the trigger is away for a moment. */
 async function loseEvent(id: string, version: number): Promise<void> {
-  const [[trigger]] = await mysql.raw('SHOW CREATE TRIGGER event_log_refuses_delete');
-  await mysql.raw('DROP TRIGGER event_log_refuses_delete');
+  const [[trigger]] = await mysql.raw('SHOW CREATE TRIGGER event_log_keeps_unarchived');
+  await mysql.raw('DROP TRIGGER event_log_keeps_unarchived');
   await mysql('event_log')
     .where({ coupon_id: idToBytes(id), version })
     .delete();
