@@ -4,7 +4,7 @@ import { createGrabLine, type GrabLine } from './commands/grabLine.ts';
 import type { ServerConfig } from './config.ts';
 import { decidedEventTypes } from './events.ts';
 import { type Bus, createBus } from './infra/bus.ts';
-import { openAll } from './infra/closers.ts';
+import { type Closer, openAll } from './infra/closers.ts';
 import { openFence } from './infra/fence.ts';
 import { createGate } from './infra/gate.ts';
 import { openLease } from './infra/lease.ts';
@@ -48,6 +48,8 @@ import { type Feed, openFeed } from './subscribers/feed.ts';
 import { openHorizon } from './subscribers/horizon.ts';
 import { openSubscription } from './subscribers/openSubscriptions.ts';
 import { registerSubscriptions } from './subscribers/subscriptionMetrics.ts';
+import { openWebhooks, type Webhooks } from './webhooks/openWebhooks.ts';
+import { registerWebhooks } from './webhooks/webhookMetrics.ts';
 
 /** The dependencies of the routes. */
 export interface System extends DecisionDeps {
@@ -73,6 +75,8 @@ export interface System extends DecisionDeps {
   rehearsals: Rehearsals;
   findService: FindService;
   feed: Feed;
+  /** Undefined: there is no key that could encrypt their secrets, or nobody may have any. */
+  webhooks: Webhooks | undefined;
 }
 
 /**
@@ -143,6 +147,13 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       const deps = { mysqlUrl: config.mysqlUrl, horizon, watchOf, log };
       remember((await openSubscription('nats', () => openNatsReceiver(nats), deps)).close);
     }
+    const { webhooks, close: closeWebhooks } = await openWebhooksOf(config, {
+      mysqlUrl: config.mysqlUrl,
+      horizon,
+      watch: registerWebhooks(metrics.register),
+      log,
+    });
+    remember(closeWebhooks);
 
     registerStoreMetrics(metrics.register, { redis, gate, outboxLimit, safety, listeners: live.listeners });
     registerRefusedStreams(metrics.register, live.refusedStreams);
@@ -193,9 +204,20 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       rehearsals,
       findService: createServiceTokens(config.serviceTokens),
       feed,
+      webhooks,
     };
     return { system };
   });
+
+async function openWebhooksOf(
+  { webhooks: settings, jwtSecret, serviceTokens }: ServerConfig,
+  deps: Parameters<typeof openWebhooks>[1],
+): Promise<{ webhooks: Webhooks | undefined; close: Closer }> {
+  const key = settings.key ?? jwtSecret;
+  if (key === undefined || (settings.perSeller === 0 && serviceTokens === undefined))
+    return { webhooks: undefined, close() {} };
+  return openWebhooks({ ...settings, key }, deps);
+}
 
 /** After these events a customer who was refused may get a piece. */
 const endingRefusals = ['CouponCreated', 'GrabReleased', 'CouponRestocked', 'CouponResumed', 'TermsChanged'] as const;

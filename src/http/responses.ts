@@ -1,5 +1,12 @@
 import { z } from 'zod';
 import type { couponReply, couponsReply, historyReply, holdersReply } from './lists/listReplies.ts';
+import type {
+  deliveriesReply,
+  deliveryReply,
+  newWebhookReply,
+  webhookReply,
+  webhooksReply,
+} from './webhooks/webhookRequests.ts';
 
 // The schemas of the response bodies. Handlers answer with these types, and the OpenAPI document is generated from these schemas.
 
@@ -56,4 +63,9 @@ export type Reply =
   | z.infer<typeof historyReply>
   | z.infer<typeof redemptionReply>
   | z.infer<typeof undoneReply>
+  | z.infer<typeof webhookReply>
+  | z.infer<typeof newWebhookReply>
+  | z.infer<typeof webhooksReply>
+  | z.infer<typeof deliveryReply>
+  | z.infer<typeof deliveriesReply>
   | ProblemReply;

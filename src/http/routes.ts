@@ -14,6 +14,7 @@ import { addListRoutes } from './lists/listRoutes.ts';
 import { docsFiles } from './openapi/docsFiles.ts';
 import { serveStaticFiles } from './staticFiles.ts';
 import { addUserRoutes } from './users/userRoutes.ts';
+import { addWebhookRoutes } from './webhooks/webhookRoutes.ts';
 
 /**
  * `grab` and `list` answer the grabs and the lists of coupons that reach the router. `operatorsApart`: another port has the routes of
@@ -37,6 +38,7 @@ export function createRoutes(
   addPieceRoutes(router, system, auth);
   addConsoleRoutes(router, system, auth);
   addEventRoutes(router, system);
+  addWebhookRoutes(router, system, auth);
   addHealthRoute(router);
   if (!operatorsApart) addOperatorRoutes(router, system);
 

@@ -94,6 +94,7 @@ export function startWorkers(count: number, log: Log): Workers {
           MYSQL_URL: config.mysqlUrl,
           JWT_SECRET: config.jwtSecret,
           SERVICE_TOKENS: config.serviceTokens ?? '',
+          WEBHOOK_KEY: config.webhooks.key ?? '',
           NATS_URL: config.nats?.url ?? '',
           WORKERS: String(config.workers),
           ALLOW_REHEARSAL: config.allowRehearsal ? '1' : '0',
