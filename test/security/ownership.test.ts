@@ -11,7 +11,8 @@ import { openTestSystem, settled } from '../support/testSystem.ts';
 // holds a piece of it. A token of the wrong kind has the owner's name and the other kind: no user can have one, since a name has one
 // kind for ever, but the routes must check both.
 
-const { system, config, close } = await openTestSystem();
+const service = 'Zr5tNq1wVb7kXe4uHs9cMy2gLp8jFd6o';
+const { system, config, close } = await openTestSystem({ SERVICE_TOKENS: `orders=${service}` });
 const server = await serveApp(createApp({ ...system, rehearsals: { ...system.rehearsals, allowed: true } }).callback());
 const { send, create, enter, grab } = createClient(server.url);
 const issue = createTokenIssuer(config.jwtSecret, 3_600);
@@ -23,6 +24,18 @@ await enter('eve', 'customer');
 await create(ann, 'ann', { name: 'spring', amount: 9, stock: 5, description: 'of ann' });
 const code = String((await grab(bob, 'ann', 'spring')).body?.code);
 
+/** A paused webhook and a delivery to it, which reaches nothing. */
+async function givenWebhook(base: string, token: string) {
+  const made = await send('POST', base, { token, json: { url: 'https://shop.example/' } });
+  const { id } = (made.body as { data: { id: string } }).data;
+  await send('POST', `${base}/${id}/pause`, { token });
+  const tested = await send('POST', `${base}/${id}/test`, { token });
+  return { id, delivery: String((tested.body as { data: { id: number } }).data.id) };
+}
+const ofAnn = { username: 'ann', ...(await givenWebhook('/api/users/ann/webhooks', ann)) };
+const ofOperator = await givenWebhook('/api/webhooks', service);
+await givenWebhook('/api/users/zoe/webhooks', issue('zoe', 'seller'));
+
 const callers = ['no token', 'other customer', 'other seller', 'wrong kind'] as const;
 type Expected = readonly [status: number, errMsg?: string];
 
@@ -32,7 +45,7 @@ interface Row {
   path?: Record<string, string>;
   query?: string;
   json?: object;
-  owner: 'ann' | 'bob';
+  owner: 'ann' | 'bob' | 'a service';
   expected: readonly [noToken: Expected, otherCustomer: Expected, otherSeller: Expected, wrongKind: Expected];
   /** The status that the owner gets at last, which shows that the refused requests were good apart from their sender. */
   ownerGets: number;
@@ -57,6 +70,26 @@ const ofSellerOnly = (route: string, ownerGets: number, more: Partial<Row> = {})
   ownerGets,
   ...more,
 });
+
+function ofWebhooks(base: string, { path, owner }: Pick<Row, 'path' | 'owner'>): Row[] {
+  const row = (route: string, ownerGets = 200, json?: object): Row => ({
+    route,
+    ...(path === undefined ? {} : { path }),
+    owner,
+    expected: all(refused),
+    ownerGets,
+    ...(json === undefined ? {} : { json }),
+  });
+  return [
+    row(`GET ${base}`),
+    row(`POST ${base}`, 201, { url: 'https://shop.example/more' }),
+    row(`PATCH ${base}/:id`, 200, { url: 'https://shop.example/moved' }),
+    ...['rotate', 'resume', 'pause', 'test'].map((action) => row(`POST ${base}/:id/${action}`)),
+    row(`GET ${base}/:id/deliveries`),
+    row(`POST ${base}/:id/deliveries/:delivery/resend`),
+    row(`DELETE ${base}/:id`),
+  ];
+}
 
 // In an order in which the owner's request can succeed.
 const rows: Row[] = [
@@ -130,6 +163,24 @@ const rows: Row[] = [
     ownerGets: 200,
   },
   ofSellerOnly(`POST ${COUPON}/close`, 200),
+  ...ofWebhooks('/api/users/:username/webhooks', { path: ofAnn, owner: 'ann' }),
+  ...ofWebhooks('/api/webhooks', { path: ofOperator, owner: 'a service' }),
+  // The webhook of another owner, by the path of the own ones.
+  {
+    route: 'GET /api/users/:username/webhooks/:id/deliveries',
+    path: { ...ofAnn, id: ofOperator.id },
+    owner: 'ann',
+    expected: all(refused),
+    ownerGets: 404,
+  },
+  {
+    route: 'GET /api/webhooks/:id/deliveries',
+    path: { id: ofAnn.id },
+    owner: 'a service',
+    expected: all(refused),
+    ownerGets: 404,
+  },
+  { route: 'GET /api/events', owner: 'a service', expected: all(refused), ownerGets: 200 },
   {
     route: 'GET /api/live',
     query: '?seller=ann',
@@ -150,7 +201,9 @@ const rows: Row[] = [
     ],
     ownerGets: 202,
   },
-  ...['/healthz', '/readyz', '/metrics', '/openapi.json', '/docs'].map((path) => anybody(`GET ${path}`)),
+  ...['/healthz', '/readyz', '/metrics', '/openapi.json', '/asyncapi.json', '/docs'].map((path) =>
+    anybody(`GET ${path}`),
+  ),
   anybody('GET /docs/:file', 200, { path: { file: 'viewer.js' } }),
 ];
 
@@ -164,7 +217,7 @@ function tokenOf(caller: (typeof callers)[number], { owner }: Row): string | und
     case 'other seller':
       return issue('zoe', 'seller');
     case 'wrong kind':
-      return issue(owner, owner === 'ann' ? 'customer' : 'seller');
+      return owner === 'a service' ? issue('orders', 'seller') : issue(owner, owner === 'ann' ? 'customer' : 'seller');
   }
 }
 
@@ -186,12 +239,13 @@ async function tryRow({ route, path = {}, query = '', json }: Row, token: string
 }
 const plain = (path: string) => path;
 
-/** All that a caller could change: the log, which has every event, and the users. */
+/** All that a caller could change: the log, which has every event, the users and the webhooks. */
 async function state() {
   await settled(system);
   const events = await system.mysql('event_log').select('coupon_id', 'version').orderBy(['coupon_id', 'version']);
   const users = await system.mysql('users').orderBy('username');
-  return JSON.stringify({ events, users });
+  const webhooks = await system.mysql('webhooks').select('id', 'url', 'secret', 'state').orderBy('id');
+  return JSON.stringify({ events, users, webhooks });
 }
 
 const test = suite('attack: a request about what belongs to another user');
@@ -233,7 +287,7 @@ for (const row of rows) {
       });
   }
   test(`${named}: the owner gets ${row.ownerGets}`, async () => {
-    const token = issue(row.owner, row.owner === 'ann' ? 'seller' : 'customer');
+    const token = row.owner === 'a service' ? service : issue(row.owner, row.owner === 'ann' ? 'seller' : 'customer');
     const { status, answer } = await tryRow(row, token);
     assert.is(status, row.ownerGets, JSON.stringify(answer));
   });

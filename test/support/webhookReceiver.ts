@@ -24,16 +24,15 @@ export interface Answer {
 export async function openWebhookReceiver(certificates = createCertificates()) {
   const { ca, serverCert, serverKey } = await certificates;
   const received: Received[] = [];
-  /** The coupons of the requests that are being answered. */
-  const open: string[] = [];
+  /** The requests that are being answered. */
+  const open: Received[] = [];
   const receiver = {
     received,
     answer: (_request: Received): Answer => ({ status: 204 }),
     ca,
     url: '',
-    /** The most requests that have been open at once: of all, and of one coupon. */
-    mostOpen: 0,
-    mostOpenOfCoupon: 0,
+    /** The most requests to one path that have been open at once: of all coupons, and of one coupon. */
+    mostOpen: new Map<string, { all: number; ofCoupon: number }>(),
     close: async () => {},
   };
   const server = createServer({ cert: readFileSync(serverCert), key: readFileSync(serverKey) }, async (req, res) => {
@@ -42,12 +41,16 @@ export async function openWebhookReceiver(certificates = createCertificates()) {
     const request = { id: headers['webhook-id'] ?? '', body, event: JSON.parse(body), headers, path: req.url ?? '' };
     const { status, headers: more = {}, body: text = '', delayMs = 0 } = receiver.answer(request);
     received.push(request);
-    open.push(request.event.partitionkey);
-    receiver.mostOpen = Math.max(receiver.mostOpen, open.length);
-    const ofCoupon = open.filter((coupon) => coupon === request.event.partitionkey).length;
-    receiver.mostOpenOfCoupon = Math.max(receiver.mostOpenOfCoupon, ofCoupon);
+    open.push(request);
+    const atPath = open.filter(({ path }) => path === request.path);
+    const ofCoupon = atPath.filter(({ event }) => event.partitionkey === request.event.partitionkey);
+    const most = receiver.mostOpen.get(request.path) ?? { all: 0, ofCoupon: 0 };
+    receiver.mostOpen.set(request.path, {
+      all: Math.max(most.all, atPath.length),
+      ofCoupon: Math.max(most.ofCoupon, ofCoupon.length),
+    });
     if (delayMs > 0) await sleep(delayMs);
-    open.splice(open.indexOf(request.event.partitionkey), 1);
+    open.splice(open.indexOf(request), 1);
     res.writeHead(status, more).end(text);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

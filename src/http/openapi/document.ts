@@ -8,6 +8,7 @@ import { limitedPaths } from './limitedPaths.ts';
 import { listPaths } from './listPaths.ts';
 import { operatorPaths } from './operatorPaths.ts';
 import { namedSchemas } from './schemas.ts';
+import { sentRequests, webhookPaths } from './webhookPaths.ts';
 
 const description = `
 Every response with a body has \`errMsg\`: an empty string on success, otherwise a sentence. **A 503 is never a refusal**: retry.
@@ -48,13 +49,15 @@ export function createDocument() {
       { name: 'pieces', description: 'Redeeming codes and giving pieces back.' },
       { name: 'console', description: 'Further operations that the console at `/` uses.' },
       { name: 'events', description: 'The events, for other systems.' },
+      { name: 'webhooks', description: 'The events, sent to URLs of sellers and of the operator.' },
       { name: 'operation', description: 'Health checks and metrics, for operators.' },
       { name: 'documentation', description: 'The description of this API, for developers of clients.' },
     ],
     security: [{ bearer: [] }, { bare: [] }],
     paths: limitedPaths(
-      mergePaths(apiPaths(), listPaths(), changePaths(), consolePaths(), eventPaths(), operatorPaths()),
+      mergePaths(apiPaths(), listPaths(), changePaths(), consolePaths(), eventPaths(), webhookPaths(), operatorPaths()),
     ),
+    webhooks: sentRequests(),
     components: {
       schemas: namedSchemas(),
       securitySchemes: {

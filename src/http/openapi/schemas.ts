@@ -6,6 +6,7 @@ import {
   rehearsalProgressSchema,
 } from '../../live/figures.ts';
 import { cloudEventSchema } from '../../subscribers/cloudEvent.ts';
+import { testEventSchema } from '../../webhooks/message.ts';
 import { createCouponBody, createCouponsBody, redemptionBody, restockBody, termsBody } from '../changes/bodies.ts';
 import { eventsReply } from '../events/eventRequests.ts';
 import {
@@ -29,6 +30,14 @@ import {
   redemptionReply,
   undoneReply,
 } from '../responses.ts';
+import {
+  deliveriesReply,
+  deliveryReply,
+  newWebhookReply,
+  webhookBody,
+  webhookReply,
+  webhooksReply,
+} from '../webhooks/webhookRequests.ts';
 
 // The schemas of the OpenAPI document: those that validate or type the bodies, in a form that other languages understand.
 
@@ -64,6 +73,13 @@ const named = {
   LiveFigures: liveFiguresSchema,
   CloudEvent: cloudEventSchema,
   CloudEvents: eventsReply,
+  WebhookUrl: webhookBody,
+  Webhook: webhookReply,
+  NewWebhook: newWebhookReply,
+  Webhooks: webhooksReply,
+  Delivery: deliveryReply,
+  Deliveries: deliveriesReply,
+  WebhookTest: testEventSchema,
   Problem: problemReply,
 } as const;
 

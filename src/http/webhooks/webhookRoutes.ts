@@ -53,12 +53,13 @@ interface Routes {
   ownerOf(ctx: Context): Owner;
 }
 
-function addRoutes(router: Router, { webhooks }: System, { base, before, ownerOf }: Routes): void {
+function addRoutes(router: Router, system: System, { base, before, ownerOf }: Routes): void {
   type Handler = (ctx: Context, webhooks: Webhooks, owner: Owner) => Promise<void>;
   const add = (method: 'get' | 'post' | 'patch' | 'delete', path: string, handle: Handler) =>
     router[method](`${base}${path}`, ...before, async (ctx: Context) => {
       const owner = ownerOf(ctx);
       // Without a key for their secrets there are no webhooks.
+      const { webhooks } = system;
       if (webhooks === undefined) throw plainProblem(404);
       await handle(ctx, webhooks, owner);
     });
