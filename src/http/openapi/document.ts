@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { sentRequests, webhookPaths } from '../webhooks/webhookPaths.ts';
 import { apiPaths } from './apiPaths.ts';
 import { changePaths } from './changePaths.ts';
 import { consolePaths } from './consolePaths.ts';
@@ -8,7 +9,6 @@ import { limitedPaths } from './limitedPaths.ts';
 import { listPaths } from './listPaths.ts';
 import { operatorPaths } from './operatorPaths.ts';
 import { namedSchemas } from './schemas.ts';
-import { sentRequests, webhookPaths } from './webhookPaths.ts';
 
 const description = `
 Every response with a body has \`errMsg\`: an empty string on success, otherwise a sentence. **A 503 is never a refusal**: retry.

@@ -1,6 +1,5 @@
 import { malformedPath, notAuthorized, type Problem, plainProblem, refusals, webhookRefusals } from '../errors.ts';
-import { deliveriesQuery, webhookBody } from '../webhooks/webhookRequests.ts';
-import { badBody, badToken, outcomeUnknown } from './commonProblems.ts';
+import { badBody, badToken, outcomeUnknown } from '../openapi/commonProblems.ts';
 import {
   type Operation,
   type Paths,
@@ -10,9 +9,10 @@ import {
   refusedBy,
   reply,
   requestBody,
-} from './describe.ts';
-import { exampleEvent } from './eventPaths.ts';
-import { refTo } from './schemas.ts';
+} from '../openapi/describe.ts';
+import { exampleEvent } from '../openapi/eventPaths.ts';
+import { refTo } from '../openapi/schemas.ts';
+import { deliveriesQuery, webhookBody } from './webhookRequests.ts';
 
 // The operations of webhooks, each for sellers and for the operator, and the requests that a receiver gets.
 
