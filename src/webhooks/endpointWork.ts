@@ -39,6 +39,17 @@ export interface EndpointWork {
   deliver(upTo: () => number, signal: AbortSignal): Promise<void>;
 }
 
+interface Failure {
+  error: string;
+  retryAfterMs?: number | undefined;
+  isGone?: boolean;
+}
+
+function toFailure({ outcome, retryAfterMs, delivery: { eventId, status, answer } }: Attempt): Failure {
+  const error = `${eventId}: ${status === null ? answer : `Status ${status}: ${answer}`}`;
+  return { error, retryAfterMs, isGone: outcome === 'gone' };
+}
+
 export function createEndpointWork(deps: WebhookDeps, found: Endpoint): EndpointWork {
   const { mysql, transport, sealed, deliveries, watch, slots, log } = deps;
   const { id, owner } = found;
@@ -89,17 +100,15 @@ export function createEndpointWork(deps: WebhookDeps, found: Endpoint): Endpoint
     for (const event of passed) delivered.delete(event.id);
     return missing === -1;
   };
-  const failed = async (endpoint: Endpoint, { outcome, retryAfterMs, delivery }: Attempt) => {
-    const { eventId, status, answer } = delivery;
-    const error = status === null ? answer : `Status ${status}: ${answer}`;
+  const failed = async (endpoint: Endpoint, { error, retryAfterMs = 0, isGone = false }: Failure) => {
     const pause = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 20)) * (0.5 + Math.random() / 2);
-    dueAt = performance.now() + Math.min(MAX_PAUSE_MS, Math.max(pause, retryAfterMs ?? 0));
-    await saveFailure(mysql, name, { position: checkpoint, failures }, `${eventId}: ${error}`);
+    dueAt = performance.now() + Math.min(MAX_PAUSE_MS, Math.max(pause, retryAfterMs));
+    await saveFailure(mysql, name, { position: checkpoint, failures }, error);
     touch({ failures: failures + 1 });
-    const since = endpoint.failingSince ?? delivery.sentAt;
+    const since = endpoint.failingSince ?? Date.now();
     if (endpoint.failingSince === null) await mysql('webhooks').where({ id }).update({ failing_since: since });
-    log.debug({ webhook: id, event: eventId, error }, 'delivery to a webhook failed; retrying');
-    if (outcome === 'gone') return disable('The receiver answered 410, which means that it wants no more events.');
+    log.debug({ webhook: id, error }, 'delivery to a webhook failed; retrying');
+    if (isGone) return disable('The receiver answered 410, which means that it wants no more events.');
     if (Date.now() - since >= GIVE_UP_MS) return disable(`All attempts of a day have failed. The last one: ${error}`);
   };
   const disable = async (reason: string) => {
@@ -115,7 +124,8 @@ export function createEndpointWork(deps: WebhookDeps, found: Endpoint): Endpoint
     if (dueAt > performance.now()) return false;
     const secrets = await secretsOfEndpoint(mysql, sealed, endpoint);
     if (secrets.length === 0) {
-      await disable('The secret cannot be read, because the key that encrypts it has changed. Rotate the secret.');
+      // A retry, because during a change of the key another process may know it already.
+      await failed(endpoint, { error: 'The secret cannot be read: the key that encrypts it has changed. Rotate it.' });
       return false;
     }
     const page = await reader.read(async (statement) => (await mysql.raw(statement))[0], {
@@ -132,7 +142,7 @@ export function createEndpointWork(deps: WebhookDeps, found: Endpoint): Endpoint
       signal,
     });
     const isWhole = await moveOn(page, endpoint);
-    if (failure !== undefined) await failed(endpoint, failure);
+    if (failure !== undefined) await failed(endpoint, toFailure(failure));
     return isWhole && failure === undefined;
   };
 

@@ -72,6 +72,8 @@ export async function findEndpoint(mysql: Mysql, owner: Owner, id: string): Prom
 export const activeEndpoints = async (mysql: Mysql): Promise<Endpoint[]> =>
   (await select(mysql).where({ 'w.state': 'active' })).map(toEndpoint);
 
+export const allEndpoints = async (mysql: Mysql): Promise<Endpoint[]> => (await select(mysql)).map(toEndpoint);
+
 export async function readEndpoint(mysql: Mysql, id: string): Promise<Endpoint | undefined> {
   const [row] = await select(mysql).where({ 'w.id': id });
   return row === undefined ? undefined : toEndpoint(row);
@@ -166,7 +168,7 @@ export async function rotateSecret(mysql: Mysql, sealed: SealedSecrets, id: stri
 }
 
 /**
- * The secrets that sign now, the present one first; none when no key opens them. One that was sealed with an older key is sealed again
+ * The secrets that sign now, the present one first; none when no key opens it. One that was sealed with an older key is sealed again
  * with the first one, so that the older key can be given up.
  */
 export async function secretsOfEndpoint(mysql: Mysql, sealed: SealedSecrets, endpoint: Endpoint): Promise<string[]> {

@@ -3,7 +3,14 @@ import type { Mysql } from '../infra/stores/mysql.ts';
 import { hex } from '../projections/log/sql.ts';
 import { saveCheckpoint } from '../subscribers/checkpoints.ts';
 import type { Held } from '../subscribers/subscriptionLease.ts';
-import { activeEndpoints, checkpointName, countByState, type Endpoint } from './endpoints.ts';
+import {
+  activeEndpoints,
+  allEndpoints,
+  checkpointName,
+  countByState,
+  type Endpoint,
+  secretsOfEndpoint,
+} from './endpoints.ts';
 import { createEndpointWork, type EndpointWork } from './endpointWork.ts';
 import type { WebhookDeps } from './webhookDeps.ts';
 
@@ -32,6 +39,7 @@ export async function runWebhooks(deps: WebhookDeps, held: Held): Promise<void> 
   let tip = -1;
   let lookAt = 0;
   let savedAt = performance.now();
+  await encryptAnew(deps);
   watch.endpoints(await countByState(mysql));
   try {
     while (!held.signal.aborted) {
@@ -65,6 +73,11 @@ export async function runWebhooks(deps: WebhookDeps, held: Held): Promise<void> 
     watch.endpoints({ active: 0, paused: 0, disabled: 0 });
     watch.lag(0);
   }
+}
+
+/** Encrypts with the first key what an older key has encrypted, so that the older one can be given up. */
+async function encryptAnew({ mysql, sealed }: WebhookDeps): Promise<void> {
+  for (const endpoint of await allEndpoints(mysql)) await secretsOfEndpoint(mysql, sealed, endpoint);
 }
 
 /** Takes up new endpoints, drops those that are no longer active, and passes on what operators and sellers have changed. */
