@@ -111,7 +111,7 @@ function explain({ state, reason, failures, failingSince, lastFailure = '' }) {
 /** @param {Delivery} delivery @param {string} path @param {Parameters<typeof createEndpoint>[2]} act */
 function createDelivery({ id, kind, event, type, subject, sentAt, tookMs, status, answer }, path, act) {
   const isTaken = status !== null && status >= 200 && status < 300;
-  const resend = create('button', { type: 'button', class: 'quiet', 'aria-label': `Send ${event} again` }, 'Resend');
+  const resend = create('button', { type: 'button', class: 'quiet', 'aria-label': `Resend ${event}` }, 'Resend');
   resend.addEventListener(
     'click',
     () => void act(`${path}/deliveries/${id}/resend`, { once: true, done: 'The event is sent again.' }),

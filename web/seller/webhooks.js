@@ -2,7 +2,7 @@ import { announce } from '../announce.js';
 import { confirmAction } from '../confirm.js';
 import { byId, setText } from '../dom.js';
 import { openForm } from '../forms.js';
-import { messageOf, send, webhooksPath } from '../server/api.js';
+import { ApiError, messageOf, send, webhooksPath } from '../server/api.js';
 import { sendCommand } from '../server/command.js';
 import { createEndpoint } from './endpoint.js';
 
@@ -63,7 +63,9 @@ export function openWebhooks() {
       byId('webhooks-empty').hidden = found.length > 0;
       await Promise.all([...endpoints.values()].map(({ refresh }) => refresh(signal)));
     } catch (error) {
-      if (!signal.aborted) showMessage(messageOf(error));
+      if (signal.aborted) return;
+      const isOff = error instanceof ApiError && error.status === 404;
+      showMessage(isOff ? 'This server has no webhooks.' : messageOf(error));
     }
   };
 

@@ -81,7 +81,7 @@ const operation = (
 const { 'no-such-webhook': unknown, 'no-such-delivery': noDelivery, 'unreadable-secret': unreadable } = webhookRefusals;
 const urlRefusals = [
   ...badBody,
-  ...refusedBy(webhookBody, {}, { url: `https://${'x'.repeat(2_048)}` }, { url: 1 }),
+  ...refusedBy(webhookBody, {}, { url: `https://${'x'.repeat(2_048)}` }),
   webhookRefusals['no-url'],
   webhookRefusals['not-https'],
   webhookRefusals['credentials-in-url'],
