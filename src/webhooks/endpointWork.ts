@@ -1,12 +1,15 @@
+import type { RunSql } from '../projections/log/sql.ts';
 import { saveCheckpoint, saveFailure } from '../subscribers/checkpoints.ts';
 import type { CloudEvent } from '../subscribers/cloudEvent.ts';
-import { createEventReader, type EventPage } from '../subscribers/eventPages.ts';
+import { createEventReader, type EventPage, type EventReader } from '../subscribers/eventPages.ts';
 import { type Attempt, attempt } from './attempt.ts';
 import { deliverPage } from './deliverPage.ts';
 import { checkpointName, disableEndpoint, type Endpoint, readEndpoint, secretsOfEndpoint } from './endpoints.ts';
 import type { WebhookDeps } from './webhookDeps.ts';
 
 const PAGE = 100;
+/** Coupons that are remembered of an endpoint, which may be one of thousands. */
+const MAX_COUPONS = 500;
 const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 3_600_000;
 /** An endpoint whose events have failed for so long is switched off. */
@@ -50,14 +53,14 @@ function toFailure({ outcome, retryAfterMs, delivery: { eventId, status, answer 
   return { error, retryAfterMs, isGone: outcome === 'gone' };
 }
 
-export function createEndpointWork(deps: WebhookDeps, found: Endpoint): EndpointWork {
+export function createEndpointWork(deps: WebhookDeps, first: Endpoint): EndpointWork {
   const { mysql, transport, sealed, deliveries, watch, slots, log } = deps;
-  const { id, owner } = found;
+  const { id, owner } = first;
   const name = checkpointName(id);
-  const reader = createEventReader(owner);
+  let reader: EventReader | undefined;
   /** Delivered events behind the checkpoint, at most a page of them. */
   const delivered = new Set<string>();
-  let { position, failures } = found;
+  let { position, failures } = first;
   let checkpoint = position;
   let dueAt = 0;
   let touchedAt = performance.now();
@@ -117,22 +120,30 @@ export function createEndpointWork(deps: WebhookDeps, found: Endpoint): Endpoint
     log.warn({ webhook: id, reason }, 'a webhook is switched off; its events wait until it is resumed');
   };
 
-  const deliverNext = async (upTo: number, signal: AbortSignal): Promise<boolean> => {
+  /** What is to be delivered next; undefined when nothing may be. */
+  const readNext = async (upTo: number) => {
     const endpoint = await readEndpoint(mysql, id);
-    if (endpoint?.state !== 'active') return false;
+    if (endpoint?.state !== 'active') return undefined;
     changed(endpoint);
-    if (dueAt > performance.now()) return false;
+    if (dueAt > performance.now()) return undefined;
     const secrets = await secretsOfEndpoint(mysql, sealed, endpoint);
     if (secrets.length === 0) {
       // A retry, because during a change of the key another process may know it already.
       await failed(endpoint, { error: 'The secret cannot be read: the key that encrypts it has changed. Rotate it.' });
-      return false;
+      return undefined;
     }
-    const page = await reader.read(async (statement) => (await mysql.raw(statement))[0], {
-      after: position,
-      horizon: upTo,
-      limit: PAGE,
-    });
+    reader ??= createEventReader(owner, MAX_COUPONS);
+    const run: RunSql = async (statement) => (await mysql.raw(statement))[0];
+    const page = await reader.read(run, { after: position, horizon: upTo, limit: PAGE });
+    // Most endpoints have no events for most of the time, and then remember nothing.
+    if (page.events.length === 0) reader = undefined;
+    return { endpoint, secrets, page };
+  };
+
+  const deliverNext = async (upTo: number, signal: AbortSignal): Promise<boolean> => {
+    const found = await slots.reads.run(() => readNext(upTo));
+    if (found === undefined) return false;
+    const { endpoint, secrets, page } = found;
     await deps.confirm();
     const failure = await deliverPage({
       events: page.events,

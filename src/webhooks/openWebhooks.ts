@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openAll } from '../infra/closers.ts';
+import { type Closer, openAll } from '../infra/closers.ts';
 import { connectMysql, type Mysql } from '../infra/stores/mysql.ts';
 import { isDuplicate } from '../infra/stores/mysqlErrors.ts';
 import type { Log } from '../infra/telemetry/log.ts';
@@ -9,19 +9,20 @@ import { workUnderLease } from '../subscribers/subscriptionLease.ts';
 import { Unavailable } from '../unavailable.ts';
 import { type AddressRules, refusalOfUrl, type UrlRefusal } from './addresses.ts';
 import { createDeliveryLog } from './deliveryLog.ts';
+import type { Owner } from './endpoints.ts';
 import { runWebhooks } from './runWebhooks.ts';
 import { createSealedSecrets, type SealedSecrets } from './sealedSecrets.ts';
 import { createSlots } from './slots.ts';
-import { openTransport, type Transport, type TransportSettings } from './transport.ts';
+import type { Transport, TransportSettings } from './transport.ts';
 import type { WebhookWatch } from './webhookMetrics.ts';
 
 /** One lease for all endpoints: with one for each, every process would need a connection for each. */
 const LEASE = 'webhooks';
 const CONNECTIONS = 4;
-/** Requests under way at once, for endpoints that work, and for those that fail or are slow. */
-const PLACES = { fast: 256, slow: 64 };
+/** Requests under way at once, for endpoints that work, and for those that fail or are slow; endpoints that read a page at once. */
+const PLACES = { fast: 256, slow: 64, reads: 8 };
 /** Tests and resends under way at once. */
-const BY_HAND = 20;
+const BY_HAND = { all: 50, ofOwner: 2 };
 /** How long a stop waits for requests under way. */
 const STOP_MS = 2_000;
 
@@ -40,8 +41,8 @@ export interface Webhooks {
   refusalOf(url: string): UrlRefusal | undefined;
   /** Where a new endpoint begins: with the events from now on. Throws Unavailable when MySQL does not answer. */
   startPosition(): Promise<number>;
-  /** Undefined when too many requests are under way that somebody waits for. */
-  byHand<T>(work: () => Promise<T>): Promise<T | undefined>;
+  /** Runs a test or a resend. Undefined when too many are under way, in all or of this owner. */
+  byHand<T>(owner: Owner, work: () => Promise<T>): Promise<T | undefined>;
 }
 
 interface Deps {
@@ -59,7 +60,7 @@ export const openWebhooks = (settings: WebhookSettings, { mysqlUrl, horizon, wat
     const { mysql: leaseMysql, close: closeLease } = connectMysql(mysqlUrl, 1);
     remember(closeLease);
     await createLease(mysql);
-    const { transport, close: closeTransport } = openTransport(settings);
+    const { transport, close: closeTransport } = openWhenUsed(settings);
     let isClosed = false;
     const endRequests = async () => {
       if (!isClosed) await closeTransport();
@@ -68,7 +69,11 @@ export const openWebhooks = (settings: WebhookSettings, { mysqlUrl, horizon, wat
     remember(endRequests);
     const sealed = createSealedSecrets(settings.key);
     const deliveries = createDeliveryLog(mysql, log);
-    const slots = { fast: createSlots(PLACES.fast), slow: createSlots(PLACES.slow) };
+    const slots = {
+      fast: createSlots(PLACES.fast),
+      slow: createSlots(PLACES.slow),
+      reads: createSlots(PLACES.reads),
+    };
     const stop = new AbortController();
     const working = workUnderLease({ mysql: leaseMysql, name: LEASE, signal: stop.signal, log }, (held) => {
       const deps = { mysql, horizon, transport, sealed, deliveries, watch, slots, confirm: held.confirm, log };
@@ -83,11 +88,26 @@ export const openWebhooks = (settings: WebhookSettings, { mysqlUrl, horizon, wat
     return { webhooks: createWebhooks(settings, { mysql, sealed, transport, horizon }) };
   });
 
+/** Loads the HTTP client with the first request: most processes deliver nothing, and a start should be fast. */
+function openWhenUsed(settings: TransportSettings): { transport: Transport; close: Closer } {
+  let opened: Promise<{ transport: Transport; close: Closer }> | undefined;
+  const open = async () => (await import('./transport.ts')).openTransport(settings);
+  return {
+    transport: {
+      async post(url, headers, body) {
+        opened ??= open();
+        return (await opened).transport.post(url, headers, body);
+      },
+    },
+    close: async () => (await opened)?.close(),
+  };
+}
+
 function createWebhooks(
   settings: AddressRules & { perSeller: number },
   { mysql, sealed, transport, horizon }: Pick<Webhooks, 'mysql' | 'sealed' | 'transport'> & { horizon: Horizon },
 ): Webhooks {
-  let byHand = 0;
+  const byHand: Owner[] = [];
   return {
     mysql,
     sealed,
@@ -101,13 +121,14 @@ function createWebhooks(
         throw new Unavailable('the end of the event log is not known yet');
       return position;
     },
-    async byHand(work) {
-      if (byHand >= BY_HAND) return undefined;
-      byHand++;
+    async byHand(owner, work) {
+      const ofOwner = byHand.filter((other) => other === owner).length;
+      if (byHand.length >= BY_HAND.all || ofOwner >= BY_HAND.ofOwner) return undefined;
+      byHand.push(owner);
       try {
         return await work();
       } finally {
-        byHand--;
+        byHand.splice(byHand.indexOf(owner), 1);
       }
     },
   };

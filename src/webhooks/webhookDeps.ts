@@ -15,8 +15,8 @@ export interface WebhookDeps {
   sealed: SealedSecrets;
   deliveries: DeliveryLog;
   watch: WebhookWatch;
-  /** Requests under way for all endpoints. Those that fail or are slow have places of their own. */
-  slots: { fast: Slots; slow: Slots };
+  /** Of all endpoints: requests under way, where those that fail or are slow have places of their own, and pages that are read. */
+  slots: { fast: Slots; slow: Slots; reads: Slots };
   /** Rejects when another process may have the lease. */
   confirm: () => Promise<void>;
   log: Log;

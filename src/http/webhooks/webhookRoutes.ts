@@ -129,21 +129,21 @@ function addRoutes(router: Router, system: System, { base, before, ownerOf }: Ro
     done(ctx, deliveries.map(toDelivery));
   });
 
-  const byHand = async (ctx: Context, all: Webhooks, work: () => ReturnType<typeof resend>) => {
+  const byHand = async (ctx: Context, all: Webhooks, { owner }: Endpoint, work: () => ReturnType<typeof resend>) => {
     await readOptionalBody(ctx);
-    const result = await all.byHand(work);
+    const result = await all.byHand(owner, work);
     if (result === undefined)
       respondWith(ctx, { ...refusals['too-many-deliveries'], retryAfterSeconds: BY_HAND_RETRY_SECONDS });
     else if (typeof result === 'string') respondWith(ctx, webhookRefusals[result]);
     else done(ctx, toDelivery(result));
   };
-  addOf('post', '/test', (ctx, all, endpoint) => byHand(ctx, all, () => sendTest(all, endpoint)));
+  addOf('post', '/test', (ctx, all, endpoint) => byHand(ctx, all, endpoint, () => sendTest(all, endpoint)));
   addOf('post', '/deliveries/:delivery/resend', async (ctx, all, endpoint) => {
     const { delivery = '' } = ctx.params;
     const found = /^\d{1,15}$/.test(delivery)
       ? await findDelivery(all.mysql, endpoint.id, Number(delivery))
       : undefined;
     if (found === undefined) return respondWith(ctx, webhookRefusals['no-such-delivery']);
-    await byHand(ctx, all, () => resend(all, endpoint, found));
+    await byHand(ctx, all, endpoint, () => resend(all, endpoint, found));
   });
 }
