@@ -54,4 +54,4 @@ export function refusalOfUrl(text: string, { privateNetworks, allowHttp }: Addre
 }
 
 /** An address of IPv6 without the brackets that it has in a URL. */
-export const hostOf = (hostname: string) => hostname.replace(/^\[(.*)\]$/, '$1');
+const hostOf = (hostname: string) => hostname.replace(/^\[(.*)\]$/, '$1');

@@ -1,10 +1,10 @@
 import { type LookupAddress, lookup } from 'node:dns';
-import { isIP, type LookupFunction } from 'node:net';
+import type { LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import type { Closer } from '../infra/closers.ts';
 import { safeMessage } from '../infra/telemetry/safeError.ts';
-import { type AddressRules, hostOf, isAllowedAddress, refusalOfUrl } from './addresses.ts';
+import { type AddressRules, isAllowedAddress, refusalOfUrl } from './addresses.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** From the beginning of a request to the end of its answer. */
@@ -61,12 +61,7 @@ export function openTransport(
     ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
   });
   const agent = new Agent({
-    // A literal address is looked up by nobody, so it is checked here.
-    connect: (options, done) => {
-      const host = hostOf(options.hostname);
-      if (isIP(host) !== 0 && !isAllowedAddress(host, privateNetworks)) done(notAllowed(), null);
-      else connectTo(options, done);
-    },
+    connect: connectTo,
     headersTimeout: REQUEST_TIMEOUT_MS,
     bodyTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -75,7 +70,7 @@ export function openTransport(
   });
   const transport: Transport = {
     async post(url, headers, body) {
-      // The settings may have become stricter since the endpoint was registered.
+      // The settings may have become stricter since the endpoint was registered. A literal address needs no lookup and is checked here.
       const refusal = refusalOfUrl(url, settings);
       if (refusal !== undefined) return failed(`The URL is not allowed: ${refusal}.`);
       try {
@@ -104,10 +99,10 @@ async function readBeginning(body: Dispatcher.ResponseData['body']): Promise<str
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body) {
+    chunks.push(chunk);
     bytes += chunk.length;
     // Breaking off destroys the stream and its connection.
     if (bytes > MAX_ANSWER_BYTES) break;
-    chunks.push(chunk);
   }
   // Characters that are not printable have no place in a log or on a page.
   const text = Buffer.concat(chunks)

@@ -163,8 +163,6 @@ const rows: Row[] = [
     ownerGets: 200,
   },
   ofSellerOnly(`POST ${COUPON}/close`, 200),
-  ...ofWebhooks('/api/users/:username/webhooks', { path: ofAnn, owner: 'ann' }),
-  ...ofWebhooks('/api/webhooks', { path: ofOperator, owner: 'a service' }),
   // The webhook of another owner, by the path of the own ones.
   {
     route: 'GET /api/users/:username/webhooks/:id/deliveries',
@@ -180,6 +178,8 @@ const rows: Row[] = [
     expected: all(refused),
     ownerGets: 404,
   },
+  ...ofWebhooks('/api/users/:username/webhooks', { path: ofAnn, owner: 'ann' }),
+  ...ofWebhooks('/api/webhooks', { path: ofOperator, owner: 'a service' }),
   { route: 'GET /api/events', owner: 'a service', expected: all(refused), ownerGets: 200 },
   {
     route: 'GET /api/live',
