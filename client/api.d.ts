@@ -395,6 +395,342 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/{username}/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the webhooks of the seller
+         * @description The URLs that get the events of the own coupons, and how they are.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Register a webhook of the seller
+         * @description The URL gets the events of the own coupons from now on, each at least once, those of one coupon in order, signed by the Standard Webhooks scheme. It must begin with `https:` and lead to a public address. The secret is shown in this answer alone.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{username}/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook of the seller
+         * @description Its log of deliveries is deleted too. Events that it has not got are not sent.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change the URL of a webhook of the seller
+         * @description The next attempt uses the new URL. The secret stays the same.
+         */
+        patch: operations["moveWebhook"];
+        trace?: never;
+    };
+    "/api/users/{username}/webhooks/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a webhook of the seller
+         * @description Its events wait.
+         */
+        post: operations["pauseWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{username}/webhooks/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a webhook of the seller
+         * @description Deliveries go on where they stood, with the next attempt at once. A webhook that is disabled is resumed likewise.
+         */
+        post: operations["resumeWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{username}/webhooks/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook of the seller a new secret
+         * @description For a day the old secret signs too: each delivery has both signatures. The new one is shown in this answer alone.
+         */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{username}/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test to a webhook of the seller
+         * @description Sends an event of the type `WebhookTested` at once, also to a webhook that is paused or disabled.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{username}/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the last deliveries to a webhook of the seller
+         * @description The last 200 or more are kept. A delivery is listed within a second.
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{username}/webhooks/{id}/deliveries/{delivery}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send the event of a delivery to a webhook of the seller again
+         * @description At once, with the same id. It does not move what the webhook has got.
+         */
+        post: operations["resendDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the webhooks of the operator
+         * @description The URLs that get the events of all sellers, and how they are.
+         */
+        get: operations["listWebhooksOfOperator"];
+        put?: never;
+        /**
+         * Register a webhook of the operator
+         * @description The URL gets the events of all sellers from now on, each at least once, those of one coupon in order, signed by the Standard Webhooks scheme. It must begin with `https:` and lead to a public address. The secret is shown in this answer alone.
+         */
+        post: operations["createWebhookOfOperator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook of the operator
+         * @description Its log of deliveries is deleted too. Events that it has not got are not sent.
+         */
+        delete: operations["deleteWebhookOfOperator"];
+        options?: never;
+        head?: never;
+        /**
+         * Change the URL of a webhook of the operator
+         * @description The next attempt uses the new URL. The secret stays the same.
+         */
+        patch: operations["moveWebhookOfOperator"];
+        trace?: never;
+    };
+    "/api/webhooks/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a webhook of the operator
+         * @description Its events wait.
+         */
+        post: operations["pauseWebhookOfOperator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a webhook of the operator
+         * @description Deliveries go on where they stood, with the next attempt at once. A webhook that is disabled is resumed likewise.
+         */
+        post: operations["resumeWebhookOfOperator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook of the operator a new secret
+         * @description For a day the old secret signs too: each delivery has both signatures. The new one is shown in this answer alone.
+         */
+        post: operations["rotateWebhookSecretOfOperator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test to a webhook of the operator
+         * @description Sends an event of the type `WebhookTested` at once, also to a webhook that is paused or disabled.
+         */
+        post: operations["testWebhookOfOperator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the last deliveries to a webhook of the operator
+         * @description The last 200 or more are kept. A delivery is listed within a second.
+         */
+        get: operations["listDeliveriesOfOperator"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/deliveries/{delivery}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send the event of a delivery to a webhook of the operator again
+         * @description At once, with the same id. It does not move what the webhook has got.
+         */
+        post: operations["resendDeliveryOfOperator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/operator/state": {
         parameters: {
             query?: never;
@@ -696,7 +1032,48 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An event
+         * @description Answer as soon as the event is stored, within 15 s; a redirect is not followed.
+         */
+        post: operations["receiveEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A test of the webhook
+         * @description Sent on request; it is about no coupon.
+         */
+        post: operations["receiveTest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         NewUser: {
@@ -1683,6 +2060,134 @@ export interface components {
                 /** @description The first mismatches, in words. */
                 mismatches: string[];
             };
+        };
+        WebhookUrl: {
+            /** @description Where the events are sent: an absolute URL that begins with `https:`. */
+            url: string;
+        };
+        Webhook: {
+            /** @enum {string} */
+            errMsg: "";
+            data: {
+                id: string;
+                url: string;
+                /**
+                 * @description `disabled`: all attempts of a day have failed, or the receiver has answered 410. Its events wait.
+                 * @enum {string}
+                 */
+                state: "active" | "paused" | "disabled";
+                /** @description Why it is disabled. */
+                reason?: string;
+                /** @description Attempts that failed since an event was last taken. */
+                failures: number;
+                /** Format: date-time */
+                failingSince?: string;
+                lastFailure?: string;
+                /** Format: date-time */
+                createdAt: string;
+            };
+        };
+        NewWebhook: {
+            /** @enum {string} */
+            errMsg: "";
+            data: {
+                id: string;
+                url: string;
+                /**
+                 * @description `disabled`: all attempts of a day have failed, or the receiver has answered 410. Its events wait.
+                 * @enum {string}
+                 */
+                state: "active" | "paused" | "disabled";
+                /** @description Why it is disabled. */
+                reason?: string;
+                /** @description Attempts that failed since an event was last taken. */
+                failures: number;
+                /** Format: date-time */
+                failingSince?: string;
+                lastFailure?: string;
+                /** Format: date-time */
+                createdAt: string;
+                /** @description The secret that signs: `whsec_` and base64. It is shown once, in this answer, and cannot be read later. */
+                secret: string;
+            };
+        };
+        Webhooks: {
+            /** @enum {string} */
+            errMsg: "";
+            data: {
+                id: string;
+                url: string;
+                /**
+                 * @description `disabled`: all attempts of a day have failed, or the receiver has answered 410. Its events wait.
+                 * @enum {string}
+                 */
+                state: "active" | "paused" | "disabled";
+                /** @description Why it is disabled. */
+                reason?: string;
+                /** @description Attempts that failed since an event was last taken. */
+                failures: number;
+                /** Format: date-time */
+                failingSince?: string;
+                lastFailure?: string;
+                /** Format: date-time */
+                createdAt: string;
+            }[];
+        };
+        Delivery: {
+            /** @enum {string} */
+            errMsg: "";
+            data: {
+                id: number;
+                /** @enum {string} */
+                kind: "event" | "resend" | "test";
+                /** @description The id of the event, sent as `webhook-id`. */
+                event: string;
+                type: string;
+                /** @description The seller and the name of the coupon; empty for a test. */
+                subject: string;
+                /** Format: date-time */
+                sentAt: string;
+                tookMs: number;
+                /** @description The status of the answer; null when there was none. */
+                status: number | null;
+                /** @description The beginning of the answer, or why there is none. */
+                answer: string;
+            };
+        };
+        Deliveries: {
+            /** @enum {string} */
+            errMsg: "";
+            data: {
+                id: number;
+                /** @enum {string} */
+                kind: "event" | "resend" | "test";
+                /** @description The id of the event, sent as `webhook-id`. */
+                event: string;
+                type: string;
+                /** @description The seller and the name of the coupon; empty for a test. */
+                subject: string;
+                /** Format: date-time */
+                sentAt: string;
+                tookMs: number;
+                /** @description The status of the answer; null when there was none. */
+                status: number | null;
+                /** @description The beginning of the answer, or why there is none. */
+                answer: string;
+            }[];
+        };
+        WebhookTest: {
+            /** @enum {string} */
+            specversion: "1.0";
+            id: string;
+            /** @enum {string} */
+            source: "/seckill";
+            /** @enum {string} */
+            type: "WebhookTested";
+            /** Format: date-time */
+            time: string;
+            /** @enum {string} */
+            datacontenttype: "application/json";
+            data: Record<string, never>;
         };
         Problem: {
             errMsg: string;
@@ -4065,6 +4570,2045 @@ export interface operations {
             };
         };
     };
+    listWebhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhooks, the oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": [
+                     *         {
+                     *           "id": "01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a",
+                     *           "url": "https://shop.example/seckill",
+                     *           "state": "active",
+                     *           "failures": 0,
+                     *           "createdAt": "2026-11-28T09:30:00.250Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhooks"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                username: string;
+            };
+            cookie?: never;
+        };
+        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://shop.example/seckill"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookUrl"];
+            };
+        };
+        responses: {
+            /** @description The webhook, and the secret that signs. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "id": "01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a",
+                     *         "url": "https://shop.example/seckill",
+                     *         "state": "active",
+                     *         "failures": 0,
+                     *         "createdAt": "2026-11-28T09:30:00.250Z",
+                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD8Zw2hK5Yb1M="
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NewWebhook"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                username: string;
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook is deleted. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    moveWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                username: string;
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://shop.example/seckill"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookUrl"];
+            };
+        };
+        responses: {
+            /** @description The webhook after the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "id": "01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a",
+                     *         "url": "https://shop.example/seckill",
+                     *         "state": "active",
+                     *         "failures": 0,
+                     *         "createdAt": "2026-11-28T09:30:00.250Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pauseWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                username: string;
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook after the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "id": "01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a",
+                     *         "url": "https://shop.example/seckill",
+                     *         "state": "active",
+                     *         "failures": 0,
+                     *         "createdAt": "2026-11-28T09:30:00.250Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                username: string;
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook after the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "id": "01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a",
+                     *         "url": "https://shop.example/seckill",
+                     *         "state": "active",
+                     *         "failures": 0,
+                     *         "createdAt": "2026-11-28T09:30:00.250Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                username: string;
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook, and its new secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "id": "01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a",
+                     *         "url": "https://shop.example/seckill",
+                     *         "state": "active",
+                     *         "failures": 0,
+                     *         "createdAt": "2026-11-28T09:30:00.250Z",
+                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD8Zw2hK5Yb1M="
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NewWebhook"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                username: string;
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the request ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "id": 12,
+                     *         "kind": "resend",
+                     *         "event": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2",
+                     *         "type": "CouponGrabbed",
+                     *         "subject": "ann/spring",
+                     *         "sentAt": "2026-11-28T09:31:00.002Z",
+                     *         "tookMs": 35,
+                     *         "status": 204,
+                     *         "answer": ""
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                /** @example 12 */
+                before?: number;
+                /** @example 20 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                username: string;
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The deliveries, the newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": [
+                     *         {
+                     *           "id": 12,
+                     *           "kind": "event",
+                     *           "event": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2",
+                     *           "type": "CouponGrabbed",
+                     *           "subject": "ann/spring",
+                     *           "sentAt": "2026-11-28T09:31:00.002Z",
+                     *           "tookMs": 35,
+                     *           "status": 204,
+                     *           "answer": ""
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Deliveries"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resendDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The seller, who must be the user of the token.
+                 * @example ann
+                 */
+                username: string;
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+                /**
+                 * @description The id of the delivery.
+                 * @example 12
+                 */
+                delivery: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the request ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "id": 12,
+                     *         "kind": "resend",
+                     *         "event": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2",
+                     *         "type": "CouponGrabbed",
+                     *         "subject": "ann/spring",
+                     *         "sentAt": "2026-11-28T09:31:00.002Z",
+                     *         "tookMs": 35,
+                     *         "status": 204,
+                     *         "answer": ""
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhooksOfOperator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhooks, the oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": [
+                     *         {
+                     *           "id": "01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a",
+                     *           "url": "https://shop.example/seckill",
+                     *           "state": "active",
+                     *           "failures": 0,
+                     *           "createdAt": "2026-11-28T09:30:00.250Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhooks"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createWebhookOfOperator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://shop.example/seckill"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookUrl"];
+            };
+        };
+        responses: {
+            /** @description The webhook, and the secret that signs. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "id": "01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a",
+                     *         "url": "https://shop.example/seckill",
+                     *         "state": "active",
+                     *         "failures": 0,
+                     *         "createdAt": "2026-11-28T09:30:00.250Z",
+                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD8Zw2hK5Yb1M="
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NewWebhook"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteWebhookOfOperator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook is deleted. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    moveWebhookOfOperator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description A JSON object, sent as `application/json`. Keys match in any case: `Username` is `username`. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://shop.example/seckill"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookUrl"];
+            };
+        };
+        responses: {
+            /** @description The webhook after the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "id": "01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a",
+                     *         "url": "https://shop.example/seckill",
+                     *         "state": "active",
+                     *         "failures": 0,
+                     *         "createdAt": "2026-11-28T09:30:00.250Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pauseWebhookOfOperator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook after the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "id": "01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a",
+                     *         "url": "https://shop.example/seckill",
+                     *         "state": "active",
+                     *         "failures": 0,
+                     *         "createdAt": "2026-11-28T09:30:00.250Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeWebhookOfOperator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook after the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "id": "01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a",
+                     *         "url": "https://shop.example/seckill",
+                     *         "state": "active",
+                     *         "failures": 0,
+                     *         "createdAt": "2026-11-28T09:30:00.250Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateWebhookSecretOfOperator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook, and its new secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "id": "01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a",
+                     *         "url": "https://shop.example/seckill",
+                     *         "state": "active",
+                     *         "failures": 0,
+                     *         "createdAt": "2026-11-28T09:30:00.250Z",
+                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD8Zw2hK5Yb1M="
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NewWebhook"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testWebhookOfOperator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the request ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "id": 12,
+                     *         "kind": "resend",
+                     *         "event": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2",
+                     *         "type": "CouponGrabbed",
+                     *         "subject": "ann/spring",
+                     *         "sentAt": "2026-11-28T09:31:00.002Z",
+                     *         "tookMs": 35,
+                     *         "status": 204,
+                     *         "answer": ""
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeliveriesOfOperator: {
+        parameters: {
+            query?: {
+                /** @example 12 */
+                before?: number;
+                /** @example 20 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The deliveries, the newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": [
+                     *         {
+                     *           "id": 12,
+                     *           "kind": "event",
+                     *           "event": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2",
+                     *           "type": "CouponGrabbed",
+                     *           "subject": "ann/spring",
+                     *           "sentAt": "2026-11-28T09:31:00.002Z",
+                     *           "tookMs": 35,
+                     *           "status": 204,
+                     *           "answer": ""
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Deliveries"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resendDeliveryOfOperator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the webhook.
+                 * @example 01975a40-1b2c-7d3e-8f4a-5b6c7d8e9f0a
+                 */
+                id: string;
+                /**
+                 * @description The id of the delivery.
+                 * @example 12
+                 */
+                delivery: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the request ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "errMsg": "",
+                     *       "data": {
+                     *         "id": 12,
+                     *         "kind": "resend",
+                     *         "event": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2",
+                     *         "type": "CouponGrabbed",
+                     *         "subject": "ann/spring",
+                     *         "sentAt": "2026-11-28T09:31:00.002Z",
+                     *         "tookMs": 35,
+                     *         "status": 204,
+                     *         "answer": ""
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description The request is invalid; `errMsg` gives the reason. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not authorized; `errMsg` gives the reason. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing; `errMsg` says what. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit the present state; `errMsg` gives the reason. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 16 KiB; an array of coupons may have 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts, requests or open streams; this one was not processed. `errMsg` names the limit. */
+            429: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */
+            503: {
+                headers: {
+                    /** @description The number of seconds to wait before a retry. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readOperatorState: {
         parameters: {
             query?: never;
@@ -5173,6 +7717,110 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Problem"];
                 };
+            };
+        };
+    };
+    receiveEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The id of the event. A repeat has the same one.
+                 * @example 01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2
+                 */
+                "webhook-id": string;
+                /**
+                 * @description When this attempt was made, in seconds since 1970.
+                 * @example 1795858260
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description `v1,` and the HMAC-SHA256 of `ID.TIMESTAMP.BODY` in base64; during a rotation two of them, with a space between them.
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No more events: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The event is taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken, as any other status: the event comes again. `Retry-After` is respected. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    receiveTest: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The id of the event. A repeat has the same one.
+                 * @example 01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2
+                 */
+                "webhook-id": string;
+                /**
+                 * @description When this attempt was made, in seconds since 1970.
+                 * @example 1795858260
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description `v1,` and the HMAC-SHA256 of `ID.TIMESTAMP.BODY` in base64; during a rotation two of them, with a space between them.
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["WebhookTest"];
+            };
+        };
+        responses: {
+            /** @description No more events: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The event is taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not taken, as any other status: the event comes again. `Retry-After` is respected. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -17,6 +18,7 @@ import { serviceSettings } from './settings/serviceSettings.ts';
 import { storeSettings } from './settings/storeSettings.ts';
 import { userSettings } from './settings/userSettings.ts';
 import type { NatsSettings } from './subscribers/natsReceiver.ts';
+import type { WebhookSettings } from './webhooks/openWebhooks.ts';
 
 /**
  * Every environment variable that the system reads. The descriptions and defaults are the text of .env.example and of the README's
@@ -62,6 +64,7 @@ export interface Config {
   serviceTokens: string | undefined;
   /** The setting OPERATOR_TOKENS. */
   operatorTokens: string | undefined;
+  webhooks: Omit<WebhookSettings, 'key'> & { key: string | undefined };
   /** The broker that gets every event; undefined: none. */
   nats: NatsSettings | undefined;
   /** The commit of the program; undefined: that of the checkout. */
@@ -109,7 +112,8 @@ export function readConfig(
     const [issue] = parsed.error.issues;
     const name = String(issue?.path[0]);
     // The value of a secret, or of a URL, which may contain a password, is never printed.
-    const shown = name === 'JWT_SECRET' || /_(TOKENS|URL)$/.test(name) ? '' : `, got "${given[name]}"`;
+    const shown =
+      (SECRETS as readonly string[]).includes(name) || name.endsWith('_URL') ? '' : `, got "${given[name]}"`;
     throw new OperatorError(`${name}: ${issue?.message}${shown}`);
   }
   const env = parsed.data;
@@ -146,6 +150,13 @@ export function readConfig(
     localAccounts: env.LOCAL_ACCOUNTS,
     serviceTokens: env.SERVICE_TOKENS,
     operatorTokens: env.OPERATOR_TOKENS,
+    webhooks: {
+      perSeller: env.WEBHOOKS_PER_SELLER,
+      key: env.WEBHOOK_KEY,
+      privateNetworks: env.WEBHOOK_PRIVATE_ADDRESSES ?? [],
+      allowHttp: env.WEBHOOK_HTTP === '1',
+      ca: readCertificates(env.WEBHOOK_CA),
+    },
     nats:
       env.NATS_URL === undefined
         ? undefined
@@ -218,7 +229,24 @@ function providerOf(env: z.infer<typeof environmentSchema>): ProviderSettings | 
   };
 }
 
-const SECRETS = ['JWT_SECRET', 'SERVICE_TOKENS', 'OPERATOR_TOKENS', 'NATS_URL', 'REDIS_URL', 'MYSQL_URL'] as const;
+function readCertificates(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new OperatorError(`WEBHOOK_CA: the file cannot be read: ${(error as Error).message}`);
+  }
+}
+
+const SECRETS = [
+  'JWT_SECRET',
+  'SERVICE_TOKENS',
+  'OPERATOR_TOKENS',
+  'WEBHOOK_KEY',
+  'NATS_URL',
+  'REDIS_URL',
+  'MYSQL_URL',
+] as const;
 
 /**
  * Reads the settings, and takes the secrets out of this environment: a process that gives its own environment here passes them to no

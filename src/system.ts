@@ -5,7 +5,7 @@ import { findOlderClaims } from './commands/olderClaims.ts';
 import type { ServerConfig } from './config.ts';
 import { decidedEventTypes } from './events.ts';
 import { type Bus, createBus } from './infra/bus.ts';
-import { openAll } from './infra/closers.ts';
+import { type Closer, openAll } from './infra/closers.ts';
 import { openFence } from './infra/fence.ts';
 import { createGate } from './infra/gate.ts';
 import { openLease } from './infra/lease.ts';
@@ -53,6 +53,8 @@ import { type Feed, openFeed } from './subscribers/feed.ts';
 import { openHorizon } from './subscribers/horizon.ts';
 import { openSubscription } from './subscribers/openSubscriptions.ts';
 import { registerSubscriptions } from './subscribers/subscriptionMetrics.ts';
+import { openWebhooks, type Webhooks } from './webhooks/openWebhooks.ts';
+import { registerWebhooks } from './webhooks/webhookMetrics.ts';
 
 /** The dependencies of the routes. */
 export interface System extends DecisionDeps {
@@ -79,6 +81,8 @@ export interface System extends DecisionDeps {
   findService: FindService;
   feed: Feed;
   operators: Operators;
+  /** Undefined: there is no key that could encrypt their secrets, or nobody may have any. */
+  webhooks: Webhooks | undefined;
 }
 
 /**
@@ -157,6 +161,13 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       const deps = { mysqlUrl: config.mysqlUrl, horizon, watchOf, newerReleases, log };
       remember((await openSubscription('nats', () => openNatsReceiver(nats), deps)).close);
     }
+    const { webhooks, close: closeWebhooks } = await openWebhooksOf(config, {
+      mysqlUrl: config.mysqlUrl,
+      horizon,
+      watch: registerWebhooks(metrics.register),
+      log,
+    });
+    remember(closeWebhooks);
 
     const { operators, close: closeOperators } = await openOperators(config, { redis, reports, log });
     remember(closeOperators);
@@ -225,9 +236,20 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       findService: createServiceTokens(config.serviceTokens),
       feed,
       operators,
+      webhooks,
     };
     return { system };
   });
+
+async function openWebhooksOf(
+  { webhooks: settings, jwtSecret, serviceTokens }: ServerConfig,
+  deps: Parameters<typeof openWebhooks>[1],
+): Promise<{ webhooks: Webhooks | undefined; close: Closer }> {
+  const key = settings.key ?? jwtSecret;
+  if (key === undefined || (settings.perSeller === 0 && serviceTokens === undefined))
+    return { webhooks: undefined, close() {} };
+  return openWebhooks({ ...settings, key }, deps);
+}
 
 /** After these events a customer who was refused may get a piece. */
 const endingRefusals = ['CouponCreated', 'GrabReleased', 'CouponRestocked', 'CouponResumed', 'TermsChanged'] as const;

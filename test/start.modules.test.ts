@@ -13,7 +13,7 @@ const notLoaded: [module: string, why: string][] = [
   ['@opentelemetry/sdk-trace', 'no collector is configured'],
   ['@opentelemetry/exporter-trace-otlp-http', 'no collector is configured'],
   ['pino-pretty', 'the log is not written to a terminal'],
-  ['undici', 'only the crowd of a rehearsal sends requests'],
+  ['undici', 'only webhooks and the crowd of a rehearsal send requests'],
   ['cli-table3', 'only tools print tables'],
   ['swagger-ui-dist', 'its files are read on request'],
   ['src/http/openapi/document.ts', 'the description is made on its first request'],

@@ -3,13 +3,14 @@ import { byId, formatTime, setText } from './dom.js';
 import { openLogin } from './login.js';
 import { openPasswordChange } from './password.js';
 import { openTill } from './seller/till.js';
+import { openWebhooks } from './seller/webhooks.js';
 import { openSeller } from './seller.js';
 import { onSessionEnded, send } from './server/api.js';
 import { untilAnswered } from './server/retry.js';
 import { clearSession, readSession } from './session.js';
 import { setSellerOfAddress } from './share.js';
 
-// Shows one of four pages: the log-in, a seller's sales or till, or a customer's page.
+// Shows one of five pages: the log-in, a seller's sales, till or webhooks, or a customer's page.
 
 /** A session that ends within this time is announced. */
 const SESSION_WARNING_MS = 300_000;
@@ -17,6 +18,7 @@ const SESSION_CHECK_MS = 5_000;
 
 const pages = { seller: openSeller(), customer: openCustomer() };
 const till = openTill();
+const webhooks = openWebhooks();
 const login = openLogin(() => show());
 const passwordChange = openPasswordChange((username) => {
   clearSession();
@@ -32,6 +34,7 @@ let openPage;
 function show(message = '', username = '') {
   if (openPage !== undefined) pages[openPage].stop();
   till.stop();
+  webhooks.stop();
   passwordChange.close();
   const session = readSession();
   openPage = session?.kind;
@@ -48,18 +51,23 @@ function show(message = '', username = '') {
   // The page before may have been scrolled down to its form.
   if (isTill()) till.focus();
   else byId('main').focus({ preventScroll: true });
+  if (isWebhooks()) webhooks.start(session.username);
   scrollTo(0, 0);
 }
 
 const isTill = () => openPage === 'seller' && location.hash === '#till';
-/** A seller has two pages. The sales go on while the till is shown. */
+const isWebhooks = () => openPage === 'seller' && location.hash === '#webhooks';
+/** A seller has three pages. The sales go on while another one is shown. */
 function showSellersPage() {
   const isSeller = openPage === 'seller';
-  byId('seller').hidden = !isSeller || isTill();
+  const isSales = !isTill() && !isWebhooks();
+  byId('seller').hidden = !isSeller || !isSales;
   byId('till').hidden = !isTill();
+  byId('webhooks').hidden = !isWebhooks();
   for (const [id, isCurrent] of /** @type {const} */ ([
-    ['to-sales', !isTill()],
+    ['to-sales', isSales],
     ['to-till', isTill()],
+    ['to-webhooks', isWebhooks()],
   ])) {
     const link = byId(id);
     link.hidden = !isSeller;
@@ -69,7 +77,10 @@ function showSellersPage() {
 }
 addEventListener('hashchange', () => {
   showSellersPage();
+  webhooks.stop();
   if (isTill()) till.focus();
+  const session = readSession();
+  if (isWebhooks() && session !== undefined) webhooks.start(session.username);
 });
 
 /** A timer would be too early after 24 days and too late after a device has slept, so the clock is read from time to time. */

@@ -110,6 +110,23 @@ export const plainMessages = {
     text: 'The reason may have up to 400 characters in one line.',
   },
   'Wrong format of id.': { field: 'id', text: 'An id has 32 hexadecimal digits and four hyphens.' },
+  'Empty field of url.': { field: 'url', text: 'Please enter the URL of your system.' },
+  'Url too long.': { field: 'url', text: 'A URL has at most 2,048 characters.' },
+  'Url field wrong format.': { field: 'url', text: 'This is no URL. It should look like https://shop.example/events.' },
+  'Url should begin with https.': { field: 'url', text: 'The URL must begin with https://.' },
+  'Url should not contain a user or a password.': {
+    field: 'url',
+    text: 'Please leave out the user and the password. The secret shows who has sent an event.',
+  },
+  'The port of this url is not allowed.': { field: 'url', text: 'The port must be 443, or 1024 or higher.' },
+  'The address of this url is not allowed.': { field: 'url', text: 'The URL must lead to a public address.' },
+  'This user has as many webhooks as one user may have.': { text: 'You have as many webhooks as one seller may have.' },
+  'No such webhook.': { text: 'This webhook does not exist any more.' },
+  'No such delivery.': { text: 'This delivery is no longer in the log.' },
+  'The secret of this webhook cannot be read: rotate it.': {
+    text: 'The secret of this webhook is lost. Please choose “New secret”.',
+  },
+  'Too many tests and resends at once. Try again later.': { text: 'Too many tests are under way.' },
   // Both answers to a name that belongs to no seller: a customer's own coupons are not shown to others.
   'Record not found.': { field: 'seller', text: 'There is no seller with this name.' },
   'Cannot check other customer.': { field: 'seller', text: 'There is no seller with this name.' },

@@ -61,6 +61,7 @@ export const refusals = {
   'too-many-streams-of-user': new Problem(429, 'Too many open streams of this user. Try again later.'),
   'too-many-streams-from-address': new Problem(429, 'Too many open streams from this address. Try again later.'),
   'too-many-event-readers': new Problem(429, 'Too many readers of events. Try again later.'),
+  'too-many-deliveries': new Problem(429, 'Too many tests and resends at once. Try again later.'),
   'too-many-coupons': new Problem(409, 'This seller has as many coupons as one seller may have.'),
   'not-a-seller': new Problem(401, 'Only sellers can create coupons.'),
   'other-seller': new Problem(401, 'Cannot create coupons for other users.'),
@@ -106,6 +107,19 @@ export const changeAnswers = {
   'not-the-holder': notAuthorized(),
   'key-of-another-request': refusals['key-of-another-request'],
   'too-many-keys': refusals['too-many-keys'],
+} as const;
+
+/** What the routes of webhooks refuse, each with its answer. */
+export const webhookRefusals = {
+  'no-url': new Problem(400, 'Url field wrong format.'),
+  'not-https': new Problem(400, 'Url should begin with https.'),
+  'credentials-in-url': new Problem(400, 'Url should not contain a user or a password.'),
+  'port-not-allowed': new Problem(400, 'The port of this url is not allowed.'),
+  'address-not-allowed': new Problem(400, 'The address of this url is not allowed.'),
+  'too-many-webhooks': new Problem(409, 'This user has as many webhooks as one user may have.'),
+  'no-such-webhook': new Problem(404, 'No such webhook.'),
+  'no-such-delivery': new Problem(404, 'No such delivery.'),
+  'unreadable-secret': new Problem(409, 'The secret of this webhook cannot be read: rotate it.'),
 } as const;
 
 /** `redeemedAt`: microseconds since 1970. */
@@ -180,7 +194,9 @@ export const answerErrors: Middleware = async (ctx, next) => {
 };
 
 const refusalNames = new Map<unknown, string>(
-  [...Object.entries(refusals), ...Object.entries(changeAnswers)].map(([name, { body }]) => [body, name]),
+  [refusals, changeAnswers, webhookRefusals]
+    .flatMap((all) => Object.entries<Problem>(all))
+    .map(([name, { body }]) => [body, name]),
 );
 
 /** The outcome of a request whose client left, or was disconnected for its slowness, in the middle of the body. */

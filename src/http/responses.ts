@@ -7,6 +7,13 @@ import type {
   operatorStateReply,
   verificationReply,
 } from './operators/operatorReplies.ts';
+import type {
+  deliveriesReply,
+  deliveryReply,
+  newWebhookReply,
+  webhookReply,
+  webhooksReply,
+} from './webhooks/webhookRequests.ts';
 
 // The schemas of the response bodies. Handlers answer with these types, and the OpenAPI document is generated from these schemas.
 
@@ -68,4 +75,9 @@ export type Reply =
   | z.infer<typeof damagedCouponsReply>
   | z.infer<typeof couponEventsReply>
   | z.infer<typeof verificationReply>
+  | z.infer<typeof webhookReply>
+  | z.infer<typeof newWebhookReply>
+  | z.infer<typeof webhooksReply>
+  | z.infer<typeof deliveryReply>
+  | z.infer<typeof deliveriesReply>
   | ProblemReply;

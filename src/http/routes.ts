@@ -15,6 +15,7 @@ import { docsFiles } from './openapi/docsFiles.ts';
 import { addOperatorApi } from './operators/operatorRoutes.ts';
 import { serveStaticFiles } from './staticFiles.ts';
 import { addUserRoutes } from './users/userRoutes.ts';
+import { addWebhookRoutes } from './webhooks/webhookRoutes.ts';
 
 /**
  * `grab` and `list` answer the grabs and the lists of coupons that reach the router. `operatorsApart`: another port has the routes of
@@ -38,6 +39,7 @@ export function createRoutes(
   addPieceRoutes(router, system, auth);
   addConsoleRoutes(router, system, auth);
   addEventRoutes(router, system);
+  addWebhookRoutes(router, system, auth);
   addHealthRoute(router);
   if (!operatorsApart) {
     addOperatorRoutes(router, system);

@@ -95,6 +95,7 @@ export function startWorkers(count: number, log: Log): Workers {
           JWT_SECRET: config.jwtSecret,
           SERVICE_TOKENS: config.serviceTokens ?? '',
           OPERATOR_TOKENS: config.operatorTokens ?? '',
+          WEBHOOK_KEY: config.webhooks.key ?? '',
           NATS_URL: config.nats?.url ?? '',
           WORKERS: String(config.workers),
           ALLOW_REHEARSAL: config.allowRehearsal ? '1' : '0',

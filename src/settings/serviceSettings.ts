@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { isRange } from '../infra/limits/clientAddress.ts';
 import { weaknessOfServiceTokens } from '../infra/serviceTokens.ts';
-import { urlOf } from './kinds.ts';
+import { weaknessOf } from '../jwtSecrets.ts';
+import { flag, urlOf, wholeNumber } from './kinds.ts';
 
 // Other systems that get the events, and operators.
 
@@ -37,4 +39,33 @@ export const serviceSettings = {
     .regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/, 'expected words of letters, digits, _ and - with dots between them')
     .default('seckill.events')
     .describe('The beginning of the subjects of events, which go on with `.TYPE.COUPON-ID`.'),
+
+  WEBHOOKS_PER_SELLER: wholeNumber(0, 1_000, 5).describe(
+    'How many webhooks one seller may have; the operator has webhooks of all events with a token of `SERVICE_TOKENS`.',
+  ),
+  WEBHOOK_KEY: z
+    .string()
+    .refine((setting) => weaknessOf(setting) === undefined, { error: ({ input }) => weaknessOf(String(input)) })
+    .optional()
+    .describe(
+      'Encrypts the secrets of webhooks in MySQL: one random text of at least 32 bytes, or several separated by commas, of which the first ' +
+        'encrypts; when absent, `JWT_SECRET`, and without that there are no webhooks.',
+    ),
+  WEBHOOK_PRIVATE_ADDRESSES: z
+    .string()
+    .transform((list) => list.split(',').map((part) => part.trim()))
+    .refine(
+      (ranges) => ranges.every(isRange),
+      'expected addresses and networks such as 10.0.0.0/8, separated by commas',
+    )
+    .optional()
+    .describe(
+      'The private addresses and networks that webhooks may reach, separated by commas; every seller may then send requests there and read ' +
+        'the beginning of the answers; when absent, only public addresses.',
+    ),
+  WEBHOOK_HTTP: flag.default('0').describe('`1`: webhooks may also use `http:`, which encrypts nothing.'),
+  WEBHOOK_CA: z
+    .string()
+    .optional()
+    .describe('A file with the certificates (PEM) of further authorities that the receivers of webhooks may have.'),
 };

@@ -29,7 +29,7 @@ export async function listSubscriptions(run: RunSql): Promise<SubscriptionState[
       lag: Math.max(0, end - position),
       failures: Number(row.failures),
       error: row.error === null ? null : String(row.error),
-      nextEvent: await eventAfter(run, position),
+      nextEvent: await eventAfter(run, position, await sellerOf(run, String(row.name))),
     });
   }
   return states;
@@ -50,7 +50,7 @@ export async function retryNow(run: RunSql, name: string): Promise<boolean> {
 export const skipNext = (run: RunSql, name: string, reason: string, expected?: string) =>
   withPause(run, async () => {
     const from = await positionOf(run, name);
-    const event = from === undefined ? undefined : await eventAfter(run, from);
+    const event = from === undefined ? undefined : await eventAfter(run, from, await sellerOf(run, name));
     if (from === undefined || event == null || (expected ?? event.id) !== event.id) return undefined;
     await move(run, { name, action: 'skip', from, to: event.position, reason: `${event.id}: ${reason}` });
     return event;
@@ -94,10 +94,22 @@ async function positionOf(run: RunSql, name: string): Promise<number | undefined
   return row === undefined ? undefined : Number(row.position);
 }
 
-async function eventAfter(run: RunSql, position: number): Promise<SubscriptionState['nextEvent']> {
+/** The seller whose events alone a subscription gets: that of a webhook (`webhook:ID`), unless it is the operator's. */
+async function sellerOf(run: RunSql, name: string): Promise<Buffer | undefined> {
+  const [, id] = /^webhook:(.+)$/.exec(name) ?? [];
+  if (id === undefined) return undefined;
+  const [row] = await run(`SELECT owner FROM webhooks WHERE id = ${hex(id)}`);
+  return (row?.owner as Buffer | null | undefined) ?? undefined;
+}
+
+async function eventAfter(
+  run: RunSql,
+  position: number,
+  seller: Buffer | undefined,
+): Promise<SubscriptionState['nextEvent']> {
   const [row] = await run(
-    `SELECT position, LOWER(HEX(coupon_id)) AS coupon_id, version, type, seller, name FROM event_log
-     WHERE position > ${position} ORDER BY position LIMIT 1`,
+    `SELECT position, LOWER(HEX(coupon_id)) AS coupon_id, version, type, seller, name FROM event_log FORCE INDEX (PRIMARY)
+     WHERE position > ${position}${seller === undefined ? '' : ` AND seller = ${hex(seller)}`} ORDER BY position LIMIT 1`,
   );
   if (row === undefined) return null;
   const id = String(row.coupon_id).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');

@@ -46,9 +46,10 @@ export interface EventReader {
  * may have a lower position than version 7. It is passed on right after version 7 then, so the events of a coupon are always in order.
  * A version that is missing for ever is damage, and later events of that coupon wait until an operator has mended the log.
  * A page ends before an event of a newer release, and the page that would begin with it is refused: a process of that release reads on.
+ * `maxCoupons`: coupons that the reader remembers, at least as many as the limit of its pages.
  */
-export function createEventReader(seller?: string): EventReader {
-  const coupons = new LRUCache<string, Progress>({ max: MAX_COUPONS });
+export function createEventReader(seller?: string, maxCoupons = MAX_COUPONS): EventReader {
+  const coupons = new LRUCache<string, Progress>({ max: maxCoupons });
   let position = 0;
 
   return {

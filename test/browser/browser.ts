@@ -47,9 +47,9 @@ export const openChromium = () =>
   });
 
 /** A server that allows rehearsals, and a real Chromium. */
-export const openBrowser = () =>
+export const openBrowser = (environment: NodeJS.ProcessEnv = {}) =>
   openAll(async (remember) => {
-    const server = await openTestServer({ ALLOW_REHEARSAL: '1' });
+    const server = await openTestServer({ ALLOW_REHEARSAL: '1', ...environment });
     remember(server.close);
     const { openPage, errors, close } = await openChromium();
     remember(close);

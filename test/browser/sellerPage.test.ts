@@ -193,6 +193,7 @@ test('every refusal of the API that a form can get has a plain text', async () =
       'closeCoupon',
     ],
     ...['changeTerms', 'redeemCode', 'undoRedemption', 'releaseGrab'],
+    ...['createWebhook', 'pauseWebhook', 'resumeWebhook', 'rotateWebhookSecret', 'testWebhook', 'resendDelivery'],
   ]);
   const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
   const refusals = operations

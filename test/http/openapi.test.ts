@@ -7,6 +7,7 @@ import { createAuth } from '../../src/http/auth.ts';
 import { createRoutes } from '../../src/http/routes.ts';
 import { keys } from '../../src/infra/keys.ts';
 import { bytesToId } from '../../src/projections/log/eventRows.ts';
+import type { System } from '../../src/system.ts';
 import { Unavailable } from '../../src/unavailable.ts';
 import { lifeOf } from '../support/couponLife.ts';
 import { compareAnswers } from '../support/document.ts';
@@ -24,7 +25,8 @@ const { system, config, close } = await openTestSystem({
   OPERATOR_TOKENS: `olga=${operatorToken}`,
 });
 const rehearsals = { ...system.rehearsals, allowed: true };
-const server = await serveApp(createApp({ ...system, rehearsals }).callback());
+const served: System = { ...system, rehearsals };
+const server = await serveApp(createApp(served).callback());
 
 const test = suite('the OpenAPI document');
 const { operations, exampleOf, send, answered } = compareAnswers(server.url);
@@ -340,6 +342,70 @@ test('the answers to operators match the document', async () => {
   operators.limit = limit;
   await redis.del(keys.damagedCoupons);
 });
+for (const [ofWhom, suffix] of [
+  ['a seller', ''],
+  ['the operator', 'OfOperator'],
+] as const)
+  test(`the answers about webhooks of ${ofWhom} match the document`, async () => {
+    const token = suffix === '' ? await enter('gus', 'seller') : service;
+    const send1 = (name: string, status: number, more: Parameters<typeof send>[2] = {}) =>
+      send(`${name}${suffix}`, status, { token, ...more, path: { username: 'gus', ...more.path } });
+    const body = exampleOf('createWebhook');
+    const created = await send1('createWebhook', 201, { body });
+    const { id } = ((await created.json()) as { data: { id: string } }).data;
+    const path = { id };
+    await send1('createWebhook', 400, { body: { url: 'https://127.0.0.1/' } });
+    await send1('createWebhook', 413, tooLarge);
+    await send1('listWebhooks', 200);
+    await send1('moveWebhook', 200, { path, body });
+    await send1('moveWebhook', 400, { path, body: { url: 'http://shop.example/' } });
+    await send1('moveWebhook', 413, { path, ...tooLarge });
+    for (const name of ['pauseWebhook', 'resumeWebhook', 'rotateWebhookSecret']) await send1(name, 200, { path });
+
+    // The URL of the example leads nowhere, which is a delivery without an answer.
+    const tested = await send1('testWebhook', 200, { path });
+    const delivery = String(((await tested.json()) as { data: { id: number } }).data.id);
+    await send1('resendDelivery', 200, { path: { id, delivery } });
+    await send1('listDeliveries', 200, { path });
+    await send1('listDeliveries', 400, { path, query: '?limit=0' });
+    await send1('resendDelivery', 404, { path: { id, delivery: '0' } });
+    await system
+      .mysql('webhooks')
+      .where({ id })
+      .update({ secret: Buffer.alloc(60), previous_secret: null });
+    for (const [name, more] of [
+      ['testWebhook', path],
+      ['resendDelivery', { id, delivery }],
+    ] as const) {
+      await send1(name, 409, { path: more });
+      const { byHand } = system.webhooks as NonNullable<typeof system.webhooks>;
+      Object.assign(system.webhooks as object, { byHand: async () => undefined });
+      await send1(name, 429, { path: more });
+      Object.assign(system.webhooks as object, { byHand });
+    }
+
+    const limit = suffix === '' ? config.webhooks.perSeller : 100;
+    for (let i = 1; i < limit; i++) await send1('createWebhook', 201, { body });
+    await send1('createWebhook', 409, { body });
+    const all = operations.filter(
+      ({ tags, operationId }) => tags.includes('webhooks') && operationId.endsWith('OfOperator') === (suffix !== ''),
+    );
+    for (const { operationId: name, method } of all) {
+      const sent = { path: { username: 'gus', id: 'none', delivery: '1' }, ...(method === 'patch' ? { body } : {}) };
+      await send(name, 401, sent);
+      if (!/^(list|create)Webhook/.test(name)) await send(name, 404, { ...sent, token });
+      const hasBody = method !== 'get' && !/^(create|move)Webhook/.test(name);
+      if (hasBody) await send(name, 400, { path: { ...sent.path, id, delivery }, token, body: 'no JSON' });
+      if (hasBody) await send(name, 413, { path: { ...sent.path, id, delivery }, token, ...tooLarge });
+      if (suffix === '' && method === 'get' && !name.startsWith('listDeliveries'))
+        await send(name, 400, { malformedPath: '/api/users/%ff/webhooks', token });
+    }
+    await send1('deleteWebhook', 200, { path });
+    served.webhooks = undefined;
+    await send1('listWebhooks', 404);
+    await send1('createWebhook', 404, { body });
+    served.webhooks = system.webhooks;
+  });
 
 test('the 503 answers match the document', async () => {
   const ann = await enter('zoe', 'seller');
@@ -368,6 +434,13 @@ test('the 503 answers match the document', async () => {
   await send('logIn', 503, { body: exampleOf('logIn') });
   await send('changePassword', 503, { token: bob, body: exampleOf('changePassword') });
   await send('logOut', 503, { token: ann });
+  await system.webhooks?.mysql.destroy();
+  for (const { operationId, method } of operations.filter(({ tags }) => tags.includes('webhooks')))
+    await send(operationId, 503, {
+      path: { username: 'zoe', id: 'x', delivery: '1' },
+      token: operationId.endsWith('OfOperator') ? service : ann,
+      ...(/^(create|move)/.test(operationId) || method === 'patch' ? { body: exampleOf('createWebhook') } : {}),
+    });
 });
 
 test('the answers to log-ins and registrations over a limit match the document', async () => {
@@ -416,7 +489,16 @@ for (const [limit, errMsg, isLimited] of overLimit) {
       continue;
     }
     test(`the answer of ${operationId} to a request over the limit ${limit} matches the document`, async () => {
-      const path = { username: 'ann', seller: 'ann', customer: 'bob', name: 'spring', code: 'x', file: 'viewer.js' };
+      const path = {
+        username: 'ann',
+        seller: 'ann',
+        customer: 'bob',
+        name: 'spring',
+        code: 'x',
+        file: 'viewer.js',
+        id: 'x',
+        delivery: '1',
+      };
       const { [limit]: given } = system.requestLimits;
       system.requestLimits[limit] = () => 7;
       const answer = await send(operationId, 429, { path, token: system.tokens.issue('ann', 'seller') }).finally(() => {

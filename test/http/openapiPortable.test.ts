@@ -41,7 +41,8 @@ test('every operation has a description, and the document a contact', () => {
 });
 
 test('each request body says that its keys match in any case', () => {
-  const bodies = objects.filter(([path]) => path.endsWith('/requestBody'));
+  // The requests that this server sends have keys in one spelling.
+  const bodies = objects.filter(([path]) => path.endsWith('/requestBody') && !path.startsWith('/webhooks/'));
   assert.ok(bodies.length > 0);
   for (const [path, { description }] of bodies) assert.match(String(description), /Keys match in any case/, path);
 });

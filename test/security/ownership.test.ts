@@ -27,6 +27,18 @@ await enter('eve', 'customer');
 await create(ann, 'ann', { name: 'spring', amount: 9, stock: 5, description: 'of ann' });
 const code = String((await grab(bob, 'ann', 'spring')).body?.code);
 
+/** A paused webhook and a delivery to it, which reaches nothing. */
+async function givenWebhook(base: string, token: string) {
+  const made = await send('POST', base, { token, json: { url: 'https://shop.example/' } });
+  const { id } = (made.body as { data: { id: string } }).data;
+  await send('POST', `${base}/${id}/pause`, { token });
+  const tested = await send('POST', `${base}/${id}/test`, { token });
+  return { id, delivery: String((tested.body as { data: { id: number } }).data.id) };
+}
+const ofAnn = { username: 'ann', ...(await givenWebhook('/api/users/ann/webhooks', ann)) };
+const ofOperator = await givenWebhook('/api/webhooks', tokens.orders);
+await givenWebhook('/api/users/zoe/webhooks', issue('zoe', 'seller'));
+
 const callers = ['no token', 'other customer', 'other seller', 'wrong kind'] as const;
 type Expected = readonly [status: number, errMsg?: string];
 
@@ -70,6 +82,26 @@ const ofTokenOnly = (owner: 'olga' | 'orders', route: string, ownerGets: number,
   ownerGets,
   ...more,
 });
+
+function ofWebhooks(base: string, { path, owner }: Pick<Row, 'path' | 'owner'>): Row[] {
+  const row = (route: string, ownerGets = 200, json?: object): Row => ({
+    route,
+    ...(path === undefined ? {} : { path }),
+    owner,
+    expected: all(refused),
+    ownerGets,
+    ...(json === undefined ? {} : { json }),
+  });
+  return [
+    row(`GET ${base}`),
+    row(`POST ${base}`, 201, { url: 'https://shop.example/more' }),
+    row(`PATCH ${base}/:id`, 200, { url: 'https://shop.example/moved' }),
+    ...['rotate', 'resume', 'pause', 'test'].map((action) => row(`POST ${base}/:id/${action}`)),
+    row(`GET ${base}/:id/deliveries`),
+    row(`POST ${base}/:id/deliveries/:delivery/resend`),
+    row(`DELETE ${base}/:id`),
+  ];
+}
 
 // In an order in which the owner's request can succeed.
 const rows: Row[] = [
@@ -143,6 +175,23 @@ const rows: Row[] = [
     ownerGets: 200,
   },
   ofSellerOnly(`POST ${COUPON}/close`, 200),
+  // The webhook of another owner, by the path of the own ones.
+  {
+    route: 'GET /api/users/:username/webhooks/:id/deliveries',
+    path: { ...ofAnn, id: ofOperator.id },
+    owner: 'ann',
+    expected: all(refused),
+    ownerGets: 404,
+  },
+  {
+    route: 'GET /api/webhooks/:id/deliveries',
+    path: { id: ofAnn.id },
+    owner: 'orders',
+    expected: all(refused),
+    ownerGets: 404,
+  },
+  ...ofWebhooks('/api/users/:username/webhooks', { path: ofAnn, owner: 'ann' }),
+  ...ofWebhooks('/api/webhooks', { path: ofOperator, owner: 'orders' }),
   {
     route: 'GET /api/live',
     query: '?seller=ann',
@@ -234,12 +283,13 @@ async function tryRow({ route, path = {}, query = '', json }: Row, token: string
 }
 const plain = (path: string) => path;
 
-/** All that a caller could change: the log, which has every event, and the users. */
+/** All that a caller could change: the log, which has every event, the users and the webhooks. */
 async function state() {
   await settled(system);
   const events = await system.mysql('event_log').select('coupon_id', 'version').orderBy(['coupon_id', 'version']);
   const users = await system.mysql('users').orderBy('username');
-  return JSON.stringify({ events, users });
+  const webhooks = await system.mysql('webhooks').select('id', 'url', 'secret', 'state').orderBy('id');
+  return JSON.stringify({ events, users, webhooks });
 }
 
 const test = suite('attack: a request about what belongs to another user');

@@ -19,7 +19,10 @@ const { system, close: closeSystem } = await openSystem(stores.config, createLog
 await givenCoupon(system, 'ann', 'sea', 3);
 assert.is(await grabOutcome(system, customer('bob'), { seller: 'ann', name: 'sea' }), 'grabbed');
 await settled(system);
-await system.mysql('subscriptions').insert({ name: 'nats', position: 0 });
+await system.mysql('subscriptions').insert([
+  { name: 'nats', position: 0 },
+  { name: 'webhook:none', position: 0 },
+]);
 const test = suite('the users of MySQL for tools');
 
 const urlOf = (user: string, database = 'seckill') =>

@@ -104,6 +104,17 @@ export async function sendEveryRequest(url: string, cast: Cast): Promise<Used> {
   await must(404, 'POST', redemptions, { ...of, json: { code: spare } });
   await must(200, 'POST', `${coupons}/tea/close`, of);
 
+  const webhooks = `/api/users/${seller}/webhooks`;
+  // The name leads nowhere, which is a delivery too.
+  const { body: made } = await must(201, 'POST', webhooks, { ...of, json: { url: 'https://webhook.invalid/' } });
+  const { id, secret } = (made as { data: { id: string; secret: string } }).data;
+  used.tokens.push(secret);
+  await must(400, 'POST', webhooks, { ...of, json: { url: 'https://127.0.0.1/' } });
+  await must(200, 'POST', `${webhooks}/${id}/test`, of);
+  await must(200, 'GET', `${webhooks}/${id}/deliveries`, of);
+  await must(200, 'POST', `${webhooks}/${id}/pause`, of);
+  await must(200, 'DELETE', `${webhooks}/${id}`, of);
+
   for (const path of [
     coupons,
     `${coupons}?status=on-sale&q=se`,

@@ -110,6 +110,25 @@ for (const [what, args, status, text] of wrong) {
   });
 }
 
+test("of a seller's webhook, list and skip mean the events of this seller alone", async () => {
+  const foreign = { ...couponRef('autumn'), seller: 'zoe' };
+  for (const event of [created(foreign, 9), grabbed(foreign, 2, 'bob', 8)]) await applyBatch(mysql, [delivery(event)]);
+  const own = couponRef('winter');
+  const next = created(own, 5);
+  await applyBatch(mysql, [delivery(next)]);
+  await mysql('subscriptions').delete();
+  await mysql('webhooks').insert({ id: 'w', owner: 'ann', url: 'https://a/', secret: 'x', created_at: 1 });
+  await mysql('subscriptions').insert({ name: 'webhook:w', position: positions.at(-1) ?? 0 });
+
+  const [listed] = JSON.parse((await run('list', '--json')).stdout);
+  const { stdout } = await run('skip', 'webhook:w', '--reason', 'a test');
+
+  assert.is(listed.nextEvent.id, next.id);
+  assert.is(stdout, `webhook:w: skipped CouponCreated ${next.id}\n`);
+  const [{ position }] = await mysql('event_log').where({ name: 'winter' });
+  assert.is((await mysql('subscriptions').where({ name: 'webhook:w' }))[0].position, position);
+});
+
 test.after(async () => {
   await endPrograms();
   await closeMysql();

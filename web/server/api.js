@@ -166,6 +166,8 @@ export async function download(path, type, signal) {
 export const couponsPath = (username) => `/api/users/${encodeURIComponent(username)}/coupons`;
 /** @param {string} seller @param {string} name */
 export const couponPath = (seller, name) => `${couponsPath(seller)}/${encodeURIComponent(name)}`;
+/** @param {string} seller */
+export const webhooksPath = (seller) => `/api/users/${encodeURIComponent(seller)}/webhooks`;
 /** The number of coupons on a full page of a list. */
 export const PAGE_SIZE = 20;
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { operatorApiPaths } from '../operators/operatorApiPaths.ts';
+import { sentRequests, webhookPaths } from '../webhooks/webhookPaths.ts';
 import { apiPaths } from './apiPaths.ts';
 import { changePaths } from './changePaths.ts';
 import { consolePaths } from './consolePaths.ts';
@@ -50,6 +51,7 @@ export function createDocument() {
       { name: 'console', description: 'Further operations that the console at `/` uses.' },
       { name: 'events', description: 'The events, for other systems.' },
       { name: 'operators', description: 'The page of operators: what they see, and what they may do.' },
+      { name: 'webhooks', description: 'The events, sent to URLs of sellers and of the operator.' },
       { name: 'operation', description: 'Health checks and metrics, for operators.' },
       { name: 'documentation', description: 'The description of this API, for developers of clients.' },
     ],
@@ -61,10 +63,12 @@ export function createDocument() {
         changePaths(),
         consolePaths(),
         eventPaths(),
+        webhookPaths(),
         operatorApiPaths(),
         operatorPaths(),
       ),
     ),
+    webhooks: sentRequests(),
     components: {
       schemas: namedSchemas(),
       securitySchemes: {

@@ -7,6 +7,7 @@ import {
 } from '../../live/figures.ts';
 import { processStateSchema } from '../../operators/processReports.ts';
 import { cloudEventSchema } from '../../subscribers/cloudEvent.ts';
+import { testEventSchema } from '../../webhooks/message.ts';
 import { createCouponBody, createCouponsBody, redemptionBody, restockBody, termsBody } from '../changes/bodies.ts';
 import { eventsReply } from '../events/eventRequests.ts';
 import {
@@ -38,6 +39,14 @@ import {
   redemptionReply,
   undoneReply,
 } from '../responses.ts';
+import {
+  deliveriesReply,
+  deliveryReply,
+  newWebhookReply,
+  webhookBody,
+  webhookReply,
+  webhooksReply,
+} from '../webhooks/webhookRequests.ts';
 
 // The schemas of the OpenAPI document: those that validate or type the bodies, in a form that other languages understand.
 
@@ -81,6 +90,13 @@ const named = {
   DamagedCoupons: damagedCouponsReply,
   CouponEvents: couponEventsReply,
   Verification: verificationReply,
+  WebhookUrl: webhookBody,
+  Webhook: webhookReply,
+  NewWebhook: newWebhookReply,
+  Webhooks: webhooksReply,
+  Delivery: deliveryReply,
+  Deliveries: deliveriesReply,
+  WebhookTest: testEventSchema,
   Problem: problemReply,
 } as const;
 

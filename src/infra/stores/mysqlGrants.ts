@@ -23,10 +23,12 @@ const serverPrivileges: Readonly<Record<string, TablePrivileges>> = {
   // MySQL lets only users who may write to a table lock its rows FOR UPDATE; MariaDB does not ask.
   lease: { column: 'id', privileges: ['SELECT', 'UPDATE'] },
   projection_pause: { column: 'id', privileges: ['SELECT', 'UPDATE'] },
-  subscriptions: { column: 'name', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
+  subscriptions: { column: 'name', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
   // An operator skips an event through the server.
   subscription_changes: { column: 'name', privileges: ['INSERT'] },
   subscription_leases: { column: 'name', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
+  webhooks: { column: 'id', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
+  webhook_deliveries: { column: 'id', privileges: ['SELECT', 'INSERT', 'DELETE'] },
   archived_coupons: { column: 'coupon_id', privileges: ['SELECT'] },
   archived_pages: { column: 'coupon_id', privileges: ['SELECT'] },
   knex_migrations: { column: 'name', privileges: ['SELECT'] },
