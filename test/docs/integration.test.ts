@@ -19,7 +19,7 @@ ensurePrograms(['curl'], console.log);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const document = readFileSync(`${root}docs/INTEGRATION.md`, 'utf8');
 const EXAMPLE = 'npm run example:shop';
-const REQUEST = /^(curl -i .*\S)\s+# (\d{3})(.*)$/;
+const REQUEST = /^(curl -iN? .*\S)\s+# (\d{3})(.*)$/;
 const COMMAND = /^(\S.*\S)\s+# exit status (\d)\b/;
 
 const isSetting = (line: string) => {
