@@ -2,8 +2,8 @@ import { type Check, note, type Problem, unsafe } from './finding.ts';
 import type { MysqlFacts } from './mysqlFacts.ts';
 import { isOlder } from './olderVersion.ts';
 
-/** Connections of a server process: the projection and log-ins, lists, the lease. */
-const CONNECTIONS = 4 + 2 + 1;
+/** Connections of a server process: the projection and log-ins, lists, the lease; pages of the feed of events, and its horizon. */
+const CONNECTIONS = 4 + 2 + 1 + 2 + 1;
 /** A statement with many rows has some 1,000,000 characters (src/projections/log/sql.ts) of up to 4 bytes. */
 const PACKET_BYTES = 4 * 2 ** 20;
 const NOT_TRIED = 'not tried, since this server refuses writes';

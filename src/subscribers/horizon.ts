@@ -70,6 +70,10 @@ export function openHorizon(mysqlUrl: string, log: Log): { horizon: Horizon; clo
         return refreshing;
       },
     },
-    close,
+    async close() {
+      // A reader whose client has just left still waits: its refresh on a closed pool would look like a fault of MySQL.
+      await refreshing?.catch(() => {});
+      await close();
+    },
   };
 }

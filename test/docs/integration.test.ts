@@ -19,7 +19,7 @@ ensurePrograms(['curl'], console.log);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const document = readFileSync(`${root}docs/INTEGRATION.md`, 'utf8');
 const EXAMPLE = 'npm run example:shop';
-const REQUEST = /^(curl -i .*\S)\s+# (\d{3})(.*)$/;
+const REQUEST = /^(curl -iN? .*\S)\s+# (\d{3})(.*)$/;
 const COMMAND = /^(\S.*\S)\s+# exit status (\d)\b/;
 
 const isSetting = (line: string) => {
@@ -70,9 +70,19 @@ test('the page has settings, requests and commands, and each request and command
   assert.is(settings.length, 1);
   assert.ok(commands.filter((line) => REQUEST.test(line)).length >= 8);
   assert.ok(commands.filter((line) => COMMAND.test(line)).length >= 4);
-  const assignment = /^\w+=/;
+  const assignment = /^\w+(=|\(\) )/;
   const others = commands.filter((line) => ![REQUEST, COMMAND, assignment].some((known) => known.test(line)));
   assert.equal(others, [EXAMPLE]);
+});
+
+test('every block has a language that these tests run', () => {
+  const run = ['sh', 'http', 'mermaid', 'ts', 'js', 'sql'];
+  const fences = document.split('\n').filter((line) => line.startsWith('```') && line !== '```');
+  assert.equal(
+    fences.filter((fence) => !run.includes(fence.slice(3))),
+    [],
+  );
+  assert.is(document.split('\n').filter((line) => line === '```').length, fences.length);
 });
 
 let rest = stdout;

@@ -1,14 +1,17 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { createPool, type Pool, type RowDataPacket } from 'mysql2/promise';
+import { Webhook } from 'standardwebhooks';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { codeBlocks } from '../support/codeBlocks.ts';
 import { createDataDir } from '../support/dataDirs.ts';
+import { freePort } from '../support/freePort.ts';
 import { openFrontProxy, proxyAnswer } from '../support/frontProxy.ts';
 import { createClient } from '../support/httpClient.ts';
 import { AUDIENCE, openIdentityProvider } from '../support/identityProvider.ts';
@@ -140,6 +143,45 @@ test('given a failure in the middle of a page, then neither its orders nor the c
   while ((await cursor()) === before) await takeEvents(url, service, pool);
 
   assert.equal(await readOrders(), ['bob lamp ordered', 'eve lamp canceled', 'kim lamp ordered']);
+});
+
+test('given a webhook receiver, then it stores a signed event once it is verified, and refuses one with another signature', async () => {
+  const [receiver = ''] = codeBlocks(document, 'js');
+  const port = await freePort();
+  assert.match(receiver, /storeOnce\(event\.id, event\)[\s\S]*\.listen\(8080\)/);
+  // The page leaves the storing to the shop; here the event goes to standard output.
+  const program = `const storeOnce = async (id, event) => console.log('stored', id, event.type);\n${receiver}`;
+  writeFileSync(join(folder, 'receiver.mjs'), program.replace('8080', String(port)));
+  const secret = `whsec_${randomBytes(32).toString('base64')}`;
+  const child = spawn(process.execPath, [join(folder, 'receiver.mjs')], {
+    env: { ...process.env, WEBHOOK_SECRET: secret },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let stored = '';
+  child.stdout.on('data', (chunk) => (stored += chunk));
+  try {
+    const body = JSON.stringify({ id: 'coupon:2', type: 'CouponGrabbed' });
+    const now = new Date();
+    const send = (signature: string) =>
+      fetch(`http://127.0.0.1:${port}`, {
+        method: 'POST',
+        body,
+        headers: {
+          'webhook-id': 'coupon:2',
+          'webhook-timestamp': String(Math.floor(now.getTime() / 1_000)),
+          'webhook-signature': signature,
+        },
+      });
+    const good = new Webhook(secret).sign('coupon:2', now, body);
+    let answer: Response | undefined;
+    while (answer === undefined && child.exitCode === null) answer = await send(good).catch(() => sleep(20));
+
+    assert.is(answer?.status, 204);
+    assert.is((await send(`${good.slice(0, -6)}AAAAA=`)).status, 400);
+    assert.is(stored, 'stored coupon:2 CouponGrabbed\n');
+  } finally {
+    child.kill();
+  }
 });
 
 test.after(async () => {

@@ -142,6 +142,15 @@ test('a seller reads one coupon with its counts, its holders, its history, and s
   assert.equal(found.data, { errMsg: '', data: [offered] });
 });
 
+test('a client that is given a token sends it without a log-in', async () => {
+  const loggedIn = await createClient(url).POST('/api/auth', { body: { username: 'kim', password } });
+  const token = loggedIn.response.headers.get('Authorization') ?? '';
+
+  const { response } = await list(createClient(url, { token }), 'kim');
+
+  assert.is(response.status, 204);
+});
+
 test('after the log-out, requests with the token get 401', async () => {
   const loggedOut = await bob.POST('/api/auth/logout');
   const refused = await list(bob, 'bob');
