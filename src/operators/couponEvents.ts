@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { CouponName } from '../infra/keys.ts';
 import { keys } from '../infra/keys.ts';
+import { archivedVersions, withArchived } from '../projections/archive/pages.ts';
 import { bytesToId, type EventRow, eventColumns, idToBytes, rowToEvent } from '../projections/log/eventRows.ts';
 import { hex, hexId, type RunSql } from '../projections/log/sql.ts';
 import { isoTime } from '../queries/isoTime.ts';
@@ -40,13 +41,17 @@ export async function readCouponEvents(
   const { after, limit } = wanted;
   const ofCoupon = `FROM event_log WHERE coupon_id = ${hexId(coupon.id)}`;
   const [end] = await run(`SELECT COALESCE(MAX(version), 0) AS logged ${ofCoupon}`);
-  const rows = (await run(
+  const id = idToBytes(coupon.id);
+  const found = (await run(
     `SELECT position,${eventColumns.join(',')} ${ofCoupon} AND version > ${after} ORDER BY version LIMIT ${limit + 1}`,
   )) as unknown as Row[];
+  const archived = (await archivedVersions(run, [id])).get(coupon.id) ?? 0;
+  const logged = Math.max(Number(end?.logged), archived);
+  const rows = await withArchived(run, { id, after, version: logged, limit: limit + 1 }, found);
   const page = rows.slice(0, limit);
   return {
     coupon,
-    logged: Number(end?.logged),
+    logged,
     decided: await decidedVersion(redis, coupon),
     events: page.map(describe),
     next: rows.length > limit ? page.at(-1)?.version : undefined,
@@ -65,7 +70,10 @@ function describe(row: Row): LoggedEvent {
 }
 
 async function findById(run: RunSql, id: string) {
-  const [row] = await run(`SELECT seller, name FROM event_log WHERE coupon_id = ${hexId(id)} LIMIT 1`);
+  const [row] = await run(
+    `(SELECT seller, name FROM event_log WHERE coupon_id = ${hexId(id)} LIMIT 1)
+     UNION SELECT seller, name FROM archived_coupons WHERE coupon_id = ${hexId(id)}`,
+  );
   return row === undefined ? undefined : { id, seller: String(row.seller), name: String(row.name) };
 }
 

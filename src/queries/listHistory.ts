@@ -1,11 +1,10 @@
 import { groupedCode } from '../coupon/code.ts';
 import type { CouponEvent, EventType } from '../events.ts';
 import type { CouponName } from '../infra/keys.ts';
-import type { Mysql } from '../infra/stores/mysql.ts';
-import { readArchived } from '../projections/archive/pages.ts';
+import { withArchived } from '../projections/archive/pages.ts';
 import { type EventRow, eventColumns, rowsToEvents } from '../projections/log/eventRows.ts';
 import { runOnPool } from '../projections/log/pause.ts';
-import { type CouponLog, type CouponLogDeps, findCouponLog, type LogPage, logPage } from './couponLog.ts';
+import { type CouponLogDeps, findCouponLog, type LogPage, logPage } from './couponLog.ts';
 import { isoTime, isoTimes } from './isoTime.ts';
 
 /**
@@ -47,22 +46,10 @@ export async function listHistory(
       .where('version', '<=', log.version)
       .orderBy('version')
       .limit(limit + 1);
-    // The log is read first: events that are archived in between are in their pages by then.
-    const isWhole = rows[0]?.version === after + 1 || after >= log.version;
-    return rowsToEvents(isWhole ? rows : await withArchived(mysql, log, after, rows, limit + 1)).map(historyEvent);
+    const whole = await withArchived(runOnPool(mysql), { ...log, after, limit: limit + 1 }, rows);
+    return rowsToEvents(whole).map(historyEvent);
   });
   return logPage(log, events, limit);
-}
-
-/** The page of a coupon whose first events are archived. */
-async function withArchived(mysql: Mysql, { id, version }: CouponLog, after: number, hot: EventRow[], limit: number) {
-  const archived: EventRow[] = [];
-  for await (const page of readArchived(runOnPool(mysql), id, after)) {
-    archived.push(...page.filter((row) => row.version <= version));
-    if (archived.length >= limit) break;
-  }
-  const last = archived.at(-1)?.version ?? after;
-  return [...archived, ...hot.filter((row) => row.version > last)].slice(0, limit);
 }
 
 type Time = 'startsAt' | 'endsAt' | 'validFrom' | 'validUntil';

@@ -1,4 +1,5 @@
 import type { Connection } from 'mysql2';
+import { isLockConflict } from '../../infra/stores/mysqlErrors.ts';
 import { OperatorError } from '../../operatorError.ts';
 import { eventColumns } from '../log/eventRows.ts';
 import type { LoggedRow } from '../log/readLog.ts';
@@ -102,13 +103,26 @@ export const textOf = ({ position, coupon_id, version, type, seller, name, occur
  * find all of its events there.
  */
 export async function whileNotRebuilding(writer: RunSql, work: () => Promise<void>): Promise<void> {
-  await writer('START TRANSACTION');
+  await startWithLease(writer);
   try {
-    await writer('SELECT id FROM lease WHERE id = 1 LOCK IN SHARE MODE');
     await work();
     await writer('COMMIT');
   } catch (error) {
     await writer('ROLLBACK').catch(() => {});
     throw error;
+  }
+}
+
+/** A rebuild may take longer than a statement waits for a lock. */
+async function startWithLease(writer: RunSql): Promise<void> {
+  for (;;) {
+    await writer('START TRANSACTION');
+    try {
+      await writer('SELECT id FROM lease WHERE id = 1 LOCK IN SHARE MODE');
+      return;
+    } catch (error) {
+      await writer('ROLLBACK').catch(() => {});
+      if (!isLockConflict(error)) throw error;
+    }
   }
 }

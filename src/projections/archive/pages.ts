@@ -1,5 +1,5 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { bytesToId } from '../log/eventRows.ts';
+import { bytesToId, type EventRow } from '../log/eventRows.ts';
 import type { LoggedRow } from '../log/readLog.ts';
 import { hex, type RunSql } from '../log/sql.ts';
 
@@ -71,6 +71,27 @@ export async function* readArchived(run: RunSql, id: Buffer, after = 0): AsyncGe
     yield unpackPage(id, page.events as Buffer).filter(({ version }) => version > after);
     last = Number(page.last_version);
   }
+}
+
+/**
+ * Completes a page of rows of event_log, from version `after` up to `version`, with the archived events before them. The rows are read
+ * first: events that are archived in between are in their pages by then.
+ */
+export async function withArchived<Row extends EventRow>(
+  run: RunSql,
+  { id, after, version, limit }: { id: Buffer; after: number; version: number; limit: number },
+  hot: Row[],
+): Promise<(Row | LoggedRow)[]> {
+  if (hot[0]?.version === after + 1 || after >= version) return hot;
+  const [archivedVersion] = (await archivedVersions(run, [id])).values();
+  if (archivedVersion === undefined) return hot;
+  const archived: LoggedRow[] = [];
+  for await (const page of readArchived(run, id, after)) {
+    archived.push(...page.filter((row) => row.version <= version));
+    if (archived.length >= limit) break;
+  }
+  const last = archived.at(-1)?.version ?? after;
+  return [...archived, ...hot.filter((row) => row.version > last)].slice(0, limit);
 }
 
 /** The ids of all archived coupons with their versions, in pages. */

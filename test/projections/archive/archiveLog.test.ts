@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { DecidedEvent } from '../../../src/events.ts';
+import { readCouponEvents } from '../../../src/operators/couponEvents.ts';
 import { applyBatch } from '../../../src/projections/applyBatch.ts';
 import { readArchived } from '../../../src/projections/archive/pages.ts';
 import { type EventRow, rowsToEvents } from '../../../src/projections/log/eventRows.ts';
@@ -42,6 +43,7 @@ test('only coupons that are closed, and whose codes cannot be redeemed any more,
   await sale.sellOn();
   const [whole, expired] = [await sale.events(named('whole life')), await sale.events(named('expired'))];
   const history = await historyOf('whole life');
+  const ofOperator = await eventsOf('whole life');
 
   const { coupons, events, blocked } = await sale.archive();
 
@@ -55,6 +57,7 @@ test('only coupons that are closed, and whose codes cannot be redeemed any more,
     assert.is((await sale.events(named(name))).archived, 0);
   assert.is(readdirSync(folder).length, 2);
   assert.equal(await historyOf('whole life'), history);
+  assert.equal(await eventsOf('whole life'), ofOperator);
 });
 
 test('then verify and replay agree, and Redis is rebuilt as it was', async () => {
@@ -133,6 +136,16 @@ test('a later event about an archived coupon stays in the log on top of the arch
     [archived - 1, archived, archived + 1],
   );
 });
+
+/** What the page of operators shows, found by the name and by the id. */
+const eventsOf = async (name: string) => {
+  const deps = { run: runOnPool(system.mysql), redis: system.redis };
+  const byName = await readCouponEvents(deps, { ...named(name), after: 2, limit: 5 });
+  const byId = await readCouponEvents(deps, { id: String(byName?.coupon.id), after: 2, limit: 5 });
+  assert.equal(byId, byName);
+  assert.is(byName?.events.length, 5);
+  return byName;
+};
 
 const historyOf = async (name: string, after = 0) => {
   const whole = await listHistory(system, named(name), { after, limit: 100 });
