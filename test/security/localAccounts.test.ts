@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readConfig, type ServerConfig } from '../../src/config.ts';
+import type { Closer } from '../../src/infra/closers.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { OperatorError } from '../../src/operatorError.ts';
 import { openServer } from '../../src/server.ts';
@@ -16,12 +17,19 @@ const stores = await openTestStores({
   AUTH_AUDIENCE: AUDIENCE,
   AUTH_KIND_CLAIM: 'kind',
 });
+/** Closed at the end, so that a failed test ends too. */
+const opened = new Set<Closer>();
 const open = async (more: NodeJS.ProcessEnv = {}) => {
   const { url, close } = await openServer(
     readConfig({ ...stores.environment, ...more }) as ServerConfig,
     createLog('silent'),
   );
-  return { client: createClient(url), close };
+  opened.add(close);
+  const closeNow = () => {
+    opened.delete(close);
+    return close();
+  };
+  return { client: createClient(url), close: closeNow };
 };
 const both = await open();
 const { client } = both;
@@ -124,7 +132,7 @@ for (const [settings, message] of refused) {
 }
 
 test.after(async () => {
-  await both.close();
+  for (const close of opened) await close();
   await stores.close();
   await provider.stop();
 });

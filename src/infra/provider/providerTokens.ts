@@ -95,7 +95,7 @@ function claim(claims: object, name: string): unknown {
   for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) {
     const step = name.slice(0, dot);
     const inner = Object.hasOwn(claims, step) ? (claims as Record<string, unknown>)[step] : undefined;
-    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) continue;
+    if (typeof inner !== 'object' || inner === null) continue;
     const found = claim(inner, name.slice(dot + 1));
     if (found !== undefined) return found;
   }
