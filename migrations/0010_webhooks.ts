@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { countLost, type Losses } from '../src/infra/stores/stepBack.ts';
 
 // Endpoints of sellers and of the operator that get events by HTTP, and their last deliveries. The checkpoint of an endpoint is a row
 // of `subscriptions` named `webhook:ID`.
@@ -32,6 +33,9 @@ export async function up(knex: Knex): Promise<void> {
     KEY webhook (webhook_id, id)
   ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`);
 }
+
+export const losses: Losses = (knex) =>
+  countLost(knex, { webhooks: 'webhooks with their secrets', webhook_deliveries: 'deliveries of webhooks' });
 
 export async function down(knex: Knex): Promise<void> {
   for (const table of ['webhook_deliveries', 'webhooks']) await knex.schema.dropTableIfExists(table);

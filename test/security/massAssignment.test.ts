@@ -12,7 +12,11 @@ import { loggedEvents, openTestSystem, settled } from '../support/testSystem.ts'
 // Two coupons have the same life. Every request of the second life carries fields that a careless server would assign. Then both
 // coupons must be the same in the log, in Redis and in MySQL.
 
-const { system, close } = await openTestSystem();
+const tokens = { olga: 'k7Qz0vTn4sWc9yLxE2rGu8hBfJ6mPd3a', orders: 'Zr5tNq1wVb7kXe4uHs9cMy2gLp8jFd6o' };
+const { system, close } = await openTestSystem({
+  OPERATOR_TOKENS: `olga=${tokens.olga}`,
+  SERVICE_TOKENS: `orders=${tokens.orders}`,
+});
 const server = await serveApp(createApp({ ...system, rehearsals: { ...system.rehearsals, allowed: true } }).callback());
 const client = createClient(server.url);
 
@@ -99,7 +103,11 @@ async function live(suffix: string, bodyOf: (route: string, json: object) => str
     const text = JSON.stringify(answer.body ?? {})
       .replaceAll(suffix, 'x')
       .replace(/[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}/g, 'code')
-      .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'time');
+      .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'time')
+      .replace(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, 'uuid')
+      .replace(/whsec_[^"]+/g, 'secret')
+      .replace(/"id":\d+/g, '"id":1')
+      .replace(/"tookMs":\d+/g, '"tookMs":1');
     answers.push([route, answer.status, text]);
     return answer;
   };
@@ -108,6 +116,28 @@ async function live(suffix: string, bodyOf: (route: string, json: object) => str
   const enter = async (username: string, kind: string) => {
     await request('POST /api/users', {}, { username, password: 'secret', kind });
     return logIn(username, 'secret');
+  };
+  const liveOfWebhook = async (base: string, owner: Record<string, string>, token: string) => {
+    const created = await request(`POST ${base}`, owner, { url: 'https://shop.invalid/events' }, token);
+    const path = { ...owner, id: String((created.body?.data as { id?: string } | undefined)?.id) };
+    await request(`PATCH ${base}/:id`, path, { url: 'https://shop.invalid/moved' }, token);
+    for (const action of ['pause', 'resume', 'rotate']) await request(`POST ${base}/:id/${action}`, path, {}, token);
+    const tested = await request(`POST ${base}/:id/test`, path, {}, token);
+    const delivery = String((tested.body?.data as { id?: number } | undefined)?.id);
+    await request(`POST ${base}/:id/deliveries/:delivery/resend`, { ...path, delivery }, {}, token);
+    const [row] = await system.mysql('webhooks').where({ id: path.id }).select('owner', 'url', 'state');
+    await request(`DELETE ${base}/:id`, path, {}, token);
+    return { ...row, owner: row?.owner?.toString().replace(suffix, 'x') };
+  };
+  const liveOfOperator = async () => {
+    const [name, reason, token] = [`subscription-${suffix}`, 'a trial', `Bearer ${tokens.olga}`];
+    await system.mysql('subscriptions').insert({ name, position: 0, failures: 3 });
+    await request('POST /api/operator/subscriptions/:name/retry', { name }, { reason }, token);
+    await request('POST /api/operator/subscriptions/:name/skip', { name }, { reason, event: 'none' }, token);
+    const letter = { partition: '0', id: '1-1' };
+    await request('POST /api/operator/dead-letters/:partition/:id/put-back', letter, { reason }, token);
+    const [row] = await system.mysql('subscriptions').where({ name }).select('position', 'failures', 'error');
+    return row;
   };
   const [annsToken, bobsToken] = [await enter(ann, 'seller'), await enter(bob, 'customer')];
   const coupon = { seller: ann, name: 'spring' };
@@ -126,6 +156,11 @@ async function live(suffix: string, bodyOf: (route: string, json: object) => str
   await grab();
   await request(`POST ${COUPON}/close`, coupon, {}, annsToken);
   await request('POST /api/rehearsals', {}, { coupon: 'none', customers: 1, seconds: 0 }, annsToken);
+  const webhooks = [
+    await liveOfWebhook('/api/users/:username/webhooks', { username: ann }, annsToken),
+    await liveOfWebhook('/api/webhooks', {}, `Bearer ${tokens.orders}`),
+  ];
+  const subscription = await liveOfOperator();
   await request('POST /api/auth/logout', {}, {}, bobsToken);
   await request('POST /api/auth/password', {}, { password: 'secret', newPassword: 'new secret' }, annsToken);
   const annsNewToken = await logIn(ann, 'new secret');
@@ -142,7 +177,7 @@ async function live(suffix: string, bodyOf: (route: string, json: object) => str
   });
   const kinds = await Promise.all([ann, bob].map((user) => system.redis.get(keys.userView(user))));
   const isLoggedIn = (await client.list(annsNewToken, ann)).status;
-  return { answers, fields, row, users, events, kinds, isLoggedIn };
+  return { answers, fields, row, users, events, kinds, webhooks, subscription, isLoggedIn };
 }
 
 const test = suite('attack: mass assignment');
