@@ -56,6 +56,11 @@ const cases: Record<string, 'nothing' | { given: (mysql: Mysql) => Promise<unkno
     given: (mysql) => grabWithCode(mysql, 'n'.repeat(255).concat('\u{1f600}')),
     refusal: '1 rows of coupon_grabs with a name over 256 bytes',
   },
+  '0010_webhooks': {
+    given: (mysql) =>
+      mysql('webhooks').insert({ id: 'w', owner: 'ann', url: 'https://shop.example/', secret: 'x', created_at: 1 }),
+    refusal: '1 webhooks with their secrets',
+  },
   '0011_archive': {
     given: (mysql) =>
       mysql('archived_coupons').insert({
