@@ -109,7 +109,7 @@ export function createEndpointWork(deps: WebhookDeps, first: Endpoint): Endpoint
     await saveFailure(mysql, name, { position: checkpoint, failures }, error);
     touch({ failures: failures + 1 });
     const since = endpoint.failingSince ?? Date.now();
-    if (endpoint.failingSince === null) await mysql('webhooks').where({ id }).update({ failing_since: since });
+    await mysql('webhooks').where({ id }).whereNull('failing_since').update({ failing_since: since });
     log.debug({ webhook: id, error }, 'delivery to a webhook failed; retrying');
     if (isGone) return disable('The receiver answered 410, which means that it wants no more events.');
     if (Date.now() - since >= GIVE_UP_MS) return disable(`All attempts of a day have failed. The last one: ${error}`);
