@@ -179,6 +179,13 @@ const changes: string[] = [
   'CREATE PROCEDURE mine() DELETE FROM event_log',
   'SET GLOBAL init_connect = "DELETE FROM event_log"',
   'DROP DATABASE seckill',
+  // An archived event may be deleted by the user who archives.
+  "INSERT INTO archived_coupons (coupon_id, seller, name, version, last_position, digest) VALUES ('', '', '', 9, 9, '')",
+  'UPDATE archived_coupons SET version = 99',
+  'DELETE FROM archived_coupons',
+  "INSERT INTO archived_pages (coupon_id, last_version, events) VALUES ('', 9, '')",
+  "UPDATE archived_pages SET events = ''",
+  'DELETE FROM archived_pages',
   // What else it could do in the tables of users.
   "UPDATE users SET kind = 'seller'",
   'DELETE FROM users',

@@ -39,6 +39,8 @@ const tests = [
   'deployStores',
   'security/serverGrants',
   'security/toolGrants',
+  'security/archiveGrants',
+  'archive',
 ];
 const suites = [['test/runTests.ts', ...tests], ['test/faults/runFaults.ts']];
 /** What differs most between servers: types, locks, privileges, and what a killed server keeps. */

@@ -99,6 +99,30 @@ test('when the setting is made later, then npm run migrate creates the triggers,
   await close();
 });
 
+test('the trigger of an older release, which refuses every DELETE, gives way to the one that knows archives', async () => {
+  await givenDatabase('older');
+  await mariadb.run('SET GLOBAL log_bin_trust_function_creators = 1');
+  const url = urlOf('trial', 'older');
+  await migrateTables(url);
+  await mariadb.run(
+    'DROP TRIGGER older.event_log_keeps_unarchived',
+    `CREATE TRIGGER older.event_log_refuses_delete BEFORE DELETE ON older.event_log FOR EACH ROW
+     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'event_log is append-only'`,
+  );
+
+  const { guard } = await migrateTables(url);
+
+  await mariadb.run('SET GLOBAL log_bin_trust_function_creators = 0');
+  assert.is(guard.triggers, 'present');
+  const { mysql, close } = connectMysql(url);
+  const [triggers] = await mysql.raw('SHOW TRIGGERS');
+  assert.equal((triggers as { Trigger: string }[]).map(({ Trigger }) => Trigger).sort(), [
+    'event_log_keeps_unarchived',
+    'event_log_refuses_update',
+  ]);
+  await close();
+});
+
 test('given a user who may not see triggers and may change the log, the guard is unknown, and start warns', async () => {
   await mariadb.run(...createUser('blind', 'everything', [{ privilege: 'SELECT, UPDATE', table: 'event_log' }]));
   const guard = await guardOf('blind', 'everything');
