@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { CouponName } from '../infra/keys.ts';
 import { keys } from '../infra/keys.ts';
+import { archivedVersions, readArchived } from '../projections/archive/pages.ts';
 import { bytesToId, type EventRow, eventColumns, idToBytes, rowToEvent } from '../projections/log/eventRows.ts';
 import { hex, hexId, type RunSql } from '../projections/log/sql.ts';
 import { isoTime } from '../queries/isoTime.ts';
@@ -40,17 +41,32 @@ export async function readCouponEvents(
   const { after, limit } = wanted;
   const ofCoupon = `FROM event_log WHERE coupon_id = ${hexId(coupon.id)}`;
   const [end] = await run(`SELECT COALESCE(MAX(version), 0) AS logged ${ofCoupon}`);
-  const rows = (await run(
+  const hot = (await run(
     `SELECT position,${eventColumns.join(',')} ${ofCoupon} AND version > ${after} ORDER BY version LIMIT ${limit + 1}`,
   )) as unknown as Row[];
+  // The log is read first: events that are archived in between are in their pages by then.
+  const bytes = idToBytes(coupon.id);
+  const archived = (await archivedVersions(run, [bytes])).get(coupon.id) ?? 0;
+  const packed = after < archived ? await readPacked(run, bytes, after, limit + 1) : [];
+  const rows = [...packed, ...hot.filter(({ version }) => version > archived)].slice(0, limit + 1);
   const page = rows.slice(0, limit);
   return {
     coupon,
-    logged: Number(end?.logged),
+    logged: Math.max(Number(end?.logged), archived),
     decided: await decidedVersion(redis, coupon),
     events: page.map(describe),
     next: rows.length > limit ? page.at(-1)?.version : undefined,
   };
+}
+
+/** At least `limit` archived events beyond the version, if there are so many. */
+async function readPacked(run: RunSql, id: Buffer, after: number, limit: number): Promise<Row[]> {
+  const rows: Row[] = [];
+  for await (const page of readArchived(run, id, after)) {
+    rows.push(...page);
+    if (rows.length >= limit) break;
+  }
+  return rows;
 }
 
 function describe(row: Row): LoggedEvent {
@@ -65,7 +81,11 @@ function describe(row: Row): LoggedEvent {
 }
 
 async function findById(run: RunSql, id: string) {
-  const [row] = await run(`SELECT seller, name FROM event_log WHERE coupon_id = ${hexId(id)} LIMIT 1`);
+  // A coupon whose creation is a dead letter has events and no row; the events of one that is archived may all be packed.
+  const [row] = await run(
+    `(SELECT seller, name FROM coupons WHERE id = ${hexId(id)})
+     UNION ALL (SELECT seller, name FROM event_log WHERE coupon_id = ${hexId(id)} LIMIT 1) LIMIT 1`,
+  );
   return row === undefined ? undefined : { id, seller: String(row.seller), name: String(row.name) };
 }
 

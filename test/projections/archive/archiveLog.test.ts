@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { DecidedEvent } from '../../../src/events.ts';
+import { readCouponEvents } from '../../../src/operators/couponEvents.ts';
 import { applyBatch } from '../../../src/projections/applyBatch.ts';
 import { readArchived } from '../../../src/projections/archive/pages.ts';
 import { type EventRow, rowsToEvents } from '../../../src/projections/log/eventRows.ts';
@@ -25,6 +26,19 @@ const test = suite('the archive of the log');
 const HOUR = 3_600_000_000;
 const named = (name: string) => ({ seller: 'ann', name });
 
+/** The events that the page of operators shows, in pages of three. */
+async function shownToOperators(name: string) {
+  const events: unknown[] = [];
+  const deps = { run: runOnPool(system.mysql), redis: system.redis };
+  for (let after = 0; ; ) {
+    const page = await readCouponEvents(deps, { ...named(name), after, limit: 3 });
+    events.push(...(page?.events ?? []));
+    assert.is(page?.logged, page?.decided);
+    if (page?.next === undefined) return events;
+    after = page.next;
+  }
+}
+
 test.before(() => sale.prepare());
 
 test('only coupons that are closed, and whose codes cannot be redeemed any more, are archived', async () => {
@@ -42,6 +56,7 @@ test('only coupons that are closed, and whose codes cannot be redeemed any more,
   await sale.sellOn();
   const [whole, expired] = [await sale.events(named('whole life')), await sale.events(named('expired'))];
   const history = await historyOf('whole life');
+  const shown = await shownToOperators('whole life');
 
   const { coupons, events, blocked } = await sale.archive();
 
@@ -55,6 +70,8 @@ test('only coupons that are closed, and whose codes cannot be redeemed any more,
     assert.is((await sale.events(named(name))).archived, 0);
   assert.is(readdirSync(folder).length, 2);
   assert.equal(await historyOf('whole life'), history);
+  assert.equal(await shownToOperators('whole life'), shown);
+  assert.is(shown.length, whole.hot);
 });
 
 test('then verify and replay agree, and Redis is rebuilt as it was', async () => {
