@@ -111,7 +111,8 @@ const login = openForm('login-form', 'login-message', async ({ token = '' }, { s
 
 byId('log-out').addEventListener('click', () => {
   clearToken();
-  showPage();
+  // Nothing of what the operator has seen stays in the page.
+  location.reload();
 });
 onTokenRefused(() => {
   clearToken();

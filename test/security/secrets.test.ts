@@ -318,6 +318,12 @@ const refused: [what: string, settings: NodeJS.ProcessEnv][] = [
   ['a second secret that is too short', { JWT_SECRET: `${secrets.jwt},short-secret` }],
   ['a token of a service that is too short', { SERVICE_TOKENS: 'orders=short-secret' }],
   ['a token of a service without a name', { SERVICE_TOKENS: secrets.service }],
+  ['a token of an operator that is too short', { OPERATOR_TOKENS: 'olga=short-secret' }],
+  ['a token of an operator without a name', { OPERATOR_TOKENS: secrets.operator }],
+  [
+    'a token in two settings',
+    { OPERATOR_TOKENS: `olga=${secrets.service}`, SERVICE_TOKENS: `orders=${secrets.service}` },
+  ],
   ['a URL of a broker that cannot be read', { NATS_URL: `http://u:${secrets.service}@h` }],
   ['a secret that repeats', { JWT_SECRET: 'short-secret'.repeat(4) }],
 ];
@@ -330,7 +336,7 @@ for (const [what, settings] of refused) {
       // A line of the log may come first.
       assert.match(
         stderr,
-        /^(\{[^\n]+\}\n)?(REDIS_URL|MYSQL_URL|JWT_SECRET|SERVICE_TOKENS|NATS_URL): [^\n]+\n$/,
+        /^(\{[^\n]+\}\n)?(REDIS_URL|MYSQL_URL|JWT_SECRET|SERVICE_TOKENS|OPERATOR_TOKENS|NATS_URL): [^\n]+\n$/,
         `${program}: ${stderr}`,
       );
       mustNotHold({ [program]: stderr }, { ...secrets, short: 'short-secret' });

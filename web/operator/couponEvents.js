@@ -6,6 +6,8 @@ import { ask, reasonOf, toShown } from './requests.js';
 /** @typedef {import('../../src/http/operators/operatorReplies.ts').Verification} Verification */
 
 const PAGE = '100';
+/** The server gives up after a minute. A coupon of a million events takes some seconds. */
+const VERIFY_LIMIT_MS = 65_000;
 
 /** The events of one coupon in order, and what a verification of it finds. */
 export function openCouponEvents() {
@@ -94,7 +96,10 @@ export function openCouponEvents() {
     setText(byId('coupon-verdict'), 'Verifying …');
     byId('coupon-findings').replaceChildren();
     try {
-      const { data } = await ask('GET', `verification?${new URLSearchParams({ seller, name })}`, { signal });
+      const { data } = await ask('GET', `verification?${new URLSearchParams({ seller, name })}`, {
+        signal,
+        limitMs: VERIFY_LIMIT_MS,
+      });
       if (!signal.aborted) showVerdict(data);
     } catch (error) {
       if (!signal.aborted) setText(byId('coupon-verdict'), reasonOf(error));

@@ -15,7 +15,7 @@ export const isTokenRefused = (error) => error instanceof ApiError && error.stat
  * One request of the operator. Throws ApiError unless the API answers with success.
  * @param {'GET' | 'POST'} method
  * @param {string} path after `/api/operator/`
- * @param {{ json?: object, signal?: AbortSignal, token?: string }} [options]
+ * @param {{ json?: object, signal?: AbortSignal, token?: string, limitMs?: number }} [options]
  */
 export async function ask(method, path, options = {}) {
   const token = options.token ?? readToken() ?? '';

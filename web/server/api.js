@@ -52,7 +52,10 @@ export function onSessionEnded(callback) {
   sessionEnded = callback;
 }
 
-/** @typedef {{ json?: object, headers?: Record<string, string>, signal?: AbortSignal, token?: string }} RequestOptions */
+/**
+ * @typedef {{ json?: object, headers?: Record<string, string>, signal?: AbortSignal, token?: string, limitMs?: number }} RequestOptions
+ *   `limitMs`: for an answer that takes longer than others
+ */
 
 /**
  * Sends one request, with the token of this tab unless another one is given. Resolves to a response with a status of success.
@@ -106,7 +109,7 @@ function retryAfterOf(response) {
  */
 export async function send(method, path, options = {}) {
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), ANSWER_LIMIT_MS);
+  const timer = setTimeout(() => limit.abort(), options.limitMs ?? ANSWER_LIMIT_MS);
   const signal = options.signal ? AbortSignal.any([options.signal, limit.signal]) : limit.signal;
   try {
     const response = await request(method, path, { ...options, signal });

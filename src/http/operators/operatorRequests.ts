@@ -11,7 +11,7 @@ const REASON_MAX = 400;
 const REASON_FORMAT = `Reason field wrong format: 1 to ${REASON_MAX} characters without control characters.`;
 const reason = text('reason', REASON_FORMAT)
   .apply(atMost(REASON_MAX, REASON_FORMAT))
-  .refine((value) => value.trim() !== '' && !/\p{Cc}/u.test(value) && value.isWellFormed(), REASON_FORMAT)
+  .refine((value) => value.trim() !== '' && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(value) && value.isWellFormed(), REASON_FORMAT)
   .meta({ description: 'Why; it is logged with the name of the operator.' });
 
 export const actBody = z.object({ reason });
