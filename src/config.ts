@@ -17,6 +17,7 @@ import { providerSettings } from './settings/providerSettings.ts';
 import { serviceSettings } from './settings/serviceSettings.ts';
 import { storeSettings } from './settings/storeSettings.ts';
 import { userSettings } from './settings/userSettings.ts';
+import { parseNatsUrl } from './subscribers/natsAddress.ts';
 import type { NatsSettings } from './subscribers/natsReceiver.ts';
 import type { WebhookSettings } from './webhooks/openWebhooks.ts';
 
@@ -130,6 +131,8 @@ export function readConfig(
       'OPERATOR_TOKENS: a token is in SERVICE_TOKENS, too; a system that reads events must be no operator',
     );
   if (env.OPS_PORT === env.PORT && env.PORT !== 0) throw new OperatorError('OPS_PORT: must not be the same as PORT');
+  // For its refusals: the process that delivers reads the URL again.
+  if (env.NATS_URL !== undefined) parseNatsUrl(env.NATS_URL);
   const provider = providerOf(env);
   return {
     port: env.PORT,

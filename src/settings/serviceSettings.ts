@@ -26,8 +26,8 @@ export const serviceSettings = {
     ),
 
   NATS_URL: urlOf('nats:', 'tls:').describe(
-    'The NATS server with JetStream that gets every event: `nats://user:password@host:4222`, or `tls://...`; a user without a password is ' +
-      'a token; when absent, no broker gets events.',
+    'The NATS server with JetStream that gets every event: `nats://user:password@host:4222`, or `tls://...` with the parameters `ca`, ' +
+      '`cert`, `key` (paths of PEM files) and `servername`; a user without a password is a token; when absent, NATS gets no events.',
   ),
   NATS_STREAM: z
     .string()
