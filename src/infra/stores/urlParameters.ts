@@ -10,7 +10,7 @@ export interface TlsFiles {
   key?: string;
 }
 
-type Setting = 'REDIS_URL' | 'MYSQL_URL' | 'NATS_URL';
+type Setting = 'REDIS_URL' | 'MYSQL_URL' | 'NATS_URL' | 'KAFKA_CA';
 
 /** The parameters of a URL, each one of `known`. Throws OperatorError for another one, or one that stands twice. */
 export function readParameters<Name extends string>(
