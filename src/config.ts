@@ -17,6 +17,8 @@ import { providerSettings } from './settings/providerSettings.ts';
 import { serviceSettings } from './settings/serviceSettings.ts';
 import { storeSettings } from './settings/storeSettings.ts';
 import { userSettings } from './settings/userSettings.ts';
+import { type KafkaSettings, kafkaAccess } from './subscribers/kafkaAccess.ts';
+import { parseNatsUrl } from './subscribers/natsAddress.ts';
 import type { NatsSettings } from './subscribers/natsReceiver.ts';
 import type { WebhookSettings } from './webhooks/openWebhooks.ts';
 
@@ -69,6 +71,8 @@ export interface Config {
   nats: NatsSettings | undefined;
   /** The commit of the program; undefined: that of the checkout. */
   revision: string | undefined;
+  /** The Kafka cluster that gets every event; undefined: none. */
+  kafka: KafkaSettings | undefined;
   workers: number;
   logLevel: string;
   logFormat: 'auto' | 'json' | 'pretty';
@@ -130,6 +134,9 @@ export function readConfig(
       'OPERATOR_TOKENS: a token is in SERVICE_TOKENS, too; a system that reads events must be no operator',
     );
   if (env.OPS_PORT === env.PORT && env.PORT !== 0) throw new OperatorError('OPS_PORT: must not be the same as PORT');
+  // For its refusals: the process that delivers reads the URL again.
+  if (env.NATS_URL !== undefined) parseNatsUrl(env.NATS_URL);
+  const kafka = kafkaOf(env);
   const provider = providerOf(env);
   return {
     port: env.PORT,
@@ -162,6 +169,7 @@ export function readConfig(
         ? undefined
         : { url: env.NATS_URL, stream: env.NATS_STREAM, subject: env.NATS_SUBJECT },
     revision: env.REVISION,
+    kafka,
     workers: env.WORKERS ?? Math.min(cores, MAX_DEFAULT_WORKERS),
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT,
@@ -238,12 +246,33 @@ function readCertificates(file: string | undefined): string | undefined {
   }
 }
 
+function kafkaOf(env: z.infer<typeof environmentSchema>): KafkaSettings | undefined {
+  if (env.KAFKA_BROKERS === undefined) return undefined;
+  const kafka = {
+    brokers: env.KAFKA_BROKERS,
+    topic: env.KAFKA_TOPIC,
+    tls: env.KAFKA_TLS,
+    ca: env.KAFKA_CA,
+    cert: env.KAFKA_CERT,
+    key: env.KAFKA_KEY,
+    sasl: env.KAFKA_SASL,
+    user: env.KAFKA_USER,
+    password: env.KAFKA_PASSWORD,
+  };
+  kafkaAccess(kafka);
+  return kafka;
+}
+
 const SECRETS = [
   'JWT_SECRET',
   'SERVICE_TOKENS',
   'OPERATOR_TOKENS',
   'WEBHOOK_KEY',
   'NATS_URL',
+  // A mechanism without its password would be refused, so the three go together.
+  'KAFKA_SASL',
+  'KAFKA_USER',
+  'KAFKA_PASSWORD',
   'REDIS_URL',
   'MYSQL_URL',
 ] as const;

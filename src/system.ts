@@ -153,13 +153,17 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeHorizon);
     const { feed, close: closeFeed } = openFeed(config, { horizon, newerReleases, log });
     remember(closeFeed);
-    const watchOf = registerSubscriptions(metrics.register, ['nats']);
-    const { nats } = config;
+    const watchOf = registerSubscriptions(metrics.register, ['nats', 'kafka']);
+    const { nats, kafka } = config;
+    const subscriptionDeps = { mysqlUrl: config.mysqlUrl, horizon, watchOf, newerReleases, log };
     if (nats !== undefined) {
       // Loaded only where it is used: every process would keep the library in memory.
       const { openNatsReceiver } = await import('./subscribers/natsReceiver.ts');
-      const deps = { mysqlUrl: config.mysqlUrl, horizon, watchOf, newerReleases, log };
-      remember((await openSubscription('nats', () => openNatsReceiver(nats), deps)).close);
+      remember((await openSubscription('nats', () => openNatsReceiver(nats), subscriptionDeps)).close);
+    }
+    if (kafka !== undefined) {
+      const { openKafkaReceiver } = await import('./subscribers/kafkaReceiver.ts');
+      remember((await openSubscription('kafka', () => openKafkaReceiver(kafka), subscriptionDeps)).close);
     }
     const { webhooks, close: closeWebhooks } = await openWebhooksOf(config, {
       mysqlUrl: config.mysqlUrl,

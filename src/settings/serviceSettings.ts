@@ -26,8 +26,8 @@ export const serviceSettings = {
     ),
 
   NATS_URL: urlOf('nats:', 'tls:').describe(
-    'The NATS server with JetStream that gets every event: `nats://user:password@host:4222`, or `tls://...`; a user without a password is ' +
-      'a token; when absent, no broker gets events.',
+    'The NATS server with JetStream that gets every event: `nats://user:password@host:4222`, or `tls://...` with the parameters `ca`, ' +
+      '`cert`, `key` (paths of PEM files) and `servername`; a user without a password is a token; when absent, NATS gets no events.',
   ),
   NATS_STREAM: z
     .string()
@@ -68,4 +68,32 @@ export const serviceSettings = {
     .string()
     .optional()
     .describe('A file with the certificates (PEM) of further authorities that the receivers of webhooks may have.'),
+  KAFKA_BROKERS: z
+    .string()
+    .regex(/^[^\s:,/]+:\d{1,5}(\s*,\s*[^\s:,/]+:\d{1,5})*$/, 'expected host:port, several separated by commas')
+    .optional()
+    .describe(
+      'Kafka brokers that get every event, as `host:port`, separated by commas; when absent, Kafka gets no events.',
+    ),
+  KAFKA_TOPIC: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,249}$/, 'expected at most 249 letters, digits, ., _ and -')
+    .default('seckill.events')
+    .describe('The topic of Kafka, which must exist; its partitions keep the order of each coupon.'),
+  KAFKA_TLS: flag
+    .default('0')
+    .transform((value) => value === '1')
+    .describe('`1`: connections to Kafka are encrypted.'),
+  KAFKA_CA: z
+    .string()
+    .optional()
+    .describe('Path of the PEM file of the CA of the Kafka brokers; when absent, the CAs of Node count.'),
+  KAFKA_CERT: z.string().optional().describe('Path of the PEM file of a client certificate for Kafka.'),
+  KAFKA_KEY: z.string().optional().describe('Path of the PEM file of the key of `KAFKA_CERT`.'),
+  KAFKA_SASL: z
+    .enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'], 'expected PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512')
+    .optional()
+    .describe('How this server logs in to Kafka; `PLAIN` only with `KAFKA_TLS=1`; when absent, it does not log in.'),
+  KAFKA_USER: z.string().optional().describe('The user of `KAFKA_SASL`.'),
+  KAFKA_PASSWORD: z.string().optional().describe('The password of `KAFKA_SASL`.'),
 };

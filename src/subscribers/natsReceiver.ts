@@ -6,9 +6,10 @@ import {
   jetstreamManager,
   type StreamConfig,
 } from '@nats-io/jetstream';
-import { connect, headers, type NatsConnection, nanos } from '@nats-io/transport-node';
+import { type ConnectionOptions, connect, headers, type NatsConnection, nanos } from '@nats-io/transport-node';
 import type { Closer } from '../infra/closers.ts';
 import type { CloudEvent } from './cloudEvent.ts';
+import { parseNatsUrl } from './natsAddress.ts';
 import type { Receiver } from './receiver.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -23,10 +24,11 @@ export interface NatsSettings {
 }
 
 /**
- * Publishes to a stream of NATS JetStream. The subject is `PREFIX.TYPE.COUPON-ID`: names of sellers may have dots and spaces, which a
+ * Connects with the first delivery, and publishes to a stream of NATS JetStream. The subject is `PREFIX.TYPE.COUPON-ID`: names of sellers may have dots and spaces, which a
  * subject cannot. The message id is the id of the event, so a repeat within the window of the stream is one message.
  */
 export function openNatsReceiver(settings: NatsSettings): { receiver: Receiver; close: Closer } {
+  const address = parseNatsUrl(settings.url);
   let opened: Promise<Connected> | undefined;
   const drop = async () => {
     const dropped = opened;
@@ -36,7 +38,7 @@ export function openNatsReceiver(settings: NatsSettings): { receiver: Receiver; 
   };
   const receiver: Receiver = {
     async deliver(events) {
-      opened ??= connectTo(settings);
+      opened ??= connectTo(address, settings);
       try {
         const { stream } = await opened;
         await publish(stream, settings.subject, events);
@@ -55,17 +57,15 @@ interface Connected {
   stream: JetStreamClient;
 }
 
-async function connectTo({ url, stream, subject }: NatsSettings): Promise<Connected> {
-  const { protocol, host, username, password } = new URL(url);
-  const [user, pass] = [decodeURIComponent(username), decodeURIComponent(password)];
+async function connectTo(address: ConnectionOptions, { stream, subject }: NatsSettings): Promise<Connected> {
   const connection = await connect({
-    servers: host,
+    ...address,
     name: 'seckill',
     timeout: TIMEOUT_MS,
     // A connection that comes back by itself would send old messages between new ones.
     reconnect: false,
-    ...(protocol === 'tls:' ? { tls: {} } : {}),
-    ...(pass === '' ? (user === '' ? {} : { token: user }) : { user, pass }),
+  }).catch((error) => {
+    throw new Error(`NATS_URL: cannot connect: ${error.message}`, { cause: error });
   });
   try {
     await ensureStream(connection, stream, `${subject}.>`);

@@ -13,7 +13,13 @@ import { createSalePlan, creationOf, type SalePlan } from './sale/salePlan.ts';
 import type { FaultStack, Topology } from './stack/faultStack.ts';
 
 const FAULT_BETWEEN_MS = [250, 1_000] as const;
-const DEFAULT_TOPOLOGY: Topology = { apps: 1, disk: 'normal', release: 'this', environment: {} };
+const DEFAULT_TOPOLOGY: Topology = {
+  apps: 1,
+  disk: 'normal',
+  release: 'this',
+  environment: {},
+  subscribers: 'none',
+};
 /** Requests at once while the holders of a large coupon are made. */
 const GRABS_AT_ONCE = 64;
 
@@ -58,11 +64,12 @@ export async function runRound(stack: FaultStack, kind: FaultKind, seed: number)
     report: (violation) => violations.push(violation),
   };
 
+  const mark = await stack.subscribers?.mark();
   await createCoupons(stack, client, plan, kind.holders ?? 0);
   const times = await runSale({
     plan,
     client,
-    apps: () => stack.apps,
+    apps: () => stack.apps.slice(0, stack.apps.length - (kind.reservedApps ?? 0)),
     random: saleRandom,
     pace,
     faultAfterMs,
@@ -71,7 +78,7 @@ export async function runRound(stack: FaultStack, kind: FaultKind, seed: number)
   if (times.firstWinAt === undefined) violations.push({ name: 'no-recovery', sample: 'no 201 after the fault' });
 
   const requests = eachCreation(history.requests);
-  const records = { ...(await readRecords(stack, plan.seller, requests)), stops: context.stops };
+  const records = { ...(await readRecords(stack, plan.seller, requests, mark)), stops: context.stops };
   const check = checkSale(requests, records, kind.tolerance);
   violations.push(...check.violations);
   const countGrabs = (outcome: string) =>

@@ -32,6 +32,7 @@ import {
 import {
   compose,
   composeMysql,
+  composeNats,
   interpolate,
   kustomization,
   manifestFiles,
@@ -70,6 +71,7 @@ const server = containerOf(deployment.spec?.template.spec);
 const composeEnvironment = Object.fromEntries(
   Object.entries(serviceOf('app').environment ?? {}).map(([name, value]) => [name, interpolate(value, secrets)]),
 );
+const readText = (file: string) => readFileSync(join(root, file), 'utf8');
 const subset = (labels: Record<string, string> = {}, of: Record<string, string> = {}) =>
   Object.entries(labels).every(([name, value]) => of[name] === value);
 
@@ -83,6 +85,7 @@ test('the Dockerfile passes a syntax check', () => {
 for (const [file, content] of [
   ['compose.yml', compose],
   ['deploy/compose.mysql.yml', composeMysql],
+  ['deploy/compose.nats.yml', composeNats],
 ] as const)
   test(`${file} is valid by the schema of the Compose specification`, () => {
     // The keywords for ids in the schema are those of an older draft than its rules.
@@ -100,6 +103,31 @@ test('deploy/compose.mysql.yml changes one service of compose.yml, and gives its
   assert.ok(name !== undefined && name in compose.services);
   assert.equal(service?.volumes, [`${Object.keys(composeMysql.volumes)[0]}:/var/lib/mysql`]);
   assert.not((Object.keys(composeMysql.volumes)[0] as string) in compose.volumes);
+});
+
+test('deploy/compose.nats.yml adds a NATS server that keeps its stream, and the app gets its URL with the token', () => {
+  const { app, nats, ...others } = composeNats.services;
+  assert.equal(others, {});
+  const token = { NATS_TOKEN: 'token1' };
+  const settings = { NATS_URL: interpolate(app?.environment?.NATS_URL ?? '', token) };
+  assert.is(readConfig(settings).nats?.url, 'nats://token1@nats:4222');
+  assert.throws(() => interpolate(app?.environment?.NATS_URL ?? '', {}), /NATS_TOKEN is required/);
+  const words = (nats?.command ?? []).map((word) => interpolate(word, token));
+  assert.ok(words.includes('--auth=token1') && words.includes('--jetstream'));
+  assert.equal(nats?.volumes, [`${Object.keys(composeNats.volumes)[0]}:/data`]);
+  assert.ok(words.includes('--store_dir=/data'));
+  assert.is(nats?.ports, undefined);
+});
+
+test('the settings that are commented out in the manifests are valid together, except for the placeholder of SERVICE_TOKENS', () => {
+  const text = ['configmap.yaml', 'secret.example.yaml'].map((file) => readText(`deploy/k8s/${file}`)).join('\n');
+  const given = Object.fromEntries(
+    [...text.matchAll(/^ {2}# ([A-Z_]+): '?([^'\n]+)'?$/gm)].map(([, name = '', value = '']) => [name, value]),
+  );
+  assert.ok(Object.keys(given).every((name) => names.includes(name)));
+  assert.throws(() => readConfig(given), /^SERVICE_TOKENS: /);
+  const { kafka, nats } = readConfig({ ...given, SERVICE_TOKENS: `orders=${secrets.JWT_SECRET}` });
+  assert.equal([kafka?.tls, kafka?.sasl, nats?.stream], [true, 'SCRAM-SHA-512', 'SECKILL']);
 });
 
 test('every manifest fits the Kubernetes type of its kind and has no unknown field', () => {

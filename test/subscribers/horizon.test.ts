@@ -101,6 +101,26 @@ test('given a transaction that stays open, the horizon does not pass it and does
   );
 });
 
+test('given a process that is frozen in a transaction, MySQL ends the transaction, and the horizon goes on', async () => {
+  const before = await lastPosition(run);
+  const frozen = await openWriter('frozen');
+  const other = await openWriter('beside the frozen one');
+  await other.commit();
+
+  const limit = Date.now() + 60_000;
+  let position = before;
+  while (position <= before && Date.now() < limit) position = await horizon.next();
+
+  assert.equal(await idsBetween(before, position), [plain(other.id)]);
+  assert.is(
+    await frozen.commit().then(
+      () => 'committed',
+      () => 'ended',
+    ),
+    'ended',
+  );
+});
+
 test('given a horizon whose connection is lost, it goes on with another', async () => {
   const before = await untilAfter(0);
   const [rows] = await mysql.raw('SHOW PROCESSLIST');

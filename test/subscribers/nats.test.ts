@@ -157,7 +157,11 @@ test('given a MySQL that stops and comes back, nothing is missing, and the order
 });
 
 test('given a stream that is not for these subjects, the subscription waits with the reason, and the server sells', async () => {
-  const { receiver, close } = openNatsReceiver({ url: nats.url, stream: 'SECKILL', subject: 'other' });
+  const { receiver, close } = openNatsReceiver({
+    url: nats.url,
+    stream: 'SECKILL',
+    subject: 'other',
+  });
   let reason = '';
   await receiver.deliver([]).catch(({ message }) => (reason = message));
   await close();

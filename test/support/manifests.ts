@@ -26,6 +26,8 @@ export const readYaml = (path: string) => parse(readFileSync(join(root, path), '
 export const compose: Compose = readYaml('compose.yml');
 /** What MySQL changes, as the second file of `docker compose -f compose.yml -f deploy/compose.mysql.yml`. */
 export const composeMysql: Compose = readYaml('deploy/compose.mysql.yml');
+/** What NATS adds, likewise. */
+export const composeNats: Compose = readYaml('deploy/compose.nats.yml');
 export const serviceOf = (name: string): Service => {
   const service = compose.services[name];
   if (service === undefined) throw new Error(`compose.yml has no ${name}`);

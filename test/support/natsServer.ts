@@ -9,16 +9,26 @@ import type { CloudEvent } from '../../src/subscribers/cloudEvent.ts';
 import { createDataDir } from './dataDirs.ts';
 import { freePort } from './freePort.ts';
 
-/** A NATS server with JetStream that keeps its data over a `kill` and a `start`. `args` are added to its arguments. */
-export async function openNatsServer(args: readonly string[] = []) {
+/**
+ * A NATS server with JetStream that keeps its data over a `kill` and a `start`. `args` are added to its arguments. `detached`: Ctrl-C
+ * does not reach it.
+ */
+export async function openNatsServer({
+  args = [],
+  folder = createDataDir(),
+  detached = false,
+}: {
+  args?: readonly string[];
+  folder?: string;
+  detached?: boolean;
+} = {}) {
   const port = await freePort();
-  const folder = createDataDir();
   let child: ChildProcess | undefined;
   const start = async () => {
     child = spawn(
       findProgram('nats-server') ?? 'nats-server',
       ['--addr', '127.0.0.1', '--port', String(port), '--jetstream', '--store_dir', folder, ...args],
-      { stdio: 'ignore' },
+      { stdio: 'ignore', detached },
     );
     while (!(await listens(port))) await sleep(20);
   };
@@ -30,7 +40,15 @@ export async function openNatsServer(args: readonly string[] = []) {
     await ended;
   };
   await start();
-  return { url: `nats://127.0.0.1:${port}`, start, kill, close: () => kill() };
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    port,
+    start,
+    kill,
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
+    close: () => kill(),
+  };
 }
 
 const listens = (port: number) =>
@@ -46,23 +64,36 @@ export interface Message {
   event: CloudEvent;
 }
 
-/** All messages of the stream, in their order; none while the stream is missing. */
-export async function messagesOf(url: string, stream = 'SECKILL'): Promise<Message[]> {
+/** The number of the last message that the stream has got; 0 while the stream is missing. */
+export async function lastMessageOf(url: string, stream = 'SECKILL'): Promise<number> {
+  const connection = await connect({ servers: url.replace('nats://', ''), reconnect: false });
+  try {
+    const manager = await jetstreamManager(connection);
+    return (await manager.streams.info(stream).catch(() => undefined))?.state.last_seq ?? 0;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** All messages of the stream after the one with this number, in their order; none while the stream is missing. */
+export async function messagesOf(url: string, stream = 'SECKILL', after = 0): Promise<Message[]> {
   const connection = await connect({ servers: url.replace('nats://', '') });
   try {
     const manager = await jetstreamManager(connection);
     const info = await manager.streams.info(stream).catch(() => undefined);
-    if (info === undefined || info.state.messages === 0) return [];
+    const count = (info?.state.last_seq ?? 0) - after;
+    if (count <= 0) return [];
     const { name } = await manager.consumers.add(stream, {
       ack_policy: AckPolicy.None,
-      deliver_policy: DeliverPolicy.All,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: after + 1,
       mem_storage: true,
     });
     const consumer = await jetstream(connection).consumers.get(stream, name);
     const found: Message[] = [];
-    while (found.length < info.state.messages)
+    while (found.length < count)
       for await (const message of await consumer.fetch({
-        max_messages: info.state.messages - found.length,
+        max_messages: count - found.length,
         expires: 2_000,
       }))
         found.push({

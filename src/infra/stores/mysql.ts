@@ -9,6 +9,8 @@ export type Mysql = Knex;
 
 const QUERY_TIMEOUT_MS = 10_000;
 const ACQUIRE_TIMEOUT_MS = 5_000;
+/** Shorter than the silence after which MySQL closes a connection that has written the log (src/projections/log/pause.ts). */
+const IDLE_TIMEOUT_MS = 3_000;
 
 const connectionOf = (url: string) => ({
   ...parseMysqlUrl(url),
@@ -45,6 +47,7 @@ export function connectMysql(url: string, poolSize = 4): { mysql: Mysql; close: 
     pool: {
       min: 0,
       max: poolSize,
+      idleTimeoutMillis: IDLE_TIMEOUT_MS,
       afterCreate(connection: Connection, done: (error: unknown, connection: Connection) => void) {
         limitQueryTime(connection);
         prepareSession(connection, (error) => done(error, connection));

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { OperatorError } from '../../operatorError.ts';
 
-// The parameters of REDIS_URL and MYSQL_URL. An unknown one is refused: a misspelled `ssl-mode` must not connect in the clear.
+// The parameters of the URLs of stores and of the broker. An unknown one is refused: a misspelled `ssl-mode` must not connect in the clear.
 
 /** Certificates and a key in PEM. */
 export interface TlsFiles {
@@ -10,7 +10,7 @@ export interface TlsFiles {
   key?: string;
 }
 
-type Setting = 'REDIS_URL' | 'MYSQL_URL';
+type Setting = 'REDIS_URL' | 'MYSQL_URL' | 'NATS_URL' | 'KAFKA_CA';
 
 /** The parameters of a URL, each one of `known`. Throws OperatorError for another one, or one that stands twice. */
 export function readParameters<Name extends string>(

@@ -12,6 +12,9 @@ export const runOnPool =
   async (statement) =>
     (await mysql.raw(statement))[0];
 
+/** MySQL ends the transaction of a process that is frozen in it: it would hold up every subscriber and the rows of its coupons. */
+const SILENCE_LIMIT_SECONDS = 5;
+
 /**
  * A transaction that writes the log and its projections. It begins after a pause that is held now has ended, and a replay gets the
  * pause only after the transaction has ended.
@@ -23,6 +26,7 @@ export function projectionTransaction<T>(
   return mysql.transaction(
     async (trx) => {
       const run = runOnPool(trx);
+      await run(`SET SESSION wait_timeout = ${SILENCE_LIMIT_SECONDS}`);
       await run('SELECT id FROM projection_pause WHERE id = 1 LOCK IN SHARE MODE');
       return work(trx, run);
     },

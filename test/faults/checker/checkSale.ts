@@ -2,6 +2,7 @@ import { groupBy } from '../../../src/infra/groupBy.ts';
 import type { Request } from '../records/requestHistory.ts';
 import type { SaleRecords, Violation } from '../records/saleRecords.ts';
 import { checkAnswers } from './checkAnswers.ts';
+import { checkDeliveries } from './checkDeliveries.ts';
 import { checkLog } from './checkLog.ts';
 import { checkRefusals } from './checkRefusals.ts';
 import { checkStores } from './checkStores.ts';
@@ -42,6 +43,7 @@ export function checkSale(requests: readonly Request[], records: SaleRecords, to
       ...[...histories].flatMap(([name, history]) => checkLog(name, history, redisLosesData)),
       ...checkRefusals(requests, evidence, redisLosesData),
       ...checkStores(records, histories),
+      ...records.deliveries.flatMap((deliveries) => checkDeliveries(deliveries, records.log)),
     ],
     recovered,
   };

@@ -52,6 +52,7 @@ export function exampleSale(): ExampleSale {
     drained: true,
     mismatches: [],
     stops: [{ app: 0, at: AT + 1_000, exit: 0, ms: 200 }],
+    deliveries: [],
   };
   const sale: ExampleSale = {
     requests,

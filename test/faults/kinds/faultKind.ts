@@ -29,6 +29,8 @@ export interface FaultKind {
   /** What differs from one application and a Redis on a normal disk. */
   topology?: (random: Random) => Partial<Topology>;
   tolerance?: Tolerance;
+  /** How many of the last applications the crowd does not use: they are the fault's own. */
+  reservedApps?: number;
   /** Grabs of one coupon before the sale begins. */
   holders?: number;
   /** The kind is left out where the last release cannot be had. */

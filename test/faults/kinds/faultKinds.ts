@@ -3,6 +3,7 @@ import { type FaultKind, oneOrTwoApps } from './faultKind.ts';
 import { mysqlFaults } from './mysqlFaults.ts';
 import { redisFaults } from './redisFaults.ts';
 import { rollingUpgrade } from './rollingUpgrade.ts';
+import { subscriberFaults } from './subscriberFaults.ts';
 import { unreadDecisions } from './unreadDecisions.ts';
 
 const none: FaultKind = { name: 'none', topology: oneOrTwoApps, inject: async () => {} };
@@ -15,6 +16,7 @@ export const faultKinds: readonly FaultKind[] = [
   unreadDecisions,
   ...mysqlFaults,
   rollingUpgrade,
+  ...subscriberFaults,
 ];
 
 const HOLDERS = 100_000;

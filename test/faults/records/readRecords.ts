@@ -5,6 +5,8 @@ import { connectOnce } from '../../../src/infra/stores/mysql.ts';
 import { verifyAll } from '../../../src/projections/verify/verifyStores.ts';
 import { becomesReady } from '../stack/applications.ts';
 import type { FaultStack } from '../stack/faultStack.ts';
+import type { Mark } from '../stack/subscribers.ts';
+import { readDeliveries } from './readDeliveries.ts';
 import { readMysql } from './readMysql.ts';
 import { readOutbox, readRedis } from './readRedis.ts';
 import type { Request } from './requestHistory.ts';
@@ -13,11 +15,15 @@ import type { SaleRecords } from './saleRecords.ts';
 const DRAIN_LIMIT_MS = 30_000;
 const VERIFY_LIMIT_MS = 60_000;
 
-/** Waits until the outbox is empty, then reads what the round left in both stores, directly and not through the proxies. */
+/**
+ * Waits until the outbox is empty, then reads what the round left in both stores, directly and not through the proxies, and what the
+ * subscribers have got since the mark.
+ */
 export async function readRecords(
   stack: FaultStack,
   seller: string,
   requests: readonly Request[],
+  mark: Mark | undefined,
 ): Promise<Omit<SaleRecords, 'stops'>> {
   const drained = await waitUntilDrained(stack, () => areBatchesFinished(stack, seller, requests));
   const inMysql = await stack.withMysql((mysql) => readMysql(mysql, seller));
@@ -26,6 +32,7 @@ export async function readRecords(
     redis: await stack.withRedis((redis) => readRedis(redis, seller, requests, inMysql.log)),
     drained,
     mismatches: await verify(stack),
+    deliveries: await readDeliveries(stack, seller, mark),
   };
 }
 

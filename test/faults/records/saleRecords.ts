@@ -1,5 +1,6 @@
 import type { Phase, Terms } from '../../../src/coupon/state.ts';
 import type { CouponEvent } from '../../../src/events.ts';
+import type { CloudEvent } from '../../../src/subscribers/cloudEvent.ts';
 
 // What a round leaves in the stores, as plain data. The checker judges by it and by the request history, and by nothing else.
 
@@ -72,6 +73,18 @@ export interface SaleRecords {
   /** What `npm run verify` finds. */
   mismatches: string[];
   stops: GracefulStop[];
+  /** Empty in a round without subscribers. */
+  deliveries: Deliveries[];
+}
+
+/** What one subscriber has got of the round's seller, in the order in which it got it. Repeats are in it. */
+export interface Deliveries {
+  subscriber: string;
+  events: CloudEvent[];
+  /** Whether the subscriber has reached the end of the log within the limit. */
+  caughtUp: boolean;
+  /** Whether the subscriber must have each event once: it recognises repeats. */
+  once: boolean;
 }
 
 export interface Violation {

@@ -1,5 +1,6 @@
 import { lifeSabotages } from './lifeSabotages.ts';
 import type { Sabotage } from './sabotage.ts';
+import { subscriberSabotages } from './subscriberSabotages.ts';
 
 // Ways to break the project on purpose: each breaks one rule of the design, and the harness must notice it.
 
@@ -200,4 +201,5 @@ export const sabotages: readonly Sabotage[] = [
     ],
   },
   ...lifeSabotages,
+  ...subscriberSabotages,
 ];

@@ -11,8 +11,9 @@ const START_LIMIT_MS = 60_000;
 /** One application process and the client's connections to it. */
 export interface App {
   number: number;
-  /** Absent before the process listens, and from the moment when it is killed. */
+  /** Absent before the process listens, and from the moment when it is killed. So is `port`. */
   pool: Pool | undefined;
+  port: number | undefined;
   listening: Promise<void>;
   /** Resolves to the exit status, or to the signal that ended the process. */
   ended: Promise<number | string>;
@@ -57,6 +58,7 @@ export function startApp(number: number, { root, folder, environment }: AppSetti
       const [, url] = /^listening on (\S+)$/m.exec(stdout) ?? [];
       if (url === undefined || app.pool !== undefined) return;
       app.pool = openClient(url);
+      app.port = Number(new URL(url).port);
       resolve();
     });
     const timeout = () => reject(new OperatorError(`the application does not listen after ${START_LIMIT_MS} ms`));
@@ -71,12 +73,14 @@ export function startApp(number: number, { root, folder, environment }: AppSetti
   const app: App = {
     number,
     pool: undefined,
+    port: undefined,
     listening,
     ended,
     signal: (signal) => void child.kill(signal),
     async kill() {
       const { pool } = app;
       app.pool = undefined;
+      app.port = undefined;
       child.kill('SIGKILL');
       await ended;
       await pool?.destroy();

@@ -20,6 +20,7 @@ import {
 } from './redisProgram.ts';
 import { openStoreProxy, type StoreProxy } from './storeProxy.ts';
 import { createMariadbServer, createRedisServer, type StoreServer } from './storeServers.ts';
+import { openSubscribers, type Subscribers } from './subscribers.ts';
 
 const READY_LIMIT_MS = 30_000;
 
@@ -35,6 +36,8 @@ export interface Topology {
   release: Release;
   /** Settings of the applications, in addition to those that every application gets. */
   environment: Record<string, string>;
+  /** Whether other systems get the events, and how the order system reads the feed. */
+  subscribers: 'none' | 'pages' | 'stream';
 }
 
 /** The code under test and its servers: the project as it is, or a sabotaged copy, perhaps on weaker servers. */
@@ -62,6 +65,8 @@ export interface FaultStack {
   /** Of every application that a round may have, by number. */
   redisProxies: readonly StoreProxy[];
   mysqlProxy: StoreProxy;
+  /** Undefined in a topology without subscribers. */
+  subscribers: Subscribers | undefined;
   apps: App[];
   /** Starts afresh with this project: a new database, an empty Redis, no application. */
   reset(project: Project): Promise<void>;
@@ -93,12 +98,13 @@ export const openFaultStack = (announce: (line: string) => void) =>
       return proxy;
     };
     const redisProxy = await openRedisProxy(0);
-    const redisProxies = [redisProxy, await openRedisProxy(1)];
+    const redisProxies = [redisProxy, await openRedisProxy(1), await openRedisProxy(2)];
     const mysqlProxy = await openStoreProxy(join(folder, 'to-mysql.sock'), () => mariadb.socket);
     remember(mysqlProxy.close);
 
     let project = originalProject;
-    let topology: Topology = { apps: 0, disk: 'normal', release: 'this', environment: {} };
+    let topology: Topology = { apps: 0, disk: 'normal', release: 'this', environment: {}, subscribers: 'none' };
+    let opened: Subscribers | undefined;
     let database = '';
     let redisCount = 0;
     let closed = false;
@@ -131,7 +137,21 @@ export const openFaultStack = (announce: (line: string) => void) =>
       await stack.withMysql((mysql) => mysql.query(`CREATE DATABASE ${newDatabase}`));
       database = newDatabase;
       await replaceRedis(disk);
-      topology = { apps: 0, disk, release: 'this', environment: {} };
+      await opened?.forget();
+      topology = { apps: 0, disk, release: 'this', environment: {}, subscribers: 'none' };
+    };
+    // In turn, so that a reader of the feed comes to every application.
+    let turn = 0;
+    const listeningPort = () => {
+      const ports = stack.apps.flatMap(({ port }) => port ?? []);
+      return ports[turn++ % ports.length] ?? 0;
+    };
+    const openSubscribersOnce = async () => {
+      if (opened !== undefined) return opened;
+      const { subscribers, close } = await openSubscribers(folder, listeningPort, announce);
+      remember(close);
+      opened = subscribers;
+      return opened;
     };
     const launch = async (number: number, release: Release) => {
       if (closed) throw new Error('the stack is closed');
@@ -146,6 +166,7 @@ export const openFaultStack = (announce: (line: string) => void) =>
           REDIS_URL: `unix://${proxy.path}`,
           MYSQL_URL: mysqlUrl(mysqlProxy.path),
           JWT_SECRET: stack.jwtSecret,
+          ...stack.subscribers?.environment,
           ...topology.environment,
           ...project.environment,
         },
@@ -163,6 +184,7 @@ export const openFaultStack = (announce: (line: string) => void) =>
       redisProxy,
       redisProxies,
       mysqlProxy,
+      subscribers: undefined,
       apps: [],
       lastRelease: undefined,
       reset(next) {
@@ -170,12 +192,15 @@ export const openFaultStack = (announce: (line: string) => void) =>
         return startAfresh('normal');
       },
       async arrange(next) {
-        const { apps: wanted, disk, release, environment } = next;
-        // Without this, the new Redis would first rebuild the coupons of older rounds, which takes long on a slow disk. The last release
-        // does not start on tables that this one has migrated.
-        if (disk !== topology.disk || release === 'last') await startAfresh(disk);
+        const { apps: wanted, disk, release, environment, subscribers } = next;
+        // Without this, the new Redis would first rebuild the coupons of older rounds, which takes long on a slow disk, and new
+        // subscribers would get the events of older rounds. The last release does not start on tables that this one has migrated.
+        const areNew = subscribers !== 'none' && topology.subscribers === 'none';
+        if (disk !== topology.disk || areNew || release === 'last') await startAfresh(disk);
         if (!isDeepStrictEqual(environment, topology.environment)) await killApps();
+        if (subscribers === 'none' && topology.subscribers !== 'none') await killApps();
         topology = next;
+        stack.subscribers = subscribers === 'none' ? undefined : await openSubscribersOnce();
         const ended = stack.apps.map((app, number) => (app.pool === undefined || number >= wanted ? app : undefined));
         await Promise.all(ended.map((app) => app?.kill()));
         stack.apps.length = Math.min(stack.apps.length, wanted);
@@ -185,6 +210,8 @@ export const openFaultStack = (announce: (line: string) => void) =>
         await Promise.all(missing.map((number) => launch(number, release)));
         const ready = await Promise.all(stack.apps.map((app) => becomesReady(app, READY_LIMIT_MS)));
         if (ready.includes(false)) throw new OperatorError('an application does not become ready');
+        if (subscribers === 'none') await opened?.orderSystem.kill();
+        else await stack.subscribers?.follow(subscribers);
       },
       restartApp: ({ number }, release = topology.release) => launch(number, release),
       mysqlUrl: () => mysqlUrl(mariadb.socket),
