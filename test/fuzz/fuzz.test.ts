@@ -20,8 +20,8 @@ test('the same seed plans the same requests, and another seed plans others', () 
   assert.not.equal(planRequests(7, 1, 50), planRequests(7, 2, 50));
 });
 
-test('a run of 2,000 requests has every operation of the document but the stream and the rehearsal', () => {
-  const planned = planRequests(1, 0, 2_000).map((plan) => (plan.kind === 'request' ? plan.operation : 'bytes'));
+test('a run of 5,000 requests has every operation of the document but the stream and the rehearsal', () => {
+  const planned = planRequests(1, 0, 5_000).map((plan) => (plan.kind === 'request' ? plan.operation : 'bytes'));
   const described = Object.values(createDocument().paths)
     .flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId))
     .filter((id) => id !== 'watchSales' && id !== 'rehearse');

@@ -11,8 +11,9 @@ export function faultOf(
   if (failure !== undefined) return Buffer.byteLength(body) > BODY_LIMIT ? undefined : `no answer: ${failure}`;
   if (status >= 500 && status !== 503) return `status ${status}`;
   const hasBody = method !== 'HEAD' && status !== 204 && status !== 304 && type === 'application/json';
-  // The OpenAPI document is the one JSON answer that is no reply of the API.
-  if (hasBody && typeof json?.errMsg !== 'string' && json?.openapi === undefined) return 'a body without errMsg';
+  // The OpenAPI and AsyncAPI documents are the JSON answers that are no replies of the API.
+  const isDocument = json?.openapi !== undefined || json?.asyncapi !== undefined;
+  if (hasBody && typeof json?.errMsg !== 'string' && !isDocument) return 'a body without errMsg';
   if (status >= 400 && method !== 'HEAD' && !json?.errMsg) return `status ${status} without a reason`;
   return undefined;
 }

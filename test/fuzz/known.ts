@@ -8,6 +8,13 @@ import type { Answer, HttpRequest } from './send.ts';
 const KEPT = 200;
 const PASSWORD = 'secret';
 
+/** Settings of the server that a run attacks, so that plans reach the routes of services and operators. */
+export const fuzzSettings = {
+  SERVICE_TOKENS: 'orders=Zr5tNq1wVb7kXe4uHs9cMy2gLp8jFd6o',
+  OPERATOR_TOKENS: 'olga=k7Qz0vTn4sWc9yLxE2rGu8hBfJ6mPd3a',
+};
+const bearerOf = (setting: string) => `Bearer ${setting.slice(setting.indexOf('=') + 1)}`;
+
 interface Coupon {
   seller: string;
   name: string;
@@ -24,6 +31,8 @@ export const createKnown = (issue: IssueToken) => {
   ]);
   const coupons: Coupon[] = [{ seller: 'seller-0', name: 'none' }];
   const codes: Code[] = [{ seller: 'seller-0', name: 'none', customer: 'customer-0', code: '000000000000' }];
+  /** Without an owner it is one of the operator. */
+  const webhooks: { owner?: string; id: string }[] = [{ owner: 'seller-0', id: 'none' }, { id: 'none' }];
   const pick = <T>(all: readonly T[], number: number): T => all[number % all.length] as T;
   const keep = <T>(all: T[], one: T) => {
     all.push(one);
@@ -49,20 +58,42 @@ export const createKnown = (issue: IssueToken) => {
     const { operation, method, template, path, query, about, body, bodyIsKnown, headers } = planned;
     const isAboutCode = ['redeemCode', 'undoRedemption', 'releaseGrab'].includes(operation);
     const subject = isAboutCode ? pick(codes, about) : { ...pick(coupons, about), customer: '', code: '' };
-    const caller = planned.caller === undefined ? undefined : callerOf(planned.caller, subject, operation);
+    const webhook = pick(
+      webhooks.filter(({ owner }) => (owner === undefined) === operation.endsWith('OfOperator')),
+      about,
+    );
+    const owned = webhook.owner !== undefined && template.includes('/webhooks') ? { seller: webhook.owner } : {};
+    const caller =
+      planned.caller === undefined ? undefined : callerOf(planned.caller, { ...subject, ...owned }, operation);
     const username =
-      operation === 'createCoupon' && caller !== undefined ? caller.username : pick(users, about).username;
-    const known: Record<string, string> = { ...subject, username, file: 'viewer.js' };
+      operation === 'createCoupon' && caller !== undefined
+        ? caller.username
+        : (owned.seller ?? pick(users, about).username);
+    const known: Record<string, string> = {
+      ...subject,
+      username,
+      file: 'viewer.js',
+      id: webhook.id,
+      delivery: `${about}`,
+    };
     const textOf = (name: string, value: Value) => ('text' in value ? value.text : (known[name] ?? ''));
     const filled = template.replace(/\{(\w+)\}/g, (_, name) => encoded(textOf(name, path[name] ?? { text: '' })));
     const search = new URLSearchParams(query).toString();
     return {
       method,
       path: search === '' ? filled : `${filled}?${search}`,
-      headers: { ...headers, ...(caller === undefined ? {} : { Authorization: tokenOf(caller, operation) }) },
+      headers: {
+        ...headers,
+        ...(caller === undefined ? {} : { Authorization: tokenOfSettings(template) ?? tokenOf(caller, operation) }),
+      },
       ...(body === undefined ? {} : { body: bodyIsKnown ? knownBody(operation, body, about, subject.code) : body }),
       ...(caller === undefined ? {} : { by: caller.username }),
     };
+  }
+
+  function tokenOfSettings(template: string): string | undefined {
+    if (template.startsWith('/api/operator/')) return bearerOf(fuzzSettings.OPERATOR_TOKENS);
+    return /^\/api\/(events|webhooks)/.test(template) ? bearerOf(fuzzSettings.SERVICE_TOKENS) : undefined;
   }
 
   /** Mostly the user who may do this; sometimes any user, so that refusals are met too. */
@@ -93,6 +124,9 @@ export const createKnown = (issue: IssueToken) => {
   function learn({ operation }: PlannedRequest, { path, body, by = '' }: HttpRequest, { status, json }: Answer): void {
     const [, , , owner = '', , name = ''] = path.split('?')[0]?.split('/').map(decoded) ?? [];
     if (status !== 201) return;
+    const { id } = Object(json?.data);
+    if (operation === 'createWebhook') keep(webhooks, { owner, id });
+    if (operation === 'createWebhookOfOperator') keep(webhooks, { id });
     if (operation === 'createCoupon')
       for (const created of namesIn(String(body))) keep(coupons, { seller: owner, name: created });
     if (operation === 'grabCoupon' && typeof json?.code === 'string')

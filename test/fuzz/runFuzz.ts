@@ -10,6 +10,7 @@ import { createLog } from '../../src/infra/telemetry/log.ts';
 import { createTokenIssuer } from '../../src/infra/tokens.ts';
 import { startProgram } from '../support/program.ts';
 import { attack, type Outcome } from './attack.ts';
+import { fuzzSettings } from './known.ts';
 import { hasGrown, openMemoryMeter, WARM_UP } from './memoryGrowth.ts';
 
 // Sends valid, nearly valid and hostile requests to a private server. Afterwards the server must still run and be ready, must not
@@ -37,7 +38,8 @@ const openTarget = () =>
   openAll(async (remember) => {
     const meter = await openMemoryMeter();
     remember(meter.close);
-    const stack = await openPrivateStack({ environment: { LOG_LEVEL: 'silent' }, nodeArgs: meter.nodeArgs });
+    const environment = { LOG_LEVEL: 'silent', ...fuzzSettings };
+    const stack = await openPrivateStack({ environment, nodeArgs: meter.nodeArgs });
     remember(stack.close);
     const { redis, close: closeRedis } = connectRedis(stack.config.redisUrl, createLog('warn'));
     remember(closeRedis);
