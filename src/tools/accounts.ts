@@ -9,13 +9,16 @@ import { reachMysql } from '../infra/stores/openMysql.ts';
 import { openRedis } from '../infra/stores/redis.ts';
 import { createLog } from '../infra/telemetry/log.ts';
 import { OperatorError } from '../operatorError.ts';
+import { deleteEndpointsOf } from '../webhooks/endpoints.ts';
 import { runTool, untilStopped } from './runTool.ts';
 
 let name: string | undefined;
 const program = createProgram('npm run accounts --', 'Ends local accounts.');
 program
   .command('erase <name>')
-  .description('make log-in impossible for ever, revoke all tokens, and keep the name from being registered again')
+  .description(
+    'make log-in impossible for ever, revoke all tokens, delete webhooks, and keep the name from being registered again',
+  )
   .action((given: string) => {
     name = given;
   });
@@ -45,6 +48,8 @@ else {
     interrupted: 'interrupted: run the command again',
     async work(opened, { signal }) {
       const result = await untilStopped(signal, eraseAccount(opened, username));
+      // Otherwise events with names of customers would go on to the systems of a seller who cannot log in to stop them.
+      if (result === 'erased') await untilStopped(signal, deleteEndpointsOf(opened.mysql, username));
       if (result === 'no-such-account') throw new OperatorError(`there is no account "${username}"`);
       console.log(`${username}: log-in is impossible from now on, all tokens are revoked, and the name stays taken`);
       return 0;

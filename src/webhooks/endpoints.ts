@@ -130,6 +130,10 @@ export async function deleteEndpoint(mysql: Mysql, id: string): Promise<void> {
   });
 }
 
+export async function deleteEndpointsOf(mysql: Mysql, owner: string): Promise<void> {
+  for (const { id } of await listEndpoints(mysql, owner)) await deleteEndpoint(mysql, id);
+}
+
 /** Another URL. What has failed at the old one says nothing about the new one. */
 export async function moveEndpoint(mysql: Mysql, id: string, url: string): Promise<void> {
   await mysql('webhooks').where({ id }).update({ url, failing_since: null });

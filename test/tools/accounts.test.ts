@@ -56,6 +56,24 @@ test('an erased account cannot be used or registered again, and its pieces stay'
   assert.is((await startProgram('src/tools/verify.ts', environment).ended).status, 0);
 });
 
+test('the webhooks of an erased seller are deleted, and those of others stay', async () => {
+  for (const [id, owner] of [
+    ['a', 'ann'],
+    ['z', 'zoe'],
+  ]) {
+    await mysql('webhooks').insert({ id, owner, url: 'https://shop.invalid/', secret: 'x', created_at: 1 });
+    await mysql('subscriptions').insert({ name: `webhook:${id}`, position: 0 });
+  }
+
+  assert.is((await accounts('erase', 'ann')).status, 0);
+
+  assert.equal(
+    (await mysql('webhooks').select('id')).map(({ id }) => String(id)),
+    ['z'],
+  );
+  assert.equal(await mysql('subscriptions').where({ name: 'webhook:a' }), []);
+});
+
 test('an unknown name ends with one line and exit status 1, a missing command with 2', async () => {
   const { status, stderr } = await accounts('erase', 'nobody');
   assert.is(status, 1);
