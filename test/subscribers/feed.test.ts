@@ -11,6 +11,7 @@ import { openRawSocket } from '../support/rawSocket.ts';
 import { couponRef, created, grabbed } from '../support/sampleEvents.ts';
 import { serveApp } from '../support/serveApp.ts';
 import { customer, givenCoupon, grabOutcome, openTestSystem, settled } from '../support/testSystem.ts';
+import { until } from '../support/until.ts';
 
 const token = 'orders-Zr5tNq1wVb7kXe4uHs9cMy2gLp8jFd6o';
 const { system, close } = await openTestSystem({ SERVICE_TOKENS: `orders=${token}` });
@@ -34,12 +35,18 @@ async function read(query = '', headers: Record<string, string> = {}) {
 async function readAll(after: string, limit = 3, more = '') {
   const last = await lastPosition(async (statement) => (await system.mysql.raw(statement))[0]);
   const events: CloudEvent[] = [];
-  for (let cursor = after; ; ) {
-    const page = await read(`?after=${cursor}&limit=${limit}${more}`);
-    events.push(...page.events);
-    if (page.events.length === 0 && (positionOf(page.next) ?? 0) >= last) return { events, next: page.next };
-    cursor = page.next;
-  }
+  let cursor = after;
+  await until(
+    'the cursor reaches the end of the log',
+    async () => {
+      const page = await read(`?after=${cursor}&limit=${limit}${more}`);
+      events.push(...page.events);
+      cursor = page.next;
+      return page.events.length === 0 && (positionOf(page.next) ?? 0) >= last;
+    },
+    0,
+  );
+  return { events, next: cursor };
 }
 const end = async () => (await readAll('', 1_000)).next;
 const grab = (by: string, name: string) => grabOutcome(system, customer(by), { seller: 'ann', name });
@@ -218,12 +225,12 @@ test('readers of one service over the limit get 429, and a reader that leaves ma
       signal: leave.signal,
     }).catch(() => {}),
   );
-  while (system.feed.places.open() < 50) await sleep(10);
+  await until('50 readers have their places', () => system.feed.places.open() === 50);
 
   const over = await read(`?after=${start}`);
   leave.abort();
   await Promise.all(open);
-  while (system.feed.places.open() > 0) await sleep(10);
+  await until('the places are free', () => system.feed.places.open() === 0);
   const later = await read(`?after=${start}`);
 
   assert.is(over.status, 429);
@@ -271,7 +278,7 @@ test('a client that does not read its stream stops the reading of the log, and g
 
   socket.resume();
   const last = `"version":${many},`;
-  while (!received().includes(last)) await sleep(50);
+  await until('the last event comes', () => received().includes(last));
   socket.destroy();
   await closed;
   system.feed.read = readPage;

@@ -12,6 +12,7 @@ import type { RunSql } from '../../src/projections/log/sql.ts';
 import { openHorizon } from '../../src/subscribers/horizon.ts';
 import { couponRef, created } from '../support/sampleEvents.ts';
 import { createDatabase } from '../support/testStores.ts';
+import { until } from '../support/until.ts';
 
 // Writers are real transactions of the projection, which this test keeps open between the INSERT and the COMMIT.
 
@@ -52,10 +53,12 @@ const idsBetween = async (after: number, to: number) => {
 };
 const plain = (id: string) => id.replaceAll('-', '');
 const untilAfter = async (position: number) => {
-  for (;;) {
-    const found = await horizon.next();
-    if (found > position) return found;
-  }
+  let found = 0;
+  await until(`the horizon passes ${position}`, async () => {
+    found = await horizon.next();
+    return found > position;
+  });
+  return found;
 };
 
 test('given two transactions that commit out of order, a reader behind the horizon gets both events and a naive reader loses one', async () => {
@@ -107,9 +110,7 @@ test('given a process that is frozen in a transaction, MySQL ends the transactio
   const other = await openWriter('beside the frozen one');
   await other.commit();
 
-  const limit = Date.now() + 60_000;
-  let position = before;
-  while (position <= before && Date.now() < limit) position = await horizon.next();
+  const position = await untilAfter(before);
 
   assert.equal(await idsBetween(before, position), [plain(other.id)]);
   assert.is(
@@ -132,7 +133,10 @@ test('given a horizon whose connection is lost, it goes on with another', async 
   await writer.commit();
 
   let position = before;
-  while (position <= before) position = await horizon.next().catch(() => before);
+  await until('the horizon moves', async () => {
+    position = await horizon.next().catch(() => before);
+    return position > before;
+  });
   assert.equal(await idsBetween(before, position), [plain(writer.id)]);
 });
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readConfig } from '../../src/config.ts';
@@ -11,6 +10,7 @@ import { type KafkaOptions, openKafkaBroker } from '../support/kafkaBroker.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
 import { couponRef, created, grabbed } from '../support/sampleEvents.ts';
 import { openTestStores } from '../support/testStores.ts';
+import { until } from '../support/until.ts';
 
 // The broker of these tests speaks the protocol of Kafka and is none: see test/support/kafkaBroker.ts.
 
@@ -320,8 +320,7 @@ test('a server with two processes sends every event of a sale, once and in order
   const bob = await client.enter('bob', 'customer');
   for (let i = 0; i < 50; i++) await client.grab(bob, 'ann', 'tea');
   const { mysql, close } = connectMysql(stores.config.mysqlUrl, 1);
-  const limit = Date.now() + 60_000;
-  while (broker.recordsOf().flat().length < 51 && Date.now() < limit) await sleep(50);
+  await until('51 records are stored', () => broker.recordsOf().flat().length >= 51);
 
   const logged = await mysql('event_log').select('version');
   assert.is(logged.length, 51);

@@ -8,6 +8,7 @@ import { type Message, messagesOf, openNatsServer } from '../support/natsServer.
 import { openOwnMariadb } from '../support/ownMariadb.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
 import { openTestStores } from '../support/testStores.ts';
+import { until } from '../support/until.ts';
 
 // Real servers: NATS with JetStream, MariaDB, Redis, and processes of this system that are killed in the middle of a delivery.
 
@@ -68,7 +69,7 @@ function mustBeInOrder(messages: readonly Message[]): void {
 test('every event is one message, with the id of the event, on a subject with its type and its coupon', async () => {
   const server = start();
   await sell(await server.listening, 'first', 20);
-  while ((await logged()).length < 21) await sleep(20);
+  await until('21 events are in the log', async () => (await logged()).length >= 21);
 
   const messages = await deliveredAll();
 
@@ -86,7 +87,10 @@ test('given processes that are killed in mid-delivery, nothing is missing, and t
     // Ends with a failure when the server is killed.
     const selling = sell(url, `killed ${round}`, 2_000).catch(() => {});
     const before = (await messagesOf(nats.url)).length;
-    while ((await messagesOf(nats.url)).length < before + 100 * (round + 1)) await sleep(10);
+    await until(
+      'the delivery is under way',
+      async () => (await messagesOf(nats.url)).length >= before + 100 * (round + 1),
+    );
     server.kill('SIGKILL');
     await Promise.all([server.ended, selling]);
     server = start();
@@ -128,7 +132,7 @@ test('given a broker that is killed and comes back, nothing is missing, and the 
   const url = await server.listening;
   const before = (await messagesOf(nats.url)).length;
   const selling = sell(url, 'with broker', 2_000);
-  while ((await messagesOf(nats.url)).length < before + 100) await sleep(10);
+  await until('the delivery is under way', async () => (await messagesOf(nats.url)).length >= before + 100);
   await nats.kill();
   await selling;
   await sell(url, 'without broker', 20);
@@ -145,11 +149,11 @@ test('given a MySQL that stops and comes back, nothing is missing, and the order
   const url = await server.listening;
   const before = (await messagesOf(nats.url)).length;
   const selling = sell(url, 'with MySQL', 2_000);
-  while ((await messagesOf(nats.url)).length < before + 100) await sleep(10);
+  await until('the delivery is under way', async () => (await messagesOf(nats.url)).length >= before + 100);
   await mariadb.restart();
   await selling;
   await sell(url, 'with MySQL again', 10).catch(() => {});
-  while ((await fetch(`${url}/readyz`)).status !== 200) await sleep(50);
+  await until('the server is ready', async () => (await fetch(`${url}/readyz`)).status === 200);
 
   mustBeInOrder(await deliveredAll());
   server.kill('SIGTERM');

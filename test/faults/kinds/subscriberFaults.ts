@@ -10,7 +10,7 @@ import type { FaultContext, FaultKind } from './faultKind.ts';
  * Another application takes over within 5 s. The horizon may move some 10 s later, when the frozen one has left a transaction open and
  * an attempt has failed; and the machine of the tests may be busy.
  */
-const TAKEOVER_LIMIT_MS = 40_000;
+const TAKEOVER_LIMIT_MS = 60_000;
 const LATE_LIMIT_MS = 10_000;
 const topology: FaultKind['topology'] = (random) => ({
   apps: 2,
