@@ -1899,22 +1899,29 @@ export interface components {
                             unknown: string[];
                         };
                         subscriptions: {
-                            name: string;
-                            /** @description The checkpoint: events up to this position of the log are delivered or skipped. */
-                            position: number;
-                            /** @description Positions between the checkpoint and the end of the log. */
+                            total: number;
+                            failing: number;
+                            /** @description Of the subscription that is the furthest behind. */
                             lag: number;
-                            /** @description Deliveries that failed since the last one that succeeded. */
-                            failures: number;
-                            error: string | null;
-                            /** @description The first event that is not delivered. */
-                            nextEvent: {
+                            /** @description At most 20: those that fail first, then those that are the furthest behind. */
+                            listed: {
+                                name: string;
+                                /** @description The checkpoint: events up to this position of the log are delivered or skipped. */
                                 position: number;
-                                id: string;
-                                type: string;
-                                coupon: string;
-                            } | null;
-                        }[];
+                                /** @description Positions between the checkpoint and the end of the log. */
+                                lag: number;
+                                /** @description Deliveries that failed since the last one that succeeded. */
+                                failures: number;
+                                error: string | null;
+                                /** @description The first event that is not delivered. */
+                                nextEvent: {
+                                    position: number;
+                                    id: string;
+                                    type: string;
+                                    coupon: string;
+                                } | null;
+                            }[];
+                        };
                     } | null;
                 };
             };
@@ -6716,21 +6723,26 @@ export interface operations {
                      *               "missing": [],
                      *               "unknown": []
                      *             },
-                     *             "subscriptions": [
-                     *               {
-                     *                 "name": "nats",
-                     *                 "position": 41,
-                     *                 "lag": 1,
-                     *                 "failures": 0,
-                     *                 "error": null,
-                     *                 "nextEvent": {
-                     *                   "position": 42,
-                     *                   "id": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2",
-                     *                   "type": "CouponGrabbed",
-                     *                   "coupon": "ann/spring"
+                     *             "subscriptions": {
+                     *               "total": 1,
+                     *               "failing": 0,
+                     *               "lag": 1,
+                     *               "listed": [
+                     *                 {
+                     *                   "name": "nats",
+                     *                   "position": 41,
+                     *                   "lag": 1,
+                     *                   "failures": 0,
+                     *                   "error": null,
+                     *                   "nextEvent": {
+                     *                     "position": 42,
+                     *                     "id": "01975a3e-7c1b-7c3e-9f0a-0d5b6a1c2e3f:2",
+                     *                     "type": "CouponGrabbed",
+                     *                     "coupon": "ann/spring"
+                     *                   }
                      *                 }
-                     *               }
-                     *             ]
+                     *               ]
+                     *             }
                      *           }
                      *         }
                      *       }

@@ -5,12 +5,15 @@ import type { Mysql } from '../infra/stores/mysql.ts';
 import { findMigrations } from '../infra/stores/openMysql.ts';
 import { readRedisTime } from '../infra/stores/redisClock.ts';
 import { safeMessage } from '../infra/telemetry/safeError.ts';
-import { listSubscriptions, type SubscriptionState } from '../subscribers/changeCheckpoint.ts';
+import type { RunSql } from '../projections/log/sql.ts';
+import { countSubscriptions, listFailingFirst, type SubscriptionState } from '../subscribers/changeCheckpoint.ts';
 import { Unavailable } from '../unavailable.ts';
 import type { ProcessReports, ProcessState } from './processReports.ts';
 
 /** An operator looks here during an outage, so a store that does not answer costs no more than this. */
 const STORE_LIMIT_MS = 2_000;
+/** Each webhook has a subscription, so there may be thousands. */
+const LISTED_SUBSCRIPTIONS = 20;
 
 export interface PartitionState {
   partition: number;
@@ -30,7 +33,7 @@ interface MysqlState {
   version: string;
   /** The names of the migrations. `missing`: this version has them, the database does not; `unknown`: the other way round. */
   migrations: { applied: number; missing: string[]; unknown: string[] };
-  subscriptions: SubscriptionState[];
+  subscriptions: { total: number; failing: number; lag: number; listed: SubscriptionState[] };
 }
 /** A store that does not answer has an error instead of a state. */
 type Answer<State> = { state: State; error: null } | { state: null; error: string };
@@ -105,6 +108,7 @@ async function readPartition(redis: Redis, partition: number) {
 }
 
 async function readMysqlState(mysql: Mysql): Promise<MysqlState> {
+  const run: RunSql = async (statement) => (await mysql.raw(statement))[0];
   const [[row]] = await mysql.raw('SELECT VERSION() AS version');
   const { applied, known } = await findMigrations(mysql);
   return {
@@ -114,6 +118,6 @@ async function readMysqlState(mysql: Mysql): Promise<MysqlState> {
       missing: known.filter((name) => !applied.includes(name)),
       unknown: applied.filter((name) => !known.includes(name)),
     },
-    subscriptions: await listSubscriptions(async (statement) => (await mysql.raw(statement))[0]),
+    subscriptions: { ...(await countSubscriptions(run)), listed: await listFailingFirst(run, LISTED_SUBSCRIPTIONS) },
   };
 }

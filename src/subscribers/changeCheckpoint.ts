@@ -17,9 +17,29 @@ export interface SubscriptionState {
   nextEvent: { position: number; id: string; type: string; coupon: string } | null;
 }
 
-export async function listSubscriptions(run: RunSql): Promise<SubscriptionState[]> {
+/** All subscriptions in the order of their names. */
+export const listSubscriptions = (run: RunSql): Promise<SubscriptionState[]> => statesOf(run, 'ORDER BY name');
+
+/** The subscriptions that an operator looks for first: those that fail, then those that are the furthest behind. There may be thousands. */
+export const listFailingFirst = (run: RunSql, limit: number): Promise<SubscriptionState[]> =>
+  statesOf(run, `ORDER BY failures > 0 DESC, position, name LIMIT ${limit}`);
+
+/** `lag`: of the subscription that is the furthest behind. */
+export async function countSubscriptions(run: RunSql): Promise<{ total: number; failing: number; lag: number }> {
   const end = await lastPosition(run);
-  const rows = await run('SELECT name, position, failures, error FROM subscriptions ORDER BY name');
+  const [row] = await run(
+    `SELECT COUNT(*) AS total, COALESCE(SUM(failures > 0), 0) AS failing, COALESCE(MIN(position), ${end}) AS position
+     FROM subscriptions`,
+  );
+  return { total: Number(row?.total), failing: Number(row?.failing), lag: Math.max(0, end - Number(row?.position)) };
+}
+
+export const hasSubscription = async (run: RunSql, name: string): Promise<boolean> =>
+  (await positionOf(run, name)) !== undefined;
+
+async function statesOf(run: RunSql, order: string): Promise<SubscriptionState[]> {
+  const end = await lastPosition(run);
+  const rows = await run(`SELECT name, position, failures, error FROM subscriptions ${order}`);
   const states: SubscriptionState[] = [];
   for (const row of rows) {
     const position = Number(row.position);

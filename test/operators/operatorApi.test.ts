@@ -219,7 +219,16 @@ test('a subscription is retried and skipped like with npm run subscribers, and n
   await mysql('subscriptions').insert({ name: 'orders', position: first.position - 1, failures: 7, error: 'is full' });
   acts.length = 0;
   await sleep(1_100);
-  const [state] = (await get('state')).body.data.mysql.state.subscriptions;
+  // Thousands of webhooks that have delivered everything do not hide the one that fails.
+  const webhooks = Array.from({ length: 3_000 }, (_, place) => ({
+    name: `webhook:${place}`,
+    position: second.position,
+  }));
+  await mysql.batchInsert('subscriptions', webhooks);
+  const { total, failing, listed } = (await get('state')).body.data.mysql.state.subscriptions;
+  const [state] = listed;
+  assert.equal([total, failing, listed.length], [3_001, 1, 20]);
+  await mysql('subscriptions').where('name', 'like', 'webhook:%').delete();
   assert.equal([state.name, state.failures, state.error], ['orders', 7, 'is full']);
   const event = state.nextEvent.id;
 

@@ -84,10 +84,10 @@ async function skipEvent(name: string): Promise<void> {
   // The state of the stores is shared for a second.
   await sleep(1_100);
   const { data } = (await (await act('state')).json()) as { data: { mysql: { state: MysqlState | null } } };
-  const event = data.mysql.state?.subscriptions.find((one) => one.name === name)?.nextEvent?.id;
+  const event = data.mysql.state?.subscriptions.listed.find((one) => one.name === name)?.nextEvent?.id;
   await act(`subscriptions/${name}/skip`, { method: 'POST', body: JSON.stringify({ event, reason: 'a trial' }) });
 }
-type MysqlState = { subscriptions: { name: string; nextEvent: { id: string } | null }[] };
+type MysqlState = { subscriptions: { listed: { name: string; nextEvent: { id: string } | null }[] } };
 
 /** A subscription that begins with the first event, until its receiver has taken events and the checkpoint has moved. */
 async function deliverEvents(name: string, isRefused: () => boolean): Promise<void> {

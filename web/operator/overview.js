@@ -156,17 +156,13 @@ function signsOf({ answeredBy, outbox, redis, mysql }) {
   }
   if (mysql.state === null) signs.push(unknown('Subscriptions', mysql.error));
   else {
-    const { subscriptions } = mysql.state;
-    const failing = subscriptions.filter(({ failures }) => failures > 0);
-    const lag = Math.max(0, ...subscriptions.map(({ lag: behind }) => behind));
+    const { total, failing, lag } = mysql.state.subscriptions;
     signs.push({
       name: 'Subscriptions',
       value:
-        failing.length === 0
-          ? `${formatCount(subscriptions.length)}, none fails`
-          : `${failing.length} of ${subscriptions.length} fail`,
+        failing === 0 ? `${formatCount(total)}, none fails` : `${formatCount(failing)} of ${formatCount(total)} fail`,
       detail: lag === 0 ? '' : `at most ${formatCount(lag)} positions behind`,
-      state: failing.length > 0 ? 'bad' : 'good',
+      state: failing > 0 ? 'bad' : 'good',
     });
   }
   for (const [name, { error, state }] of /** @type {const} */ ([

@@ -3,6 +3,7 @@ import { confirmAct } from './act.js';
 import { createRows } from './rows.js';
 
 /** @typedef {import('../../src/subscribers/changeCheckpoint.ts').SubscriptionState} Subscription */
+/** @typedef {NonNullable<import('../../src/http/operators/operatorReplies.ts').OperatorState['mysql']['state']>['subscriptions']} Subscriptions */
 
 /** The subscriptions, each with its lag, its last failure, and what an operator may do about it. */
 export function openSubscriptions() {
@@ -37,13 +38,15 @@ export function openSubscriptions() {
     },
   });
   return {
-    /** @param {Subscription[] | undefined} subscriptions undefined while MySQL does not answer */
+    /** @param {Subscriptions | undefined} subscriptions undefined while MySQL does not answer */
     show(subscriptions) {
       // What was known is shown until MySQL answers again.
       if (subscriptions === undefined)
         return setText(byId('subscriptions-hint'), 'As last read: MySQL does not answer.');
-      rows.show(subscriptions);
-      setText(byId('subscriptions-hint'), subscriptions.length === 0 ? 'None.' : '');
+      const { total, listed } = subscriptions;
+      rows.show(listed);
+      const cut = `The first ${listed.length} of ${formatCount(total)}: those that fail, then those that are the furthest behind.`;
+      setText(byId('subscriptions-hint'), total === 0 ? 'None.' : total > listed.length ? cut : '');
     },
   };
 }

@@ -53,7 +53,10 @@ const stateExample: Example<'OperatorState'> = {
       state: {
         version: '11.8.2-MariaDB',
         migrations: { applied: 14, missing: [], unknown: [] },
-        subscriptions: [{ name: 'nats', position: 41, lag: 1, failures: 0, error: null, nextEvent }],
+        subscriptions: {
+          ...{ total: 1, failing: 0, lag: 1 },
+          listed: [{ name: 'nats', position: 41, lag: 1, failures: 0, error: null, nextEvent }],
+        },
       },
     },
   },

@@ -59,7 +59,14 @@ export const operatorStateReply = z.object({
         .object({
           version: z.string(),
           migrations: z.object({ applied: count, missing: migrationNames, unknown: migrationNames }),
-          subscriptions: z.array(subscriptionState),
+          subscriptions: z.object({
+            total: count,
+            failing: count,
+            lag: count.meta({ description: 'Of the subscription that is the furthest behind.' }),
+            listed: z
+              .array(subscriptionState)
+              .meta({ description: 'At most 20: those that fail first, then those that are the furthest behind.' }),
+          }),
         })
         .nullable(),
     }),

@@ -5,7 +5,7 @@ import { bareToken } from '../../infra/tokens.ts';
 import { readCouponEvents } from '../../operators/couponEvents.ts';
 import { listDamagedCoupons } from '../../operators/damagedCoupons.ts';
 import { listDeadLetters, putBack } from '../../operators/deadLetters.ts';
-import { listSubscriptions, retryNow, skipNext } from '../../subscribers/changeCheckpoint.ts';
+import { hasSubscription, retryNow, skipNext } from '../../subscribers/changeCheckpoint.ts';
 import type { System } from '../../system.ts';
 import { isRepeated } from '../edge/repeatedHeaders.ts';
 import { notAuthorized, refusals, respondWith } from '../errors.ts';
@@ -88,7 +88,7 @@ export function addOperatorApi(router: Router, system: System): void {
     const { event, reason } = skipBody.parse(await readBody(ctx));
     const { name = '' } = ctx.params;
     const result = await operators.act(async (run) => {
-      if (!(await listSubscriptions(run)).some((one) => one.name === name)) return 'no-such-subscription';
+      if (!(await hasSubscription(run, name))) return 'no-such-subscription';
       return (await skipNext(run, name, `${operatorOf(ctx)}: ${reason}`, event)) ?? 'another-next-event';
     });
     if (typeof result === 'string') return respondWith(ctx, refusals[result]);
