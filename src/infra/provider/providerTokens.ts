@@ -3,6 +3,7 @@ import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose'
 import { canBeSubject } from '../../coupon/names.ts';
 import { Unavailable } from '../../unavailable.ts';
 import { CLOCK_TOLERANCE_SECONDS, type Kind, type ProviderTokens } from '../tokens.ts';
+import { readGoodToken } from './goodTokens.ts';
 import type { ProviderKeys } from './providerKeys.ts';
 
 /** The types of tokens that grant access. Others, such as the tokens of a log-out, are signed by the same keys. */
@@ -22,7 +23,7 @@ export interface ProviderSettings {
   namePrefix: string;
 }
 
-/** Verifies the tokens of the identity provider. WebCrypto checks the signatures in threads. */
+/** Verifies the tokens of the identity provider. jose has the last word about every token that is not plainly good. */
 export function createProviderTokens(
   settings: ProviderSettings,
   keys: ProviderKeys,
@@ -45,7 +46,10 @@ export function createProviderTokens(
       if ('crit' in header || !TYPES.includes(typeof typ === 'string' ? typ.toLowerCase() : typ)) return 'invalid';
       const keySet = keys.keySet();
       try {
-        const { payload } = await jwtVerify(token, keys.find, options);
+        const key = await keys.find(header);
+        const read = 'type' in key ? await readGoodToken(token, String(header.alg), key, options) : undefined;
+        if (read === 'forged') return 'invalid';
+        const payload = read ?? (await jwtVerify(token, key, options)).payload;
         return claimsIn(settings, payload, tokenId(token), keySet);
       } catch (error) {
         if (error instanceof Unavailable) throw error;
