@@ -13,6 +13,7 @@ import { undoRedemption } from '../../src/commands/pieces/undoRedemption.ts';
 import { keys, partitionOf } from '../../src/infra/keys.ts';
 import { moveToDeadLetters } from '../../src/infra/outbox.ts';
 import { readScripts } from '../../src/infra/scripts.ts';
+import { putBack } from '../../src/operators/deadLetters.ts';
 import { splitEntry } from '../../src/projections/splitEntry.ts';
 import { createBatch, createOne, eventually } from '../support/batches.ts';
 import { couponRef, delivery, grabbed } from '../support/sampleEvents.ts';
@@ -68,6 +69,7 @@ async function allCommands(): Promise<void> {
     { partition, id: (await redis.xadd(keys.outbox(partition), '*', 'no', 'event')) ?? '' },
     'a test',
   );
+  assert.is(await putBack(redis, { partition, id: '1-1' }, 1), 'gone');
   await system.sellerPages.readNamed('ann', names);
   const ofTwo = delivery(grabbed(couponRef('two'), 2, 'bob', 1), grabbed(couponRef('three'), 2, 'bob', 1));
   await splitEntry(redis, ofTwo);
