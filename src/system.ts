@@ -81,7 +81,7 @@ export interface System extends DecisionDeps {
   findService: FindService;
   feed: Feed;
   operators: Operators;
-  /** Undefined: there is no key that could encrypt their secrets, or nobody may have any. */
+  /** Undefined when there is no key to encrypt their secrets, or when the settings allow no webhooks. */
   webhooks: Webhooks | undefined;
 }
 

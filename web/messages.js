@@ -101,7 +101,7 @@ export const plainMessages = {
   'No such dead letter.': { text: 'The dead letter is gone: it is back in the outbox already.' },
   'No such subscription.': { text: 'This subscription does not exist.' },
   'The next event of the subscription is another one.': {
-    text: 'The subscription has come past this event. Please look at its next event.',
+    text: 'This event is no longer the next one. Please look at the next event of the subscription.',
   },
   'Neither Redis nor MySQL has this coupon.': { text: 'Neither Redis nor MySQL has this coupon.' },
   'Another coupon is being verified.': { text: 'Another coupon is being verified. Please try again in a moment.' },

@@ -32,7 +32,7 @@ export function createAuth(tokens: Tokens, admit: (ctx: Context) => boolean = ()
   };
   /**
    * Accepts a token that the fast reader accepts, and a token of the identity provider that its reader accepts. All other tokens are decided
-   * by koa-jwt, whose answers are part of the contract; for a token of the provider it gets a secret that is refused.
+   * by koa-jwt, whose answers are part of the contract; koa-jwt gets no secret that could verify a bad token of the provider.
    */
   const fastPathOr =
     (decideByKoaJwt: Middleware, isAdmitted = admit): Middleware =>

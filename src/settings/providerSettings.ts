@@ -32,7 +32,7 @@ export const providerSettings = {
     ),
   AUTH_JWKS_URL: safeUrl
     .optional()
-    .describe('The keys of the identity provider (a JSON Web Key Set); when absent, `AUTH_ISSUER` is asked for it.'),
+    .describe('The keys of the identity provider (a JSON Web Key Set); when absent, found at `AUTH_ISSUER`.'),
   AUTH_AUDIENCE: values('')
     .optional()
     .describe('The claim `aud` that tokens of the identity provider must have; of several, separated by commas, one.'),

@@ -16,7 +16,7 @@ export const serviceSettings = {
     .optional()
     .describe(
       'The tokens of other systems that read the events (`/api/events`), as `name=token`, separated by commas; each token is random and ' +
-        'has at least 32 bytes; when absent, no system may.',
+        'has at least 32 bytes; when absent, no system can read them.',
     ),
   OPERATOR_TOKENS: tokens()
     .optional()
@@ -41,7 +41,7 @@ export const serviceSettings = {
     .describe('The beginning of the subjects of events, which go on with `.TYPE.COUPON-ID`.'),
 
   WEBHOOKS_PER_SELLER: wholeNumber(0, 1_000, 5).describe(
-    'How many webhooks one seller may have; the operator has webhooks of all events with a token of `SERVICE_TOKENS`.',
+    'How many webhooks one seller may have; webhooks that get all events are registered with a token of `SERVICE_TOKENS`.',
   ),
   WEBHOOK_KEY: z
     .string()
@@ -93,7 +93,10 @@ export const serviceSettings = {
   KAFKA_SASL: z
     .enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'], 'expected PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512')
     .optional()
-    .describe('How this server logs in to Kafka; `PLAIN` only with `KAFKA_TLS=1`; when absent, it does not log in.'),
+    .describe(
+      'How this server logs in to Kafka: `SCRAM-SHA-512`, `SCRAM-SHA-256`, or `PLAIN`, which needs `KAFKA_TLS=1`; when absent, it ' +
+        'does not log in.',
+    ),
   KAFKA_USER: z.string().optional().describe('The user of `KAFKA_SASL`.'),
   KAFKA_PASSWORD: z.string().optional().describe('The password of `KAFKA_SASL`.'),
 };

@@ -1,6 +1,6 @@
 import type { CloudEvent } from './cloudEvent.ts';
 
-/** Another system that takes events: a broker, or the web server of a shop. */
+/** Another system that takes events, such as a broker. */
 export interface Receiver {
   /**
    * Resolves when the receiver has durably taken all of the events. They are in order, and an event must not be taken when an earlier

@@ -95,7 +95,7 @@ interface NewEndpoint {
   limit: number;
 }
 
-/** Resolves to the endpoint and its secret, which nobody can read later. */
+/** Resolves to the endpoint and its secret, which no request can read later. */
 export async function createEndpoint(
   mysql: Mysql,
   sealed: SealedSecrets,

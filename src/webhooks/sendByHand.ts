@@ -6,8 +6,8 @@ import { type Endpoint, secretsOfEndpoint } from './endpoints.ts';
 import { createTestEvent, type Message } from './message.ts';
 import type { Webhooks } from './openWebhooks.ts';
 
-// What a person sends: a test, or an event again. It is sent at once by the process that got the request, whatever the state of the
-// endpoint is, and neither moves the checkpoint nor counts as a failure.
+// Deliveries that a person asks for: a test, or an event again. Each is sent at once by the process that got the request, whatever the
+// state of the endpoint is, and neither moves the checkpoint nor counts as a failure.
 
 type ByHandDeps = Pick<Webhooks, 'mysql' | 'sealed' | 'transport'>;
 export type ByHandResult = LoggedDelivery | 'no-such-delivery' | 'unreadable-secret';

@@ -48,7 +48,7 @@ export function createEndpoint(base, id, act) {
   const rotate = button('New secret', () => {
     const text = 'Both secrets sign for a day. Store the new one in your system within that time.';
     const question = { title: 'Make a new secret?', text, action: 'New secret' };
-    void act(`${path}/rotate`, { question, once: true, done: 'The secret is new.' });
+    void act(`${path}/rotate`, { question, once: true, done: 'The new secret is in use.' });
   });
   const remove = button('Delete', () => {
     const text = `${url} gets no more events, and those that wait for it are not sent.`;

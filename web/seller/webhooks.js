@@ -65,7 +65,7 @@ export function openWebhooks() {
     } catch (error) {
       if (signal.aborted) return;
       const isOff = error instanceof ApiError && error.status === 404;
-      showMessage(isOff ? 'This server has no webhooks.' : messageOf(error));
+      showMessage(isOff ? 'Webhooks are switched off on this server.' : messageOf(error));
     }
   };
 

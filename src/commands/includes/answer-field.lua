@@ -3,7 +3,8 @@ local commandWords = { create = true, grab = true, release = true, redeem = true
   resume = true, close = true, change = true }
 
 --- answerField(name, key): the field for the refusal of a grab, '[grab ]name key'. `name`: of the customer, as keyName makes it. A customer
--- who is called like a command gets the word in front: the field of release's key 'bob k' would be that of bob's release with the key 'k'.
+-- whose name is a command word gets 'grab ' in front: otherwise the key 'bob k' of the customer release would share the field of the
+-- command release with the key 'k' of bob.
 local function answerField(name, key)
   return (commandWords[name] and 'grab ' or '') .. name .. ' ' .. key
 end

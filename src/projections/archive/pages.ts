@@ -4,7 +4,7 @@ import type { LoggedRow } from '../log/readLog.ts';
 import { hex, type RunSql } from '../log/sql.ts';
 
 // The packed events of archived coupons. A page is a gzip of lines: the names of the coupon, then an event each, in the order of
-// versions. Whatever reads the events of a coupon reads its pages first, and then the rows of event_log beyond the archived version:
+// versions. Every reader of a coupon's events reads its pages first, and then the rows of event_log beyond the archived version:
 // rows up to that version may still be there, since they are deleted after the pages are written.
 
 const MAX_EVENTS = 5_000;
