@@ -2,13 +2,18 @@ import { type Check, note, type Problem, unsafe } from './finding.ts';
 import type { MysqlFacts } from './mysqlFacts.ts';
 import { isOlder } from './olderVersion.ts';
 
-/** Connections of a server process: the projection and log-ins, lists, the lease; pages of the feed of events, and its horizon. */
-const CONNECTIONS = 4 + 2 + 1 + 2 + 1;
+/**
+ * Connections of a server process: the projection and log-ins, lists, the lease; pages of the feed of events, and its horizon; the lease
+ * of webhooks, the page of operators, a broker.
+ */
+const CONNECTIONS = 4 + 2 + 1 + 2 + 1 + 1 + 2 + 2;
+/** Connections of the one process that delivers to webhooks. */
+const DELIVERING = 4;
 /** A statement with many rows has some 1,000,000 characters (src/projections/log/sql.ts) of up to 4 bytes. */
 const PACKET_BYTES = 4 * 2 ** 20;
 const NOT_TRIED = 'not tried, since this server refuses writes';
 const untried = note('they are found by trying', 'mend what refuses the writes, then run this command again');
-const needed = (workers: number) => workers * CONNECTIONS;
+const needed = (workers: number) => workers * CONNECTIONS + DELIVERING;
 const isOn = (value: string | undefined) => value === 'ON' || value === '1';
 
 /** A variable of the server that some servers lack; undefined where it is right. */

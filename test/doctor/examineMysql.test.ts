@@ -70,7 +70,7 @@ const globals: [check: string, bad: string, good: string, verdict: Verdict, valu
   ['innodb_flush_log_at_trx_commit', '2', '1', 'unsafe'],
   ['max_allowed_packet', '1048576', '16777216', 'unsafe'],
   ['max_connections', '20', '151', 'unsafe', /^20, of which \d+ are open$/],
-  ['max_connections', '80', '151', 'note'],
+  ['max_connections', '124', '151', 'note'],
   ['max_user_connections', '10', '0', 'unsafe'],
   ['wait_timeout', '30', '28800', 'note'],
   ['idle_transaction_timeout', '2', '0', 'unsafe'],

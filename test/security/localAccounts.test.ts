@@ -101,6 +101,15 @@ test('a start without a prefix is refused while accounts exist, because subjects
   assert.match(error.message, 'LOCAL_ACCOUNTS: the table users has accounts');
 });
 
+test('a start is refused when accounts have names that begin with the prefix', async () => {
+  const settings = { LOCAL_ACCOUNTS: '0', AUTH_NAME_PREFIX: 'b' };
+
+  const error = await open(settings).catch((reason) => reason);
+
+  assert.instance(error, OperatorError);
+  assert.match(error.message, 'AUTH_NAME_PREFIX: the table users has accounts whose names begin with "b"');
+});
+
 const refused: [settings: NodeJS.ProcessEnv, message: string][] = [
   [{ LOCAL_ACCOUNTS: '0' }, 'AUTH_ISSUER: required with LOCAL_ACCOUNTS=0'],
   [{ AUTH_JWKS_URL: 'https://idp.example/keys' }, 'AUTH_ISSUER: required with AUTH_JWKS_URL'],

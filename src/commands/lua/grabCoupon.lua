@@ -93,14 +93,15 @@ local function decide(keysFrom, i, first, last)
     local customer, key = list[place], keyList and keyList[place] or ''
     local value = written[customer] and holderFields[written[customer]] or stored[place - first + 1]
     local outcome
+    local name = key ~= '' and keyName(customer)
     if key ~= '' then
-      local wonCode = codeOfKey(value, key) or redis.call('HGET', requests, 'grab ' .. keyName(customer) .. ' ' .. key)
+      local wonCode = codeOfKey(value, key) or redis.call('HGET', requests, 'grab ' .. name .. ' ' .. key)
       if wonCode then
         outcome = 'grabbed'
         repeated[#repeated + 1] = place
         repeated[#repeated + 1] = wonCode
       else
-        outcome = redis.call('HGET', answers, answerField(keyName(customer), key))
+        outcome = redis.call('HGET', answers, answerField(name, key))
       end
     end
     if not outcome then
@@ -122,7 +123,7 @@ local function decide(keysFrom, i, first, last)
         holderFields[written[customer]] = value and value .. '\n' .. piece or piece
       end
       if key ~= '' and outcome ~= 'grabbed' and not passing[outcome] then
-        newAnswers[#newAnswers + 1] = answerField(keyName(customer), key)
+        newAnswers[#newAnswers + 1] = answerField(name, key)
         newAnswers[#newAnswers + 1] = outcome
       end
     end

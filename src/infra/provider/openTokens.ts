@@ -26,7 +26,7 @@ export async function openTokens(
 ): Promise<{ tokens: Tokens; close: Closer }> {
   const { isRevoked } = deps;
   if (provider === undefined) return { tokens: createTokens(jwtSecret, tokenTtlSeconds, isRevoked), close: () => {} };
-  if (!localAccounts && provider.namePrefix === '') await mustHaveNoAccounts(deps.mysql);
+  if (!localAccounts) await mustHaveNoAccounts(deps.mysql, provider.namePrefix);
   const { keys, close } = await openProviderKeys(provider, deps.log);
   const accepted = ({ sub, kind }: Claims) => {
     if (kind === 'seller') deps.noteSeller(sub);
@@ -38,12 +38,15 @@ export async function openTokens(
   return { tokens, close };
 }
 
-/** A subject with the name of an account would get all that the account owns. */
-async function mustHaveNoAccounts(mysql: Mysql): Promise<void> {
-  const account = await mysql('users').select('id').first();
+/** A subject that has the name of an account, once the prefix stands before it, would get all that the account owns. */
+async function mustHaveNoAccounts(mysql: Mysql, prefix: string): Promise<void> {
+  const account = await mysql('users').whereRaw('LEFT(username, ?) = ?', [prefix.length, prefix]).select('id').first();
   if (account === undefined) return;
   throw new OperatorError(
-    'LOCAL_ACCOUNTS: the table users has accounts, whose names subjects of the identity provider may have; set AUTH_NAME_PREFIX, or ' +
-      'empty the table if each such subject is to get what the account of its name owns',
+    prefix === ''
+      ? 'LOCAL_ACCOUNTS: the table users has accounts, whose names subjects of the identity provider may have; set AUTH_NAME_PREFIX, or ' +
+          'empty the table if each such subject is to get what the account of its name owns'
+      : `AUTH_NAME_PREFIX: the table users has accounts whose names begin with "${prefix}", so a subject of the identity provider could ` +
+          'be one of them; choose another prefix, such as oidc:',
   );
 }
