@@ -57,10 +57,12 @@ const changes = Object.entries(createDocument().paths).flatMap(([path, methods])
 );
 for (const [method, path] of changes)
   for (const name of ['.', '..'] as const)
-    test(`${method} ${path} with ${name} from a client that resolves the path changes nothing: no route has the other path`, async () => {
+    test(`${method} ${path} with ${name} from a client that resolves the path changes nothing`, async () => {
       const resolved = path.replace(/\{\w+\}/g, encodeURIComponent(name));
       const { status } = await client.send(method, resolved, { token: tokens[name], json: {} });
-      assert.ok([404, 405].includes(status), String(status));
+      // No route has the other path, but for the webhooks of the operator, which need a token of a service.
+      const isOfOperator = new URL(resolved, url).pathname.startsWith('/api/webhooks');
+      assert.ok((isOfOperator ? [401, 404, 405] : [404, 405]).includes(status), String(status));
     });
 
 test.after(close);

@@ -102,9 +102,9 @@ async function live(suffix: string, bodyOf: (route: string, json: object) => str
     });
     const text = JSON.stringify(answer.body ?? {})
       .replaceAll(suffix, 'x')
+      .replace(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, 'uuid')
       .replace(/[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}/g, 'code')
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'time')
-      .replace(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, 'uuid')
       .replace(/whsec_[^"]+/g, 'secret')
       .replace(/"id":\d+/g, '"id":1')
       .replace(/"tookMs":\d+/g, '"tookMs":1');
