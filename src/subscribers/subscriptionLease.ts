@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { abortWith } from '../infra/abortWith.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
 import { isLockConflict } from '../infra/stores/mysqlErrors.ts';
 import type { Log } from '../infra/telemetry/log.ts';
@@ -33,8 +34,8 @@ export async function workUnderLease(
           );
           const [rows] = await trx.raw('SELECT name FROM subscription_leases WHERE name = ? FOR UPDATE', [name]);
           if (rows.length === 0) throw new Error(`the subscription ${name} has no lease`);
-          const lost = new AbortController();
-          const held = { signal: AbortSignal.any([signal, lost.signal]), confirm: () => confirm(trx, lost) };
+          const lost = abortWith(signal);
+          const held = { signal: lost.signal, confirm: () => confirm(trx, lost) };
           const keeping = keep(held);
           try {
             await work(held);
@@ -55,7 +56,7 @@ export async function workUnderLease(
 }
 
 /** Also fails when MySQL does not answer in the time in which another process may have got the lock. */
-async function confirm(trx: Mysql, lost: AbortController): Promise<void> {
+async function confirm(trx: Mysql, lost: { abort(): void }): Promise<void> {
   const limit = new AbortController();
   const late = sleep(SILENCE_LIMIT_SECONDS * 1_000, undefined, { signal: limit.signal }).then(() => {
     throw new Error('MySQL does not answer, so the lease may be lost');
