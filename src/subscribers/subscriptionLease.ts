@@ -16,8 +16,11 @@ const RETRY_MS = 1_000;
 export interface Held {
   /** Aborts when the lock is lost, or the process stops. */
   signal: AbortSignal;
-  /** Rejects when the lock is lost. A process that was frozen finds out here before it delivers anything. */
-  confirm(): Promise<void>;
+  /**
+   * Rejects when the lock is lost. A process that was frozen finds out here before it delivers anything. `maxAgeMs`: how long ago a
+   * confirmation may have begun that is used again.
+   */
+  confirm(maxAgeMs?: number): Promise<void>;
 }
 
 /** Runs `work` each time that this process gets the lock, until the signal aborts. `mysql` is a pool of one connection. */
@@ -35,7 +38,7 @@ export async function workUnderLease(
           const [rows] = await trx.raw('SELECT name FROM subscription_leases WHERE name = ? FOR UPDATE', [name]);
           if (rows.length === 0) throw new Error(`the subscription ${name} has no lease`);
           const lost = abortWith(signal);
-          const held = { signal: lost.signal, confirm: () => confirm(trx, lost) };
+          const held = { signal: lost.signal, confirm: createConfirm(() => confirm(trx, lost)) };
           const keeping = keep(held);
           try {
             await work(held);
@@ -53,6 +56,15 @@ export async function workUnderLease(
       await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
     }
   }
+}
+
+function createConfirm(confirmNow: () => Promise<void>): Held['confirm'] {
+  let last = { beganAt: Number.NEGATIVE_INFINITY, done: Promise.resolve() };
+  return (maxAgeMs) => {
+    const now = performance.now();
+    if (maxAgeMs === undefined || now - last.beganAt > maxAgeMs) last = { beganAt: now, done: confirmNow() };
+    return last.done;
+  };
 }
 
 /** Also fails when MySQL does not answer in the time in which another process may have got the lock. */

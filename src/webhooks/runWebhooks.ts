@@ -103,7 +103,10 @@ async function takeChanges(deps: WebhookDeps, all: Map<string, Running>, readAt:
         stop: new AbortController(),
         delivering: undefined,
       });
-    else if (running.delivering === undefined && running.work.touchedAt() < readAt) passOn(running, endpoint);
+    else {
+      running.work.knowUrl(endpoint.url);
+      if (running.delivering === undefined && running.work.touchedAt() < readAt) passOn(running, endpoint);
+    }
   }
 }
 

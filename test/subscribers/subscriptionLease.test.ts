@@ -35,5 +35,49 @@ test('when the process stops, the work receives the signal', async () => {
   assert.ok(isStopped);
 });
 
+test('a confirmation is used again as long as it is recent, and never by a caller that does not say so', async () => {
+  const stop = new AbortController();
+  let queries = 0;
+  const count = ({ sql }: { sql: string }) => {
+    if (sql === 'SELECT 1') queries++;
+  };
+  const counts: number[] = [];
+  await workUnderLease({ mysql, name: 'orders', signal: stop.signal, log: createLog('silent') }, async (held) => {
+    stop.abort();
+    mysql.on('query', count);
+    for (const maxAgeMs of [undefined, 60_000, undefined]) {
+      await Promise.all([held.confirm(maxAgeMs), held.confirm(60_000)]);
+      counts.push(queries);
+    }
+    mysql.off('query', count);
+  });
+
+  assert.equal(counts, [1, 1, 2]);
+});
+
+test('a lost connection lets a confirmation reject, also one that is used again', async () => {
+  const stop = new AbortController();
+  const other = connectMysql(url, 1);
+  const outcomes: unknown[] = [];
+  await workUnderLease({ mysql, name: 'orders', signal: stop.signal, log: createLog('silent') }, async (held) => {
+    const [rows] = await other.mysql.raw(
+      'SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()',
+    );
+    for (const { id } of rows) await other.mysql.raw(`KILL ${id}`).catch(() => {});
+    for (const maxAgeMs of [undefined, 60_000])
+      outcomes.push(
+        await held.confirm(maxAgeMs).then(
+          () => 'confirmed',
+          () => 'lost',
+        ),
+      );
+    outcomes.push(held.signal.aborted);
+    stop.abort();
+  });
+  await other.close();
+
+  assert.equal(outcomes, ['lost', 'lost', true]);
+});
+
 test.after(close);
 test.run();

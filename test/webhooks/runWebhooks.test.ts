@@ -6,7 +6,7 @@ import { createLog } from '../../src/infra/telemetry/log.ts';
 import { applyBatch } from '../../src/projections/applyBatch.ts';
 import { openHorizon } from '../../src/subscribers/horizon.ts';
 import { createDeliveryLog } from '../../src/webhooks/deliveryLog.ts';
-import { createEndpoint } from '../../src/webhooks/endpoints.ts';
+import { checkpointName, createEndpoint, moveEndpoint, pauseEndpoint } from '../../src/webhooks/endpoints.ts';
 import { runWebhooks } from '../../src/webhooks/runWebhooks.ts';
 import { createSealedSecrets } from '../../src/webhooks/sealedSecrets.ts';
 import { createSlots } from '../../src/webhooks/slots.ts';
@@ -31,10 +31,13 @@ interface Request {
   id: string;
   answer: (status: number) => void;
 }
-/** Starts the deliveries of a process. `sent`: its requests, each of which waits for its answer. */
+/** Starts the deliveries of a process. `sent`: its requests, each of which waits for its answer until the process stops. */
 function start({ places = 256 } = {}) {
   const lost = new AbortController();
   const sent: Request[] = [];
+  let isStopping = false;
+  let isRefused = false;
+  let lag = 0;
   const deps: WebhookDeps = {
     ...{ mysql, horizon, sealed, log },
     transport: {
@@ -42,12 +45,20 @@ function start({ places = 256 } = {}) {
         new Promise((resolve) => {
           const answer = (status: number) => resolve({ status, answer: '', retryAfterMs: undefined });
           sent.push({ url: to, id: headers['webhook-id'] ?? '', answer });
+          if (isStopping) answer(204);
         }),
     },
     deliveries: createDeliveryLog(mysql, log),
-    watch: { attempted() {}, disabled() {}, endpoints() {}, lag() {} },
+    watch: {
+      ...{ attempted() {}, disabled() {}, endpoints() {} },
+      lag(positions) {
+        lag = positions;
+      },
+    },
     slots: { fast: createSlots(places), slow: createSlots(places), reads: createSlots(8) },
-    confirm: async () => {},
+    async confirm() {
+      if (isRefused) throw new Error('the lease is lost');
+    },
   };
   const running = runWebhooks(deps, { signal: lost.signal, confirm: deps.confirm });
   const next = async (place: number): Promise<Request> => {
@@ -56,10 +67,48 @@ function start({ places = 256 } = {}) {
   };
   const stop = async () => {
     lost.abort();
+    isStopping = true;
     for (const { answer } of sent) answer(204);
     await running;
   };
-  return { signal: lost.signal, sent, next, stop };
+  const refuse = () => {
+    isRefused = true;
+  };
+  return { signal: lost.signal, lag: () => lag, sent, next, refuse, stop };
+}
+
+/**
+ * A process with one place for requests, in which the request for an event of one coupon is under way, and one for an event of another
+ * coupon waits for the place.
+ */
+async function givenQueue(name: string) {
+  const id = await givenEndpoint();
+  const process = start({ places: 1 });
+  await givenEvents(`${name} 1`, 0);
+  const first = await process.next(0);
+  const ids = [...(await givenEvents(`${name} 2`, 0)), ...(await givenEvents(`${name} 3`, 0))];
+  await until('the process knows of both events', () => process.lag() >= 3);
+  first.answer(204);
+  const { answer } = await process.next(1);
+  const [{ position }] = await mysql('event_log').where({ name: `${name} 2` });
+  /** Resolves when the delivery of the page has ended, or the request that waited was sent. */
+  const ended = () =>
+    until('the page ends', async () => {
+      const [checkpoint] = await mysql('subscriptions').where({ name: checkpointName(id) });
+      return process.sent.length > 2 || Number(checkpoint.position) >= Number(position);
+    });
+  return { ...process, id, ids, answer: () => answer(204), ended };
+}
+/** Waits until the process has seen what an operator or a seller has changed. */
+async function changesAreSeen(): Promise<void> {
+  let looks = 0;
+  const count = ({ sql }: { sql: string }) => {
+    if (sql.includes('`w`.`state` = ?')) looks++;
+  };
+  mysql.on('query', count);
+  // The first look may have begun before the change.
+  await until('the process looks twice', () => looks >= 3);
+  mysql.off('query', count);
 }
 /** An endpoint of the operator that begins with the next event. */
 async function givenEndpoint(): Promise<string> {
@@ -95,6 +144,53 @@ test('deliveries that have ended leave nothing behind in the process', async () 
   await stop();
 
   assert.equal(left, Array(4).fill(left[0]));
+});
+
+test('a request that waits for its place is not sent when its endpoint is paused meanwhile', async () => {
+  const { id, sent, answer, ended, stop } = await givenQueue('paused');
+  await pauseEndpoint(mysql, id);
+  await changesAreSeen();
+  answer();
+  await ended();
+  const [{ failures }] = await mysql('subscriptions').where({ name: checkpointName(id) });
+  await stop();
+
+  assert.is(sent.length, 2);
+  assert.is(Number(failures), 0);
+});
+
+test('a request that waits for its place goes to the new URL of its endpoint', async () => {
+  const { id, ids, sent, next, answer, stop } = await givenQueue('moved');
+  await moveEndpoint(mysql, id, 'https://shop.example/new');
+  await changesAreSeen();
+  answer();
+  await next(2);
+  await stop();
+
+  assert.equal(
+    sent.slice(1).map((request) => [request.url, request.id]),
+    [
+      ['https://shop.example/old', ids[0]],
+      ['https://shop.example/new', ids[1]],
+    ],
+  );
+});
+
+test('requests that wait for their places are not sent when the work ends', async () => {
+  const { sent, stop } = await givenQueue('ended');
+  await stop();
+
+  assert.is(sent.length, 2);
+});
+
+test('a request that has waited for its place is sent only when the lease is confirmed again', async () => {
+  const { sent, refuse, answer, ended, stop } = await givenQueue('frozen');
+  refuse();
+  answer();
+  await ended();
+  await stop();
+
+  assert.is(sent.length, 2);
 });
 
 test.after(async () => {
