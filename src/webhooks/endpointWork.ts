@@ -126,6 +126,11 @@ export function createEndpointWork(deps: WebhookDeps, first: Endpoint): Endpoint
   const failed = async (endpoint: Endpoint, { error, retryAfterMs = 0, isGone = false }: Failure) => {
     const pause = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 20)) * (0.5 + Math.random() / 2);
     dueAt = performance.now() + Math.min(MAX_PAUSE_MS, Math.max(pause, retryAfterMs));
+    if (position > checkpoint) {
+      // Only events of other sellers are between. The operator finds the event that fails near the checkpoint.
+      await saveCheckpoint(mysql, name, checkpoint, position);
+      touch({ checkpoint: position });
+    }
     await saveFailure(mysql, name, { position: checkpoint, failures }, error);
     touch({ failures: failures + 1 });
     const since = endpoint.failingSince ?? Date.now();

@@ -38,6 +38,7 @@ function start({ places = 256 } = {}) {
   let isStopping = false;
   let isRefused = false;
   let lag = 0;
+  let laps = 0;
   const deps: WebhookDeps = {
     ...{ mysql, horizon, sealed, log },
     transport: {
@@ -53,6 +54,7 @@ function start({ places = 256 } = {}) {
       ...{ attempted() {}, disabled() {}, endpoints() {} },
       lag(positions) {
         lag = positions;
+        laps++;
       },
     },
     slots: { fast: createSlots(places), slow: createSlots(places), reads: createSlots(8) },
@@ -74,7 +76,7 @@ function start({ places = 256 } = {}) {
   const refuse = () => {
     isRefused = true;
   };
-  return { signal: lost.signal, lag: () => lag, sent, next, refuse, stop };
+  return { signal: lost.signal, lag: () => lag, laps: () => laps, sent, next, refuse, stop };
 }
 
 /**
@@ -110,16 +112,16 @@ async function changesAreSeen(): Promise<void> {
   await until('the process looks twice', () => looks >= 3);
   mysql.off('query', count);
 }
-/** An endpoint of the operator that begins with the next event. */
-async function givenEndpoint(): Promise<string> {
+/** An endpoint, of the operator unless it has another owner, that begins with the next event. */
+async function givenEndpoint(owner?: string): Promise<string> {
   const [{ position }] = (await mysql.raw('SELECT COALESCE(MAX(position), 0) AS position FROM event_log'))[0];
-  const to = { owner: undefined, url: 'https://shop.example/old', position: Number(position), limit: 100 };
+  const to = { owner, url: 'https://shop.example/old', position: Number(position), limit: 100 };
   const made = await createEndpoint(mysql, sealed, to);
   if (typeof made === 'string') throw new Error(made);
   return made.endpoint.id;
 }
-async function givenEvents(name: string, grabs: number): Promise<string[]> {
-  const coupon = couponRef(name);
+async function givenEvents(name: string, grabs: number, seller = 'ann'): Promise<string[]> {
+  const coupon = { ...couponRef(name), seller };
   const all = [
     created(coupon, 100),
     ...Array.from({ length: grabs }, (_, i) => grabbed(coupon, i + 2, `c${i}`, 99 - i)),
@@ -191,6 +193,26 @@ test('a request that has waited for its place is sent only when the lease is con
   await stop();
 
   assert.is(sent.length, 2);
+});
+
+test('when an event is refused, the checkpoint is behind the events of other sellers that came before it', async () => {
+  const id = await givenEndpoint('zoe');
+  const { next, lag, laps, stop } = start();
+  await givenEvents('of another seller', 2);
+  const [{ position }] = await mysql('event_log').orderBy('position', 'desc').limit(1);
+  await until('the horizon is behind them', async () => (await horizon.next()) >= Number(position));
+  const lapsBefore = laps();
+  await until('the endpoint has passed them', () => laps() >= lapsBefore + 2 && lag() === 0);
+  await givenEvents('own', 0, 'zoe');
+  const { answer } = await next(0);
+  answer(500);
+  const stored = async () => (await mysql('subscriptions').where({ name: checkpointName(id) }))[0];
+  await until('the failure is noted', async () => Number((await stored()).failures) === 1);
+
+  const { position: checkpoint, error } = await stored();
+  await stop();
+  assert.is(Number(checkpoint), Number(position));
+  assert.match(String(error), /Status 500/);
 });
 
 test.after(async () => {
