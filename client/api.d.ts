@@ -1913,7 +1913,7 @@ export interface components {
                                 /** @description Deliveries that failed since the last one that succeeded. */
                                 failures: number;
                                 error: string | null;
-                                /** @description The first event that is not delivered. */
+                                /** @description The first event that is not delivered. Null also when a webhook of a seller has none of its events in the next 20,000 positions behind its checkpoint. */
                                 nextEvent: {
                                     position: number;
                                     id: string;

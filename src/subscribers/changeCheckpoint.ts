@@ -4,6 +4,9 @@ import { lastPosition } from '../projections/log/readLog.ts';
 import type { RunSql } from '../projections/log/sql.ts';
 import { hex } from '../projections/log/sql.ts';
 
+/** A list looks this far behind a checkpoint for the next event of one seller, as far as a page of the feed. */
+const NEAR = 20_000;
+
 // What an operator sees and changes of the subscriptions. `run` is one connection, on which nothing else runs.
 
 export interface SubscriptionState {
@@ -13,7 +16,7 @@ export interface SubscriptionState {
   lag: number;
   failures: number;
   error: string | null;
-  /** The first event that is not delivered; null when there is none. */
+  /** The first event that is not delivered; null when there is none, or none of the webhook's seller is near the checkpoint. */
   nextEvent: { position: number; id: string; type: string; coupon: string } | null;
 }
 
@@ -49,7 +52,7 @@ async function statesOf(run: RunSql, order: string): Promise<SubscriptionState[]
       lag: Math.max(0, end - position),
       failures: Number(row.failures),
       error: row.error === null ? null : String(row.error),
-      nextEvent: await eventAfter(run, position, await sellerOf(run, String(row.name))),
+      nextEvent: await nextEventOf(run, String(row.name), position),
     });
   }
   return states;
@@ -67,14 +70,25 @@ export async function retryNow(run: RunSql, name: string): Promise<boolean> {
  * not be the first: one before it may not be committed yet. `expected`: the id of the event that the operator wants to leave out; another
  * one is not skipped. Resolves to the event; undefined when there is none.
  */
-export const skipNext = (run: RunSql, name: string, reason: string, expected?: string) =>
-  withPause(run, async () => {
-    const from = await positionOf(run, name);
-    const event = from === undefined ? undefined : await eventAfter(run, from, await sellerOf(run, name));
-    if (from === undefined || event == null || (expected ?? event.id) !== event.id) return undefined;
+export async function skipNext(run: RunSql, name: string, reason: string, expected?: string) {
+  const seller = await sellerOf(run, name);
+  const known = await positionOf(run, name);
+  // The log is complete up to here, so the search for the event of one seller, which may be long, needs no pause.
+  const complete = await withPause(run, () => lastPosition(run));
+  const found = known === undefined ? null : await eventBetween(run, known, complete, seller);
+  return withPause(run, async () => {
+    const from = await positionOf(run, name, 'FOR UPDATE');
+    if (from === undefined) return undefined;
+    const isUnmoved = from === known;
+    const event =
+      isUnmoved && found !== null
+        ? found
+        : await eventBetween(run, isUnmoved ? Math.max(from, complete) : from, await lastPosition(run), seller);
+    if (event === null || (expected ?? event.id) !== event.id) return undefined;
     await move(run, { name, action: 'skip', from, to: event.position, reason: `${event.id}: ${reason}` });
     return event;
   });
+}
 
 /** Moves the checkpoint before the first event of this time or later. Never forwards, which would leave out events. */
 export async function rewindTo(run: RunSql, name: string, occurredAt: number, reason: string) {
@@ -109,8 +123,8 @@ async function move(run: RunSql, { name, action, from, to, reason }: Move): Prom
   );
 }
 
-async function positionOf(run: RunSql, name: string): Promise<number | undefined> {
-  const [row] = await run(`SELECT position FROM subscriptions WHERE name = ${hex(name)}`);
+async function positionOf(run: RunSql, name: string, lock: '' | 'FOR UPDATE' = ''): Promise<number | undefined> {
+  const [row] = await run(`SELECT position FROM subscriptions WHERE name = ${hex(name)} ${lock}`);
   return row === undefined ? undefined : Number(row.position);
 }
 
@@ -122,14 +136,23 @@ async function sellerOf(run: RunSql, name: string): Promise<Buffer | undefined> 
   return (row?.owner as Buffer | null | undefined) ?? undefined;
 }
 
-async function eventAfter(
+async function nextEventOf(run: RunSql, name: string, position: number): Promise<SubscriptionState['nextEvent']> {
+  const seller = await sellerOf(run, name);
+  // Without an event of this seller the whole rest of the log would be read, for each of many subscriptions.
+  return eventBetween(run, position, seller === undefined ? Number.MAX_SAFE_INTEGER : position + NEAR, seller);
+}
+
+/** The first event of all sellers or of one that is after the one position and not after the other. */
+async function eventBetween(
   run: RunSql,
-  position: number,
+  after: number,
+  to: number,
   seller: Buffer | undefined,
 ): Promise<SubscriptionState['nextEvent']> {
   const [row] = await run(
     `SELECT position, LOWER(HEX(coupon_id)) AS coupon_id, version, type, seller, name FROM event_log FORCE INDEX (PRIMARY)
-     WHERE position > ${position}${seller === undefined ? '' : ` AND seller = ${hex(seller)}`} ORDER BY position LIMIT 1`,
+     WHERE position > ${after} AND position <= ${to}${seller === undefined ? '' : ` AND seller = ${hex(seller)}`}
+     ORDER BY position LIMIT 1`,
   );
   if (row === undefined) return null;
   const id = String(row.coupon_id).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');

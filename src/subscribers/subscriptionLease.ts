@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { abortWith } from '../infra/abortWith.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
 import { isLockConflict } from '../infra/stores/mysqlErrors.ts';
 import type { Log } from '../infra/telemetry/log.ts';
@@ -15,8 +16,11 @@ const RETRY_MS = 1_000;
 export interface Held {
   /** Aborts when the lock is lost, or the process stops. */
   signal: AbortSignal;
-  /** Rejects when the lock is lost. A process that was frozen finds out here before it delivers anything. */
-  confirm(): Promise<void>;
+  /**
+   * Rejects when the lock is lost. A process that was frozen finds out here before it delivers anything. `maxAgeMs`: how long ago a
+   * confirmation may have begun that is used again.
+   */
+  confirm(maxAgeMs?: number): Promise<void>;
 }
 
 /** Runs `work` each time that this process gets the lock, until the signal aborts. `mysql` is a pool of one connection. */
@@ -33,8 +37,8 @@ export async function workUnderLease(
           );
           const [rows] = await trx.raw('SELECT name FROM subscription_leases WHERE name = ? FOR UPDATE', [name]);
           if (rows.length === 0) throw new Error(`the subscription ${name} has no lease`);
-          const lost = new AbortController();
-          const held = { signal: AbortSignal.any([signal, lost.signal]), confirm: () => confirm(trx, lost) };
+          const lost = abortWith(signal);
+          const held = { signal: lost.signal, confirm: createConfirm(() => confirm(trx, lost)) };
           const keeping = keep(held);
           try {
             await work(held);
@@ -54,8 +58,17 @@ export async function workUnderLease(
   }
 }
 
+function createConfirm(confirmNow: () => Promise<void>): Held['confirm'] {
+  let last = { beganAt: Number.NEGATIVE_INFINITY, done: Promise.resolve() };
+  return (maxAgeMs) => {
+    const now = performance.now();
+    if (maxAgeMs === undefined || now - last.beganAt > maxAgeMs) last = { beganAt: now, done: confirmNow() };
+    return last.done;
+  };
+}
+
 /** Also fails when MySQL does not answer in the time in which another process may have got the lock. */
-async function confirm(trx: Mysql, lost: AbortController): Promise<void> {
+async function confirm(trx: Mysql, lost: { abort(): void }): Promise<void> {
   const limit = new AbortController();
   const late = sleep(SILENCE_LIMIT_SECONDS * 1_000, undefined, { signal: limit.signal }).then(() => {
     throw new Error('MySQL does not answer, so the lease may be lost');

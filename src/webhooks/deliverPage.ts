@@ -8,7 +8,8 @@ interface Page {
   events: readonly CloudEvent[];
   /** The ids of the events that are delivered already; those that get delivered are added. */
   delivered: Set<string>;
-  send: (event: CloudEvent) => Promise<Attempt>;
+  /** Resolves to undefined when the event must not be sent any more. */
+  send: (event: CloudEvent) => Promise<Attempt | undefined>;
   /** After a failure one request at a time finds out whether the endpoint works again. */
   cautious: boolean;
   signal: AbortSignal;
@@ -28,21 +29,27 @@ export async function deliverPage({ events, delivered, send, cautious, signal }:
   }
   const waiting = [...coupons.values()];
   let failure: Attempt | undefined;
+  let isOver = false;
   const deliverCoupon = async (ofCoupon: readonly CloudEvent[]) => {
     for (const event of ofCoupon) {
       if (signal.aborted) return;
       const attempt = await send(event);
+      if (attempt === undefined) {
+        isOver = true;
+        return;
+      }
       if (attempt.outcome !== 'taken') {
         // A request that was broken off by the end of this process says nothing about the endpoint.
         if (signal.aborted) return;
         if (failure === undefined || attempt.outcome === 'gone') failure = attempt;
+        isOver = true;
         return;
       }
       delivered.add(event.id);
     }
   };
   const work = async () => {
-    for (let next = waiting.shift(); next !== undefined; next = failure === undefined ? waiting.shift() : undefined)
+    for (let next = waiting.shift(); next !== undefined; next = isOver ? undefined : waiting.shift())
       await deliverCoupon(next);
   };
   await Promise.all(Array.from({ length: cautious ? 1 : MAX_COUPONS_AT_ONCE }, work));

@@ -16,6 +16,8 @@ const MAX_PAUSE_MS = 3_600_000;
 const GIVE_UP_MS = 86_400_000;
 /** An endpoint that answers later than this shares the places of those that fail, so that it holds up none that works. */
 const SLOW_MS = 2_000;
+/** A request may wait for its place for minutes. It is sent when the lease was confirmed no longer ago than this. */
+const CONFIRMED_MS = 1_000;
 /** How long to wait when MySQL fails. */
 const RETRY_MS = 1_000;
 
@@ -36,10 +38,19 @@ export interface EndpointWork {
   passTo(position: number): void;
   /** The checkpoint was written. */
   saved(position: number): void;
+  /** The URL as it was last read. Requests to another one that wait for their places are not sent. */
+  knowUrl(url: string): void;
   /** An operator has changed the checkpoint, or the seller has resumed the endpoint. */
   changed(endpoint: Endpoint): void;
   /** Delivers until nothing is left before the position that `upTo` returns, or an attempt fails. Never rejects. */
   deliver(upTo: () => number, signal: AbortSignal): Promise<void>;
+}
+
+/** What is to be delivered next. */
+interface Found {
+  endpoint: Endpoint;
+  secrets: readonly string[];
+  page: EventPage;
 }
 
 interface Failure {
@@ -60,7 +71,7 @@ export function createEndpointWork(deps: WebhookDeps, first: Endpoint): Endpoint
   let reader: EventReader | undefined;
   /** Delivered events behind the checkpoint, at most a page of them. */
   const delivered = new Set<string>();
-  let { position, failures } = first;
+  let { position, failures, url } = first;
   let checkpoint = position;
   let dueAt = 0;
   let touchedAt = performance.now();
@@ -80,9 +91,18 @@ export function createEndpointWork(deps: WebhookDeps, first: Endpoint): Endpoint
     if (endpoint.position !== checkpoint || endpoint.failures !== failures) dueAt = 0;
     touch({ checkpoint: endpoint.position, failures: endpoint.failures });
   };
-  const send = async (endpoint: Endpoint, secrets: readonly string[], message: CloudEvent): Promise<Attempt> => {
+  const send = async ({ endpoint, secrets }: Found, message: CloudEvent, signal: AbortSignal) => {
     const places = failures > 0 || isSlow ? slots.slow : slots.fast;
-    const made = await places.run(() => attempt(transport, { url: endpoint.url, secrets, kind: 'event', message }));
+    const made = await places.run(async () => {
+      // What was true when the page was read need not be true when its place comes.
+      const isConfirmed = await deps.confirm(CONFIRMED_MS).then(
+        () => true,
+        () => false,
+      );
+      if (!isConfirmed || signal.aborted || endpoint.url !== url) return undefined;
+      return attempt(transport, { url, secrets, kind: 'event', message });
+    });
+    if (made === undefined) return undefined;
     isSlow = made.delivery.tookMs > SLOW_MS;
     deliveries.note(id, made.delivery);
     watch.attempted(made.outcome);
@@ -106,6 +126,11 @@ export function createEndpointWork(deps: WebhookDeps, first: Endpoint): Endpoint
   const failed = async (endpoint: Endpoint, { error, retryAfterMs = 0, isGone = false }: Failure) => {
     const pause = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 20)) * (0.5 + Math.random() / 2);
     dueAt = performance.now() + Math.min(MAX_PAUSE_MS, Math.max(pause, retryAfterMs));
+    if (position > checkpoint) {
+      // Only events of other sellers are between. The operator finds the event that fails near the checkpoint.
+      await saveCheckpoint(mysql, name, checkpoint, position);
+      touch({ checkpoint: position });
+    }
     await saveFailure(mysql, name, { position: checkpoint, failures }, error);
     touch({ failures: failures + 1 });
     const since = endpoint.failingSince ?? Date.now();
@@ -120,11 +145,12 @@ export function createEndpointWork(deps: WebhookDeps, first: Endpoint): Endpoint
     log.warn({ webhook: id, reason }, 'a webhook is switched off; its events wait until it is resumed');
   };
 
-  /** What is to be delivered next; undefined when nothing may be. */
-  const readNext = async (upTo: number) => {
+  /** Undefined when nothing may be delivered. */
+  const readNext = async (upTo: number): Promise<Found | undefined> => {
     const endpoint = await readEndpoint(mysql, id);
     if (endpoint?.state !== 'active') return undefined;
     changed(endpoint);
+    url = endpoint.url;
     if (dueAt > performance.now()) return undefined;
     const secrets = await secretsOfEndpoint(mysql, sealed, endpoint);
     if (secrets.length === 0) {
@@ -141,14 +167,14 @@ export function createEndpointWork(deps: WebhookDeps, first: Endpoint): Endpoint
   };
 
   const deliverNext = async (upTo: number, signal: AbortSignal): Promise<boolean> => {
-    const found = await slots.reads.run(() => readNext(upTo));
+    const found = await slots.reads.run(async () => (signal.aborted ? undefined : readNext(upTo)));
     if (found === undefined) return false;
-    const { endpoint, secrets, page } = found;
+    const { endpoint, page } = found;
     await deps.confirm();
     const failure = await deliverPage({
       events: page.events,
       delivered,
-      send: (event) => send(endpoint, secrets, event),
+      send: (event) => send(found, event, signal),
       cautious: failures > 0,
       signal,
     });
@@ -170,6 +196,9 @@ export function createEndpointWork(deps: WebhookDeps, first: Endpoint): Endpoint
     },
     saved(next) {
       touch({ checkpoint: next });
+    },
+    knowUrl(next) {
+      url = next;
     },
     changed,
     async deliver(upTo, signal) {

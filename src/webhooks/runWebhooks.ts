@@ -39,6 +39,11 @@ export async function runWebhooks(deps: WebhookDeps, held: Held): Promise<void> 
   let tip = -1;
   let lookAt = 0;
   let savedAt = performance.now();
+  const stopAll = () => {
+    for (const { stop } of all.values()) stop.abort();
+  };
+  // One listener for all endpoints: one for each delivery would stay at the signal.
+  held.signal.addEventListener('abort', stopAll, { once: true });
   await encryptAnew(deps);
   watch.endpoints(await countByState(mysql));
   try {
@@ -63,11 +68,12 @@ export async function runWebhooks(deps: WebhookDeps, held: Held): Promise<void> 
       for (const { work, delivering } of all.values())
         if (delivering === undefined && work.position() === tip && isUnconcerned(work, sellers)) work.passTo(upTo);
       tip = upTo;
-      for (const running of all.values()) deliverIn(running, () => tip, held.signal);
+      if (held.signal.aborted) break;
+      for (const running of all.values()) deliverIn(running, () => tip);
       watch.lag(Math.max(0, ...[...all.values()].map(({ work }) => tip - work.position())));
     }
   } finally {
-    for (const { stop } of all.values()) stop.abort();
+    stopAll();
     await Promise.all([...all.values()].map(({ delivering }) => delivering));
     await deliveries.flush();
     watch.endpoints({ active: 0, paused: 0, disabled: 0 });
@@ -97,7 +103,10 @@ async function takeChanges(deps: WebhookDeps, all: Map<string, Running>, readAt:
         stop: new AbortController(),
         delivering: undefined,
       });
-    else if (running.delivering === undefined && running.work.touchedAt() < readAt) passOn(running, endpoint);
+    else {
+      running.work.knowUrl(endpoint.url);
+      if (running.delivering === undefined && running.work.touchedAt() < readAt) passOn(running, endpoint);
+    }
   }
 }
 
@@ -109,10 +118,10 @@ function passOn({ work }: Running, endpoint: Endpoint): void {
 const isUnconcerned = ({ seller }: EndpointWork, sellers: ReadonlySet<string>) =>
   seller === undefined ? sellers.size === 0 : !sellers.has(seller);
 
-function deliverIn(running: Running, tip: () => number, signal: AbortSignal): void {
+function deliverIn(running: Running, tip: () => number): void {
   const { work, stop, delivering } = running;
   if (delivering !== undefined || work.position() >= tip() || !work.isDue()) return;
-  running.delivering = work.deliver(tip, AbortSignal.any([signal, stop.signal])).finally(() => {
+  running.delivering = work.deliver(tip, stop.signal).finally(() => {
     running.delivering = undefined;
   });
 }

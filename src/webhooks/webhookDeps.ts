@@ -1,6 +1,7 @@
 import type { Mysql } from '../infra/stores/mysql.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import type { Horizon } from '../subscribers/horizon.ts';
+import type { Held } from '../subscribers/subscriptionLease.ts';
 import type { DeliveryLog } from './deliveryLog.ts';
 import type { SealedSecrets } from './sealedSecrets.ts';
 import type { Slots } from './slots.ts';
@@ -17,7 +18,6 @@ export interface WebhookDeps {
   watch: WebhookWatch;
   /** Of all endpoints: requests under way, where those that fail or are slow have places of their own, and pages that are read. */
   slots: { fast: Slots; slow: Slots; reads: Slots };
-  /** Rejects when another process may have the lease. */
-  confirm: () => Promise<void>;
+  confirm: Held['confirm'];
   log: Log;
 }

@@ -7,6 +7,7 @@ import { lastPosition } from '../../src/projections/log/readLog.ts';
 import { insertRows } from '../../src/projections/log/sql.ts';
 import type { CloudEvent } from '../../src/subscribers/cloudEvent.ts';
 import { cursorOf, positionOf } from '../../src/subscribers/cursor.ts';
+import { leftAtSignal } from '../support/leftAtSignal.ts';
 import { openRawSocket } from '../support/rawSocket.ts';
 import { couponRef, created, grabbed } from '../support/sampleEvents.ts';
 import { serveApp } from '../support/serveApp.ts';
@@ -236,6 +237,14 @@ test('readers of one service over the limit get 429, and a reader that leaves ma
   assert.is(over.status, 429);
   assert.match(over.text, /Too many readers of events/);
   assert.is(later.status, 200);
+});
+
+test('readers that have left leave nothing behind in the process', async () => {
+  for (let i = 0; i < 10; i++) await read('?limit=1');
+  await stream(1);
+  await until('the places are free', () => system.feed.places.open() === 0);
+
+  assert.is(leftAtSignal(system.feed.stopped), 0);
 });
 
 test('a cursor leads to the same events for as long as the log exists', async () => {

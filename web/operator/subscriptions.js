@@ -32,7 +32,8 @@ export function openSubscriptions() {
           setText(error, message === null ? '' : `Last failure: ${message}`);
           error.hidden = message === null;
           setText(next, nextEvent === null ? '' : `Next: ${nextEvent.type} of ${nextEvent.coupon}, ${nextEvent.id}`);
-          buttons.hidden = nextEvent === null;
+          skip.hidden = nextEvent === null;
+          buttons.hidden = nextEvent === null && failures === 0;
         },
       };
     },

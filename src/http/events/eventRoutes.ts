@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import type Router from '@koa/router';
 import type { Context } from 'koa';
+import { abortWith } from '../../infra/abortWith.ts';
 import { bareToken } from '../../infra/tokens.ts';
 import { cursorOf, positionOf } from '../../subscribers/cursor.ts';
 import type { EventPage } from '../../subscribers/eventPages.ts';
@@ -50,9 +51,9 @@ export function addEventRoutes(router: Router, { feed, findService, clientAddres
 
 /** Aborts when the client has left, or the server stops. */
 function untilClosed(ctx: Context, feed: Feed): AbortSignal {
-  const left = new AbortController();
-  ctx.res.once('close', () => left.abort());
-  return AbortSignal.any([left.signal, feed.stopped]);
+  const { signal, abort } = abortWith(feed.stopped);
+  ctx.res.once('close', () => abort());
+  return signal;
 }
 
 /** Sends pages as server-sent events. A page is read when the client has taken the one before. */

@@ -29,7 +29,11 @@ export const subscriptionState = z.object({
   nextEvent: z
     .object({ position: count, id: z.string(), type: z.string(), coupon: z.string() })
     .nullable()
-    .meta({ description: 'The first event that is not delivered.' }),
+    .meta({
+      description:
+        'The first event that is not delivered. Null also when a webhook of a seller has none of its events in the next 20,000 ' +
+        'positions behind its checkpoint.',
+    }),
 });
 
 export const operatorStateReply = z.object({
