@@ -50,9 +50,11 @@ export async function archiveCoupon(deps: ArchiveDeps, coupon: CouponToArchive):
     const isDelivered = row?.delivered == null || Number(row.delivered) >= lastPosition;
     if (row === undefined || Number(row.version) !== version || !isDelivered)
       throw new OperatorError(`${path} has changed meanwhile: run the command again`);
+    // Readers of the feed compare the times of archivings, so a later one has a later time whatever the clock does.
     await writer(
-      `INSERT INTO archived_coupons (coupon_id, seller, name, version, last_position, digest)
-       VALUES (${hex(id)}, ${hex(row.seller as Buffer)}, ${hex(row.name as Buffer)}, ${version}, ${lastPosition}, '${archive.digest}')`,
+      `INSERT INTO archived_coupons (coupon_id, seller, name, version, last_position, digest, archived_at)
+       SELECT ${hex(id)}, ${hex(row.seller as Buffer)}, ${hex(row.name as Buffer)}, ${version}, ${lastPosition}, '${archive.digest}',
+         GREATEST(NOW(3), COALESCE(MAX(archived_at) + INTERVAL 1000 MICROSECOND, NOW(3))) FROM archived_coupons`,
     );
   });
   await onStep('archived', coupon);

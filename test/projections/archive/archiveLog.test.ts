@@ -217,6 +217,25 @@ test('events that a subscription has not delivered are not archived, and the ref
   await system.mysql('subscriptions').delete();
 });
 
+test('a later archiving has a later time, also when the clock was set back in between', async () => {
+  await system.mysql.raw('UPDATE archived_coupons SET archived_at = NOW(3) + INTERVAL 1 HOUR');
+  for (const name of ['set back', 'set back too']) await sale.givenWholeLife(named(name));
+  await sale.sellOn();
+
+  assert.is((await sale.archive()).coupons, 2);
+
+  const rows = await system.mysql('archived_coupons').distinct('archived_at').orderBy('archived_at', 'desc');
+  const two = await system.mysql('archived_coupons').whereIn('name', ['set back', 'set back too']);
+  assert.is(rows.length, 3);
+  assert.equal(
+    two.map(({ archived_at }) => Number(archived_at)).sort(),
+    rows
+      .slice(0, 2)
+      .map(({ archived_at }) => Number(archived_at))
+      .reverse(),
+  );
+});
+
 test('a time in the future, no time, and both options are refused', async () => {
   const future = await sale.tool('archiveLog', '--before', '2100-01-01', '--out', folder);
   assert.is(future.status, 1);
