@@ -4,13 +4,11 @@ import * as assert from 'uvu/assert';
 import type { CouponEvent } from '../../../src/events.ts';
 import { openMysql } from '../../../src/infra/stores/openMysql.ts';
 import { createLog } from '../../../src/infra/telemetry/log.ts';
-import { writePage } from '../../../src/projections/archive/archiveCoupon.ts';
-import { packPages } from '../../../src/projections/archive/pages.ts';
 import { insertEvents } from '../../../src/projections/insertEvents.ts';
 import { type EventRow, idToBytes, rowToEvent } from '../../../src/projections/log/eventRows.ts';
-import { projectionTransaction, runOnPool } from '../../../src/projections/log/pause.ts';
-import type { LoggedRow } from '../../../src/projections/log/readLog.ts';
+import { projectionTransaction } from '../../../src/projections/log/pause.ts';
 import { recountPieces } from '../../../src/projections/recovery/recountPieces.ts';
+import { archiveEvents } from '../../support/archiveEvents.ts';
 import {
   closed,
   couponRef,
@@ -75,26 +73,13 @@ test('redemptions take no piece', async () => {
   ]);
 });
 
-/** Archives the events of a coupon. Those up to version `left` stay in event_log, as after an archiving that was killed. */
-async function archive({ id, seller, name }: CouponEvent['coupon'], left: number): Promise<void> {
-  const coupon_id = idToBytes(id);
-  const rows: LoggedRow[] = await mysql('event_log').where({ coupon_id }).orderBy('version');
-  const pages = async function* () {
-    yield rows;
-  };
-  for await (const page of packPages(pages())) await writePage(runOnPool(mysql), coupon_id, page);
-  const [version, last_position] = [rows.length, rows.at(-1)?.position];
-  await mysql('archived_coupons').insert({ coupon_id, seller, name, version, last_position, digest: '-' });
-  await mysql('event_log').where({ coupon_id }).where('version', '>', left).delete();
-}
-
 for (const left of [0, 3]) {
   test(`a gap above the archived events is closed, with ${left} of them still in the log`, async () => {
     // Given four archived events, then a lost redemption, a release, another lost version, and a redemption.
     const coupon = couponRef(`archived ${left}`);
     const bob = grabbed(coupon, 2, 'bob', 2);
     await given(created(coupon, 3), bob, grabbed(coupon, 3, 'eve', 1), restocked(coupon, 4, 4, 7, 5));
-    await archive(coupon, left);
+    await archiveEvents(mysql, coupon, left);
     await given(released(bob, 6, 6), redeemed(grabbed(coupon, 3, 'eve', 1), 8, 6));
 
     const version = await recount(coupon.id);
