@@ -13,7 +13,8 @@ export async function up(knex: Knex): Promise<void> {
     last_position BIGINT UNSIGNED NOT NULL COMMENT 'the highest position that one of them had in event_log',
     digest CHAR(43) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'hash of the last event in the file',
     archived_at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
-    KEY (last_position)
+    KEY (last_position),
+    KEY (archived_at)
   ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`);
 
   await knex.raw(`CREATE TABLE IF NOT EXISTS archived_pages (

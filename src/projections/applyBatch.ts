@@ -4,7 +4,7 @@ import { allEvents, type Delivery } from '../infra/outbox.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
 import { archivedVersions, readArchived } from './archive/pages.ts';
 import { insertEvents } from './insertEvents.ts';
-import { bytesToId, type EventRow, eventColumns, idToBytes, rowsToEvents, separateNewer } from './log/eventRows.ts';
+import { bytesToId, type EventRow, eventColumns, idToBytes, separateNewer } from './log/eventRows.ts';
 import { projectionTransaction } from './log/pause.ts';
 import { hexId, type RunSql, selectRows, type Value } from './log/sql.ts';
 import { byCouponAndVersion } from './projection.ts';
@@ -62,19 +62,21 @@ async function readKnown(run: RunSql, events: readonly CouponEvent[]) {
   const { events: readable, newer } = separateNewer(rows);
   const known = new Map(readable.map((event) => [event.id, event]));
   const missing = events.filter(({ id }) => !known.has(id) && !newer.has(id));
-  for (const event of await readKnownOfArchive(run, missing)) known.set(event.id, event);
+  const archived = separateNewer(await readArchivedRows(run, missing));
+  for (const event of archived.events) known.set(event.id, event);
+  for (const id of archived.newer) newer.add(id);
   return { known, newer };
 }
 
 /** An older copy of Redis may publish events again whose coupon was archived meanwhile. Most batches have no such coupon. */
-async function readKnownOfArchive(run: RunSql, events: readonly CouponEvent[]): Promise<CouponEvent[]> {
-  const ids = [...new Set(events.map(({ coupon }) => coupon.id))].map(idToBytes);
-  const archived = await archivedVersions(run, ids);
+async function readArchivedRows(run: RunSql, events: readonly CouponEvent[]): Promise<EventRow[]> {
+  const ids = [...new Set(events.map(({ coupon }) => coupon.id))];
+  const archived = await archivedVersions(run, ids.map(idToBytes));
   const wanted = new Set(events.map(({ id }) => id));
-  const found: CouponEvent[] = [];
-  for (const id of ids.filter((id) => archived.has(bytesToId(id))))
-    for await (const page of readArchived(run, id))
-      found.push(...rowsToEvents(page).filter((event) => wanted.has(event.id)));
+  const found: EventRow[] = [];
+  for (const id of ids.filter((id) => archived.has(id)))
+    for await (const page of readArchived(run, idToBytes(id)))
+      found.push(...page.filter(({ version }) => wanted.has(eventId(id, version))));
   return found;
 }
 

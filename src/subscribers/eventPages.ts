@@ -69,7 +69,7 @@ export function createEventReader(seller?: string, maxCoupons = MAX_COUPONS): Ev
       )) as unknown as Row[];
       const { found, isWhole } = upToNewer(rows);
       for (const [id, lowest] of lowestVersions(found))
-        if (!coupons.has(id)) coupons.set(id, await progressAt(run, id, after, lowest));
+        if (mustLookUp(coupons.get(id), lowest)) coupons.set(id, await progressAt(run, id, after, lowest));
       const { ordered, copies } = inOrder(found, after, coupons);
       const missing = ordered.filter(({ id, version }) => !copies.has(`${id}:${version}`));
       for (const one of await readVersions(run, missing)) copies.set(one.event.id, one);
@@ -126,6 +126,10 @@ function inOrder(found: readonly Found[], after: number, coupons: LRUCache<strin
   }
   return { ordered, copies };
 }
+
+/** A gap after what is remembered may be the events that were archived meanwhile. An older gap waits for its events. */
+const mustLookUp = (progress: Progress | undefined, lowest: number) =>
+  progress === undefined || (progress.waiting.size === 0 && lowest > progress.version + 1);
 
 function lowestVersions(found: readonly Found[]): Map<string, number> {
   const lowest = new Map<string, number>();

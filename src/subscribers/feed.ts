@@ -7,6 +7,7 @@ import type { NewerReleases } from '../infra/telemetry/newerReleases.ts';
 import { createStreamPlaces, type StreamPlaces } from '../live/streamPlaces.ts';
 import { lastPosition } from '../projections/log/readLog.ts';
 import type { RunSql } from '../projections/log/sql.ts';
+import type { Place } from './cursor.ts';
 import { createEventReader, type EventPage, type EventReader } from './eventPages.ts';
 import type { Horizon } from './horizon.ts';
 
@@ -19,6 +20,7 @@ const REMEMBERED_READERS = 100;
 
 interface Wanted {
   after: number;
+  generation: number;
   limit: number;
   seller?: string | undefined;
   types?: readonly EventType[] | undefined;
@@ -28,13 +30,15 @@ export interface Feed {
   places: StreamPlaces;
   /** Whether an event may have this position already: a cursor beyond the log was made by another log. */
   hasReached(position: number): Promise<boolean>;
-  /** Whether events after this position have left the log: a reader that continues here would miss them. */
-  isArchivedAfter(position: number): Promise<boolean>;
+  /** The generation of the archive, for a reader that begins now: the time of the last archiving, or 0. */
+  archiveGeneration(): Promise<number>;
+  /** Whether events after this place were archived since its reader began: a reader that continues here would miss them. */
+  isArchivedAfter(place: Place): Promise<boolean>;
   /**
-   * Resolves to the first page with an event, or to an empty page after `waitMs`, or as soon as the signal aborts. Throws
-   * Unavailable when MySQL does not answer.
+   * Resolves to the first page with an event, or to an empty page after `waitMs`, or as soon as the signal aborts; or to 'archived'
+   * when events after `after` were archived since the reader began. Throws Unavailable when MySQL does not answer.
    */
-  read(wanted: Wanted, waitMs: number, signal: AbortSignal): Promise<EventPage>;
+  read(wanted: Wanted, waitMs: number, signal: AbortSignal): Promise<EventPage | 'archived'>;
   /** Aborts when the server stops. */
   stopped: AbortSignal;
   endStreams(): void;
@@ -57,14 +61,23 @@ export function openFeed(
       newerReleases.note('feed', error);
       throw error;
     });
+  // The last condition is one look at an index, and false for nearly every page: then no coupon is read.
+  const isArchivedAfter = async ({ position, generation }: Place) => {
+    const rows = await run(
+      `SELECT 1 FROM archived_coupons WHERE last_position > ${position} AND ${millis('archived_at')} > ${generation}
+       AND (SELECT ${millis('MAX(archived_at)')} FROM archived_coupons) > ${generation} LIMIT 1`,
+    );
+    return rows.length > 0;
+  };
   const feed: Feed = {
     places: createStreamPlaces(READERS),
     hasReached: async (position) => position === 0 || position <= (await lastPosition(run)),
-    async isArchivedAfter(position) {
-      const rows = await run(`SELECT 1 FROM archived_coupons WHERE last_position > ${position} LIMIT 1`);
-      return rows.length > 0;
+    async archiveGeneration() {
+      const [row] = await run(`SELECT COALESCE(${millis('MAX(archived_at)')}, 0) AS generation FROM archived_coupons`);
+      return Number(row?.generation);
     },
-    async read({ after, limit, seller, types }, waitMs, signal) {
+    isArchivedAfter,
+    async read({ after, generation, limit, seller, types }, waitMs, signal) {
       const started = performance.now();
       const isOver = (ms: number) => signal.aborted || performance.now() - started >= ms;
       const reader = readers.get(keyOf(after, seller)) ?? createEventReader(seller);
@@ -72,8 +85,12 @@ export function openFeed(
       let page: EventPage = { events: [], cursors: [], next: after };
       do {
         const horizonAt = await horizon.next();
-        while (page.next < horizonAt && page.events.length === 0 && !isOver(Math.max(waitMs, SEARCH_MS)))
-          page = ofTypes(types, await readPage(reader, { after: page.next, horizon: horizonAt, limit }));
+        while (page.next < horizonAt && page.events.length === 0 && !isOver(Math.max(waitMs, SEARCH_MS))) {
+          const position = page.next;
+          page = ofTypes(types, await readPage(reader, { after: position, horizon: horizonAt, limit }));
+          // A coupon counts as archived before the first of its events leaves the log, so a page that lacks one is found here.
+          if (await isArchivedAfter({ position, generation })) return 'archived';
+        }
       } while (page.events.length === 0 && !isOver(waitMs));
       readers.set(keyOf(page.next, seller), reader);
       return page;
@@ -83,6 +100,8 @@ export function openFeed(
   };
   return { feed, close };
 }
+
+const millis = (timestamp: string) => `CAST(UNIX_TIMESTAMP(${timestamp}) * 1000 AS UNSIGNED)`;
 
 function ofTypes(types: readonly EventType[] | undefined, { events, cursors, next }: EventPage): EventPage {
   if (types === undefined) return { events, cursors, next };

@@ -16,6 +16,7 @@ import { projections } from '../../src/projections/registry.ts';
 import { openReplaySession } from '../../src/projections/replay/replaySession.ts';
 import { replayAndSwap } from '../../src/projections/replay/replayTables.ts';
 import { describeStoreFault } from '../../src/tools/storeFaults.ts';
+import { archiveEvents } from '../support/archiveEvents.ts';
 import { lifeOf } from '../support/couponLife.ts';
 import { decideGrabsOf } from '../support/decideGrabsOf.ts';
 import { gateOpens } from '../support/outages.ts';
@@ -177,6 +178,23 @@ test('a delivery whose event a newer release has logged in a newer shape is left
   assert.equal(applied.newer, [repeated]);
   assert.equal([applied.committed.length, applied.damaged.length, applied.early.length], [1, 0, 0]);
   await ended(newer);
+});
+
+test('a delivery whose event of a newer release is archived is left to it, and the rest of the batch is applied', async () => {
+  const [newer, other] = [couponRef('archived in a newer shape'), couponRef('beside the archived one')];
+  const creation = delivery(created(newer, 3));
+  await applyBatch(mysql, [creation]);
+  await givenRow(newer, 2, 'CouponGrabbed', { shape: 2, who: 'bob', left: 2 });
+  await setVersion(newer, 2);
+  await archiveEvents(mysql, newer);
+  const repeated = delivery(grabbed(newer, 2, 'bob', 2));
+
+  const applied = await applyBatch(mysql, [creation, repeated, delivery(created(other, 3))]).catch((error) => error);
+
+  for (const table of ['archived_coupons', 'archived_pages']) await mysql(table).delete();
+  await ended(newer);
+  assert.equal(applied.newer, [repeated], String(applied));
+  assert.equal([applied.committed.length, applied.damaged.length, applied.early.length], [2, 0, 0]);
 });
 
 test('a coupon with an event of a newer release is not rebuilt, and no gap is closed while an entry waits', async () => {

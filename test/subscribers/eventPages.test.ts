@@ -8,6 +8,7 @@ import { eventColumns, toLogRows } from '../../src/projections/log/eventRows.ts'
 import { lastPosition } from '../../src/projections/log/readLog.ts';
 import { insertRows, type RunSql } from '../../src/projections/log/sql.ts';
 import { createEventReader, type EventReader } from '../../src/subscribers/eventPages.ts';
+import { archiveEvents } from '../support/archiveEvents.ts';
 import { couponRef, created, grabbed } from '../support/sampleEvents.ts';
 import { createDatabase } from '../support/testStores.ts';
 
@@ -89,6 +90,25 @@ test('a version that is missing holds up its coupon alone', async () => {
   const found = (await readAll(start, 2, false)).map(({ what }) => what);
 
   assert.equal(found, ['broken 1', 'whole 1', 'whole 2']);
+});
+
+test('a reader that began while a coupon was being archived gets the later events of this coupon', async () => {
+  const tea = couponRef('tea');
+  const start = await givenLog([tea, 1], [tea, 2], [tea, 3], [tea, 4], [tea, 5]);
+  const reader = createEventReader();
+  const first = await reader.read(run, { after: start, horizon: await lastPosition(run), limit: 2 });
+  await archiveEvents(mysql, tea);
+  await givenLog([tea, 6], [tea, 7]);
+
+  const second = await reader.read(run, { after: first.next, horizon: await lastPosition(run), limit: 2 });
+
+  assert.equal(
+    [first, second].map(({ events }) => events.map(({ data }) => data.version)),
+    [
+      [1, 2],
+      [6, 7],
+    ],
+  );
 });
 
 test('a page ends before an event of a newer release, and the page that would begin with it is refused', async () => {

@@ -2,11 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createApp } from '../../src/http/app.ts';
+import { createLog } from '../../src/infra/telemetry/log.ts';
+import { createNewerReleases } from '../../src/infra/telemetry/newerReleases.ts';
 import { eventColumns, toLogRows } from '../../src/projections/log/eventRows.ts';
 import { lastPosition } from '../../src/projections/log/readLog.ts';
 import { insertRows } from '../../src/projections/log/sql.ts';
 import type { CloudEvent } from '../../src/subscribers/cloudEvent.ts';
-import { cursorOf, positionOf } from '../../src/subscribers/cursor.ts';
+import { cursorOf, placeOf } from '../../src/subscribers/cursor.ts';
+import { openFeed } from '../../src/subscribers/feed.ts';
+import type { Horizon } from '../../src/subscribers/horizon.ts';
 import { leftAtSignal } from '../support/leftAtSignal.ts';
 import { openRawSocket } from '../support/rawSocket.ts';
 import { couponRef, created, grabbed } from '../support/sampleEvents.ts';
@@ -15,7 +19,7 @@ import { customer, givenCoupon, grabOutcome, openTestSystem, settled } from '../
 import { until } from '../support/until.ts';
 
 const token = 'orders-Zr5tNq1wVb7kXe4uHs9cMy2gLp8jFd6o';
-const { system, close } = await openTestSystem({ SERVICE_TOKENS: `orders=${token}` });
+const { system, config, close } = await openTestSystem({ SERVICE_TOKENS: `orders=${token}` });
 const server = await serveApp(createApp(system).callback());
 const test = suite('the feed of events');
 
@@ -43,7 +47,7 @@ async function readAll(after: string, limit = 3, more = '') {
       const page = await read(`?after=${cursor}&limit=${limit}${more}`);
       events.push(...page.events);
       cursor = page.next;
-      return page.events.length === 0 && (positionOf(page.next) ?? 0) >= last;
+      return page.events.length === 0 && (placeOf(page.next)?.position ?? 0) >= last;
     },
     0,
   );
@@ -151,20 +155,90 @@ for (const [what, query, status, text] of refused) {
   });
 }
 
-test('a reader whose next events are archived gets 400 instead of missing them; a new reader begins with what is there', async () => {
-  const [{ position }] = (await system.mysql('event_log').orderBy('position').limit(1)) as [{ position: number }];
+/** A coupon whose events up to this position are archived; its rows are still in the log. */
+async function archiveUpTo(position: number) {
   await system.mysql('archived_coupons').insert({
     ...{ coupon_id: Buffer.alloc(16), seller: 'ann', name: 'gone' },
     ...{ version: 1, last_position: position, digest: 'd'.repeat(43) },
   });
+}
+const endArchive = () => system.mysql('archived_coupons').delete();
 
-  const before = await read(`?after=${cursorOf(position - 1)}`);
-  const [after, fresh] = [await read(`?after=${cursorOf(position)}`), await read('')];
+test('a reader whose next events were archived since it began gets 400 instead of missing them', async () => {
+  const { events } = await readAll('', 1_000);
+  const position = Number(events[2]?.sequence);
+  await archiveUpTo(position);
 
-  await system.mysql('archived_coupons').delete();
+  const [before, after] = [await read(`?after=${cursorOf(position - 1)}`), await read(`?after=${cursorOf(position)}`)];
+
+  await endArchive();
   assert.is(before.status, 400);
   assert.match(before.text, /Events after the cursor are archived\./);
-  assert.equal([after.status, fresh.status], [200, 200]);
+  assert.is(after.status, 200);
+});
+
+test('a reader that begins after an archiving reads on with its cursors, page by page, until the next archiving', async () => {
+  const { events } = await readAll('', 1_000);
+  await archiveUpTo(Number(events.at(-1)?.sequence));
+  const first = await read('?limit=2');
+  const second = await read(`?after=${first.next}&limit=2`);
+  const [streamed] = await stream(1, { 'last-event-id': second.next });
+  await endArchive();
+  await archiveUpTo(Number(events.at(-1)?.sequence));
+
+  const [later, ofStream] = [await read(`?after=${second.next}`), await read(`?after=${streamed?.id}`)];
+
+  await endArchive();
+  assert.equal([first.status, second.status], [200, 200], second.text);
+  assert.equal(
+    [...first.events, ...second.events, streamed?.event].map((event) => event?.id),
+    events.slice(0, 5).map(({ id }) => id),
+  );
+  assert.equal([later.status, ofStream.status], [400, 400]);
+});
+
+test('a stream ends when events that its client lacks are archived, and its next request gets 400', async () => {
+  const { events } = await readAll('', 1_000);
+  const { read: readPage } = system.feed;
+  system.feed.read = async (...args) => {
+    const page = await readPage(...args);
+    system.feed.read = readPage;
+    await archiveUpTo(Number(events[4]?.sequence));
+    return page;
+  };
+
+  const got = await stream(events.length, {}, '?limit=2');
+  const again = await read(`?after=${got.at(-1)?.id}`);
+
+  await endArchive();
+  assert.equal(
+    got.map(({ event }) => event.id),
+    events.slice(0, 2).map(({ id }) => id),
+  );
+  assert.is(again.status, 400);
+});
+
+test('a request that waits for an event ends when events that it has not reached are archived', async () => {
+  const { events } = await readAll('', 1_000);
+  const [start, last] = [Number(events[0]?.sequence), Number(events.at(-1)?.sequence)];
+  // The archiving comes between the first horizon, at which there is nothing, and the second one.
+  let calls = 0;
+  const horizon: Horizon = {
+    async next() {
+      if (calls++ === 0) return start;
+      if (calls === 2) await archiveUpTo(last);
+      return last;
+    },
+  };
+  const log = createLog('silent');
+  const { feed, close: closeFeed } = openFeed(config, { horizon, newerReleases: createNewerReleases(log), log });
+
+  const wanted = { after: start, generation: 0, limit: 100, types: ['CouponResumed'] } as const;
+  const page = await feed.read(wanted, 500, new AbortController().signal);
+
+  await closeFeed();
+  await endArchive();
+  assert.is(page, 'archived');
 });
 
 test('a token of a customer, another token, and a token in the URL get 401', async () => {

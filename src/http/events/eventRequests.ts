@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { USERNAME_MAX } from '../../coupon/names.ts';
 import { cloudEventSchema, eventTypeSchema } from '../../subscribers/cloudEvent.ts';
-import { positionOf } from '../../subscribers/cursor.ts';
+import { placeOf } from '../../subscribers/cursor.ts';
 import { atMost } from '../fields.ts';
 
 // The query string of the events, and its answer. An empty parameter counts as an absent one.
@@ -21,11 +21,12 @@ const numberOf = (field: string, min: number, max: number) => {
 const MALFORMED = 'Malformed cursor.';
 export const cursorSchema = z
   .string(MALFORMED)
-  .refine((cursor) => positionOf(cursor) !== undefined, MALFORMED)
+  .refine((cursor) => placeOf(cursor) !== undefined, MALFORMED)
   .meta({
     description:
       'The cursor after which the page begins: `Next-Cursor` of an earlier answer, or the id of an event in a stream. When it is ' +
-      'absent, the page begins with the first event that is not archived. A cursor stays good until events after it are archived.',
+      'absent, the page begins with the first event that is not archived. A cursor stays good until later events are archived that its ' +
+      'reader has not read.',
   });
 
 export const eventsQuery = z.object({

@@ -3,7 +3,7 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { abortWith } from '../../infra/abortWith.ts';
 import { bareToken } from '../../infra/tokens.ts';
-import { cursorOf, positionOf } from '../../subscribers/cursor.ts';
+import { cursorOf, placeOf } from '../../subscribers/cursor.ts';
 import type { EventPage } from '../../subscribers/eventPages.ts';
 import type { Feed } from '../../subscribers/feed.ts';
 import type { System } from '../../system.ts';
@@ -29,22 +29,24 @@ export function addEventRoutes(router: Router, { feed, findService, clientAddres
     const isStream = ctx.accepts(BATCH_TYPE, 'json', 'text/event-stream') === 'text/event-stream';
     const lastEventId = ctx.get('last-event-id');
     const cursor = isStream && lastEventId !== '' ? cursorSchema.parse(lastEventId) : after;
-    const position = cursor === undefined ? 0 : (positionOf(cursor) ?? 0);
+    const place = placeOf(cursor ?? '') ?? { position: 0, generation: await feed.archiveGeneration() };
+    const { position, generation } = place;
     if (!(await feed.hasReached(position))) throw cursorOfAnotherLog();
-    if (cursor !== undefined && (await feed.isArchivedAfter(position))) throw eventsAreArchived();
+    if (await feed.isArchivedAfter(place)) throw eventsAreArchived();
 
     const refusal = feed.places.take(ctx.res, { user: service, address: clientAddress(ctx.req) });
     if (refusal !== undefined)
       return respondWith(ctx, { ...refusals['too-many-event-readers'], retryAfterSeconds: RETRY_SECONDS });
     const signal = untilClosed(ctx, feed);
-    const wanted = { after: position, limit, seller, types: type };
+    const wanted = { after: position, generation, limit, seller, types: type };
     if (isStream) return sendStream(ctx, feed, wanted, signal);
     const began = performance.now();
-    const { events, next } = await feed.read(wanted, wait * 1_000, signal);
+    const page = await feed.read(wanted, wait * 1_000, signal);
     // A request that waits for an event is no slow request, in the log or in an alert.
     if (wait > 0) ctx.state.receivingMs = performance.now() - began;
-    ctx.set('Next-Cursor', cursorOf(next));
-    ctx.body = JSON.stringify(events);
+    if (page === 'archived') throw eventsAreArchived();
+    ctx.set('Next-Cursor', cursorOf(page.next, generation));
+    ctx.body = JSON.stringify(page.events);
     ctx.type = BATCH_TYPE;
   });
 }
@@ -56,10 +58,14 @@ function untilClosed(ctx: Context, feed: Feed): AbortSignal {
   return signal;
 }
 
-/** Sends pages as server-sent events. A page is read when the client has taken the one before. */
+/**
+ * Sends pages as server-sent events. A page is read when the client has taken the one before. When events that the client lacks were
+ * archived, the stream ends, and the client gets the reason when it connects again.
+ */
 async function sendStream(ctx: Context, feed: Feed, wanted: Parameters<Feed['read']>[0], signal: AbortSignal) {
   // The failure of the first page can still be answered.
   let page = await feed.read(wanted, 0, signal);
+  if (page === 'archived') throw eventsAreArchived();
   ctx.status = 200;
   ctx.respond = false;
   ctx.res.writeHead(200, {
@@ -71,8 +77,8 @@ async function sendStream(ctx: Context, feed: Feed, wanted: Parameters<Feed['rea
   ctx.res.setTimeout(STALLED_MS);
   try {
     await pipeline(async function* () {
-      while (!signal.aborted) {
-        yield asText(page);
+      while (!signal.aborted && page !== 'archived') {
+        yield asText(page, wanted.generation);
         page = await feed.read({ ...wanted, after: page.next }, KEEP_ALIVE_MS, signal);
       }
     }, ctx.res);
@@ -84,7 +90,9 @@ async function sendStream(ctx: Context, feed: Feed, wanted: Parameters<Feed['rea
 }
 
 /** A page without events moves the cursor of the client all the same: its filter may match nothing for hours. */
-function asText({ events, cursors, next }: EventPage): string {
-  if (events.length === 0) return `id: ${cursorOf(next)}\n:\n\n`;
-  return events.map((event, i) => `id: ${cursorOf(cursors[i] ?? 0)}\ndata: ${JSON.stringify(event)}\n\n`).join('');
+function asText({ events, cursors, next }: EventPage, generation: number): string {
+  if (events.length === 0) return `id: ${cursorOf(next, generation)}\n:\n\n`;
+  return events
+    .map((event, i) => `id: ${cursorOf(cursors[i] ?? 0, generation)}\ndata: ${JSON.stringify(event)}\n\n`)
+    .join('');
 }

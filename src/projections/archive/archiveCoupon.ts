@@ -6,7 +6,7 @@ import type { LoggedRow } from '../log/readLog.ts';
 import { hex, type RunSql } from '../log/sql.ts';
 import { pagesOf } from '../verify/readMysql.ts';
 import { archiveFileOf, mustBeArchive, writeArchive } from './archiveFile.ts';
-import type { CouponToArchive } from './chooseCoupons.ts';
+import { type CouponToArchive, ownedSubscriptions } from './chooseCoupons.ts';
 import { packPages, readArchived } from './pages.ts';
 
 // A coupon is archived in steps, each of which can be the last one of a process that is killed: the next run begins the coupon anew
@@ -44,15 +44,18 @@ export async function archiveCoupon(deps: ArchiveDeps, coupon: CouponToArchive):
 
   await whileNotRebuilding(writer, async () => {
     const [row] = await writer(
-      `SELECT seller, name, version, (SELECT MIN(position) FROM subscriptions) AS delivered FROM coupons
-       WHERE id = ${hex(id)} LOCK IN SHARE MODE`,
+      `SELECT seller, name, version, (
+         SELECT MIN(s.position) FROM ${ownedSubscriptions} WHERE w.owner IS NULL OR w.owner = c.seller
+       ) AS delivered FROM coupons c WHERE id = ${hex(id)} LOCK IN SHARE MODE`,
     );
     const isDelivered = row?.delivered == null || Number(row.delivered) >= lastPosition;
     if (row === undefined || Number(row.version) !== version || !isDelivered)
       throw new OperatorError(`${path} has changed meanwhile: run the command again`);
+    // Readers of the feed compare the times of archivings, so a later one has a later time whatever the clock does.
     await writer(
-      `INSERT INTO archived_coupons (coupon_id, seller, name, version, last_position, digest)
-       VALUES (${hex(id)}, ${hex(row.seller as Buffer)}, ${hex(row.name as Buffer)}, ${version}, ${lastPosition}, '${archive.digest}')`,
+      `INSERT INTO archived_coupons (coupon_id, seller, name, version, last_position, digest, archived_at)
+       SELECT ${hex(id)}, ${hex(row.seller as Buffer)}, ${hex(row.name as Buffer)}, ${version}, ${lastPosition}, '${archive.digest}',
+         GREATEST(NOW(3), COALESCE(MAX(archived_at) + INTERVAL 1000 MICROSECOND, NOW(3))) FROM archived_coupons`,
     );
   });
   await onStep('archived', coupon);

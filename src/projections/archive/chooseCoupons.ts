@@ -19,6 +19,9 @@ export interface Choice {
 
 const PAGE = 500;
 
+/** The subscriptions, each with the seller whose events alone it delivers: the owner of a webhook. Without an owner: all events. */
+export const ownedSubscriptions = `subscriptions s LEFT JOIN webhooks w ON s.name = CONCAT('webhook:', w.id)`;
+
 /**
  * A coupon is over when its seller has closed it and no code of it can be redeemed any more: its period of validity has ended, or no
  * piece is held that is not redeemed. Only a release and the undoing of a redemption can still follow (docs/LIFE.md); such an event
@@ -31,11 +34,10 @@ const isOver = (before: number) =>
 /** Chooses the coupons that are over and whose log is complete and ended before this time, in microseconds. Changes nothing. */
 export async function chooseCoupons(run: RunSql, before: number): Promise<Choice> {
   const end = await lastPosition(run);
-  const subscriptions = (await run('SELECT name, position FROM subscriptions ORDER BY name')).map((row) => ({
-    name: String(row.name),
-    position: Number(row.position),
-  }));
-  const delivered = Math.min(...subscriptions.map(({ position }) => position), Number.MAX_SAFE_INTEGER);
+  const subscriptions = (
+    await run(`SELECT s.name, s.position, w.owner FROM ${ownedSubscriptions} ORDER BY s.name`)
+  ).map((row) => ({ name: String(row.name), position: Number(row.position), owner: row.owner as Buffer | null }));
+  const blocking = new Set<string>();
   const coupons: CouponToArchive[] = [];
   const blocked: Choice['blocked'] = { coupons: 0, by: [] };
   for (let after: Buffer = Buffer.alloc(0); ; ) {
@@ -55,12 +57,17 @@ export async function chooseCoupons(run: RunSql, before: number): Promise<Choice
       if (ended === undefined || ended.events !== version || ended.version !== version || ended.at >= before) continue;
       // The newest event stays, so that the log never ends at a lower position than before.
       if (ended.position === end) continue;
-      if (ended.position > delivered) blocked.coupons++;
-      else coupons.push({ id, path: `${row.seller}/${row.name}`, version, lastPosition: ended.position });
+      const seller = row.seller as Buffer;
+      const behind = subscriptions.filter(
+        ({ position, owner }) => position < ended.position && (owner === null || owner.equals(seller)),
+      );
+      for (const { name } of behind) blocking.add(name);
+      if (behind.length > 0) blocked.coupons++;
+      else coupons.push({ id, path: `${seller}/${row.name}`, version, lastPosition: ended.position });
     }
     after = last.id as Buffer;
   }
-  if (blocked.coupons > 0) blocked.by = subscriptions.filter(({ position }) => position === delivered);
+  blocked.by = subscriptions.filter(({ name }) => blocking.has(name)).map(({ name, position }) => ({ name, position }));
   return { coupons, blocked };
 }
 

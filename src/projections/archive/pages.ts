@@ -82,7 +82,11 @@ export async function withArchived<Row extends EventRow>(
   { id, after, version, limit }: { id: Buffer; after: number; version: number; limit: number },
   hot: Row[],
 ): Promise<(Row | LoggedRow)[]> {
-  if (hot[0]?.version === after + 1 || after >= version) return hot;
+  // A restore that has not ended, or an archiving, leaves some of the rows.
+  const isWhole =
+    hot.every((row, place) => row.version === after + 1 + place) &&
+    (hot.length >= limit || Number(hot.at(-1)?.version) >= version);
+  if (isWhole || after >= version) return hot;
   const [archivedVersion] = (await archivedVersions(run, [id])).values();
   if (archivedVersion === undefined) return hot;
   const archived: LoggedRow[] = [];

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type Closer, openAll } from '../../../src/infra/closers.ts';
 import { ensurePrograms } from '../../../src/infra/local/install.ts';
 import type { CloudEvent } from '../../../src/subscribers/cloudEvent.ts';
-import { positionOf } from '../../../src/subscribers/cursor.ts';
+import { placeOf } from '../../../src/subscribers/cursor.ts';
 import { freePort } from '../../support/freePort.ts';
 import { lastMessageOf, messagesOf, openNatsServer } from '../../support/natsServer.ts';
 import { openStoreProxy, type StoreProxy } from './storeProxy.ts';
@@ -122,7 +122,7 @@ export const openSubscribers = (
       messageCount: () => lastMessageOf(nats.url, STREAM),
       orderSystemAt() {
         const cursor = join(folder(), 'cursor');
-        return existsSync(cursor) ? (positionOf(readFileSync(cursor, 'utf8')) ?? 0) : 0;
+        return existsSync(cursor) ? (placeOf(readFileSync(cursor, 'utf8'))?.position ?? 0) : 0;
       },
       async eventsSince({ messages, bytes }) {
         const lines = existsSync(eventsFile()) ? readFileSync(eventsFile()).subarray(bytes).toString() : '';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { DecidedEvent } from '../../../src/events.ts';
+import { keys } from '../../../src/infra/keys.ts';
 import { readCouponEvents } from '../../../src/operators/couponEvents.ts';
 import { applyBatch } from '../../../src/projections/applyBatch.ts';
 import { readArchived } from '../../../src/projections/archive/pages.ts';
@@ -215,6 +216,63 @@ test('events that a subscription has not delivered are not archived, and the ref
   assert.is(rewound.status, 1);
   assert.match(rewound.stderr, /events of \d+ coupons since then are archived/);
   await system.mysql('subscriptions').delete();
+});
+
+test('a paused webhook of a seller keeps the coupons of this seller alone from being archived', async () => {
+  const ofEve = { seller: 'eve', name: 'waits for her webhook' };
+  await system.redis.set(keys.userView('eve'), 'seller');
+  const webhook = { id: 'eves', owner: 'eve', url: 'https://eve.example', secret: 'x', state: 'paused', created_at: 1 };
+  await system.mysql('webhooks').insert(webhook);
+  await system.mysql('subscriptions').insert({ name: 'webhook:eves', position: 0 });
+  for (const coupon of [ofEve, named('of another seller')]) await sale.givenWholeLife(coupon);
+  await sale.sellOn();
+
+  const first = await sale.archive();
+
+  await system.mysql('webhooks').delete();
+  await system.mysql('subscriptions').delete();
+  assert.equal([first.coupons, first.blocked], [1, { coupons: 1, by: [{ name: 'webhook:eves', position: 0 }] }]);
+  assert.is((await sale.events(ofEve)).archived, 0);
+  assert.is((await sale.archive()).coupons, 1);
+});
+
+test('a webhook of the operator, and a subscription that is created while a coupon is being archived, keep it', async () => {
+  await sale.givenWholeLife(named('operator'));
+  await sale.sellOn();
+  const webhook = { id: 'all', url: 'https://ops.example', secret: 'x', state: 'paused', created_at: 1 };
+  await system.mysql('webhooks').insert(webhook);
+  await system.mysql('subscriptions').insert({ name: 'webhook:all', position: 0 });
+
+  const first = await sale.archive();
+  await system.mysql('subscriptions').delete();
+  const second = sale.archive(async (step) => {
+    if (step === 'pages') await system.mysql('subscriptions').insert({ name: 'webhook:all', position: 0 });
+  });
+
+  await rejects(second, /ann\/operator has changed meanwhile/);
+  assert.equal([first.coupons, first.blocked.coupons], [0, 1]);
+  await system.mysql('webhooks').update({ owner: 'eve' });
+  assert.is((await sale.archive()).coupons, 1);
+  for (const table of ['webhooks', 'subscriptions']) await system.mysql(table).delete();
+});
+
+test('a later archiving has a later time, also when the clock was set back in between', async () => {
+  await system.mysql.raw('UPDATE archived_coupons SET archived_at = NOW(3) + INTERVAL 1 HOUR');
+  for (const name of ['set back', 'set back too']) await sale.givenWholeLife(named(name));
+  await sale.sellOn();
+
+  assert.is((await sale.archive()).coupons, 2);
+
+  const rows = await system.mysql('archived_coupons').distinct('archived_at').orderBy('archived_at', 'desc');
+  const two = await system.mysql('archived_coupons').whereIn('name', ['set back', 'set back too']);
+  assert.is(rows.length, 3);
+  assert.equal(
+    two.map(({ archived_at }) => Number(archived_at)).sort(),
+    rows
+      .slice(0, 2)
+      .map(({ archived_at }) => Number(archived_at))
+      .reverse(),
+  );
 });
 
 test('a time in the future, no time, and both options are refused', async () => {

@@ -3,6 +3,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readCouponEvents } from '../../../src/operators/couponEvents.ts';
+import { readArchived } from '../../../src/projections/archive/pages.ts';
+import { runOnPool } from '../../../src/projections/log/pause.ts';
+import { insertLoggedRows } from '../../../src/projections/logFile/importEvents.ts';
+import { listHistory } from '../../../src/queries/listHistory.ts';
 import { archivedSale } from '../../support/archivedSale.ts';
 import { createDataDir } from '../../support/dataDirs.ts';
 import { endPrograms } from '../../support/program.ts';
@@ -47,6 +52,35 @@ for (const step of [undefined, 'inserted'] as const) {
     assert.is(await sale.restore(await sale.fileOf(coupon)), 0);
   });
 }
+
+test('the history has all events while a restore has put back only the first of them', async () => {
+  const coupon = named('half restored');
+  await sale.givenWholeLife(coupon);
+  await sale.sellOn();
+  await sale.archive();
+  const run = runOnPool(system.mysql);
+  const { archived } = await sale.events(coupon);
+  for await (const page of readArchived(run, await sale.idOf(coupon))) await insertLoggedRows(run, page.slice(0, 5));
+
+  const history = await listHistory(system, coupon, { after: 0, limit: 8 });
+  const later = await listHistory(system, coupon, { after: 2, limit: 100 });
+  const ofOperator = await readCouponEvents({ run, redis: system.redis }, { ...coupon, after: 2, limit: 100 });
+
+  const upTo = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  assert.equal(
+    history?.data.map(({ version }) => version),
+    upTo(1, 8),
+  );
+  assert.is(history?.next, 8);
+  assert.equal(
+    later?.data.map(({ version }) => version),
+    upTo(3, archived),
+  );
+  assert.equal(
+    ofOperator?.events.map(({ version }) => version),
+    upTo(3, archived),
+  );
+});
 
 test('a damaged file is refused before anything is written or deleted, and verify names it', async () => {
   const coupon = named('damaged');

@@ -8,6 +8,7 @@ import { insertEvents } from '../../../src/projections/insertEvents.ts';
 import { type EventRow, idToBytes, rowToEvent } from '../../../src/projections/log/eventRows.ts';
 import { projectionTransaction } from '../../../src/projections/log/pause.ts';
 import { recountPieces } from '../../../src/projections/recovery/recountPieces.ts';
+import { archiveEvents } from '../../support/archiveEvents.ts';
 import {
   closed,
   couponRef,
@@ -71,6 +72,26 @@ test('redemptions take no piece', async () => {
     [7, 1],
   ]);
 });
+
+for (const left of [0, 3]) {
+  test(`a gap above the archived events is closed, with ${left} of them still in the log`, async () => {
+    // Given four archived events, then a lost redemption, a release, another lost version, and a redemption.
+    const coupon = couponRef(`archived ${left}`);
+    const bob = grabbed(coupon, 2, 'bob', 2);
+    await given(created(coupon, 3), bob, grabbed(coupon, 3, 'eve', 1), restocked(coupon, 4, 4, 7, 5));
+    await archiveEvents(mysql, coupon, left);
+    await given(released(bob, 6, 6), redeemed(grabbed(coupon, 3, 'eve', 1), 8, 6));
+
+    const version = await recount(coupon.id);
+
+    assert.is(version, 9);
+    assert.equal(await recounts(coupon.id), [
+      [5, 5],
+      [7, 6],
+      [9, 7 - 2 + 1],
+    ]);
+  });
+}
 
 const bobsGrab = (coupon: CouponEvent['coupon']) => grabbed(coupon, 2, 'bob', 8);
 const known: [what: string, eventOf: (coupon: CouponEvent['coupon']) => CouponEvent, table: string][] = [
