@@ -15,13 +15,18 @@ const once = (socket: string) =>
     commandTimeout: 5_000,
   });
 
+/** When the connection has ended already, the client's `disconnect` starts a timer of two seconds that keeps the process alive. */
+const disconnect = (redis: Redis) => {
+  if (redis.status !== 'end') redis.disconnect();
+};
+
 async function ping(socket: string): Promise<void> {
   const redis = once(socket).on('error', () => {});
   try {
     await redis.connect();
     await redis.ping();
   } finally {
-    redis.disconnect();
+    disconnect(redis);
   }
 }
 
@@ -30,7 +35,7 @@ async function shutDown(socket: string): Promise<void> {
   await redis.connect();
   // Redis replies to a SHUTDOWN by closing the connection, so success is read from the pid file.
   await redis.shutdown('NOSAVE').catch(() => {});
-  redis.disconnect();
+  disconnect(redis);
 }
 
 const socketIn = (socketDir: string) => join(socketDir, 'redis.sock');
