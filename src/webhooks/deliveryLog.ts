@@ -27,6 +27,11 @@ export interface DeliveryLog {
   note(webhookId: string, delivery: Delivery): void;
   /** Never rejects: a log that cannot be written does not stop a delivery. */
   flush(): Promise<void>;
+  /**
+   * Deletes the deliveries of endpoints that no longer exist: a request that was under way when its endpoint was deleted is logged after
+   * that. Rejects when MySQL fails.
+   */
+  deleteLeftOver(): Promise<void>;
 }
 
 export function createDeliveryLog(mysql: Mysql, log: Log): DeliveryLog {
@@ -54,6 +59,11 @@ export function createDeliveryLog(mysql: Mysql, log: Log): DeliveryLog {
       } catch (err) {
         log.warn({ err }, 'writing the log of deliveries failed');
       }
+    },
+    async deleteLeftOver() {
+      await mysql('webhook_deliveries').whereNotIn('webhook_id', mysql('webhooks').select('id')).delete();
+      // The counts of deleted endpoints go, too. The others are trimmed once more than necessary.
+      written.clear();
     },
   };
 }

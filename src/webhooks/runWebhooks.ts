@@ -20,6 +20,8 @@ const LOOK_EVERY_MS = 500;
 const REST_FACTOR = 10;
 /** How often the checkpoints of endpoints are written that other sellers' events have passed. */
 const SAVE_EVERY_MS = 10_000;
+/** How often the log of deliveries is rid of those whose endpoint was deleted. */
+const DELETE_LEFT_OVER_EVERY_MS = 600_000;
 
 interface Running {
   work: EndpointWork;
@@ -39,6 +41,7 @@ export async function runWebhooks(deps: WebhookDeps, held: Held): Promise<void> 
   let tip = -1;
   let lookAt = 0;
   let savedAt = performance.now();
+  let deletedAt = Number.NEGATIVE_INFINITY;
   const stopAll = () => {
     for (const { stop } of all.values()) stop.abort();
   };
@@ -58,6 +61,10 @@ export async function runWebhooks(deps: WebhookDeps, held: Held): Promise<void> 
         savedAt = now;
         await savePassed(mysql, all);
         watch.endpoints(await countByState(mysql));
+      }
+      if (now - deletedAt >= DELETE_LEFT_OVER_EVERY_MS) {
+        deletedAt = now;
+        await deliveries.deleteLeftOver();
       }
       if (all.size === 0) {
         await sleep(LOOK_EVERY_MS, undefined, { signal: held.signal }).catch(() => {});

@@ -6,7 +6,13 @@ import { createLog } from '../../src/infra/telemetry/log.ts';
 import { applyBatch } from '../../src/projections/applyBatch.ts';
 import { openHorizon } from '../../src/subscribers/horizon.ts';
 import { createDeliveryLog } from '../../src/webhooks/deliveryLog.ts';
-import { checkpointName, createEndpoint, moveEndpoint, pauseEndpoint } from '../../src/webhooks/endpoints.ts';
+import {
+  checkpointName,
+  createEndpoint,
+  deleteEndpoint,
+  moveEndpoint,
+  pauseEndpoint,
+} from '../../src/webhooks/endpoints.ts';
 import { runWebhooks } from '../../src/webhooks/runWebhooks.ts';
 import { createSealedSecrets } from '../../src/webhooks/sealedSecrets.ts';
 import { createSlots } from '../../src/webhooks/slots.ts';
@@ -213,6 +219,27 @@ test('when an event is refused, the checkpoint is behind the events of other sel
   await stop();
   assert.is(Number(checkpoint), Number(position));
   assert.match(String(error), /Status 500/);
+});
+
+test('deliveries of an endpoint that was deleted during its request do not stay in the log of deliveries', async () => {
+  const deleted = await givenEndpoint();
+  const logged = async (webhook_id: string) => (await mysql('webhook_deliveries').where({ webhook_id })).length;
+  const before = start();
+  await givenEvents('during the deletion', 0);
+  const { answer } = await before.next(0);
+  await deleteEndpoint(mysql, deleted);
+  answer(204);
+  await before.stop();
+  assert.is(await logged(deleted), 1);
+  const kept = await givenEndpoint();
+
+  // When the deliveries begin again, at this process or another one.
+  const after = start();
+  await givenEvents('after the deletion', 0);
+  await after.next(0);
+  await after.stop();
+
+  assert.equal([await logged(deleted), await logged(kept)], [0, 1]);
 });
 
 test.after(async () => {
