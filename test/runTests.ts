@@ -20,6 +20,8 @@ const FILE_LIMIT_MS = 240_000;
 const AT_ONCE = 4;
 /** Folders under test/ with a command of their own, because their tests need more than a machine with Node, or take long. */
 const OWN_COMMAND = ['browser/', 'deploy/', 'security/'];
+/** Files that start whole servers and tools again and again, to kill them, restore them or refuse them: `npm run test:long`. */
+const LONG = '.long.test.ts';
 /** Programs beside the stores, by a part of the path of the files that need them. Two files cannot install at the same time. */
 const PROGRAMS = [
   ['test/browser/', 'chromium'],
@@ -35,6 +37,7 @@ const program = createProgram('npm test --', 'Runs the tests; the last line is `
   .argument('[names...]', 'only the test files whose path contains one of these texts')
   .option('--folder <folder>', 'the folder of the test files', 'test')
   .option('--fast', 'only the files that need no store; none is started')
+  .option('--long', `only the files whose name ends in ${LONG}, which run otherwise only by their names`)
   .allowExcessArguments(true)
   .parse();
 
@@ -47,7 +50,7 @@ interface Result {
 }
 
 await runProgram(async () => {
-  const { folder, fast } = program.opts<{ folder: string; fast?: true }>();
+  const { folder, fast, long = false } = program.opts<{ folder: string; fast?: true; long?: true }>();
   const absolute = resolve(root, folder);
   const isNamed = (apart: string) => program.args.some((name) => name.startsWith(apart));
   const files = readdirSync(absolute, { recursive: true, encoding: 'utf8' })
@@ -55,6 +58,7 @@ await runProgram(async () => {
       (file) => file.endsWith('.test.ts') && !OWN_COMMAND.some((apart) => file.startsWith(apart) && !isNamed(apart)),
     )
     .filter((file) => !fast || !needsStores(absolute, join(absolute, file)))
+    .filter((file) => file.endsWith(LONG) === long || (program.args.length > 0 && !long))
     .filter((file) => program.args.length === 0 || program.args.some((name) => file.includes(name)))
     .map((file) => join(folder, file))
     .sort((a, b) => sizeOf(b) - sizeOf(a));

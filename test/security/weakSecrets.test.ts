@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { readConfig } from '../../src/config.ts';
 import { OperatorError } from '../../src/operatorError.ts';
 
-// Secrets that an attacker can guess or look up. Start refuses them; start.refused.test.ts starts a real server with some.
+// Secrets that an attacker can guess or look up. Start refuses them; start.refused.long.test.ts starts a real server with some.
 
 const good = 'b1946ac92492d2347c6235b4d2611184';
 const other = '591785b794601e212b260e25925636fd';

@@ -82,6 +82,23 @@ test('the fast run leaves out a file that uses stores, by itself or through a he
   assert.is(status, 0);
 });
 
+test('a file with a long name runs with --long or by its name, and not otherwise', async () => {
+  const folder = join(createDataDir(), 'long');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  for (const name of ['kills.long.test.ts', 'short.test.ts'])
+    writeFileSync(join(folder, name), `import { test } from '${uvu}'; test('x', () => {}); test.run();`);
+  const filesOf = async (...args: string[]) => {
+    const { stdout } = await startProgram('test/runTests.ts', {}, ['--fast', '--folder', folder, ...args]).ended;
+    return [...stdout.matchAll(/(\w+)(?:\.long)?\.test\.ts/g)].map(([, name]) => name).sort();
+  };
+
+  assert.equal(
+    [await filesOf(), await filesOf('--long'), await filesOf('kills'), await filesOf('test')],
+    [['short'], ['kills'], ['kills'], ['kills', 'short']],
+  );
+});
+
 test('an interrupted run starts no further file', async () => {
   const folder = join(createDataDir(), 'interrupted');
   mkdirSync(folder);
