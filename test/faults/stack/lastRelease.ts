@@ -2,7 +2,7 @@ import { checkOut, commitOf } from '../../../bench/against/checkout.ts';
 import { OperatorError } from '../../../src/operatorError.ts';
 
 /** The commit of the last release, whose processes run beside those of this tree in `rolling-upgrade`. A release sets it to itself. */
-const LAST_RELEASE = '1313924c458b77501d507b6154cb4fee90ea7f8d';
+const LAST_RELEASE = '8019bbd3c9ce25fd3dd7bf7f1967f70740202db0';
 
 /** Puts the last release into a folder of its own, with its npm packages. Resolves to why it cannot be had, where that is so. */
 export async function checkOutLastRelease(): Promise<{ root: string } | { missing: string }> {

@@ -23,7 +23,8 @@ const workers = () =>
 test('every worker answers with the sum of all counters, and values that are the same for all are not added up', async () => {
   const client = createClient(url);
   const ann = await client.enter('ann', 'seller');
-  await client.create(ann, 'ann', { name: 'sea', amount: 5, stock: 5 });
+  // Enough for all: a worker that knows that a coupon is sold out answers without a batch.
+  await client.create(ann, 'ann', { name: 'sea', amount: 20, stock: 5 });
   const crowd = await Promise.all(Array.from({ length: 20 }, (_, i) => client.enter(`c${i}`, 'customer')));
 
   await Promise.all(crowd.map((token) => client.grab(token, 'ann', 'sea')));
@@ -32,7 +33,7 @@ test('every worker answers with the sum of all counters, and values that are the
   for (let scrape = 0; scrape < 4; scrape++) {
     const { sum } = await readMetrics(url);
     assert.is(sum('seckill_grabs_total'), 20);
-    assert.is(sum('seckill_grabs_total', { outcome: 'grabbed' }), 5);
+    assert.is(sum('seckill_grabs_total', { outcome: 'grabbed' }), 20);
     assert.is(sum('seckill_http_request_duration_seconds_count', { method: 'PATCH' }), 20);
     assert.is(sum('seckill_grab_batch_size_sum'), 20);
     assert.is(sum('seckill_outbox_limit'), LIMIT);
