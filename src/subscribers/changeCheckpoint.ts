@@ -1,4 +1,6 @@
+import { eventId } from '../events.ts';
 import { OperatorError } from '../operatorError.ts';
+import { bytesToId } from '../projections/log/eventRows.ts';
 import { withPause } from '../projections/log/pause.ts';
 import { lastPosition } from '../projections/log/readLog.ts';
 import type { RunSql } from '../projections/log/sql.ts';
@@ -150,15 +152,14 @@ async function eventBetween(
   seller: Buffer | undefined,
 ): Promise<SubscriptionState['nextEvent']> {
   const [row] = await run(
-    `SELECT position, LOWER(HEX(coupon_id)) AS coupon_id, version, type, seller, name FROM event_log FORCE INDEX (PRIMARY)
+    `SELECT position, coupon_id, version, type, seller, name FROM event_log FORCE INDEX (PRIMARY)
      WHERE position > ${after} AND position <= ${to}${seller === undefined ? '' : ` AND seller = ${hex(seller)}`}
      ORDER BY position LIMIT 1`,
   );
   if (row === undefined) return null;
-  const id = String(row.coupon_id).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   return {
     position: Number(row.position),
-    id: `${id}:${row.version}`,
+    id: eventId(bytesToId(row.coupon_id as Buffer), Number(row.version)),
     type: String(row.type),
     coupon: `${row.seller}/${row.name}`,
   };
