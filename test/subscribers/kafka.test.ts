@@ -29,6 +29,7 @@ const eventsOf = (coupon: ReturnType<typeof couponRef>, from: number, to: number
       version,
     ),
   );
+const fixedId = (number: number) => `0190aaaa-0000-7000-8000-${String(number).padStart(12, '0')}`;
 type Broker = Awaited<ReturnType<typeof openKafkaBroker>>;
 /** Closed at the end, also when a test fails. */
 const left: (() => Promise<void> | void)[] = [];
@@ -86,7 +87,8 @@ test('an event is a record with its coupon as the key, its attributes as headers
 test('the events of a coupon are in one partition and in order, and all replicas confirm the requests of one producer', async () => {
   const broker = await openBroker();
   const { receiver, close } = openReceiver(settingsOf(broker.brokers));
-  const coupons = Array.from({ length: 12 }, (_, i) => couponRef(`coupon ${i}`));
+  // Fixed ids: with random ones a partition stays empty once in 40 runs.
+  const coupons = Array.from({ length: 12 }, (_, i) => ({ ...couponRef(`coupon ${i}`), id: fixedId(i) }));
   const [first, second] = [
     coupons.flatMap((one) => eventsOf(one, 1, 20)),
     coupons.flatMap((one) => eventsOf(one, 21, 40)),
