@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { ServerConfig } from './config.ts';
 import { createApp, createOperatorApp } from './http/app.ts';
 import { limitConnections, limitsOfProcess, registerConnections } from './http/edge/connectionLimits.ts';
+import { DRAIN_LIMIT_MS, drain } from './http/edge/drain.ts';
 import { createHttpServer } from './http/edge/httpServer.ts';
 import { openFilesLimit } from './http/edge/openFiles.ts';
 import { closeWithin, openAll } from './infra/closers.ts';
@@ -10,9 +11,7 @@ import type { Log } from './infra/telemetry/log.ts';
 import { OperatorError } from './operatorError.ts';
 import { openSystem } from './system.ts';
 
-/** When the server stops, accepted requests get this long to be answered. */
-const DRAIN_LIMIT_MS = 5_000;
-/** After that the stores get this long to take the decided events, so that a stop ends within 10 s even if a store hangs. */
+/** After the drain the stores get this long to take the decided events, so that a stop ends within 10 s even if a store hangs. */
 const CLOSE_LIMIT_MS = 4_000;
 /** A stop takes no longer than this; a supervisor must not kill the server earlier. */
 export const STOP_LIMIT_MS = DRAIN_LIMIT_MS + CLOSE_LIMIT_MS;
@@ -75,16 +74,4 @@ async function listen(
     });
     server.listen({ host, port }, resolve);
   });
-}
-
-/** Answers the accepted requests, then closes the server. */
-async function drain(server: Server): Promise<void> {
-  const ended = new Promise((resolve) => server.close(resolve));
-  // A keep-alive connection is closed after its current answer.
-  server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
-  const cut = setTimeout(() => server.closeAllConnections(), DRAIN_LIMIT_MS);
-  await ended;
-  clearInterval(idle);
-  clearTimeout(cut);
 }

@@ -39,7 +39,7 @@ export function checkSale(requests: readonly Request[], records: SaleRecords, to
   return {
     violations: [
       ...violations,
-      ...checkAnswers(requests, records),
+      ...checkAnswers(requests, records, delayMs),
       ...[...histories].flatMap(([name, history]) => checkLog(name, history, redisLosesData)),
       ...checkRefusals(requests, evidence, redisLosesData),
       ...checkStores(records, histories),
