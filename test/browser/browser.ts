@@ -10,6 +10,9 @@ import { openTestServer } from '../support/testServer.ts';
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const screenshotFolder = resolve(process.env.TEST_SCREENSHOTS ?? 'screenshots');
 
+/** Of everything that a test waits for. Four browsers share the machine, and the limit is only for what never happens. */
+const LIMIT_MS = 30_000;
+
 export const phone = { width: 360, height: 740 };
 export const desktop = { width: 1280, height: 900 };
 
@@ -33,7 +36,7 @@ export const openChromium = () =>
     const openPage = async (url: string, options: BrowserContextOptions & { fakeClock?: true } = {}): Promise<Page> => {
       const context = await browser.newContext({ viewport: desktop, ...options });
       const page = await context.newPage();
-      page.setDefaultTimeout(10_000);
+      page.setDefaultTimeout(LIMIT_MS);
       if (options.fakeClock) await page.clock.install();
       // A violation of the Content-Security-Policy is logged as an error too.
       page.on('console', (message) => {
@@ -56,12 +59,16 @@ export const openBrowser = (environment: NodeJS.ProcessEnv = {}) =>
     return { server, openPage: (options?: BrowserContextOptions) => openPage(server.url, options), errors };
   });
 
-export async function register(page: Page, username: string, kind: 'seller' | 'customer'): Promise<void> {
+export async function submitRegistration(page: Page, username: string, kind: 'seller' | 'customer'): Promise<void> {
   await page.click('#login-switch');
   await page.fill('#username', username);
   await page.fill('#password', 'secret');
   await page.check(`input[value=${kind}]`);
   await page.click('#login-submit');
+}
+
+export async function register(page: Page, username: string, kind: 'seller' | 'customer'): Promise<void> {
+  await submitRegistration(page, username, kind);
   await page.waitForSelector(`#${kind}:not([hidden])`);
 }
 

@@ -9,6 +9,7 @@ import { createClient } from '../support/httpClient.ts';
 import { messagesOf, openNatsServer } from '../support/natsServer.ts';
 import { openOwnMariadb } from '../support/ownMariadb.ts';
 import { openTestStores } from '../support/testStores.ts';
+import { until } from '../support/until.ts';
 import { assertAccessible, desktop, openChromium, phone, takeScreenshot, waitForText } from './browser.ts';
 
 // The page of operators during real outages: MySQL, Redis, the broker and the server are stopped and started again.
@@ -37,7 +38,6 @@ const grab = async (name: string, customer = bob) => assert.is((await client.gra
 
 async function openPage(options: Parameters<typeof openAt>[1] = {}): Promise<Page> {
   const page = await openAt(`${url}/operator`, options);
-  page.setDefaultTimeout(25_000);
   await page.fill('#token', token);
   await page.keyboard.press('Enter');
   await waitForText(page, '#account-name', 'olga');
@@ -188,6 +188,10 @@ test('a dead letter that is put back is applied, and the focus survives the upda
 
 test('a subscription that fails shows why, is retried, and leaves out the event that an operator skips', async () => {
   await givenCoupon('events');
+  // The page may say that everything is delivered while the creation is not in the log yet.
+  await until('the creation is delivered', async () =>
+    (await messagesOf(nats.url)).some(({ event }) => event.subject === 'ann/events'),
+  );
   const page = await openPage();
   await waitForHint(page, '#subscriptions', /nats.*Everything is delivered/);
   await nats.kill();

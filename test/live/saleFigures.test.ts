@@ -8,6 +8,7 @@ import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openServer } from '../../src/server.ts';
 import { createClient } from '../support/httpClient.ts';
 import { couponIn, listen } from '../support/listen.ts';
+import { openTransaction } from '../support/outages.ts';
 import { loggedEvents, openTestSystem, settled } from '../support/testSystem.ts';
 
 // Every count of a board that a person reads is compared with the event log.
@@ -57,7 +58,7 @@ async function loggedSale(seller: string) {
 }
 /** While `run` runs, the projection writes nothing to MySQL. */
 async function whileProjectionPauses(run: () => Promise<void>): Promise<void> {
-  const pause = await mysql.transaction();
+  const pause = await openTransaction(mysql);
   await pause('projection_pause').where({ id: 1 }).forUpdate();
   await run().finally(() => pause.rollback());
 }

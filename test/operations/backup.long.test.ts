@@ -192,6 +192,7 @@ test('a dump that is older than the copy of Redis lacks versions, and agrees wit
   const [bob, eve] = [await before.client.enter('bob', 'customer'), await before.client.enter('eve', 'customer')];
   await before.client.create(ann, 'ann', { name: 'sea', amount: 5, stock: 5 });
   assert.is((await before.client.grab(bob, 'ann', 'sea')).status, 201);
+  await outboxEmpties(old);
   before.server.kill('SIGTERM');
   await before.server.ended;
   const backup = createDataDir();

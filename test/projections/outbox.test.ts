@@ -67,7 +67,8 @@ test('an entry whose view cannot be written stays in the outbox until the view c
   await givenUnpublishedGrab('tom', 'broken view');
 
   // Then MySQL has this grab and the next one, but the entry of this grab stays.
-  while ((await loggedEvents(system, 'ann', 'broken view')).length < 3) await sleep(50);
+  while ((await loggedEvents(system, 'ann', 'broken view')).length < 3 || (await outboxDepth(redis)) > 1)
+    await sleep(50);
   await sleep(100);
   assert.is(await outboxDepth(redis), 1);
 

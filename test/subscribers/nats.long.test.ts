@@ -112,6 +112,8 @@ test('given a frozen process, another one takes over, and the order is kept afte
     const counts = metrics.map((text) => Number(/^seckill_subscription_delivered_total\{.*\} (\d+)/m.exec(text)?.[1]));
     return counts.findIndex((count) => count > 0);
   };
+  // A process counts an event a moment after the broker has it.
+  await until('a process has delivered events', async () => (await holder()) >= 0);
   const working = (await holder()) === 0 ? one : two;
   const otherUrl = urls[working === one ? 1 : 0];
   working.kill('SIGSTOP');

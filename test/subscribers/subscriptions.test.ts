@@ -10,6 +10,7 @@ import type { CloudEvent } from '../../src/subscribers/cloudEvent.ts';
 import { openHorizon } from '../../src/subscribers/horizon.ts';
 import { openSubscription, type SubscriptionDeps } from '../../src/subscribers/openSubscriptions.ts';
 import type { Receiver } from '../../src/subscribers/receiver.ts';
+import { openTransaction } from '../support/outages.ts';
 import { couponRef, created, delivery, grabbed } from '../support/sampleEvents.ts';
 import { createDatabase } from '../support/testStores.ts';
 
@@ -159,7 +160,7 @@ test('before an event of a newer release a subscription stops, and leaves the le
 
   await until(() => newerReleases.count() > 0);
   // When a process of the newer release wants the lease.
-  const lease = await mysql.transaction();
+  const lease = await openTransaction(mysql);
   await lease.raw('SELECT name FROM subscription_leases WHERE name = ? FOR UPDATE', ['older']);
 
   assert.equal(taken, ids);

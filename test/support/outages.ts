@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Knex } from 'knex';
 import type { System } from '../../src/system.ts';
 
 // Given a store that does not reply for a while. Each function returns what ends the outage.
@@ -10,9 +11,19 @@ export async function freezeRedis({ redis }: Pick<System, 'redis'>): Promise<() 
   return () => void process.kill(pid, 'SIGCONT');
 }
 
+/**
+ * A transaction that lasts until it is rolled back. On a connection that has written the log, MySQL would end a transaction that is silent
+ * for some seconds, and with it what the test has locked.
+ */
+export async function openTransaction(mysql: System['mysql']): Promise<Knex.Transaction> {
+  const transaction = await mysql.transaction();
+  await transaction.raw('SET SESSION wait_timeout = 28800');
+  return transaction;
+}
+
 /** Locks the row of a coupon, or of all coupons: transactions that write it wait, so their events stay out of MySQL. */
 export async function lockCoupons({ mysql }: Pick<System, 'mysql'>, name?: string): Promise<() => Promise<void>> {
-  const lock = await mysql.transaction();
+  const lock = await openTransaction(mysql);
   await lock('coupons')
     .where(name === undefined ? {} : { name })
     .forUpdate();

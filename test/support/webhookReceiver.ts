@@ -18,6 +18,8 @@ export interface Answer {
   headers?: Record<string, string>;
   body?: string | Buffer;
   delayMs?: number;
+  /** The answer waits for this, and then for the delay. */
+  after?: Promise<void>;
 }
 
 /** A real receiver with a certificate of an authority of its own. It takes everything until `answer` is set. */
@@ -39,7 +41,7 @@ export async function openWebhookReceiver(certificates = createCertificates()) {
     const body = await read(req);
     const headers = req.headers as Record<string, string>;
     const request = { id: headers['webhook-id'] ?? '', body, event: JSON.parse(body), headers, path: req.url ?? '' };
-    const { status, headers: more = {}, body: text = '', delayMs = 0 } = receiver.answer(request);
+    const { status, headers: more = {}, body: text = '', delayMs = 0, after } = receiver.answer(request);
     received.push(request);
     open.push(request);
     const atPath = open.filter(({ path }) => path === request.path);
@@ -49,6 +51,7 @@ export async function openWebhookReceiver(certificates = createCertificates()) {
       all: Math.max(most.all, atPath.length),
       ofCoupon: Math.max(most.ofCoupon, ofCoupon.length),
     });
+    await after?.catch(() => {});
     if (delayMs > 0) await sleep(delayMs);
     open.splice(open.indexOf(request), 1);
     res.writeHead(status, more).end(text);
@@ -80,7 +83,7 @@ export const receiverSettings = ({ ca }: { ca: string }) => ({
 
 /** Waits until the condition holds. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const limit = Date.now() + 30_000;
+  const limit = Date.now() + 120_000;
   while (!(await holds())) {
     if (Date.now() > limit) throw new Error('it does not happen');
     await sleep(20);

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { openMysql } from '../../src/infra/stores/openMysql.ts';
 import { applyBatch } from '../../src/projections/applyBatch.ts';
 import { openReplaySession } from '../../src/projections/replay/replaySession.ts';
+import { openTransaction } from '../support/outages.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
 import { couponRef, created, delivery, grabbed } from '../support/sampleEvents.ts';
 import { createDatabase } from '../support/testStores.ts';
@@ -114,7 +115,7 @@ test('a second replay of the same database fails with one line and exit status 1
 
 test('Ctrl-C while a replay waits for the pause leaves the live tables unchanged, with exit status 1', async () => {
   // Given a transaction of the projection that stays open.
-  const batch = await mysql.transaction();
+  const batch = await openTransaction(mysql);
   await batch.raw('SELECT id FROM projection_pause LOCK IN SHARE MODE');
   const waiting = replay();
   while ((await mysql.raw("SHOW TABLES LIKE 'sales%replay'"))[0].length === 0) await sleep(5);

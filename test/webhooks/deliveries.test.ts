@@ -157,7 +157,7 @@ test('an endpoint that hangs holds up no other', async () => {
   receiver.answer = ({ path }) => (path === '/hook/hangs' ? { status: 204, delayMs: 60_000 } : { status: 204 });
   const ids = await sell('hal', 'busy', 4);
 
-  await until(() => at('works').length >= ids.length);
+  await until(() => at('works').length >= ids.length && at('hangs').length > 0);
   receiver.answer = () => ({ status: 204 });
 
   assert.equal(idsAt('works'), ids);
@@ -166,7 +166,14 @@ test('an endpoint that hangs holds up no other', async () => {
 
 test('several coupons of an endpoint are delivered at once, and one event of each', async () => {
   await register('ida', 'ida');
-  receiver.answer = ({ path }) => ({ status: 204, delayMs: path === '/hook/ida' ? 100 : 0 });
+  // The first answers wait until so many requests are open as may be, and longer, so that one too many would be seen.
+  let opened: Promise<void> | undefined;
+  const eightAreOpen = () => {
+    opened ??= until(() => (receiver.mostOpen.get('/hook/ida')?.all ?? 0) >= 8);
+    return opened;
+  };
+  receiver.answer = ({ path }) =>
+    path === '/hook/ida' ? { status: 204, after: eightAreOpen(), delayMs: 100 } : { status: 204 };
   const names = Array.from({ length: 12 }, (_, i) => `c${i}`);
   await pauseWhile('ida', async () => {
     await Promise.all(names.map((name) => sell('ida', name, 2)));

@@ -25,7 +25,9 @@ for (const [what, name] of names) {
     assert.is((await fetch(`${await program.listening}/readyz`)).status, 200);
     program.kill('SIGTERM');
     const { status, stderr } = await program.ended;
-    assert.is(stderr, '');
+    // On a busy machine a request may be slow, which is a warning too.
+    const lines = stderr.split('\n').filter((line) => line !== '' && !line.includes('"msg":"request"'));
+    assert.equal(lines, []);
     assert.is(status, 0);
   });
 }

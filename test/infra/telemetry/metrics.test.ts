@@ -5,6 +5,7 @@ import { connectMysql } from '../../../src/infra/stores/mysql.ts';
 import { openRedis } from '../../../src/infra/stores/redis.ts';
 import { createLog } from '../../../src/infra/telemetry/log.ts';
 import { listen } from '../../support/listen.ts';
+import { openTransaction } from '../../support/outages.ts';
 import { readMetrics } from '../../support/readMetrics.ts';
 import { openTestServer } from '../../support/testServer.ts';
 import { settled } from '../../support/testSystem.ts';
@@ -118,7 +119,7 @@ test('a live stream is one request, whose duration ends when the stream begins',
 });
 
 test('the metrics show the count and age of outbox entries until MySQL has applied them, then 0', async () => {
-  const pause = await mysql.transaction();
+  const pause = await openTransaction(mysql);
   await pause.raw('SELECT id FROM projection_pause FOR UPDATE');
   const carl = await client.enter('carl', 'customer');
 

@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { keys, partitionOf } from '../../../src/infra/keys.ts';
 import { moveToDeadLetters } from '../../../src/infra/outbox.ts';
+import { openTransaction } from '../../support/outages.ts';
 import { customer, givenCoupon, grabOutcome, loggedEvents, openTestSystem, settled } from '../../support/testSystem.ts';
 
 // The repairs by hand that docs/OPERATIONS.md describes.
@@ -16,7 +17,7 @@ test('a dead letter that is added to the outbox again, even twice, is applied on
   await givenCoupon(system, 'ann', 'sea', 5);
   await settled(system);
   const partition = partitionOf({ seller: 'ann', name: 'sea' });
-  const pause = await mysql.transaction();
+  const pause = await openTransaction(mysql);
   await pause.raw('SELECT id FROM projection_pause FOR UPDATE');
   await grabOutcome(system, customer('bob'), { seller: 'ann', name: 'sea' });
   const [[id] = ['']] = await redis.xrange(keys.outbox(partition), '-', '+');

@@ -8,6 +8,7 @@ import { verifyAll, verifyOne } from '../../../src/projections/verify/verifyStor
 import { openSystem } from '../../../src/system.ts';
 import { createDataDir } from '../../support/dataDirs.ts';
 import { openLossyProxy } from '../../support/lossyProxy.ts';
+import { openTransaction } from '../../support/outages.ts';
 import { endPrograms, startProgram } from '../../support/program.ts';
 import { customer, givenCoupon, grabOutcome, openTestSystem, settled } from '../../support/testSystem.ts';
 
@@ -203,7 +204,7 @@ test('a mismatch is printed, and the exit status is 1', async () => {
 });
 
 test('given events that wait in the outbox while MySQL is blocked, verify reports no mismatch', async () => {
-  const lock = await mysql.transaction();
+  const lock = await openTransaction(mysql);
   await lock('coupons').where({ name: 'sea' }).forUpdate();
   await grab('kim', 'sea');
   await grab('lou', 'sea');
