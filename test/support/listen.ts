@@ -41,7 +41,7 @@ export async function listen(url: string, token: string, seller: string) {
   };
 
   async function find(holds: Holds, from: number): Promise<LiveEvent['data']> {
-    const limit = Date.now() + 30_000;
+    const limit = Date.now() + 60_000;
     for (;;) {
       const found = events.slice(from).find(({ data, event }) => holds(data, event));
       if (found !== undefined) return found.data;

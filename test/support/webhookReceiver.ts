@@ -80,7 +80,7 @@ export const receiverSettings = ({ ca }: { ca: string }) => ({
 
 /** Waits until the condition holds. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const limit = Date.now() + 30_000;
+  const limit = Date.now() + 60_000;
   while (!(await holds())) {
     if (Date.now() > limit) throw new Error('it does not happen');
     await sleep(20);
