@@ -7,6 +7,7 @@ import { createClient } from '../support/httpClient.ts';
 import { givenManyHolders } from '../support/manyHolders.ts';
 import { serveApp } from '../support/serveApp.ts';
 import { openTestSystem } from '../support/testSystem.ts';
+import { until } from '../support/until.ts';
 
 // A large file of holders: some 25 MB, of which the buffers of a socket hold a small part.
 
@@ -37,8 +38,9 @@ test.before.each(() => {
   pages = 0;
 });
 
-/** Resolves to the number of pages that were read, when no further page is read for a while. */
+/** Resolves to the number of pages that were read, when at least one was read and no further page is read for a while. */
 async function pagesAtRest(): Promise<number> {
+  await until('a page is read', () => pages > 0);
   for (let before = -1; before !== pages; ) {
     before = pages;
     await sleep(500);

@@ -1,5 +1,4 @@
 import { rejects } from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openAll } from '../../src/infra/closers.ts';
@@ -11,6 +10,7 @@ import { createClient } from '../support/httpClient.ts';
 import { lockCoupons } from '../support/outages.ts';
 import { openTestStores } from '../support/testStores.ts';
 import { customer, givenCoupon, grabOutcome, loggedEvents, settled } from '../support/testSystem.ts';
+import { until } from '../support/until.ts';
 
 // While MySQL is unavailable, grabs are decided until the outbox is full.
 
@@ -51,8 +51,11 @@ test('with a full outbox grabs fail and are not refused, and they are decided ag
 
   // Then grabs in other partitions fail too, and so does readyz on another process; its metrics show the full outbox.
   await rejects(() => grab('bob', 'elsewhere'), /outbox is full/);
-  await sleep(500);
-  const ready = await fetch(`${url}/readyz`);
+  let ready = await fetch(`${url}/readyz`);
+  await until('the other process sees the full outbox', async () => {
+    ready = await fetch(`${url}/readyz`);
+    return ready.status !== 200;
+  });
   assert.is(ready.status, 503);
   assert.match(((await ready.json()) as { errMsg: string }).errMsg, /outbox is full/);
   const metrics = await (await fetch(`${url}/metrics`)).text();
@@ -66,7 +69,7 @@ test('with a full outbox grabs fail and are not refused, and they are decided ag
   // When MySQL is back, then grabs are decided, and the log has every win.
   await unlock();
   await settled(system);
-  while (system.outboxLimit.isFull()) await sleep(20);
+  await until('the outbox has room again', () => !system.outboxLimit.isFull());
   assert.is(await grab('bob'), 'grabbed');
   await settled(system);
   assert.is((await loggedEvents(system, 'ann', 'sea')).length, 1 + LIMIT + 1);

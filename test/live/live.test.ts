@@ -1,5 +1,4 @@
 import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { liveChannel } from '../../src/infra/keys.ts';
@@ -10,6 +9,7 @@ import { openServer } from '../../src/server.ts';
 import { createClient } from '../support/httpClient.ts';
 import { couponIn, listen } from '../support/listen.ts';
 import { openTestServer } from '../support/testServer.ts';
+import { until } from '../support/until.ts';
 
 const { client, url, config, close } = await openTestServer({ REQUESTS_PER_USER: '0' });
 const other = await openServer(config, createLog('silent'));
@@ -98,12 +98,20 @@ test('listeners receive a new coupon that another process created', async () => 
 
 test('a listener receives at most five events a second', async () => {
   await createCoupon('busy', 1_000);
+  const since = performance.now();
   const stream = await listen(url, ann, 'ann');
-  const until = performance.now() + 2_000;
-  while (performance.now() < until) await client.grab(bob, 'ann', 'busy');
+  await until(
+    'ten events',
+    async () => {
+      await client.grab(bob, 'ann', 'busy');
+      return stream.events.length >= 10;
+    },
+    0,
+  );
+  // However long the grabs took: the snapshot at once, and then an event for each full 200 ms. A timer may be early by a millisecond.
+  const [received, took] = [stream.events.length, performance.now() - since];
   stream.stop();
-  const received = stream.events.length;
-  assert.ok(received >= 4 && received <= 11, `${received} events in two seconds`);
+  assert.ok(received <= 1 + took / 199, `${received} events in ${took} ms`);
 });
 
 test('listening needs a token and the name of a seller', async () => {
@@ -120,7 +128,11 @@ test('a stream ends when its token is revoked', async () => {
   const stream = await listen(url, token, 'ann');
   await stream.waitFor(() => true);
   await client.send('POST', '/api/auth/logout', { token });
-  await Promise.race([stream.ended, sleep(5_000).then(() => assert.unreachable('the stream is still open'))]);
+  let hasEnded = false;
+  void stream.ended.then(() => {
+    hasEnded = true;
+  });
+  await until('the stream ends', () => hasEnded);
 });
 
 test('a client that does not read its stream does not delay the events of other listeners', async () => {
@@ -141,11 +153,9 @@ test('a stopping server ends its streams instead of waiting for them', async () 
   const third = await openServer(config, createLog('silent'));
   const stream = await listen(third.url, ann, 'ann');
   await stream.waitFor(() => true);
-  const since = performance.now();
   await third.close();
-  await stream.ended;
-  // A server that waits for its streams closes them after five seconds.
-  assert.ok(performance.now() - since < 4_500);
+  // A server that waits for its streams closes their connections in the end.
+  assert.is(await stream.ended, 'whole');
 });
 
 test.after(async () => {

@@ -8,7 +8,7 @@ import { openPasswords, type Passwords } from '../../src/infra/passwords/passwor
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openSystem, type System } from '../../src/system.ts';
 import { Unavailable } from '../../src/unavailable.ts';
-import { medianDifference } from '../support/medianDifference.ts';
+import { durationDifference } from '../support/durationDifference.ts';
 import { endPrograms, startServer } from '../support/program.ts';
 import { serveApp } from '../support/serveApp.ts';
 import { openTestStores } from '../support/testStores.ts';
@@ -177,7 +177,8 @@ test('a log-in that gets 503 does not count as a failure', async () => {
 });
 
 test('when the time of Retry-After is over, the account can be tried again', async () => {
-  const limits = { ...stores.config.limits, windowSeconds: 2 };
+  // Longer than the guesses take on a busy machine.
+  const limits = { ...stores.config.limits, windowSeconds: 6 };
   const at = await serve({ attemptLimits: createAttemptLimits({ ...system, limits }) });
   await register({ username: 'zoe', from: '192.0.2.250' });
   await times(PER_PAIR, () => guess({ username: 'zoe', from: '192.0.2.26', at }));
@@ -288,7 +289,7 @@ test('of 300 registrations from one address at once, only those within the limit
   assert.is((await register({ username: 'neighbour', from: '192.0.2.30' })).status, 201);
 });
 
-test('a wrong password and an unknown user take the same time: the medians of 200 tries each differ by less than 10 %', async () => {
+test('a wrong password and an unknown user take the same time: the fastest tenths of 200 tries each differ by less than 10 %', async () => {
   const many = 1_000_000;
   const limits = { ...stores.config.limits, failuresPerAddress: many, failuresPerAccount: many, failuresPerPair: many };
   // A hash that costs most of the time of a log-in, as in production.
@@ -301,7 +302,7 @@ test('a wrong password and an unknown user take the same time: the medians of 20
     statuses.add((await guess({ username, from: '192.0.2.31', at })).status);
   };
 
-  const difference = await medianDifference({ tries: 200, limit: 0.1 }, guessAs('timed'), guessAs('not-timed'));
+  const difference = await durationDifference({ tries: 200, limit: 0.1 }, guessAs('timed'), guessAs('not-timed'));
 
   assert.equal([...statuses], [401]);
   assert.ok(difference < 0.1, String(difference));

@@ -263,7 +263,9 @@ test('given stores with passwords, failures of every kind and a collector of tra
     await client.grab(bob, 'ann', 'cake'),
     await client.send('POST', '/api/auth', { json: { username: 'bob', password: secrets.newPassword } }),
   ].map(({ status, body }) => `${status} ${JSON.stringify(body)}`);
-  await sleep(1_500);
+  // The server has tried both passwords again.
+  await server.printed(/WRONGPASS/);
+  await server.printed(/Access denied/);
   const pages = await readPublicPages(url);
   server.kill('SIGTERM');
   const { stdout, stderr } = await server.ended;

@@ -60,7 +60,7 @@ async function work(): Promise<void> {
   const from = text().length;
   const refused = () => /command denied/.exec(text().slice(from))?.[0];
   const cast = { seller: `ann${run}`, customer: `bob${run}`, password: 'secret', newPassword: 'secret 2' };
-  await sendEveryRequest(server.url, { ...cast, wrongPassword: 'wrong' });
+  await sendEveryRequest(server.url, { ...cast, wrongPassword: 'wrong' }, refused);
   await redis.del(keys.coupon(archived));
   await redis.del(keys.marker);
   const limit = Date.now() + 15_000;

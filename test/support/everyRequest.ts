@@ -1,5 +1,6 @@
 import { createClient } from './httpClient.ts';
 import { listen } from './listen.ts';
+import { until } from './until.ts';
 
 /** Secrets that come up while the server is used, and the texts of the answers that refuse something. */
 export interface Used {
@@ -19,9 +20,13 @@ export interface Cast {
 
 /**
  * Sends a request of every kind to a server: sessions, coupons, batches, grabs, redemptions, lists, files, the live stream, and what is
- * refused. Throws when an answer has another status than it should.
+ * refused. Throws when an answer has another status than it should, or when `hopeless` returns a reason while MySQL lacks events.
  */
-export async function sendEveryRequest(url: string, cast: Cast): Promise<Used> {
+export async function sendEveryRequest(
+  url: string,
+  cast: Cast,
+  hopeless: () => string | undefined = () => undefined,
+): Promise<Used> {
   const { seller, customer, password, newPassword, wrongPassword } = cast;
   const client = createClient(url);
   const used: Used = { tokens: [], codes: [], refusals: [] };
@@ -115,6 +120,12 @@ export async function sendEveryRequest(url: string, cast: Cast): Promise<Used> {
   await must(200, 'POST', `${webhooks}/${id}/pause`, of);
   await must(200, 'DELETE', `${webhooks}/${id}`, of);
 
+  // Searches and holders are read from MySQL, which gets the events a moment after their answers.
+  await until('MySQL has every event of the coupon', async () => {
+    const reason = hopeless();
+    if (reason !== undefined) throw new Error(reason);
+    return (await must(200, 'GET', `${sea}/holders?limit=10`, of)).body?.behind === 0;
+  });
   for (const path of [
     coupons,
     `${coupons}?status=on-sale&q=se`,

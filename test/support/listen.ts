@@ -24,10 +24,14 @@ export async function listen(url: string, token: string, seller: string) {
       }
     }
   };
-  const ended = read().catch(() => {});
+  const ended = read().then(
+    () => 'whole' as const,
+    () => 'cut' as const,
+  );
   return {
     response,
     events,
+    /** Resolves when the stream has ended: `whole` when the server has ended it, and `cut` when its connection was closed. */
     ended,
     /** Resolves with the first event that fulfils the condition. */
     waitFor: (holds: Holds) => find(holds, 0),
@@ -37,7 +41,7 @@ export async function listen(url: string, token: string, seller: string) {
   };
 
   async function find(holds: Holds, from: number): Promise<LiveEvent['data']> {
-    const limit = Date.now() + 10_000;
+    const limit = Date.now() + 60_000;
     for (;;) {
       const found = events.slice(from).find(({ data, event }) => holds(data, event));
       if (found !== undefined) return found.data;

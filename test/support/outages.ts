@@ -32,7 +32,7 @@ export async function lockCoupons({ mysql }: Pick<System, 'mysql'>, name?: strin
 
 /** Resolves when the gate is open, which it is after the write model was reconciled. */
 export async function gateOpens({ gate }: Pick<System, 'gate'>): Promise<void> {
-  const limit = Date.now() + 30_000;
+  const limit = Date.now() + 60_000;
   while (gate.reason() !== undefined) {
     if (Date.now() > limit) throw new Error(`the gate stays shut: ${gate.reason()}`);
     await sleep(5);

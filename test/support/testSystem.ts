@@ -41,7 +41,7 @@ export async function givenCoupon(system: System, of: string, name: string, amou
 
 /** Resolves when MySQL has everything. */
 export async function settled({ redis }: Pick<System, 'redis'>): Promise<void> {
-  const limit = Date.now() + 30_000;
+  const limit = Date.now() + 60_000;
   while ((await outboxDepth(redis)) > 0) {
     if (Date.now() > limit) throw new Error('the outbox does not empty');
     await sleep(5);

@@ -33,17 +33,20 @@ const prepared = (password: string) => password.replace(/\p{Zs}/gu, ' ').normali
 
 /**
  * `memoryCost` in KiB, `timeCost` in passes; `workers`: the processes that share the cores; `maxWaiting`: how many log-ins may wait;
- * `onVerify` is called before each comparison of a hash with a password.
+ * `onVerify` is called before each comparison of this hash with a password.
  */
 export const openPasswords = (
   { workers = 1, ...cost }: { memoryCost: number; timeCost: number; workers?: number },
-  { maxWaiting = MAX_WAITING, onVerify = () => {} }: { maxWaiting?: number; onVerify?: () => void } = {},
+  {
+    maxWaiting = MAX_WAITING,
+    onVerify = () => {},
+  }: { maxWaiting?: number; onVerify?: (passwordHash: string) => void } = {},
 ) =>
   openAll(async (remember): Promise<{ passwords: Passwords }> => {
     const { hashing, close } = openHashThreads();
     remember(close);
     const verify = (passwordHash: string, password: string) => {
-      onVerify();
+      onVerify(passwordHash);
       return hashing.verify(passwordHash, password);
     };
     const options: Options = { ...cost, parallelism: 1, algorithm: 2 satisfies Algorithm.Argon2id };

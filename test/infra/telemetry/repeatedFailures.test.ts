@@ -9,11 +9,11 @@ const test = suite('repeated failures');
 test('given a failure that was left out, when it comes after the silence, then the line has the number of repeats', async () => {
   const lines: Record<string, unknown>[] = [];
   const log = pino(
-    { hooks: { logMethod: suppressRepeats(200) } },
+    { hooks: { logMethod: suppressRepeats(2_000) } },
     { write: (line: string) => void lines.push(JSON.parse(line)) },
   );
   for (let i = 0; i < 5; i++) log.warn({ err: new Error('lost') }, 'failed');
-  await sleep(250);
+  await sleep(2_050);
   log.warn({ err: new Error('lost') }, 'failed');
   assert.equal(
     lines.map(({ repeated }) => repeated),
