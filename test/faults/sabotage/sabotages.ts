@@ -169,7 +169,7 @@ export const sabotages: readonly Sabotage[] = [
     noticedAs: ['unanswered-at-stop'],
     patches: [
       {
-        file: 'src/server.ts',
+        file: 'src/http/edge/drain.ts',
         find: 'const ended = new Promise((resolve) => server.close(resolve));',
         replace: `const ended = new Promise((resolve) => server.close(resolve));
     server.closeAllConnections();`,
