@@ -3,8 +3,8 @@ import { readOutbox } from '../records/readRedis.ts';
 import type { App } from '../stack/applications.ts';
 import type { FaultContext } from './faultKind.ts';
 
-/** The entries of a dead process are published by the other processes within seconds, on a machine that is not busy. */
-const TAKEOVER_LIMIT_MS = 30_000;
+/** The entries of a dead process are published by the other processes within this time. */
+const TAKEOVER_LIMIT_MS = 10_000;
 
 /** Sends SIGTERM while requests are under way, and records the stop for the checker. The process has ended when this resolves. */
 export async function stopApp({ stack, random, stops }: FaultContext, app: App): Promise<void> {
