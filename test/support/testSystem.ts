@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createCoupon } from '../../src/commands/createCoupon.ts';
 import { type GrabCoupon, grabCoupon } from '../../src/commands/grabCoupon.ts';
 import type { CouponEvent } from '../../src/events.ts';
@@ -9,6 +8,7 @@ import type { User } from '../../src/infra/tokens.ts';
 import { type EventRow, rowToEvent } from '../../src/projections/log/eventRows.ts';
 import { openSystem, type System } from '../../src/system.ts';
 import { openTestStores } from './testStores.ts';
+import { until } from './until.ts';
 
 /** The whole system without HTTP, on stores of its own. `environment` is added to its settings. */
 export const openTestSystem = (environment: NodeJS.ProcessEnv = {}) =>
@@ -40,13 +40,8 @@ export async function givenCoupon(system: System, of: string, name: string, amou
 }
 
 /** Resolves when MySQL has everything. */
-export async function settled({ redis }: Pick<System, 'redis'>): Promise<void> {
-  const limit = Date.now() + 60_000;
-  while ((await outboxDepth(redis)) > 0) {
-    if (Date.now() > limit) throw new Error('the outbox does not empty');
-    await sleep(5);
-  }
-}
+export const settled = ({ redis }: Pick<System, 'redis'>): Promise<void> =>
+  until('the outbox empties', async () => (await outboxDepth(redis)) === 0, 5);
 
 /** The events of a coupon in the log, in the order of their versions. */
 export async function loggedEvents({ mysql }: Pick<System, 'mysql'>, of: string, name: string): Promise<CouponEvent[]> {

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 import { createCertificates } from './certificates.ts';
+import { until as untilNamed } from './until.ts';
 
 export interface Received {
   id: string;
@@ -82,10 +83,5 @@ export const receiverSettings = ({ ca }: { ca: string }) => ({
 });
 
 /** Waits until the condition holds. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const limit = Date.now() + 120_000;
-  while (!(await holds())) {
-    if (Date.now() > limit) throw new Error('it does not happen');
-    await sleep(20);
-  }
-}
+export const until = (holds: () => boolean | Promise<boolean>): Promise<void> =>
+  untilNamed('what a webhook waits for', holds);
