@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { Closer } from './closers.ts';
+import type { MysqlAddress } from './failover/nodes.ts';
 import { connectMysql } from './stores/mysql.ts';
 import { isLockConflict } from './stores/mysqlErrors.ts';
 import type { Log } from './telemetry/log.ts';
@@ -28,7 +29,7 @@ export interface Lease {
  * A readers-writer lock over all processes. A process shares the lease while its memory may hold grabs that MySQL lacks; reconcile,
  * which compares Redis with MySQL, takes the lease alone. It is a row lock in MySQL, so MySQL releases it when a process dies.
  */
-export function openLease(mysqlUrl: string, log: Log): { lease: Lease; close: Closer } {
+export function openLease(mysqlUrl: MysqlAddress, log: Log): { lease: Lease; close: Closer } {
   const { mysql, close: closeMysql } = connectMysql(mysqlUrl, 1);
   let shared: Knex.Transaction | undefined;
   let wanted = false;

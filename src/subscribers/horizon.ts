@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Closer } from '../infra/closers.ts';
+import type { MysqlAddress } from '../infra/failover/nodes.ts';
 import { connectMysql } from '../infra/stores/mysql.ts';
 import { isLockConflict } from '../infra/stores/mysqlErrors.ts';
 import type { Log } from '../infra/telemetry/log.ts';
@@ -28,7 +29,7 @@ export interface Horizon {
   next(): Promise<number>;
 }
 
-export function openHorizon(mysqlUrl: string, log: Log): { horizon: Horizon; close: Closer } {
+export function openHorizon(mysqlUrl: MysqlAddress, log: Log): { horizon: Horizon; close: Closer } {
   // One connection of its own: waiting for the pause must not keep a query of another reader waiting.
   const { mysql, close } = connectMysql(mysqlUrl, 1);
   let known = 0;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Connection } from 'mysql2';
 import { openAll } from '../../infra/closers.ts';
+import { splitHosts } from '../../infra/failover/hosts.ts';
 import { connectOnce } from '../../infra/stores/mysql.ts';
 import { OperatorError } from '../../operatorError.ts';
 import { withPause } from '../log/pause.ts';
@@ -40,7 +41,10 @@ export const openReplaySession = (mysqlUrl: string) =>
     };
     const run = runOn(writer);
     // Lock names are shared by all databases of the server and limited to 64 characters, so the database is named by a hash.
-    const database = createHash('sha1').update(new URL(mysqlUrl).pathname).digest('hex').slice(0, 16);
+    const database = createHash('sha1')
+      .update(new URL(splitHosts(mysqlUrl)[0]).pathname)
+      .digest('hex')
+      .slice(0, 16);
     // MySQL frees the lock of a session some moments after the session has closed its connection.
     const [row] = await run(`SELECT GET_LOCK('seckill.replay.${database}', 1) AS locked`);
     if (Number(row?.locked) !== 1) throw new OperatorError('another replay or import is running on this database');
