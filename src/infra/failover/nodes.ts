@@ -24,7 +24,9 @@ export interface MysqlNode {
 export interface MysqlNodes {
   /** True for a URL with one host, which is used as it is: nothing is asked, and nothing can move. */
   isSingle: boolean;
-  /** The first host of the list. */
+  /** The hosts of the list. */
+  all: readonly MysqlNode[];
+  /** The first one of them. */
   first: MysqlOptions;
   /** The node in use, or the first usable one where none is in use yet. Throws OperatorError when no host is usable. */
   choose(): Promise<MysqlNode>;
@@ -112,6 +114,7 @@ export function openNodes(
 
   const nodes: MysqlNodes = {
     isSingle: false,
+    all,
     first: hosts[0],
     async choose() {
       if (inUse !== undefined) return inUse;
@@ -139,6 +142,7 @@ export function openNodes(
 
 const singleNode = (node: MysqlNode): MysqlNodes => ({
   isSingle: true,
+  all: [node],
   first: node.options,
   choose: async () => node,
   isInUse: () => true,
