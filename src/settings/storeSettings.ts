@@ -1,13 +1,15 @@
 import { z } from 'zod';
-import { flag, urlOf, wholeNumber } from './kinds.ts';
+import { splitHosts } from '../infra/failover/hosts.ts';
+import { flag, urlOf, urlsOf, wholeNumber } from './kinds.ts';
 
 export const storeSettings = {
   REDIS_URL: urlOf('redis:', 'rediss:', 'unix:').describe(
     'Redis: `redis://user:password@host:6379`, `rediss://...` or `unix:///path/of/socket`; when absent, a private Redis is started. ' +
       'docs/OPERATIONS.md has the parameters for TLS.',
   ),
-  MYSQL_URL: urlOf('mysql:', 'mariadb:').describe(
+  MYSQL_URL: urlsOf(splitHosts, 'mysql:', 'mariadb:').describe(
     'MySQL or MariaDB: `mysql://user:password@host:3306/database` or `mysql://user@localhost/database?socketPath=/path/of/socket`; ' +
+      '`host1:3306,host2:3306` are nodes with the same data, of which the first usable one is used; ' +
       'the database must exist; when absent, a private MariaDB is started. docs/OPERATIONS.md has the parameters for TLS.',
   ),
   DATA_DIR: z.string().default('.data').describe('The folder with the data of the private servers.'),

@@ -15,8 +15,9 @@ export function addOperatorRoutes(router: Router, { metrics, gate, outboxLimit, 
     outboxLimit.mustHaveRoom();
     await redis.ping().catch(() => Promise.reject(new Unavailable('Redis does not reply')));
     await fence.mustStand();
+    // A table, since a node of Galera without a majority answers `SELECT 1`.
     await mysql
-      .raw('SELECT 1')
+      .raw('SELECT id FROM lease')
       .timeout(2_000)
       .catch(() => Promise.reject(new Unavailable('MySQL does not reply')));
     respondWith(ctx, { status: 200, body: { errMsg: '' } });
