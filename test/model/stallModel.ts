@@ -13,7 +13,7 @@ import {
   type State,
 } from './stallState.ts';
 
-// One coupon over several stalls: the rules, and what must always hold.
+// One coupon over several stalls: the rules of docs/decisions/0032-one-hot-coupon.md, and what must always hold.
 
 /** Rules that are broken on purpose: the search must notice each of them. */
 export interface BrokenRules {

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { search } from './search.ts';
 import { type BrokenRules, type Sale, stallModel } from './stallModel.ts';
 
-// One coupon over several stalls, searched through all states of small sales.
+// One coupon over several stalls, searched through all states of small sales. docs/decisions/0032-one-hot-coupon.md says what for.
 
 const test = suite('the model of one coupon over several stalls');
 
