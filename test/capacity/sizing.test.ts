@@ -53,6 +53,7 @@ test('only the grabs of the hottest coupon need its core, and only they can make
   isNear(tenth.redis.cores, all.redis.cores, 'all cores of Redis');
   const ceiling = 1e6 / grabCosts(costs).mysqlWall;
   isNear(all.mysql.behindPerSecond, 1_000_000 - ceiling, 'events behind');
+  isNear(tenth.mysql.behindPerSecond, Math.max(0, 100_000 - ceiling), 'events behind of a tenth');
 });
 
 test('more grabs share a call when there are more of them, up to a full round', () => {

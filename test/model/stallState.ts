@@ -113,6 +113,14 @@ export const prefixOf = onceForEach((stall) => {
   return foldOf(stall, (place) => place < end);
 });
 
+/** The pieces that have left a stall and not arrived at another one. */
+export function onTheWay(parts: readonly Pick<ReturnType<typeof foldOf>, 'moves' | 'arrivals'>[]): number {
+  const arrived = parts.flatMap(({ arrivals }) => arrivals);
+  return parts
+    .flatMap(({ moves }, from) => moves.filter(({ version }) => !arrived.includes(arrivalKey(from, version))))
+    .reduce((sum, { pieces }) => sum + pieces, 0);
+}
+
 const textOf = (event: StallEvent): string => {
   switch (event.type) {
     case 'grabbed':

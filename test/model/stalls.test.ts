@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { search } from './search.ts';
-import { type BrokenRules, type Sale, stallModel } from './stallModel.ts';
+import { stallModel } from './stallModel.ts';
+import type { BrokenRules, Sale } from './stallSteps.ts';
 
 // One coupon over several stalls, searched through all states of small sales. docs/decisions/0032-one-hot-coupon.md says what for.
 
