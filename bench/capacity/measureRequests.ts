@@ -4,11 +4,12 @@ import { cpuOf, cpuOfTree } from '../figures/processUsage.ts';
 import { medianOf } from '../figures/statistics.ts';
 import { scenariosNamed } from '../grabs/grabBench.ts';
 import { winPlan } from '../grabs/scenarios.ts';
-import { customerName, type LoadPlan, type LoadResult } from '../load/loadPlan.ts';
-import { bytesPerEvent, redisBytes } from '../scaling/growthBench.ts';
+import type { LoadPlan, LoadResult } from '../load/loadPlan.ts';
+import { bytesPerEvent } from '../scaling/growthBench.ts';
 import { seckillServer } from '../testbed/measuredServer.ts';
 import { PLENTY, type Testbed } from '../testbed/testbed.ts';
 import type { Costs, Figures, WinFigures } from './costs.ts';
+import { bytesOf, readStores, storeVersions } from './storeTotals.ts';
 
 // What requests cost in a running system, by the arrangement of the app processes, all on the same stores and in turns.
 
@@ -182,34 +183,4 @@ async function measureLoads(
     cores: Math.max(0.1, cpus().length - Math.max(0, busy - ours) / elapsed),
   };
   return { figures, loads };
-}
-
-/** Totals of the stores so far. Every deciding call appends one entry, so the number of XADDs is that of the calls. */
-async function readStores({ redis, mysql, ...testbed }: Testbed) {
-  const info = await redis.info('everything');
-  const number = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
-  const [rows] = await mysql.raw("SHOW GLOBAL STATUS WHERE Variable_name IN ('Bytes_received', 'Bytes_sent')");
-  return {
-    redisMemory: await redisBytes({ redis, mysql, ...testbed }),
-    redisLog: number('aof_current_size'),
-    redisNet: number('total_net_input_bytes') + number('total_net_output_bytes'),
-    entries: Number(/^cmdstat_xadd:calls=(\d+)/m.exec(info)?.[1] ?? 0),
-    mysqlNet: (rows as { Value: string }[]).reduce((sum, { Value }) => sum + Number(Value), 0),
-  };
-}
-
-async function storeVersions({ redis, mysql }: Testbed) {
-  const [[row]] = await mysql.raw('SELECT VERSION() AS version');
-  return { redis: /^redis_version:(\S+)/m.exec(await redis.info('server'))?.[1] ?? '', mysql: String(row.version) };
-}
-
-/** Bytes of one request of the plan and of the first answer to it. */
-function bytesOf(testbed: Testbed, plan: LoadPlan, load: LoadResult | undefined): number {
-  const customer = customerName(plan.firstCustomer);
-  const token = testbed.issueToken(customer, 'customer');
-  const path = (plan.paths[0] ?? '').replace('{customer}', customer);
-  const request = `${plan.method} ${path} HTTP/1.1\r\nHost: bench\r\nAuthorization: ${token}\r\n\r\n`;
-  const { headers = {}, body = '' } = load?.sample ?? {};
-  const head = Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
-  return request.length + 'HTTP/1.1 200 OK\r\n\r\n'.length + head + Buffer.byteLength(body);
 }

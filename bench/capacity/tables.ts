@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { whole } from '../figures/figureTable.ts';
-import { type Arrangement, simulate, simulatedCosts } from '../simulation/simulate.ts';
-import { type Costs, costOf, type WinFigures } from './costs.ts';
+import { type Costs, costOf } from './costs.ts';
+import { markdown } from './markdown.ts';
+import { checked, simulated } from './simulationTables.ts';
 import { sizeRows } from './sizeText.ts';
 import { type Demand, FULL_BATCH, FULL_ROUND, grabCosts, type Machines, sizeOf } from './sizing.ts';
 
@@ -9,9 +10,6 @@ import { type Demand, FULL_BATCH, FULL_ROUND, grabCosts, type Machines, sizeOf }
 
 export const scalingDocument = new URL('../../docs/SCALING.md', import.meta.url);
 
-const row = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
-const markdown = (head: readonly string[], rows: readonly (readonly (string | number)[])[]) =>
-  [row(head), row(head.map((_, column) => (column === 0 ? '---' : '--:'))), ...rows.map(row)].join('\n');
 const us = (value: number) => value.toFixed(1);
 
 function measured({ measured, others, wins }: Costs): string {
@@ -87,13 +85,13 @@ function ends(costs: Costs): string {
 }
 
 const demand = (grabs: number, looks: number): Demand => ({ grabs, looks, late: 0, customers: 10_000_000, hottest: 1 });
-export const DOCUMENTED: readonly (readonly [string, Demand])[] = [
+const DOCUMENTED: readonly (readonly [string, Demand])[] = [
   ['10,000 grabs/s', demand(10_000, 0)],
   ['100,000 grabs/s', demand(100_000, 0)],
   ['1,000,000 grabs/s', demand(1_000_000, 0)],
   ['10,000,000 looks/s', { ...demand(0, 10_000_000), customers: 0 }],
 ];
-export const USUAL_MACHINES: Machines = { cores: 8, busy: 0.6 };
+const USUAL_MACHINES: Machines = { cores: 8, busy: 0.6 };
 
 function needs(costs: Costs): string {
   const columns = DOCUMENTED.map(([, asked]) => sizeRows(sizeOf(costs, asked, USUAL_MACHINES)));
@@ -118,73 +116,6 @@ function arrangements({ wins }: Costs): string {
     'not measured yet',
   ]);
   return markdown(['grabs a second, compared with 1 process', '1 coupon', '100 coupons'], [...rows, ...missing]);
-}
-
-const SEED = 17;
-/** The arrangement of a measured case, with the cores that other work has left. */
-const asMeasured = ({ processes, coupons, connections, cores }: WinFigures): Arrangement => ({
-  ...{ processes, coupons, cores, shards: 1 },
-  crowd: { connections },
-});
-
-function checked(costs: Costs): string {
-  const names: Record<keyof Costs['wins'], string> = {
-    one: '1 process, 1 coupon',
-    oneWide: '1 process, 1 coupon, 4 times the connections',
-    workers: '2 workers, 1 coupon',
-    machines: '2 app machines, 1 coupon',
-    oneMany: '1 process, 100 coupons',
-    workersMany: '2 workers, 100 coupons',
-    machinesMany: '2 app machines, 100 coupons',
-  };
-  const rows = Object.entries(names).map(([key, name]) => {
-    const was = costs.wins[key as keyof Costs['wins']];
-    const is = simulate(simulatedCosts(costs), asMeasured(was), { seconds: 2, seed: SEED });
-    return [
-      name,
-      whole(was.perSecond),
-      whole(is.perSecond),
-      (is.perSecond / was.perSecond).toFixed(2),
-      (is.p50Ms / was.p50Ms).toFixed(2),
-      (is.grabsPerCall / was.grabsPerCall).toFixed(2),
-    ];
-  });
-  return markdown(['', 'measured, grabs/s', 'simulated', 'ratio', 'ratio of p50', 'ratio of grabs a call'], rows);
-}
-
-/** Processes with a core each, MySQL with 16 cores, 512 connections for each process. */
-export const LARGER: readonly Pick<Arrangement, 'processes' | 'shards' | 'coupons'>[] = [
-  { processes: 2, shards: 1, coupons: 1 },
-  { processes: 8, shards: 1, coupons: 1 },
-  { processes: 32, shards: 1, coupons: 1 },
-  { processes: 32, shards: 1, coupons: 100 },
-  { processes: 32, shards: 4, coupons: 100 },
-  { processes: 32, shards: 16, coupons: 100 },
-];
-
-function simulated(costs: Costs): string {
-  const rows = LARGER.map((arrangement) => {
-    const crowd = { connections: 512 * arrangement.processes };
-    const result = simulate(
-      simulatedCosts(costs),
-      { ...arrangement, crowd, mysqlCores: 16 },
-      { seconds: 0.8, seed: SEED },
-    );
-    const { node, redis, mysql } = result.busy;
-    return [
-      `${arrangement.processes}`,
-      arrangement.shards,
-      arrangement.coupons,
-      whole(result.perSecond),
-      result.p99Ms.toFixed(0),
-      result.grabsPerCall.toFixed(0),
-      ...[node, redis, mysql].map((busy) => busy.toFixed(2)),
-    ];
-  });
-  return markdown(
-    ['app processes', 'Redis masters', 'coupons', 'grabs/s', 'p99, ms', 'grabs a call', 'busy: Node', 'Redis', 'MySQL'],
-    rows,
-  );
 }
 
 export const scalingTables = (costs: Costs): Record<string, string> => ({
