@@ -56,7 +56,7 @@ export async function decideSale(
 }
 
 /** One script call for each partition, as the line makes them. */
-async function decideRound(deps: DecisionDeps, first: number, count: number, nameOf: (i: number) => string) {
+export async function decideRound(deps: DecisionDeps, first: number, count: number, nameOf: (i: number) => string) {
   const grabs = Array.from({ length: count }, (_, i) => ({
     name: nameOf(first + i),
     request: { customer: `customer-${first + i}`, idempotencyKey: '' },
@@ -70,7 +70,7 @@ async function decideRound(deps: DecisionDeps, first: number, count: number, nam
 }
 
 /** Opens what the scripts need to decide, without the rest of the system. */
-const openDecisions = (redis: Redis, log: Log) =>
+export const openDecisions = (redis: Redis, log: Log) =>
   openAll(async (remember) => {
     const { clock, close: closeClock } = await openRedisClock({ redis, log });
     remember(closeClock);
