@@ -73,7 +73,10 @@ export const keys = {
   damagedCoupons: 'seckill:damaged-coupons',
   /** Exists while a process reconciles. */
   reconciling: (run: string) => `seckill:reconciling:${run}`,
-  /** Exists while the partition's write model is reconciled. FLUSHALL removes it, and the scripts then decide nothing. */
+  /**
+   * The replication id of the Redis on which the partition's write model was reconciled. FLUSHALL removes the fence and a promotion makes
+   * it untrue; the scripts then decide nothing.
+   */
   fence: (partition: number) => inPartition(partition, 'fence'),
   outbox: (partition: number) => inPartition(partition, 'outbox'),
   deadLetters: (partition: number) => inPartition(partition, 'dead-letters'),
