@@ -91,6 +91,7 @@ const openDecisions = (redis: Redis, log: Log) =>
       gate,
       fence,
       outboxLimit,
+      replicas: { confirm: () => undefined, mustBeEnough() {}, reconciled() {} },
       watch: unwatched,
       quotas: UNLIMITED,
       olderClaims: { mayExist: () => false },

@@ -149,5 +149,8 @@ export const customerOfView = (key: string) => nameOfKey(key.slice(CUSTOMER_VIEW
 /** All databases of a Redis share one set of channels, so the name of a channel holds the number of the database. */
 export const revocationChannel = (database: number) => `seckill:revocations:${database}`;
 
+/** The channel of the messages that follow a decision to the replicas. Nobody listens to it. */
+export const replicationChannel = (database: number) => `seckill:replication:${database}`;
+
 /** The channel on which processes publish the outcomes of their grabs, for the live figures. */
 export const liveChannel = (database: number) => `seckill:live:${database}`;

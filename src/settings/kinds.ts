@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { encodingHint } from '../infra/stores/urlParameters.ts';
+import { encodingHint, withFirstAddress } from '../infra/stores/urlParameters.ts';
 
 // Kinds of values that several settings have. Each reads the text of an environment variable.
 
@@ -13,10 +13,12 @@ export const givenNumber = (min: number, max: number) =>
     .refine(Number.isInteger, `expected a whole number from ${min} to ${max}`);
 export const wholeNumber = (min: number, max: number, fallback: number) => givenNumber(min, max).default(fallback);
 
+const protocolOf = (text: string) => (URL.canParse(text) ? new URL(text).protocol : '');
+
 export const urlOf = (...schemes: string[]) =>
   z
     .string()
-    .refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol), {
+    .refine((text) => schemes.includes(protocolOf(withFirstAddress(text))), {
       error: ({ input }) =>
         `expected a URL that begins with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}${encodingHint(String(input))}`,
     })

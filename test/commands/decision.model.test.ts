@@ -76,6 +76,7 @@ const { deps, close } = await openAll(async (remember) => {
     gate: createGate(log),
     fence,
     outboxLimit,
+    replicas: { confirm: () => undefined, mustBeEnough() {}, reconciled() {} },
     watch: unwatched,
     quotas: UNLIMITED,
     olderClaims: { mayExist: () => false },

@@ -63,6 +63,7 @@ const trials = (a: string, b: string, channel: string): readonly (readonly [comm
   ['EVAL', SCRIPT, '0'],
   ['PUBLISH', channel, 'trial'],
   ['PUBSUB', 'NUMSUB', channel],
+  ['WAIT', '0', '1'],
   ['MULTI'],
   ['EXEC'],
 ];
