@@ -17,6 +17,7 @@ import { allEvents } from './infra/outbox.ts';
 import { openOutboxLimit } from './infra/outboxLimit.ts';
 import { openPasswords, type Passwords } from './infra/passwords/passwords.ts';
 import { openTokens } from './infra/provider/openTokens.ts';
+import { openReplicas } from './infra/replication/replicas.ts';
 import { openRevocations, type Revocations } from './infra/revocations.ts';
 import { loadScripts } from './infra/scripts.ts';
 import { createServiceTokens, type FindService } from './infra/serviceTokens.ts';
@@ -119,6 +120,8 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     const watch = createBatchWatch({ metrics, tracing, clock });
     const gate = createGate(log);
     const newerReleases = createNewerReleases(log);
+    const { replicas, close: closeReplicas } = openReplicas({ ...config, redis, log });
+    remember(closeReplicas);
     const { live, close: closeLive } = await openLive({ ...config, redis, mysql, gate, clock, log });
     remember(closeLive);
     // Opened before the writer, so that it is released after the writer has applied its queue.
@@ -142,7 +145,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
         await safety.mustBeSafe();
         const started = performance.now();
         const deps = { redis, mysql, clock, lease, writer, relay, newerReleases, log };
-        await ensureReconciled({ ...deps, reporter: reconcileWatch });
+        replicas.reconciled(await ensureReconciled({ ...deps, reporter: reconcileWatch }));
         metrics.reconciled((performance.now() - started) / 1_000);
       });
     const { fence, close: closeFence } = await openFence({ redis, gate, reconciled, log });
@@ -192,6 +195,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       gate,
       fence,
       outboxLimit,
+      replicas,
       watch,
       quotas,
       olderClaims,

@@ -1,10 +1,18 @@
 import { z } from 'zod';
 import { splitHosts } from '../infra/failover/hosts.ts';
-import { flag, urlOf, urlsOf, wholeNumber } from './kinds.ts';
+import { withFirstAddress } from '../infra/stores/urlParameters.ts';
+import { flag, givenNumber, urlsOf, wholeNumber } from './kinds.ts';
 
 export const storeSettings = {
-  REDIS_URL: urlOf('redis:', 'rediss:', 'unix:').describe(
-    'Redis: `redis://user:password@host:6379`, `rediss://...` or `unix:///path/of/socket`; when absent, a private Redis is started. ' +
+  REDIS_URL: urlsOf(
+    (text) => [withFirstAddress(text)],
+    'redis:',
+    'rediss:',
+    'unix:',
+    'redis+sentinel:',
+    'rediss+sentinel:',
+  ).describe(
+    'Redis: `redis://user:password@host:6379`, `rediss://...`, `unix:///path/of/socket` or `redis+sentinel://host:26379,host:26379/name`; when absent, a private Redis is started. ' +
       'docs/OPERATIONS.md has the parameters for TLS.',
   ),
   MYSQL_URL: urlsOf(splitHosts, 'mysql:', 'mariadb:').describe(
@@ -16,6 +24,11 @@ export const storeSettings = {
   OUTBOX_LIMIT: wholeNumber(1, 1_000_000_000, 1_000_000).describe(
     'The number of outbox entries that may wait for MySQL; beyond it, grabs get 503 until MySQL catches up.',
   ),
+  REDIS_WAIT_REPLICAS: givenNumber(0, 16)
+    .optional()
+    .describe(
+      'The number of replicas of Redis that must have a decision before its success is answered; by default 1 where there are replicas.',
+    ),
   ALLOW_UNSAFE_REDIS: flag
     .default('0')
     .transform((value) => value === '1')

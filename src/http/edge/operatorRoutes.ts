@@ -9,10 +9,14 @@ export function addHealthRoute(router: Router): void {
 }
 
 /** On the port of operators where there is one: these routes ask the stores, and say much about the system. */
-export function addOperatorRoutes(router: Router, { metrics, gate, outboxLimit, redis, fence, mysql }: System): void {
+export function addOperatorRoutes(
+  router: Router,
+  { metrics, gate, outboxLimit, replicas, redis, fence, mysql }: System,
+): void {
   router.get('/readyz', async (ctx) => {
     gate.mustBeOpen();
     outboxLimit.mustHaveRoom();
+    replicas.mustBeEnough();
     await redis.ping().catch(() => Promise.reject(new Unavailable('Redis does not reply')));
     await fence.mustStand();
     // A table, since a node of Galera without a majority answers `SELECT 1`.
