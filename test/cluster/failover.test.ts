@@ -71,7 +71,9 @@ const outages: Outage[] = [
   {
     name: 'an operator fails over by hand',
     async begin(group) {
+      const before = await group.master();
       await group.failOver();
+      await until('another master', async () => (await group.master()) !== before);
       return () => {};
     },
   },
