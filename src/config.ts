@@ -80,6 +80,8 @@ export interface Config {
   otel: { endpoint: string; service: string; share: number } | undefined;
   /** The number of entries that may wait for MySQL before grabs get 503. */
   outboxLimit: number;
+  /** How many replicas of Redis must have a decision before its success is answered; undefined: one where there are replicas. */
+  waitReplicas: number | undefined;
   /** Whether to start on a Redis that may lose or evict acknowledged writes. */
   allowUnsafeRedis: boolean;
   /** Whether sellers may send simulated customers to their coupons. By default only when both stores are private. */
@@ -182,6 +184,7 @@ export function readConfig(
             share: env.OTEL_TRACES_SAMPLER_ARG,
           },
     outboxLimit: env.OUTBOX_LIMIT,
+    waitReplicas: env.REDIS_WAIT_REPLICAS,
     allowUnsafeRedis: env.ALLOW_UNSAFE_REDIS,
     allowRehearsal:
       env.ALLOW_REHEARSAL === undefined

@@ -6,6 +6,7 @@ import type { ServerConfig } from './config.ts';
 import { decidedEventTypes } from './events.ts';
 import { type Bus, createBus } from './infra/bus.ts';
 import { type Closer, openAll } from './infra/closers.ts';
+import { openNodes } from './infra/failover/nodes.ts';
 import { openFence } from './infra/fence.ts';
 import { createGate } from './infra/gate.ts';
 import { openLease } from './infra/lease.ts';
@@ -16,6 +17,7 @@ import { allEvents } from './infra/outbox.ts';
 import { openOutboxLimit } from './infra/outboxLimit.ts';
 import { openPasswords, type Passwords } from './infra/passwords/passwords.ts';
 import { openTokens } from './infra/provider/openTokens.ts';
+import { openReplicas } from './infra/replication/replicas.ts';
 import { openRevocations, type Revocations } from './infra/revocations.ts';
 import { loadScripts } from './infra/scripts.ts';
 import { createServiceTokens, type FindService } from './infra/serviceTokens.ts';
@@ -95,11 +97,14 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closeTracing);
     const { metrics, close: closeMetrics } = openMetrics(config);
     remember(closeMetrics);
-    const { mysql, guard, close: closeMysql } = await openMysql(config.mysqlUrl, config.mysqlOwnerUrl);
+    // Every pool of the process opens its connections to the same host of MYSQL_URL.
+    const { nodes: mysqlUrl, close: closeNodes } = openNodes(config.mysqlUrl, { log });
+    remember(closeNodes);
+    const { mysql, guard, close: closeMysql } = await openMysql(config.mysqlUrl, config.mysqlOwnerUrl, mysqlUrl);
     remember(closeMysql);
     const unguarded = missingGuard(guard);
     if (unguarded !== undefined) log.warn(unguarded);
-    const { reads, close: closeReads } = openMysqlReads({ ...config, log });
+    const { reads, close: closeReads } = openMysqlReads({ mysqlUrl, log });
     remember(closeReads);
     const { redis, close: closeRedis } = await openRedis(config.redisUrl, log);
     remember(closeRedis);
@@ -115,10 +120,12 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     const watch = createBatchWatch({ metrics, tracing, clock });
     const gate = createGate(log);
     const newerReleases = createNewerReleases(log);
+    const { replicas, close: closeReplicas } = openReplicas({ ...config, redis, log });
+    remember(closeReplicas);
     const { live, close: closeLive } = await openLive({ ...config, redis, mysql, gate, clock, log });
     remember(closeLive);
     // Opened before the writer, so that it is released after the writer has applied its queue.
-    const { lease, close: closeLease } = openLease(config.mysqlUrl, log);
+    const { lease, close: closeLease } = openLease(mysqlUrl, log);
     remember(closeLease);
     const { writer, close: closeWriter } = startMysqlWriter({ mysql, redis, gate, watch, newerReleases, log });
     remember(closeWriter);
@@ -138,7 +145,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
         await safety.mustBeSafe();
         const started = performance.now();
         const deps = { redis, mysql, clock, lease, writer, relay, newerReleases, log };
-        await ensureReconciled({ ...deps, reporter: reconcileWatch });
+        replicas.reconciled(await ensureReconciled({ ...deps, reporter: reconcileWatch }));
         metrics.reconciled((performance.now() - started) / 1_000);
       });
     const { fence, close: closeFence } = await openFence({ redis, gate, reconciled, log });
@@ -149,13 +156,13 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     remember(closePasswords);
     const { rehearsals, close: closeRehearsals } = openRehearsals({ ...config, redis, live, log });
     remember(closeRehearsals);
-    const { horizon, close: closeHorizon } = openHorizon(config.mysqlUrl, log);
+    const { horizon, close: closeHorizon } = openHorizon(mysqlUrl, log);
     remember(closeHorizon);
-    const { feed, close: closeFeed } = openFeed(config, { horizon, newerReleases, log });
+    const { feed, close: closeFeed } = openFeed({ mysqlUrl }, { horizon, newerReleases, log });
     remember(closeFeed);
     const watchOf = registerSubscriptions(metrics.register, ['nats', 'kafka']);
     const { nats, kafka } = config;
-    const subscriptionDeps = { mysqlUrl: config.mysqlUrl, horizon, watchOf, newerReleases, log };
+    const subscriptionDeps = { mysqlUrl, horizon, watchOf, newerReleases, log };
     if (nats !== undefined) {
       // Loaded only where it is used: every process would keep the library in memory.
       const { openNatsReceiver } = await import('./subscribers/natsReceiver.ts');
@@ -166,14 +173,14 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       remember((await openSubscription('kafka', () => openKafkaReceiver(kafka), subscriptionDeps)).close);
     }
     const { webhooks, close: closeWebhooks } = await openWebhooksOf(config, {
-      mysqlUrl: config.mysqlUrl,
+      mysqlUrl,
       horizon,
       watch: registerWebhooks(metrics.register),
       log,
     });
     remember(closeWebhooks);
 
-    const { operators, close: closeOperators } = await openOperators(config, { redis, reports, log });
+    const { operators, close: closeOperators } = await openOperators({ ...config, mysqlUrl }, { redis, reports, log });
     remember(closeOperators);
     registerStoreMetrics(metrics.register, {
       ...{ redis, gate, outboxLimit, safety, newerReleases },
@@ -188,6 +195,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
       gate,
       fence,
       outboxLimit,
+      replicas,
       watch,
       quotas,
       olderClaims,

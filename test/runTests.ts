@@ -20,7 +20,7 @@ const FILE_LIMIT_MS = 900_000;
 /** Twice as many as the cores of a small machine: a test file waits for its programs and stores about half of the time. */
 const AT_ONCE = 4;
 /** Folders under test/ with a command of their own, because their tests need more than a machine with Node, or take long. */
-const OWN_COMMAND = ['browser/', 'deploy/', 'security/'];
+const OWN_COMMAND = ['browser/', 'cluster/', 'deploy/', 'galera/', 'security/'];
 /** Files that start whole servers and tools again and again, to kill them, restore them or refuse them: `npm run test:long`. */
 const LONG = '.long.test.ts';
 /** Programs beside the stores, by a part of the path of the files that need them. Two files cannot install at the same time. */
@@ -30,6 +30,7 @@ const PROGRAMS = [
   ['test/docs/integration', 'curl'],
   ['test/subscribers/nats', 'nats-server'],
   ['test/operations/backup', 'mariadb-dump'],
+  ['test/galera/', 'libgalera_smm.so'],
 ] as const;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const running = new Set<ChildProcess>();

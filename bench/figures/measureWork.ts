@@ -54,7 +54,7 @@ const difference = (before: number | undefined, after: number | undefined) =>
   before === undefined || after === undefined ? undefined : after - before;
 
 /** CPU seconds of all processes since the machine started; 0 without /proc. */
-function busySeconds(): number {
+export function busySeconds(): number {
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = readProcStat()
     .split(/\s+/)
     .slice(1, 8)

@@ -19,3 +19,19 @@ export function memoryOf(pid: number): number | undefined {
     return undefined;
   }
 }
+
+/** CPU time of a process and of the processes that it has started, such as workers; undefined without /proc. */
+export function cpuOfTree(pid: number): number | undefined {
+  const own = cpuOf(pid);
+  if (own === undefined) return undefined;
+  return childrenOf(pid).reduce((sum, child) => sum + (cpuOfTree(child) ?? 0), own);
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return pids === '' ? [] : pids.split(' ').map(Number);
+  } catch {
+    return [];
+  }
+}

@@ -10,6 +10,7 @@ import { groupBy } from '../../src/infra/groupBy.ts';
 import { allPartitions, keys, partitionOf } from '../../src/infra/keys.ts';
 import type { Delivery } from '../../src/infra/outbox.ts';
 import { openOutboxLimit } from '../../src/infra/outboxLimit.ts';
+import { readReplication } from '../../src/infra/replication/replicationInfo.ts';
 import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
 import { unwatched } from '../../src/infra/telemetry/batchWatch.ts';
 import type { Log } from '../../src/infra/telemetry/log.ts';
@@ -56,7 +57,7 @@ export async function decideSale(
 }
 
 /** One script call for each partition, as the line makes them. */
-async function decideRound(deps: DecisionDeps, first: number, count: number, nameOf: (i: number) => string) {
+export async function decideRound(deps: DecisionDeps, first: number, count: number, nameOf: (i: number) => string) {
   const grabs = Array.from({ length: count }, (_, i) => ({
     name: nameOf(first + i),
     request: { customer: `customer-${first + i}`, idempotencyKey: '' },
@@ -70,13 +71,14 @@ async function decideRound(deps: DecisionDeps, first: number, count: number, nam
 }
 
 /** Opens what the scripts need to decide, without the rest of the system. */
-const openDecisions = (redis: Redis, log: Log) =>
+export const openDecisions = (redis: Redis, log: Log) =>
   openAll(async (remember) => {
     const { clock, close: closeClock } = await openRedisClock({ redis, log });
     remember(closeClock);
     const { outboxLimit, close: closeLimit } = openOutboxLimit({ redis, entries: PLENTY, log });
     remember(closeLimit);
-    await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), 'the benchmark')));
+    const { replid } = await readReplication(redis);
+    await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), replid)));
     const fail = (): never => {
       throw new Error('the fence is missing');
     };
@@ -89,6 +91,7 @@ const openDecisions = (redis: Redis, log: Log) =>
       gate,
       fence,
       outboxLimit,
+      replicas: { confirm: () => undefined, mustBeEnough() {}, reconciled() {} },
       watch: unwatched,
       quotas: UNLIMITED,
       olderClaims: { mayExist: () => false },

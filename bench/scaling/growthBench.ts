@@ -147,12 +147,12 @@ async function measureGrowth(
 }
 
 /** Memory that Redis uses, in bytes, with the views as well as the holders. */
-async function redisBytes({ redis }: Testbed): Promise<number> {
+export async function redisBytes({ redis }: Testbed): Promise<number> {
   return Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1]);
 }
 
 /** Bytes of the log, the grabs and their indexes, as InnoDB estimates them. */
-async function bytesPerEvent({ mysql }: Testbed, events: number): Promise<number> {
+export async function bytesPerEvent({ mysql }: Testbed, events: number): Promise<number> {
   await mysql.raw('ANALYZE TABLE event_log, coupon_grabs');
   const [[row]] = await mysql.raw(`SELECT SUM(data_length + index_length) AS bytes FROM information_schema.tables
     WHERE table_schema = DATABASE() AND table_name IN ('event_log', 'coupon_grabs')`);

@@ -20,43 +20,45 @@ export interface StackOptions {
   stop?: AbortSignal | undefined;
 }
 
-/** A fresh private stack: both stores, and the seckill server in a process of its own. */
+/**
+ * A fresh private stack: both stores, and the seckill server in a process of its own. `startAnother` starts one more server on the same
+ * stores, as on another machine.
+ */
 export const openPrivateStack = ({ environment = {}, nodeArgs = [], root = thisTree, stop }: StackOptions = {}) =>
   openAll(async (remember) => {
     const { config, pids, close: closeServers } = await openPrivateServers(stop);
     remember(closeServers);
     const { mysql, close: closeMysql } = connectMysql(config.mysqlUrl);
     remember(closeMysql);
-    const server = await startServer(
-      root,
-      {
-        // The CPU time of one process is measured.
-        WORKERS: '1',
-        PORT: '0',
-        REDIS_URL: config.redisUrl,
-        MYSQL_URL: config.mysqlUrl,
-        JWT_SECRET: config.jwtSecret,
-        LOG_LEVEL: 'warn',
-        // Cheap password hashes: a crowd must log in before the sale, and the sale does not depend on them.
-        ARGON2_MEMORY_KIB: '64',
-        ARGON2_PASSES: '1',
-        // The whole crowd comes from one address.
-        LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS: '1000000',
-        LOGIN_FAILURES_PER_ADDRESS: '1000000',
-        REGISTRATIONS_PER_ADDRESS: '1000000',
-        // High limits and not none: requests are counted as on any server.
-        REQUESTS_PER_USER: '1000000000',
-        REQUESTS_PER_ADDRESS: '1000000000',
-        IDEMPOTENCY_KEYS_PER_CUSTOMER: '1000000000',
-        IDEMPOTENCY_KEYS_PER_SELLER: '1000000000',
-        COUPONS_PER_SELLER: '1000000000',
-        ...environment,
-      },
-      nodeArgs,
-      stop,
-    );
-    remember(server.close);
-    return { url: server.url, mysql, config, pids: { ...pids, node: server.pid } };
+    const settings = {
+      // The CPU time of one process is measured.
+      WORKERS: '1',
+      PORT: '0',
+      REDIS_URL: config.redisUrl,
+      MYSQL_URL: config.mysqlUrl,
+      JWT_SECRET: config.jwtSecret,
+      LOG_LEVEL: 'warn',
+      // Cheap password hashes: a crowd must log in before the sale, and the sale does not depend on them.
+      ARGON2_MEMORY_KIB: '64',
+      ARGON2_PASSES: '1',
+      // The whole crowd comes from one address.
+      LOGIN_FAILURES_PER_ACCOUNT_AND_ADDRESS: '1000000',
+      LOGIN_FAILURES_PER_ADDRESS: '1000000',
+      REGISTRATIONS_PER_ADDRESS: '1000000',
+      // High limits and not none: requests are counted as on any server.
+      REQUESTS_PER_USER: '1000000000',
+      REQUESTS_PER_ADDRESS: '1000000000',
+      IDEMPOTENCY_KEYS_PER_CUSTOMER: '1000000000',
+      IDEMPOTENCY_KEYS_PER_SELLER: '1000000000',
+      COUPONS_PER_SELLER: '1000000000',
+    };
+    const startAnother = async (more: NodeJS.ProcessEnv = {}) => {
+      const started = await startServer(root, { ...settings, ...environment, ...more }, nodeArgs, stop);
+      remember(started.close);
+      return { url: started.url, pid: started.pid };
+    };
+    const server = await startAnother();
+    return { url: server.url, mysql, config, pids: { ...pids, node: server.pid }, startAnother };
   });
 
 async function startServer(root: string, environment: NodeJS.ProcessEnv, nodeArgs: string[], stop?: AbortSignal) {

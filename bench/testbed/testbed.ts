@@ -46,6 +46,8 @@ export interface Testbed {
   ): Promise<string[]>;
   /** Starts a server of bench/baselines on the same stores. */
   startBaseline(file: string): Promise<{ child: Child; url: string }>;
+  /** Starts one more seckill server on the same stores, with these settings. */
+  startAnother(environment: NodeJS.ProcessEnv): Promise<{ url: string; pid: number }>;
   /** Resolves when the outbox is empty: MySQL has every event. */
   drained(): Promise<void>;
 }
@@ -133,6 +135,7 @@ export const openTestbed = (options: TestbedOptions) =>
         };
         return { child, url: await child.call<string>('start', settings) };
       },
+      startAnother: stack.startAnother,
       async drained() {
         const limit = performance.now() + DRAIN_LIMIT_MS;
         while ((await outboxDepth(redis)) > 0) {

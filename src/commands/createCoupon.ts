@@ -87,9 +87,11 @@ export async function decideCreation(
   switch (reply[0]) {
     case 'created':
       await publishDecision(deps, partitionOf(coupon), reply[1]);
+      await deps.replicas.confirm();
       return 'created';
     case 'repeated':
       await publishUnreadCreation(deps, coupon);
+      await deps.replicas.confirm();
       return 'created';
     case 'refused':
       return reply[1];
@@ -117,6 +119,7 @@ export async function reserveName(
     case 'created':
     case 'repeated':
       await publishUnreadCreation(deps, coupon);
+      await deps.replicas.confirm();
       return 'created';
     case 'refused':
       return reply[1];

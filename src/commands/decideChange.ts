@@ -84,9 +84,11 @@ export async function decideChange<Refusal extends string>(
   switch (decided[0]) {
     case 'done':
       await publishDecision(deps, partition, decided[2]);
+      await deps.replicas.confirm();
       return { refusal: undefined, at: Number(decided[1]) };
     case 'repeated':
       await publishUnreadChange(deps, coupon, decided[1]);
+      await deps.replicas.confirm();
       return { refusal: undefined, at: Number(decided[1]) };
     case 'refused': {
       const [, reason, at] = decided;

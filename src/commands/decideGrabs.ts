@@ -95,6 +95,8 @@ export async function decideGrabs(
   const { decided, won } = resultsOf({ coupons, codes, occurredAt, outcomes, states, repeated, failures, soldOut });
   if (entryId !== undefined)
     await publishDelivery(deps, { entry: { partition, id: entryId }, events: won, prior: decodePrior(prior) });
+  // A repeated win may be one whose first answer was lost together with the confirmation.
+  if (entryId !== undefined || repeated.length > 0) await deps.replicas.confirm();
   return decided;
 }
 

@@ -5,6 +5,7 @@ import type { Fence } from '../infra/fence.ts';
 import type { Gate } from '../infra/gate.ts';
 import { type Delivery, decodeEntry, type RawEntry } from '../infra/outbox.ts';
 import type { OutboxLimit } from '../infra/outboxLimit.ts';
+import type { Replicas } from '../infra/replication/replicas.ts';
 import { COMMAND_TIMEOUT_MS } from '../infra/stores/redis.ts';
 import type { RedisClock } from '../infra/stores/redisClock.ts';
 import type { BatchWatch } from '../infra/telemetry/batchWatch.ts';
@@ -25,6 +26,7 @@ export interface DecisionDeps {
   gate: Gate;
   fence: Fence;
   outboxLimit: OutboxLimit;
+  replicas: Replicas;
   watch: BatchWatch;
   quotas: Quotas;
   olderClaims: OlderClaims;
@@ -42,10 +44,15 @@ export const CHANGES_LIMIT = 256;
 /** The replies of every deciding script that decided nothing. */
 export const obstacleReplySchema = z.tuple([z.enum(['fenced', 'late', 'full', 'damaged', 'behind', 'newer'])]);
 
-/** Throws Unavailable (src/unavailable.ts) while the gate is shut or the outbox is full. */
-export function mustBeAbleToDecide({ gate, outboxLimit }: Pick<DecisionDeps, 'gate' | 'outboxLimit'>): void {
+/** Throws Unavailable (src/unavailable.ts) while the gate is shut, the outbox is full or too few replicas confirm. */
+export function mustBeAbleToDecide({
+  gate,
+  outboxLimit,
+  replicas,
+}: Pick<DecisionDeps, 'gate' | 'outboxLimit' | 'replicas'>): void {
   gate.mustBeOpen();
   outboxLimit.mustHaveRoom();
+  replicas.mustBeEnough();
 }
 
 export type DeadlineAndLimit = [deadline: string, limit: string];

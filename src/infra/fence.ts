@@ -3,18 +3,18 @@ import type { Redis } from 'ioredis';
 import { Unavailable } from '../unavailable.ts';
 import type { Closer } from './closers.ts';
 import type { Gate } from './gate.ts';
-import { keys } from './keys.ts';
+import { readStanding } from './replication/replicationInfo.ts';
 import type { Log } from './telemetry/log.ts';
 
 const NOT_RECONCILED = 'the write model is not reconciled with the event log';
 const RETRY_MS = 500;
-/** An idle process, too, notices a flush within this time: another process may wait for it to release the lease. */
+/** An idle process, too, notices a flush or a promotion within this time: another process may wait for it to release the lease. */
 const WATCH_EVERY_MS = 500;
 
 export interface Fence {
-  /** Called when a script found no fence in Redis: shuts the gate, starts reconcile, and throws Unavailable (src/unavailable.ts). */
+  /** Called when a script found no fence of this Redis: shuts the gate, starts reconcile, and throws Unavailable (src/unavailable.ts). */
   reconcileAgain(): never;
-  /** Called by queries: does the same when Redis was emptied after it was reconciled. */
+  /** Called by queries: does the same when Redis was emptied or promoted after it was reconciled. */
   mustStand(): Promise<void>;
 }
 
@@ -71,7 +71,7 @@ export async function openFence(deps: { redis: Redis; gate: Gate; reconciled: ()
       throw new Unavailable(NOT_RECONCILED);
     },
     async mustStand() {
-      if ((await redis.exists(keys.marker)) === 0) fence.reconcileAgain();
+      if (!(await readStanding(redis)).stands) fence.reconcileAgain();
     },
   };
   const watch = setInterval(() => {

@@ -73,7 +73,10 @@ export const keys = {
   damagedCoupons: 'seckill:damaged-coupons',
   /** Exists while a process reconciles. */
   reconciling: (run: string) => `seckill:reconciling:${run}`,
-  /** Exists while the partition's write model is reconciled. FLUSHALL removes it, and the scripts then decide nothing. */
+  /**
+   * The replication id of the Redis on which the partition's write model was reconciled. FLUSHALL removes the fence and a promotion makes
+   * it untrue; the scripts then decide nothing.
+   */
   fence: (partition: number) => inPartition(partition, 'fence'),
   outbox: (partition: number) => inPartition(partition, 'outbox'),
   deadLetters: (partition: number) => inPartition(partition, 'dead-letters'),
@@ -145,6 +148,9 @@ export const customerOfView = (key: string) => nameOfKey(key.slice(CUSTOMER_VIEW
 
 /** All databases of a Redis share one set of channels, so the name of a channel holds the number of the database. */
 export const revocationChannel = (database: number) => `seckill:revocations:${database}`;
+
+/** The channel of the messages that follow a decision to the replicas. Nobody listens to it. */
+export const replicationChannel = (database: number) => `seckill:replication:${database}`;
 
 /** The channel on which processes publish the outcomes of their grabs, for the live figures. */
 export const liveChannel = (database: number) => `seckill:live:${database}`;

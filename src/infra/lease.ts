@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { Closer } from './closers.ts';
+import { type MysqlAddress, nodesOf } from './failover/nodes.ts';
+import { lockedOnOtherNodes } from './failover/otherNodes.ts';
 import { connectMysql } from './stores/mysql.ts';
 import { isLockConflict } from './stores/mysqlErrors.ts';
 import type { Log } from './telemetry/log.ts';
@@ -28,8 +30,9 @@ export interface Lease {
  * A readers-writer lock over all processes. A process shares the lease while its memory may hold grabs that MySQL lacks; reconcile,
  * which compares Redis with MySQL, takes the lease alone. It is a row lock in MySQL, so MySQL releases it when a process dies.
  */
-export function openLease(mysqlUrl: string, log: Log): { lease: Lease; close: Closer } {
-  const { mysql, close: closeMysql } = connectMysql(mysqlUrl, 1);
+export function openLease(mysqlUrl: MysqlAddress, log: Log): { lease: Lease; close: Closer } {
+  const { nodes, close: closeNodes } = nodesOf(mysqlUrl);
+  const { mysql, close: closeMysql } = connectMysql(nodes, 1);
   let shared: Knex.Transaction | undefined;
   let wanted = false;
   let closed = false;
@@ -54,6 +57,15 @@ export function openLease(mysqlUrl: string, log: Log): { lease: Lease; close: Cl
       }
     }
     return undefined;
+  };
+  const aloneHere: Lease['alone'] = async (work, isNeeded) => {
+    const trx = await lock('FOR UPDATE', isNeeded);
+    try {
+      // The previous holder may have done the work. Without the lease the work never runs, even if it is needed again by now.
+      if (trx !== undefined && (await isNeeded())) await work();
+    } finally {
+      await trx?.rollback().catch(() => {});
+    }
   };
   const release = async () => {
     const held = shared;
@@ -93,19 +105,23 @@ export function openLease(mysqlUrl: string, log: Log): { lease: Lease; close: Cl
     },
     async alone(work, isNeeded) {
       await release();
-      const trx = await lock('FOR UPDATE', isNeeded);
-      try {
-        // The previous holder may have done the work. Without the lease the work never runs, even if it is needed again by now.
-        if (trx !== undefined && (await isNeeded())) await work();
-      } finally {
-        await trx?.rollback().catch(() => {});
-      }
+      let locked = nodes.isSingle;
+      const here = () => {
+        locked = true;
+        return aloneHere(work, isNeeded);
+      };
+      if (locked) return here();
+      while (!locked && (await isNeeded()))
+        await lockedOnOtherNodes(nodes, 'lease', here).catch((error) => {
+          if (locked || !isLockConflict(error)) throw error;
+        });
     },
   };
   const close: Closer = async () => {
     closed = true;
     await release();
     await closeMysql();
+    await closeNodes();
   };
   return { lease, close };
 }

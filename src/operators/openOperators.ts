@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { type Closer, openAll } from '../infra/closers.ts';
+import type { MysqlAddress } from '../infra/failover/nodes.ts';
 import { type CouponName, couponPath } from '../infra/keys.ts';
 import { createWindowCounter, type WindowCounter } from '../infra/limits/windowCounter.ts';
 import { createServiceTokens, type FindService } from '../infra/serviceTokens.ts';
@@ -38,7 +39,7 @@ export interface Operators {
 
 /** What the routes of operators need. No connection is made before an operator asks. */
 export const openOperators = (
-  config: { mysqlUrl: string; operatorTokens: string | undefined },
+  config: { mysqlUrl: MysqlAddress; operatorTokens: string | undefined },
   { redis, reports, log }: { redis: Redis; reports: ProcessReports; log: Log },
 ): Promise<{ operators: Operators; close: Closer }> =>
   openAll(async (remember) => {

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { allPartitions, keys } from '../infra/keys.ts';
 import { readOutbox } from '../infra/outbox.ts';
+import { readStanding } from '../infra/replication/replicationInfo.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
 import { findMigrations } from '../infra/stores/openMysql.ts';
 import { readRedisTime } from '../infra/stores/redisClock.ts';
@@ -17,13 +18,14 @@ const LISTED_SUBSCRIPTIONS = 20;
 
 export interface PartitionState {
   partition: number;
+  /** Whether the partition was reconciled on this very Redis. */
   fence: boolean;
   outbox: { entries: number; oldestMs: number };
   deadLetters: number;
 }
 interface RedisState {
   version: string;
-  /** Whether the marker is that of this Redis, so that it has been reconciled since its start. */
+  /** Whether this Redis has been reconciled since its start or its promotion. */
   reconciled: boolean;
   partitions: PartitionState[];
   damagedCoupons: number;
@@ -73,9 +75,9 @@ export async function inTime<T>(store: string, work: Promise<T>, limitMs = STORE
 }
 
 async function readRedisState(redis: Redis, reports: ProcessReports): Promise<RedisState> {
-  const [info, marker, damagedCoupons, processes, partitions] = await Promise.all([
+  const [info, { stands, replication }, damagedCoupons, processes, partitions] = await Promise.all([
     redis.info('server'),
-    redis.get(keys.marker),
+    readStanding(redis),
     redis.scard(keys.damagedCoupons),
     reports.all(),
     Promise.all(allPartitions.map((partition) => readPartition(redis, partition))),
@@ -86,9 +88,10 @@ async function readRedisState(redis: Redis, reports: ProcessReports): Promise<Re
   const valkey = field('valkey_version');
   return {
     version: valkey === undefined ? `Redis ${field('redis_version')}` : `Valkey ${valkey}`,
-    reconciled: marker !== null && marker === field('run_id') && partitions.every(({ fence }) => fence),
-    partitions: partitions.map(({ oldestAt, outbox: entries, ...state }) => ({
+    reconciled: stands,
+    partitions: partitions.map(({ oldestAt, outbox: entries, fence, ...state }) => ({
       ...state,
+      fence: fence === replication.replid,
       outbox: { entries, oldestMs: oldestAt === undefined ? 0 : Math.max(0, Math.round(now - oldestAt)) },
     })),
     damagedCoupons,
@@ -98,13 +101,13 @@ async function readRedisState(redis: Redis, reports: ProcessReports): Promise<Re
 
 async function readPartition(redis: Redis, partition: number) {
   const [fence, outbox, [oldest], deadLetters] = await Promise.all([
-    redis.exists(keys.fence(partition)),
+    redis.get(keys.fence(partition)),
     redis.xlen(keys.outbox(partition)),
     readOutbox(redis, partition, '-', '+', 1),
     redis.xlen(keys.deadLetters(partition)),
   ]);
   const oldestAt = oldest === undefined ? undefined : Number.parseInt(oldest[0], 10);
-  return { partition, fence: fence === 1, outbox, oldestAt, deadLetters };
+  return { partition, fence, outbox, oldestAt, deadLetters };
 }
 
 async function readMysqlState(mysql: Mysql): Promise<MysqlState> {

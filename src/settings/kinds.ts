@@ -13,10 +13,13 @@ export const givenNumber = (min: number, max: number) =>
     .refine(Number.isInteger, `expected a whole number from ${min} to ${max}`);
 export const wholeNumber = (min: number, max: number, fallback: number) => givenNumber(min, max).default(fallback);
 
-export const urlOf = (...schemes: string[]) =>
+export const urlOf = (...schemes: string[]) => urlsOf((text) => [text], ...schemes);
+
+/** A URL that `split` parts into several, such as one for each host. */
+export const urlsOf = (split: (text: string) => readonly string[], ...schemes: string[]) =>
   z
     .string()
-    .refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol), {
+    .refine((text) => split(text).every((url) => URL.canParse(url) && schemes.includes(new URL(url).protocol)), {
       error: ({ input }) =>
         `expected a URL that begins with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}${encodingHint(String(input))}`,
     })

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { EventType } from '../events.ts';
 import type { Closer } from '../infra/closers.ts';
+import type { MysqlAddress } from '../infra/failover/nodes.ts';
 import { openMysqlReads } from '../infra/stores/mysqlReads.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import type { NewerReleases } from '../infra/telemetry/newerReleases.ts';
@@ -46,7 +47,7 @@ export interface Feed {
 
 /** What the routes need to send events to other systems. */
 export function openFeed(
-  config: { mysqlUrl: string },
+  config: { mysqlUrl: MysqlAddress },
   { horizon, newerReleases, log }: { horizon: Horizon; newerReleases: NewerReleases; log: Log },
 ): { feed: Feed; close: Closer } {
   // Connections of its own: other systems must not keep the lists of customers and sellers waiting.

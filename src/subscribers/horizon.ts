@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Closer } from '../infra/closers.ts';
+import { type MysqlAddress, nodesOf } from '../infra/failover/nodes.ts';
+import { lockedOnOtherNodes } from '../infra/failover/otherNodes.ts';
 import { connectMysql } from '../infra/stores/mysql.ts';
 import { isLockConflict } from '../infra/stores/mysqlErrors.ts';
 import type { Log } from '../infra/telemetry/log.ts';
@@ -28,9 +30,10 @@ export interface Horizon {
   next(): Promise<number>;
 }
 
-export function openHorizon(mysqlUrl: string, log: Log): { horizon: Horizon; close: Closer } {
+export function openHorizon(mysqlUrl: MysqlAddress, log: Log): { horizon: Horizon; close: Closer } {
   // One connection of its own: waiting for the pause must not keep a query of another reader waiting.
-  const { mysql, close } = connectMysql(mysqlUrl, 1);
+  const { nodes, close: closeNodes } = nodesOf(mysqlUrl);
+  const { mysql, close } = connectMysql(nodes, 1);
   let known = 0;
   let mayRefreshAt = 0;
   let mayPauseAt = 0;
@@ -39,7 +42,7 @@ export function openHorizon(mysqlUrl: string, log: Log): { horizon: Horizon; clo
   const pause = async () => {
     const started = performance.now();
     try {
-      known = await completePosition(mysql);
+      known = await lockedOnOtherNodes(nodes, 'projection_pause', () => completePosition(mysql));
     } catch (error) {
       if (!isLockConflict(error)) throw error;
       log.debug({ err: error }, 'a transaction of the projection stays open; the horizon stays where it is');
@@ -74,6 +77,7 @@ export function openHorizon(mysqlUrl: string, log: Log): { horizon: Horizon; clo
       // A reader whose client has just left still waits: its refresh on a closed pool would look like a fault of MySQL.
       await refreshing?.catch(() => {});
       await close();
+      await closeNodes();
     },
   };
 }

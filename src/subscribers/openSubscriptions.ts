@@ -1,4 +1,5 @@
 import { type Closer, openAll } from '../infra/closers.ts';
+import type { MysqlAddress } from '../infra/failover/nodes.ts';
 import { connectMysql } from '../infra/stores/mysql.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import type { NewerReleases } from '../infra/telemetry/newerReleases.ts';
@@ -10,7 +11,7 @@ import { workUnderLease } from './subscriptionLease.ts';
 import type { SubscriptionWatch } from './subscriptionMetrics.ts';
 
 export interface SubscriptionDeps {
-  mysqlUrl: string;
+  mysqlUrl: MysqlAddress;
   horizon: Horizon;
   watchOf: (name: string) => SubscriptionWatch;
   newerReleases: NewerReleases;

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { keys, PARTITIONS } from '../infra/keys.ts';
 import { connectOnce } from '../infra/stores/mysql.ts';
 import { isTableUnknown } from '../infra/stores/mysqlErrors.ts';
+import { parseMysqlUrl } from '../infra/stores/mysqlUrl.ts';
 import { openRedis } from '../infra/stores/redis.ts';
 import { createLog } from '../infra/telemetry/log.ts';
 import { OperatorError } from '../operatorError.ts';
@@ -27,7 +28,7 @@ export async function mustHaveTables(mysqlUrl: string): Promise<void> {
     .sort();
   const missing = known.filter((name) => !applied.includes(name));
   const newer = applied.filter((name) => !known.includes(name));
-  const database = decodeURIComponent(new URL(mysqlUrl).pathname.slice(1));
+  const { database } = parseMysqlUrl(mysqlUrl);
   if (applied.length === 0)
     throw new OperatorError(`MYSQL_URL: the database ${database} has no tables of seckill: start the server once`);
   if (missing.length > 0)
@@ -53,7 +54,7 @@ export async function mustHaveEmptyLog(mysqlUrl: string): Promise<void> {
 async function onConnection<T>(mysqlUrl: string, work: (run: RunSql) => Promise<T>): Promise<T> {
   const { connection, close } = await connectOnce(mysqlUrl).catch((error) => {
     if (error instanceof OperatorError) throw error;
-    const database = decodeURIComponent(new URL(mysqlUrl).pathname.slice(1));
+    const { database } = parseMysqlUrl(mysqlUrl);
     if (errno(error) === UNKNOWN_DATABASE)
       throw new OperatorError(`MYSQL_URL: there is no database ${database}: start the server once`);
     throw new OperatorError(`MYSQL_URL: cannot reach MySQL: ${error.message || error.code}`);

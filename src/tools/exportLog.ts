@@ -1,5 +1,7 @@
 import { createProgram } from '../cli.ts';
 import { openAll } from '../infra/closers.ts';
+import { nodesOf } from '../infra/failover/nodes.ts';
+import { lockedOnOtherNodes } from '../infra/failover/otherNodes.ts';
 import type { Progress } from '../infra/progress.ts';
 import { connectOnce } from '../infra/stores/mysql.ts';
 import { withPause } from '../projections/log/pause.ts';
@@ -22,22 +24,33 @@ await runTool({
   checkFiles: () => kindOfFile(file),
   open: ({ mysqlUrl }) =>
     openAll(async (remember) => {
+      const { nodes, close: closeNodes } = nodesOf(mysqlUrl);
+      remember(closeNodes);
       const open = async () => {
-        const { connection, close } = await connectOnce(mysqlUrl);
+        const { connection, close } = await connectOnce(nodes);
         remember(close);
         // A connection that is lost while it is idle fails at its next statement.
         connection.on('error', () => {});
         return runOn(connection);
       };
-      return { log: await open(), holder: await open() };
+      return { nodes, log: await open(), holder: await open() };
     }),
   interrupted: 'interrupted: run the command again to resume the export',
-  work: ({ log, holder }, { signal, progress }) => untilStopped(signal, run(log, holder, signal, progress)),
+  work: ({ nodes, log, holder }, { signal, progress }) => {
+    const lastComplete = () =>
+      lockedOnOtherNodes(nodes, 'projection_pause', () => withPause(holder, () => lastPosition(log)));
+    return untilStopped(signal, run(log, lastComplete, signal, progress));
+  },
 });
 
-async function run(log: RunSql, holder: RunSql, signal: AbortSignal, progress: Progress): Promise<0> {
+async function run(
+  log: RunSql,
+  lastComplete: () => Promise<number>,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<0> {
   // Events that are committed after this are left to the next export. No event up to here can still appear.
-  const to = await withPause(holder, () => lastPosition(log));
+  const to = await lastComplete();
   const { events, resumedAt, isFifo } = await exportLog({
     file,
     log,

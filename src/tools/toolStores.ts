@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { takeConfig } from '../config.ts';
 import { type Closer, openAll } from '../infra/closers.ts';
+import { splitHosts } from '../infra/failover/hosts.ts';
 import { isInUse, socketDirOf } from '../infra/local/dataDir.ts';
 import { localMariadbUrl } from '../infra/local/localMariadb.ts';
 import { localRedisUrl } from '../infra/local/localRedis.ts';
@@ -111,11 +112,15 @@ function mustHaveData(dataDir: string, mysql: boolean, redis: boolean): void {
 
 /** The URL without its password, and without parameters, which may hold one, except the path of a socket. */
 export function withoutSecrets(url: string): string {
-  const shown = new URL(url);
+  const [first, ...others] = splitHosts(url);
+  const shown = new URL(first);
   const socket = shown.searchParams.get('socketPath');
   shown.password = '';
   shown.search = '';
   // What follows a `/` that is not percent-encoded in a password looks like the name of a database.
   if (/@|%40/.test(shown.pathname)) shown.pathname = '';
-  return `${shown.href}${socket === null ? '' : `?socketPath=${socket}`}`;
+  const hosts = [shown, ...others.map((other) => new URL(other))].map(({ host }) => host);
+  const user = shown.username === '' ? '' : `${shown.username}@`;
+  const href = others.length === 0 ? shown.href : `${shown.protocol}//${user}${hosts.join(',')}${shown.pathname}`;
+  return `${href}${socket === null ? '' : `?socketPath=${socket}`}`;
 }

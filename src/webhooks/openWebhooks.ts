@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Closer, openAll } from '../infra/closers.ts';
+import type { MysqlAddress } from '../infra/failover/nodes.ts';
 import { connectMysql, type Mysql } from '../infra/stores/mysql.ts';
 import { isDuplicate } from '../infra/stores/mysqlErrors.ts';
 import type { Log } from '../infra/telemetry/log.ts';
@@ -46,7 +47,7 @@ export interface Webhooks {
 }
 
 interface Deps {
-  mysqlUrl: string;
+  mysqlUrl: MysqlAddress;
   horizon: Horizon;
   watch: WebhookWatch;
   log: Log;

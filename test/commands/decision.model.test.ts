@@ -20,6 +20,7 @@ import { createGate } from '../../src/infra/gate.ts';
 import { allPartitions, keys } from '../../src/infra/keys.ts';
 import { allEvents } from '../../src/infra/outbox.ts';
 import { openOutboxLimit } from '../../src/infra/outboxLimit.ts';
+import { readReplication } from '../../src/infra/replication/replicationInfo.ts';
 import { readScripts } from '../../src/infra/scripts.ts';
 import { openRedis } from '../../src/infra/stores/redis.ts';
 import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
@@ -53,7 +54,8 @@ const { deps, close } = await openAll(async (remember) => {
     );
     redis.defineCommand(script.name, { ...script, lua });
   }
-  await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), 'a test')));
+  const { replid } = await readReplication(redis);
+  await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), replid)));
   const fence = {
     reconcileAgain(): never {
       throw new Error('fenced');
@@ -74,6 +76,7 @@ const { deps, close } = await openAll(async (remember) => {
     gate: createGate(log),
     fence,
     outboxLimit,
+    replicas: { confirm: () => undefined, mustBeEnough() {}, reconciled() {} },
     watch: unwatched,
     quotas: UNLIMITED,
     olderClaims: { mayExist: () => false },

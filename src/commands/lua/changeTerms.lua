@@ -1,7 +1,7 @@
 --[[
 Changes the description, the face value or the windows of a coupon.
 
-KEYS[1] fence: exists while the partition is reconciled
+KEYS[1] fence: the replication id of the Redis on which the partition was reconciled
 KEYS[2] coupon: hash
 KEYS[3] outbox: stream
 KEYS[4] answers: hash, 'change key' -> the refusal that this idempotency key got
@@ -31,6 +31,7 @@ Replies
 -- @include now
 -- @include digits
 -- @include append-event
+-- @include stands
 -- @include obstacle
 -- @include answered
 -- @include prior

@@ -1,7 +1,7 @@
 --[[
 Ends the sale of a coupon for ever.
 
-KEYS[1] fence: exists while the partition is reconciled
+KEYS[1] fence: the replication id of the Redis on which the partition was reconciled
 KEYS[2] coupon: hash
 KEYS[3] outbox: stream
 KEYS[4] answers: hash, 'close key' -> the refusal that this idempotency key got
@@ -29,6 +29,7 @@ Replies
 -- @include now
 -- @include digits
 -- @include append-event
+-- @include stands
 -- @include obstacle
 -- @include answered
 -- @include prior

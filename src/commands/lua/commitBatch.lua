@@ -1,7 +1,7 @@
 --[[
 Commits a batch of creations: from now on, all its coupons will be created.
 
-KEYS[1] fence: exists while the partition is reconciled
+KEYS[1] fence: the replication id of the Redis on which the partition was reconciled
 KEYS[2] outbox: stream
 KEYS[3] batches: hash, batch -> its plan
 
@@ -17,6 +17,7 @@ Replies
   {'full'}: nothing was decided, the outbox is at its limit
 ]]
 -- @include now
+-- @include stands
 -- @include obstacle
 
 local fence, outbox, batches = unpack(KEYS)

@@ -1,7 +1,7 @@
 --[[
 Creates a coupon, or reserves its name for a batch of creations, unless its seller already has a coupon of that name.
 
-KEYS[1] fence: exists while the partition is reconciled
+KEYS[1] fence: the replication id of the Redis on which the partition was reconciled
 KEYS[2] coupon: hash
 KEYS[3] outbox: stream
 KEYS[4] answers: hash, 'create key' -> the refusal that this idempotency key got
@@ -35,6 +35,7 @@ Replies
 ]]
 -- @include now
 -- @include append-event
+-- @include stands
 -- @include obstacle
 -- @include answered
 

@@ -1,7 +1,7 @@
 --[[
 Decides the grabs of one round, of one coupon or of several in the same partition: which customers get one piece.
 
-KEYS[1] fence: exists while the partition is reconciled
+KEYS[1] fence: the replication id of the Redis on which the partition was reconciled
 KEYS[2] outbox: stream
 KEYS[3] codes: hash, code -> seller/name/customer
 Five more for each coupon, one coupon after the other:
@@ -41,6 +41,7 @@ Replies
 ]]
 -- @include now
 -- @include digits
+-- @include stands
 -- @include obstacle
 -- @include key-name
 -- @include answer-field

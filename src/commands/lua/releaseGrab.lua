@@ -1,7 +1,7 @@
 --[[
 Gives a piece back: its code is dead, and another customer can grab the piece.
 
-KEYS[1] fence: exists while the partition is reconciled
+KEYS[1] fence: the replication id of the Redis on which the partition was reconciled
 KEYS[2] coupon: hash
 KEYS[3] outbox: stream
 KEYS[4] answers: hash, 'release customer key' -> the refusal that this idempotency key got
@@ -35,6 +35,7 @@ Replies
 -- @include now
 -- @include digits
 -- @include append-event
+-- @include stands
 -- @include obstacle
 -- @include answered
 -- @include prior

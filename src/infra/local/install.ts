@@ -13,13 +13,15 @@ const packagesOf = {
   curl: ['curl'],
   // For the test of the documented backup.
   'mariadb-dump': ['mariadb-client'],
+  // For the tests of MySQL that fails over: a library of the server.
+  'libgalera_smm.so': ['galera-4'],
   // For the tests of the broker.
   'nats-server': ['nats-server'],
 } as const;
 type Program = keyof typeof packagesOf;
 
 // Debian installs servers outside the PATH of an ordinary user.
-const folders = () => [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
+const folders = () => [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/usr/lib/galera'];
 
 /** The full path of the program; undefined when it is not installed. */
 export function findProgram(program: string): string | undefined {
@@ -27,7 +29,7 @@ export function findProgram(program: string): string | undefined {
     .map((folder) => join(folder, program))
     .find((path) => {
       try {
-        accessSync(path, constants.X_OK);
+        accessSync(path, program.endsWith('.so') ? constants.R_OK : constants.X_OK);
         return true;
       } catch {
         return false;
@@ -41,11 +43,13 @@ const howToInstall = (missing: Program[]) =>
       ? 'on Debian `sudo apt-get install chromium`, elsewhere Chromium as a program `chromium` on PATH'
       : missing.includes('nats-server')
         ? 'on Debian or Ubuntu `sudo apt-get install nats-server`, elsewhere nats-server on PATH'
-        : missing.includes('mariadb-dump')
-          ? 'on Debian or Ubuntu `sudo apt-get install mariadb-client`, elsewhere mariadb-dump on PATH'
-          : 'on Debian or Ubuntu `sudo apt-get install redis-server mariadb-server-core mariadb-client-core`, on macOS ' +
-            '`brew install redis mariadb`, on Fedora `sudo dnf install redis mariadb-server`; or set REDIS_URL, MYSQL_URL ' +
-            'and JWT_SECRET to use servers that run elsewhere'
+        : missing.includes('libgalera_smm.so')
+          ? 'on Debian `sudo apt-get install galera-4`'
+          : missing.includes('mariadb-dump')
+            ? 'on Debian or Ubuntu `sudo apt-get install mariadb-client`, elsewhere mariadb-dump on PATH'
+            : 'on Debian or Ubuntu `sudo apt-get install redis-server mariadb-server-core mariadb-client-core`, on macOS ' +
+              '`brew install redis mariadb`, on Fedora `sudo dnf install redis mariadb-server`; or set REDIS_URL, MYSQL_URL ' +
+              'and JWT_SECRET to use servers that run elsewhere'
   }`;
 
 /** Installs the missing programs with apt, as root. Where that is impossible, throws OperatorError with the commands to run. */

@@ -2,8 +2,9 @@ import { promisify } from 'node:util';
 import knex, { type Knex } from 'knex';
 import { type Connection, createConnection } from 'mysql2';
 import type { Closer } from '../closers.ts';
+import { type MysqlAddress, type MysqlNodes, nodesOf } from '../failover/nodes.ts';
 import { prepareSession } from './mysqlSession.ts';
-import { parseMysqlUrl } from './mysqlUrl.ts';
+import type { MysqlOptions } from './mysqlUrl.ts';
 
 export type Mysql = Knex;
 
@@ -12,8 +13,8 @@ const ACQUIRE_TIMEOUT_MS = 5_000;
 /** Shorter than the silence after which MySQL closes a connection that has written the log (src/projections/log/pause.ts). */
 const IDLE_TIMEOUT_MS = 3_000;
 
-const connectionOf = (url: string) => ({
-  ...parseMysqlUrl(url),
+const connectionOf = (options: MysqlOptions) => ({
+  ...options,
   charset: 'utf8mb4',
   connectTimeout: ACQUIRE_TIMEOUT_MS,
   supportBigNumbers: true,
@@ -21,11 +22,12 @@ const connectionOf = (url: string) => ({
 
 // mysql2 waits for ever on a server that has stopped replying. A query that exceeds its time limit leaves its connection in an
 // unknown state, so the connection is destroyed.
-function limitQueryTime(connection: Connection): void {
+function limitQueryTime(connection: Connection, nodes: MysqlNodes): void {
   const query = connection.query.bind(connection) as (options: object, values: unknown, done: QueryDone) => unknown;
   const limited = (options: object, values: unknown, done: QueryDone) =>
     query({ timeout: QUERY_TIMEOUT_MS, ...options }, isEmpty(values) ? null : values, (error, ...result) => {
       if (error?.code === 'PROTOCOL_SEQUENCE_TIMEOUT') connection.destroy();
+      if (error) nodes.suspect(error);
       done(error, ...result);
     });
   Object.assign(connection, { query: limited });
@@ -35,10 +37,11 @@ const isEmpty = (values: unknown) => Array.isArray(values) && values.length === 
 type QueryDone = (error: { code?: string } | null, ...result: unknown[]) => void;
 
 /** Opens a pool. The first query makes the first connection. */
-export function connectMysql(url: string, poolSize = 4): { mysql: Mysql; close: Closer } {
+export function connectMysql(address: MysqlAddress, poolSize = 4): { mysql: Mysql; close: Closer } {
+  const { nodes, close: closeNodes } = nodesOf(address);
   const mysql = knex({
     client: 'mysql2',
-    connection: connectionOf(url),
+    connection: settingsOf(nodes),
     // Error messages keep the placeholders of the query: its values would include password hashes.
     compileSqlOnError: false,
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
@@ -49,18 +52,37 @@ export function connectMysql(url: string, poolSize = 4): { mysql: Mysql; close: 
       max: poolSize,
       idleTimeoutMillis: IDLE_TIMEOUT_MS,
       afterCreate(connection: Connection, done: (error: unknown, connection: Connection) => void) {
-        limitQueryTime(connection);
-        prepareSession(connection, (error) => done(error, connection));
+        limitQueryTime(connection, nodes);
+        if (nodes.remember(connection)) prepareSession(connection, (error) => done(error, connection));
+        else done(new Error('the process moved to another MySQL host meanwhile'), connection);
       },
     },
   });
-  return { mysql, close: () => mysql.destroy() };
+  if (!nodes.isSingle) mysql.client.pool.on('createFail', (_id: number, error: unknown) => nodes.suspect(error));
+  const close = async () => {
+    await mysql.destroy();
+    await closeNodes();
+  };
+  return { mysql, close };
+}
+
+/** Of several hosts, knex asks for the one in use before each new connection, and gives up idle connections to another one. */
+function settingsOf(nodes: MysqlNodes) {
+  if (nodes.isSingle) return connectionOf(nodes.first);
+  return async () => {
+    const node = await nodes.choose();
+    return { ...connectionOf(node.options), expirationChecker: () => !nodes.isInUse(node) };
+  };
 }
 
 /** One connection without a time limit on its queries, for work that reads or writes whole tables. */
-export async function connectOnce(url: string): Promise<{ connection: Connection; close: Closer }> {
-  const connection = createConnection(connectionOf(url));
+export async function connectOnce(address: MysqlAddress): Promise<{ connection: Connection; close: Closer }> {
+  const { nodes, close: closeNodes } = nodesOf(address);
+  // A connection to the nodes of the process is cut when the process moves; a tool stays on the host that it began with.
+  const { options } = await nodes.choose().finally(closeNodes);
+  const connection = createConnection(connectionOf(options));
   try {
+    nodes.remember(connection);
     await promisify(prepareSession)(connection);
   } catch (error) {
     connection.destroy();
@@ -71,7 +93,9 @@ export async function connectOnce(url: string): Promise<{ connection: Connection
 
 /** Creates the database that the URL names, if it is missing. */
 export async function createDatabase(url: string): Promise<void> {
-  const { database, ...server } = connectionOf(url);
+  const { nodes, close } = nodesOf(url);
+  const { options } = await nodes.choose().finally(close);
+  const { database, ...server } = connectionOf(options);
   const connection = createConnection(server);
   try {
     await connection.promise().query('CREATE DATABASE IF NOT EXISTS ??', [database]);

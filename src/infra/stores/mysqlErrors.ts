@@ -5,8 +5,11 @@ const LOCK_CONFLICTS = [1213, 1205, 1020];
 /** The row itself is invalid: not null, out of range, wrong value, too long, missing parent, failed check. */
 const ROW_REFUSED = [1048, 1264, 1292, 1366, 1406, 1452, 3819, 4025];
 
+/** A node of Galera that has no majority, or has not caught up yet, refuses every table. */
+const NODE_NOT_READY = 1047;
+
 /** The server or the session is read-only, or the account lacks a privilege, or the binary log cannot take the statement. */
-const NOT_ALLOWED = [1290, 1792, 1836, 1044, 1142, 1143, 1227, 1370, 1665];
+const NOT_ALLOWED = [1290, 1792, 1836, 1044, 1142, 1143, 1227, 1370, 1665, NODE_NOT_READY];
 const READ_ONLY = [1290, 1792, 1836];
 /** The account may not use the table, or the column. */
 const DENIED = [1142, 1143];
@@ -33,6 +36,12 @@ export const isTableChanged = (error: unknown) => errno(error) === TABLE_CHANGED
 export const isTriggerRefused = (error: unknown) => errno(error) === TRIGGER_REFUSED;
 /** The rows are at fault, not the server or the connection. */
 export const isRowRefused = (error: unknown) => isDuplicate(error) || ROW_REFUSED.includes(errno(error));
+
+/** The connection was lost or is silent, or the server does not take what it took before: another node may. */
+export function isNodeFault(error: unknown): boolean {
+  const { sqlState } = error as { sqlState?: string };
+  return sqlState === undefined || [...READ_ONLY, NODE_NOT_READY].includes(errno(error));
+}
 
 /** What an operator has to change before this server can be used, in one phrase; undefined for any other error. */
 export function refusedByServer(error: unknown): string | undefined {

@@ -1,4 +1,5 @@
 import { Unavailable } from '../../unavailable.ts';
+import type { MysqlAddress } from '../failover/nodes.ts';
 import type { Log } from '../telemetry/log.ts';
 import { connectMysql, type Mysql } from './mysql.ts';
 
@@ -14,7 +15,7 @@ export interface MysqlReads {
 }
 
 /** Connections for lists alone: however many lists are read, neither the projection nor a log-in waits for a connection. */
-export function openMysqlReads({ mysqlUrl, log }: { mysqlUrl: string; log: Log }) {
+export function openMysqlReads({ mysqlUrl, log }: { mysqlUrl: MysqlAddress; log: Log }) {
   const { mysql, close } = connectMysql(mysqlUrl, CONNECTIONS);
   const reads: MysqlReads = {
     mysql,

@@ -34,13 +34,22 @@ export const sessionStatements: readonly string[] = [
   'SET SESSION TRANSACTION READ WRITE',
 ];
 
+/**
+ * On a node of Galera, a read waits until the node has what the other nodes had committed before. A user who registered through one
+ * process can log in at another; a batch that comes again finds its events. Servers without Galera ignore the variable, or do not know it.
+ */
+const SYNC_WAIT = 'SET SESSION wsrep_sync_wait = 1';
+const UNKNOWN_VARIABLE = 1193;
+
 /** Sends all of them in one go and calls back once, with the first error. */
 export function prepareSession(connection: Connection, done: (error: Error | null) => void): void {
   let failed: Error | null = null;
-  for (const [place, sql] of sessionStatements.entries()) {
+  for (const sql of sessionStatements)
     connection.query({ sql, timeout: 10_000 }, (error: Error | null) => {
       failed ??= error;
-      if (place === sessionStatements.length - 1) done(failed);
     });
-  }
+  connection.query({ sql: SYNC_WAIT, timeout: 10_000 }, (error: Error | null) => {
+    if ((error as { errno?: number } | null)?.errno !== UNKNOWN_VARIABLE) failed ??= error;
+    done(failed);
+  });
 }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { OperatorError } from '../../operatorError.ts';
+import { splitHosts } from '../failover/hosts.ts';
 import { decodedPath, readParameters, readTlsFiles, type TlsFiles } from './urlParameters.ts';
 
 const PARAMETERS = ['socketPath', 'ssl', 'ssl-mode', 'ssl-ca', 'ssl-cert', 'ssl-key'] as const;
@@ -22,9 +23,21 @@ export interface MysqlOptions {
 /**
  * The options of a connection to `mysql://user:password@host:port/database`, or to a socket with `?socketPath=/path`. TLS:
  * `ssl-mode` (DISABLED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY), `ssl-ca`, `ssl-cert` and `ssl-key` (paths of PEM files); `ssl=true` is
- * VERIFY_IDENTITY, `ssl=false` DISABLED. Throws OperatorError for everything else.
+ * VERIFY_IDENTITY, `ssl=false` DISABLED. Of several hosts (`host1:port,host2:port`) it is the first. Throws OperatorError for
+ * everything else.
  */
 export function parseMysqlUrl(text: string): MysqlOptions {
+  const [first] = parseMysqlHosts(text);
+  return first;
+}
+
+/** The same for each host, in their order. */
+export function parseMysqlHosts(text: string): [first: MysqlOptions, ...others: MysqlOptions[]] {
+  const [first, ...others] = splitHosts(text);
+  return [parseHost(first), ...others.map(parseHost)];
+}
+
+function parseHost(text: string): MysqlOptions {
   const url = new URL(text);
   const parameters = readParameters('MYSQL_URL', url, PARAMETERS);
   const database = decodedPath(url);

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import type { Knex } from 'knex';
 import { OperatorError } from '../../operatorError.ts';
 import type { Closer } from '../closers.ts';
+import type { MysqlAddress, MysqlNodes } from '../failover/nodes.ts';
 import { safeMessage } from '../telemetry/safeError.ts';
 import { createTriggers, findLogGuard, type LogGuard } from './eventLogGuard.ts';
 import { connectMysql, type Mysql } from './mysql.ts';
@@ -34,11 +35,15 @@ export interface Migrated {
 
 /**
  * Opens a pool, brings the tables up to date, and tries what the server needs. With `ownerUrl`, the user of that URL changes the tables, and gives the user of `url` its privileges: so it is with the private
- * MariaDB. Throws OperatorError with the setting's name when MySQL cannot be reached or refuses what is needed.
+ * MariaDB. `nodes`: those of `url` that the process shares. Throws OperatorError with the setting's name when MySQL cannot be reached or refuses what is needed.
  */
-export async function openMysql(url: string, ownerUrl?: string): Promise<Migrated & { mysql: Mysql; close: Closer }> {
+export async function openMysql(
+  url: string,
+  ownerUrl?: string,
+  nodes?: MysqlNodes,
+): Promise<Migrated & { mysql: Mysql; close: Closer }> {
   const byOwner = ownerUrl === undefined ? undefined : await migrateTables(ownerUrl, url);
-  return using(url, async (mysql, close) => {
+  return using(url, nodes ?? url, async (mysql, close) => {
     const migrated = byOwner?.migrated ?? (await migrate(mysql));
     await mustHavePrivileges(mysql);
     await tryToWrite(mysql);
@@ -51,7 +56,7 @@ export async function openMysql(url: string, ownerUrl?: string): Promise<Migrate
  * `serverUrl` what the server needs. Throws OperatorError as `openMysql` does.
  */
 export function migrateTables(url: string, serverUrl?: string): Promise<Migrated> {
-  return using(url, async (mysql, close) => {
+  return using(url, url, async (mysql, close) => {
     const migrated = await migrate(mysql);
     await createTriggersAlone(mysql);
     if (serverUrl !== undefined) await grantTo(mysql, serverUrl);
@@ -62,8 +67,12 @@ export function migrateTables(url: string, serverUrl?: string): Promise<Migrated
 }
 
 /** Opens a pool for `work`. When the work fails, the pool is closed. */
-async function using<T>(url: string, work: (mysql: Mysql, close: Closer) => Promise<T>): Promise<T> {
-  const { mysql, close } = await reachMysql(url);
+async function using<T>(
+  url: string,
+  address: MysqlAddress,
+  work: (mysql: Mysql, close: Closer) => Promise<T>,
+): Promise<T> {
+  const { mysql, close } = await reachMysql(url, undefined, address);
   try {
     return await work(mysql, close);
   } catch (error) {
@@ -74,12 +83,17 @@ async function using<T>(url: string, work: (mysql: Mysql, close: Closer) => Prom
 }
 
 /** Opens a pool as the tables are. Throws OperatorError when MySQL cannot be reached. */
-export async function reachMysql(url: string, poolSize?: number): Promise<{ mysql: Mysql; close: Closer }> {
-  const { mysql, close } = connectMysql(url, poolSize);
+export async function reachMysql(
+  url: string,
+  poolSize?: number,
+  address: MysqlAddress = url,
+): Promise<{ mysql: Mysql; close: Closer }> {
+  const { mysql, close } = connectMysql(address, poolSize);
   try {
     await mysql.raw('SELECT 1');
   } catch (error) {
     await close();
+    if (error instanceof OperatorError) throw error;
     throw new OperatorError(`MYSQL_URL: cannot reach MySQL: ${causeOf(error as Error, url)}${encodingHint(url)}`);
   }
   return { mysql, close };

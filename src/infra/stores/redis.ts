@@ -26,6 +26,14 @@ const sendOnce = {
   socketTimeout: SOCKET_TIMEOUT_MS,
 };
 
+const pauseBefore = (attempt: number) => Math.min(50 * attempt, 500);
+
+/**
+ * A sentinel that is silent is passed over, and all of them are asked again for ever. A frozen master that was replaced is left at once,
+ * with what was not sent to it yet, since it would carry that out when it wakes.
+ */
+const askingSentinels = { sentinelRetryStrategy: pauseBefore, sentinelCommandTimeout: 1_000, disconnectTimeout: 0 };
+
 /**
  * Opens a connection that reconnects by itself for ever; `url` as `parseRedisUrl` reads it. `lastError` is why the last attempt failed:
  * the client itself only says that a connection is closed.
@@ -34,14 +42,17 @@ export function connectRedis(
   url: string,
   log: Log,
 ): { redis: Redis; lastError: () => Error | undefined; close: Closer } {
+  const address = parseRedisUrl(url);
+  const hasSentinels = address.sentinels !== undefined;
   const redis = new Redis({
     ...sendOnce,
     lazyConnect: true,
     connectTimeout: 5_000,
     // It would tell the server the name and version of this library, with a command whose other uses cut off or stop clients.
     disableClientInfo: true,
-    retryStrategy: (attempt: number) => Math.min(50 * attempt, 500),
-    ...parseRedisUrl(url),
+    retryStrategy: pauseBefore,
+    ...(hasSentinels ? askingSentinels : {}),
+    ...address,
   });
   let lastError: Error | undefined;
   let refused: Error | undefined;
@@ -110,7 +121,9 @@ export async function openRedis(url: string, log: Log): Promise<{ redis: Redis; 
   // While nothing listens yet, the cause is in the error that is thrown, once.
   const { redis, lastError, close } = connectRedis(url, log);
   try {
-    await redis.connect();
+    // While no sentinel answers, the client tells why and goes on asking.
+    const failed = new Promise<never>((_, reject) => redis.options.sentinels && redis.once('error', reject));
+    await Promise.race([redis.connect(), failed]);
     await redis.ping();
   } catch (error) {
     await close();

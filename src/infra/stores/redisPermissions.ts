@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { OperatorError } from '../../operatorError.ts';
 import { keys, liveChannel } from '../keys.ts';
 
-const SCRIPT = "return cjson.encode({redis.call('TIME')[1], tonumber('1')})";
+const SCRIPT = "return cjson.encode({redis.call('TIME')[1], tonumber('1'), #redis.call('INFO', 'replication')})";
 const SCRIPT_SHA = createHash('sha1').update(SCRIPT).digest('hex');
 
 /**
@@ -14,6 +14,7 @@ const trials = (a: string, b: string, channel: string): readonly (readonly [comm
   ['PING'],
   ['TIME'],
   ['INFO', 'server'],
+  ['INFO', 'replication'],
   ['SET', a, '1', 'EX', '60'],
   ['GET', a],
   ['SETNX', a, '2'],
@@ -62,6 +63,7 @@ const trials = (a: string, b: string, channel: string): readonly (readonly [comm
   ['EVAL', SCRIPT, '0'],
   ['PUBLISH', channel, 'trial'],
   ['PUBSUB', 'NUMSUB', channel],
+  ['WAIT', '0', '1'],
   ['MULTI'],
   ['EXEC'],
 ];
@@ -122,6 +124,7 @@ async function subscribeOnce(redis: Redis, channel: string): Promise<void> {
 /** The permission that an error is about; undefined for an error that is about something else. */
 function missingPermission(command: string, { message }: Error): string | undefined {
   if (/^ERR unknown (sub)?command/i.test(message)) return `${command} (unknown to this server)`;
+  if (/not allowed from script/i.test(message)) return 'INFO in scripts';
   if (!message.startsWith('NOPERM') && !/cjson/.test(message)) return undefined;
   if (/cjson/.test(message)) return 'the Lua library cjson';
   if (/access.* channel/i.test(message)) return 'channels seckill:*';

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { OperatorError } from '../../operatorError.ts';
+import { readReplication } from '../replication/replicationInfo.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** With these settings Redis keeps every write that it has acknowledged, and evicts nothing (invariant 2 in docs/ARCHITECTURE.md). */
@@ -17,13 +18,18 @@ export interface RedisSafety {
   isUnsafe(): boolean;
 }
 
-export function createRedisSafety(deps: { redis: Redis; allowUnsafeRedis: boolean; log: Log }): RedisSafety {
-  const { redis, allowUnsafeRedis, log } = deps;
+export function createRedisSafety(deps: {
+  redis: Redis;
+  waitReplicas: number | undefined;
+  allowUnsafeRedis: boolean;
+  log: Log;
+}): RedisSafety {
+  const { redis, waitReplicas, allowUnsafeRedis, log } = deps;
   let unsafe = false;
   return {
     isUnsafe: () => unsafe,
     async mustBeSafe() {
-      const risks = await findRisks(redis);
+      const risks = await findRisks(redis, waitReplicas);
       unsafe = risks.length > 0;
       if (!unsafe) return;
       const message = `REDIS_URL: this Redis may lose or evict acknowledged grabs: ${risks.join('; ')}`;
@@ -34,9 +40,16 @@ export function createRedisSafety(deps: { redis: Redis; allowUnsafeRedis: boolea
 }
 
 /** One phrase for each risk; empty when Redis keeps every acknowledged write. */
-async function findRisks(redis: Redis): Promise<string[]> {
+async function findRisks(redis: Redis, waitReplicas: number | undefined): Promise<string[]> {
   const risks: string[] = [];
-  if (/^role:(?!master)/m.test(await redis.info('replication'))) risks.push('it is a replica');
+  const { isMaster, replicas } = await readReplication(redis);
+  if (!isMaster) {
+    // The next connection may lead to the Redis that took over.
+    redis.stream?.destroy();
+    return ['it is a replica'];
+  }
+  if (replicas.length > 0 && waitReplicas === 0)
+    risks.push('it has replicas, and REDIS_WAIT_REPLICAS is 0, so that a failover may lose what was answered');
   for (const [name, wanted] of Object.entries(safeSettings)) {
     const value = await readSetting(redis, name);
     if (value === undefined) risks.push(`${name} cannot be read (CONFIG GET is refused), must be ${wanted}`);

@@ -1,7 +1,11 @@
 import { OperatorError } from '../../operatorError.ts';
-import { decodedPath, readParameters, readTlsFiles, type TlsFiles } from './urlParameters.ts';
+import { decodedPath, readParameters, readTlsFiles, type TlsFiles, withFirstAddress } from './urlParameters.ts';
 
-const PARAMETERS = ['db', 'username', 'password', 'ca', 'cert', 'key', 'servername'] as const;
+const LOGIN_OF_SENTINELS = ['sentinelUsername', 'sentinelPassword'] as const;
+const PARAMETERS = ['db', 'username', 'password', 'ca', 'cert', 'key', 'servername', ...LOGIN_OF_SENTINELS] as const;
+const SENTINEL_PORT = 26379;
+
+type Tls = TlsFiles & { servername?: string };
 
 interface RedisAddress {
   host?: string;
@@ -9,37 +13,82 @@ interface RedisAddress {
   path?: string;
   username?: string;
   password?: string;
-  tls?: TlsFiles & { servername?: string };
+  tls?: Tls;
+  /** The addresses to ask for that of the master of this name. */
+  sentinels?: { host: string; port: number }[];
+  name?: string;
+  sentinelUsername?: string;
+  sentinelPassword?: string;
+  sentinelTLS?: Tls;
+  enableTLSForSentinelMode?: boolean;
   db: number;
 }
 
 /**
  * The options of a connection to `redis://user:password@host:port/database`, `rediss://` for TLS, or `unix:///path/of/socket?db=2` (with
- * `username` and `password`, since such a URL has no place for them).
+ * `username` and `password`, since such a URL has no place for them), or to the master that sentinels name:
+ * `redis+sentinel://user:password@host:port,host:port/name?db=2`, `rediss+sentinel://` for TLS (with `sentinelUsername` and
+ * `sentinelPassword` where the sentinels want them).
  * TLS: `ca`, `cert` and `key` are paths of PEM files, `servername` is the name in the server's certificate where it is not the host.
  * Throws OperatorError for everything else.
  */
 export function parseRedisUrl(text: string): RedisAddress {
-  const url = new URL(text);
-  const { db, servername, username, password, ...paths } = readParameters('REDIS_URL', url, PARAMETERS);
+  const url = new URL(withFirstAddress(text));
+  const { db, servername, username, password, sentinelUsername, sentinelPassword, ...paths } = readParameters(
+    'REDIS_URL',
+    url,
+    PARAMETERS,
+  );
   const isSocket = url.protocol === 'unix:';
+  const hasSentinels = url.protocol.endsWith('+sentinel:');
   if (!isSocket && (username ?? password) !== undefined)
     throw new OperatorError('REDIS_URL: user name and password stand before the host: redis://user:password@host');
-  const path = isSocket ? '' : decodedPath(url);
+  if (!hasSentinels && (sentinelUsername ?? sentinelPassword) !== undefined)
+    throw new OperatorError('REDIS_URL: the password of sentinels is for redis+sentinel://');
+  const path = isSocket || hasSentinels ? '' : decodedPath(url);
   if (path !== '' && db !== undefined) throw new OperatorError('REDIS_URL: the database stands twice, in path and db');
   const database = db ?? (path === '' ? '0' : path);
   if (!/^\d{1,5}$/.test(database))
     throw new OperatorError(`REDIS_URL: the database must be a number, got "${database}"`);
   const files = readTlsFiles('REDIS_URL', { ca: paths.ca, cert: paths.cert, key: paths.key });
   const hasTls = servername !== undefined || Object.keys(files).length > 0;
-  if (hasTls && url.protocol !== 'rediss:') throw new OperatorError('REDIS_URL: certificates are for rediss://');
-  return {
-    ...(isSocket ? { path: decodeURIComponent(url.pathname) } : { host: url.hostname, port: Number(url.port || 6379) }),
+  const isTls = url.protocol.startsWith('rediss');
+  if (hasTls && !isTls) throw new OperatorError('REDIS_URL: certificates are for rediss://');
+  const tls = { ...files, ...(servername === undefined ? {} : { servername }) };
+  const login = {
     ...given('username', username ?? decodeURIComponent(url.username)),
     ...given('password', password ?? decodeURIComponent(url.password)),
-    ...(url.protocol === 'rediss:' ? { tls: { ...files, ...(servername === undefined ? {} : { servername }) } } : {}),
+  };
+  if (hasSentinels)
+    return {
+      ...sentinelsOf(text, decodedPath(url)),
+      ...login,
+      ...given('sentinelUsername', sentinelUsername ?? ''),
+      ...given('sentinelPassword', sentinelPassword ?? ''),
+      ...(isTls ? { tls, sentinelTLS: tls, enableTLSForSentinelMode: true } : {}),
+      db: Number(database),
+    };
+  return {
+    ...(isSocket ? { path: decodeURIComponent(url.pathname) } : { host: url.hostname, port: Number(url.port || 6379) }),
+    ...login,
+    ...(isTls ? { tls } : {}),
     db: Number(database),
   };
 }
 
-const given = (name: 'username' | 'password', value: string) => (value === '' ? {} : { [name]: value });
+function sentinelsOf(text: string, name: string) {
+  if (name === '')
+    throw new OperatorError('REDIS_URL: the name of the master is missing: redis+sentinel://host:26379/name');
+  const [, addresses = ''] = /^[^:]+:\/\/(?:[^@/]*@)?([^/?#]*)/.exec(text) ?? [];
+  const sentinels = addresses.split(',').map((address) => {
+    const one = `redis://${address}`;
+    if (address === '' || !URL.canParse(one))
+      throw new OperatorError('REDIS_URL: expected the addresses of sentinels: host:26379,host:26379');
+    const { hostname: host, port } = new URL(one);
+    return { host: host.replace(/[[\]]/g, ''), port: Number(port || SENTINEL_PORT) };
+  });
+  return { sentinels, name };
+}
+
+type Given = 'username' | 'password' | 'sentinelUsername' | 'sentinelPassword';
+const given = (name: Given, value: string) => (value === '' ? {} : { [name]: value });

@@ -1,7 +1,7 @@
 --[[
 Moves a dead letter back into the outbox, where the relay finds it and publishes it again.
 
-KEYS[1] fence: string
+KEYS[1] fence: the replication id of the Redis on which the partition was reconciled
 KEYS[2] outbox: stream
 KEYS[3] deadLetters: stream
 
@@ -14,10 +14,12 @@ Replies
   {'fenced'}: the write model is not reconciled; reconcile drains the outbox, and no entry may be added behind it
   {'full'}: the outbox has no room
 ]]
+-- @include stands
+
 local fence, outbox, deadLetters = unpack(KEYS)
 local letter, outboxLimit = unpack(ARGV)
 
-if redis.call('EXISTS', fence) == 0 then return { 'fenced' } end
+if not stands(fence) then return { 'fenced' } end
 local found = redis.call('XRANGE', deadLetters, letter, letter)[1]
 if not found then return { 'gone' } end
 if redis.call('XLEN', outbox) >= tonumber(outboxLimit) then return { 'full' } end

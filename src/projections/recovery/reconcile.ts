@@ -3,6 +3,12 @@ import type { Redis } from 'ioredis';
 import { allPartitions, keys, PARTITIONS } from '../../infra/keys.ts';
 import type { Lease } from '../../infra/lease.ts';
 import { startProgress } from '../../infra/progress.ts';
+import {
+  type ReplicationInfo,
+  readReplication,
+  readRunId,
+  readStanding,
+} from '../../infra/replication/replicationInfo.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 import type { RedisClock } from '../../infra/stores/redisClock.ts';
 import type { Log } from '../../infra/telemetry/log.ts';
@@ -35,9 +41,10 @@ export interface ReconcileReporter {
 
 /**
  * Makes sure that Redis is not behind the log, before the first decision on a new connection, and mends the coupons that are. When
- * this resolves, the process shares the lease and the marker stands. A rejection means that the caller tries again.
+ * this resolves, the process shares the lease and the marker stands. Resolves to what the reconciled Redis says of its replication. A
+ * rejection means that the caller tries again.
  */
-export async function ensureReconciled(deps: ReconcileDeps): Promise<void> {
+export async function ensureReconciled(deps: ReconcileDeps): Promise<ReplicationInfo> {
   const { redis, clock, lease, writer, reporter } = deps;
   await clock.measure();
   await checkPartitions(redis);
@@ -51,26 +58,31 @@ export async function ensureReconciled(deps: ReconcileDeps): Promise<void> {
     );
   }
   await lease.share();
-  if (!(await isReconciled(redis))) throw new Error('Redis was emptied or restarted after reconcile');
+  const { stands, replication } = await readStanding(redis);
+  if (!stands) throw new Error('Redis was emptied, restarted or promoted after reconcile');
+  return replication;
 }
 
 /**
- * The marker, which reconcile writes last, holds the run id of the Redis that was reconciled: a restart changes the id, and a flush
- * or an older file removes the marker.
+ * The marker, which reconcile writes last, holds the run id of the Redis that was reconciled, and the fences its replication id: a restart
+ * or a promotion changes both, and a flush or an older file removes the marker.
+ * A process of an older release holds the lease while it sells, and would never let this one reconcile. What such a process has reconciled
+ * counts, unless this Redis was promoted: an older release does not notice that.
  */
 async function isReconciled(redis: Redis): Promise<boolean> {
-  const [runId, marker, ...fences] = await Promise.all([
-    readRunId(redis),
-    redis.get(keys.marker),
-    ...allPartitions.map((partition) => redis.exists(keys.fence(partition))),
-  ]);
-  return marker === runId && !fences.includes(0);
+  const { stands, isOfOlderRelease, replication } = await readStanding(redis);
+  if (stands || !isOfOlderRelease) return stands;
+  await raiseFences(redis, replication.replid);
+  return true;
 }
+
+const raiseFences = (redis: Redis, replid: string) =>
+  Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), replid)));
 
 /** Compares and mends. The lease lets only one process do this at a time, and no process decides meanwhile. */
 async function reconcile({ redis, mysql, relay, reporter, newerReleases, log }: ReconcileDeps): Promise<void> {
   const started = Date.now();
-  const runId = await readRunId(redis);
+  const [runId, { replid }] = await Promise.all([readRunId(redis), readReplication(redis)]);
   // A flush during reconcile removes this key together with the coupons that were restored before it.
   const witness = keys.reconciling(randomUUID());
   await redis.set(witness, runId, 'EX', WITNESS_TTL_SECONDS);
@@ -78,7 +90,7 @@ async function reconcile({ redis, mysql, relay, reporter, newerReleases, log }: 
     if ((await redis.exists(witness)) === 0) throw new Error('Redis was emptied during reconcile');
   };
   await checkPartitions(redis);
-  // After a restart the fences still stand, and must not let a script decide in between.
+  // The fences of a Redis whose marker was removed still stand, and must not let a script decide in between.
   await Promise.all(allPartitions.map((partition) => redis.del(keys.fence(partition))));
   reporter.reached('draining');
   const waiting = await relay.drain();
@@ -99,11 +111,10 @@ async function reconcile({ redis, mysql, relay, reporter, newerReleases, log }: 
     })
     .finally(progress.stop);
   await mustHaveWitness();
-  const fenceKeys = allPartitions.map(keys.fence);
-  await Promise.all(fenceKeys.map((fence) => redis.set(fence, runId)));
+  await raiseFences(redis, replid);
   await redis.set(keys.marker, runId);
   await mustHaveWitness().catch(async (error) => {
-    await Promise.all([keys.marker, ...fenceKeys].map((key) => redis.del(key)));
+    await Promise.all([keys.marker, ...allPartitions.map(keys.fence)].map((key) => redis.del(key)));
     throw error;
   });
   await redis.del(witness);
@@ -118,10 +129,4 @@ async function checkPartitions(redis: Redis): Promise<void> {
   if (stored !== String(PARTITIONS)) {
     throw new OperatorError(`REDIS_URL: its data has ${stored} partitions, this program works with ${PARTITIONS}`);
   }
-}
-
-async function readRunId(redis: Redis): Promise<string> {
-  const [, runId] = /^run_id:(\w+)/m.exec(await redis.info('server')) ?? [];
-  if (runId === undefined) throw new Error('INFO of Redis has no run_id');
-  return runId;
 }

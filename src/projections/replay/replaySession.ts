@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Connection } from 'mysql2';
 import { openAll } from '../../infra/closers.ts';
+import { splitHosts } from '../../infra/failover/hosts.ts';
+import { type MysqlNodes, nodesOf } from '../../infra/failover/nodes.ts';
+import { lockedOnOtherNodes } from '../../infra/failover/otherNodes.ts';
 import { connectOnce } from '../../infra/stores/mysql.ts';
 import { OperatorError } from '../../operatorError.ts';
 import { withPause } from '../log/pause.ts';
@@ -17,6 +20,8 @@ export interface ReplaySession {
   writer: Connection;
   /** Fill the shadows; the first one is the writer. */
   writers: Connection[];
+  /** The hosts of the database, for the pause on each of them. */
+  nodes: MysqlNodes;
   /** Holds the pause. */
   holder: Connection;
 }
@@ -24,8 +29,10 @@ export interface ReplaySession {
 /** Opens the connections and takes the lock. Throws OperatorError while another replay or import of this database runs. */
 export const openReplaySession = (mysqlUrl: string) =>
   openAll(async (remember) => {
+    const { nodes, close: closeNodes } = nodesOf(mysqlUrl);
+    remember(closeNodes);
     const open = async () => {
-      const { connection, close } = await connectOnce(mysqlUrl);
+      const { connection, close } = await connectOnce(nodes);
       remember(close);
       // A connection that is lost while it is idle fails at its next statement.
       connection.on('error', () => {});
@@ -36,11 +43,15 @@ export const openReplaySession = (mysqlUrl: string) =>
       reader: await open(),
       writer,
       writers: [writer, await open()],
+      nodes,
       holder: await open(),
     };
     const run = runOn(writer);
     // Lock names are shared by all databases of the server and limited to 64 characters, so the database is named by a hash.
-    const database = createHash('sha1').update(new URL(mysqlUrl).pathname).digest('hex').slice(0, 16);
+    const database = createHash('sha1')
+      .update(new URL(splitHosts(mysqlUrl)[0]).pathname)
+      .digest('hex')
+      .slice(0, 16);
     // MySQL frees the lock of a session some moments after the session has closed its connection.
     const [row] = await run(`SELECT GET_LOCK('seckill.replay.${database}', 1) AS locked`);
     if (Number(row?.locked) !== 1) throw new OperatorError('another replay or import is running on this database');
@@ -50,7 +61,7 @@ export const openReplaySession = (mysqlUrl: string) =>
 
 /** Holds the pause during `work`. A stop kills the statement that waits for the pause; once the pause is held, `work` decides. */
 export async function withPauseUnlessStopped<T>(
-  { holder, reader }: ReplaySession,
+  { nodes, holder, reader }: ReplaySession,
   signal: AbortSignal,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -58,11 +69,13 @@ export async function withPauseUnlessStopped<T>(
   const kill = () => void runOn(reader)(`KILL QUERY ${holder.threadId}`).catch(() => {});
   signal.addEventListener('abort', kill);
   try {
-    return await withPause(runOn(holder), () => {
-      signal.removeEventListener('abort', kill);
-      signal.throwIfAborted();
-      return work();
-    });
+    const pause = () =>
+      withPause(runOn(holder), () => {
+        signal.removeEventListener('abort', kill);
+        signal.throwIfAborted();
+        return work();
+      });
+    return await lockedOnOtherNodes(nodes, 'projection_pause', pause);
   } finally {
     signal.removeEventListener('abort', kill);
   }

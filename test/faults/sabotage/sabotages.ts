@@ -35,7 +35,7 @@ export const sabotages: readonly Sabotage[] = [
       {
         file: 'src/projections/recovery/reconcile.ts',
         find: '  const waiting = await relay.drain();\n',
-        replace: `  await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), runId)));
+        replace: `  await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), replid)));
           await redis.set(keys.marker, runId);
           if (runId !== '') return;\n`,
       },

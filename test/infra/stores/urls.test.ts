@@ -16,7 +16,7 @@ writeFileSync(pem, 'a certificate');
 const refused: [url: string, sentence: RegExp][] = [
   [
     'redis://h?tls=true',
-    /^REDIS_URL: unknown parameter "tls" \(known: db, username, password, ca, cert, key, servername\)$/,
+    /^REDIS_URL: unknown parameter "tls" \(known: db, username, password, ca, cert, key, servername, sentinelUsername, sentinelPassword\)$/,
   ],
   ['redis://h?enableOfflineQueue=true', /^REDIS_URL: unknown parameter "enableOfflineQueue"/],
   ['redis://h?password=x', /^REDIS_URL: user name and password stand before the host/],
@@ -87,6 +87,33 @@ for (const url of ['mysql://u:p@ss@h/db', 'mysql://u:p/w@h/db', 'mysql://u:12#3@
 test('a well-formed URL gets no hint', () => {
   for (const url of ['mysql://u:p%40ss@h:3306/db', 'redis://h:1', 'unix:///tmp/a@b.sock', 'redis://:p@h/0'])
     assert.is(encodingHint(url), '', url);
+});
+
+test('the URL of sentinels has their addresses, the name of the master and the login of Redis', () => {
+  const url = 'redis+sentinel://u%40:p%2Fw@one:26380,[::1],two:26381/sale?db=3&sentinelPassword=s';
+
+  const { sentinels, name, username, password, sentinelPassword, db, host } = parseRedisUrl(url);
+
+  assert.equal(sentinels, [
+    { host: 'one', port: 26380 },
+    { host: '::1', port: 26379 },
+    { host: 'two', port: 26381 },
+  ]);
+  assert.equal([name, username, password, sentinelPassword, db, host], ['sale', 'u@', 'p/w', 's', 3, undefined]);
+});
+
+test('with TLS, the connections to the sentinels have it too', () => {
+  const { sentinelTLS, tls, enableTLSForSentinelMode } = parseRedisUrl(
+    'rediss+sentinel://one,two/sale?servername=redis',
+  );
+
+  assert.equal([sentinelTLS, tls, enableTLSForSentinelMode], [{ servername: 'redis' }, { servername: 'redis' }, true]);
+});
+
+test('a URL of sentinels without the name of the master, or with an empty address, is refused', () => {
+  assert.throws(() => parseRedisUrl('redis+sentinel://one,two'), /the name of the master is missing/);
+  assert.throws(() => parseRedisUrl('redis+sentinel://one,,two/sale'), /expected the addresses of sentinels/);
+  assert.throws(() => parseRedisUrl('redis://one?sentinelPassword=s'), /is for redis\+sentinel/);
 });
 
 test.run();

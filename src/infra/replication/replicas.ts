@@ -1,0 +1,153 @@
+import type { Redis } from 'ioredis';
+import { Unavailable } from '../../unavailable.ts';
+import type { Closer } from '../closers.ts';
+import { replicationChannel } from '../keys.ts';
+import { connectRedis } from '../stores/redis.ts';
+import type { Log } from '../telemetry/log.ts';
+import { type ReplicationInfo, readReplication } from './replicationInfo.ts';
+
+const LOOK_EVERY_MS = 1_000;
+/** A replica confirms within milliseconds; one that takes longer is away. */
+const WAIT_MS = 1_000;
+const TOO_FEW = 'too few replicas of Redis confirm what it writes';
+
+export interface Replicas {
+  /**
+   * Resolves when so many replicas as needed have everything that Redis had written before the call; returns undefined where none is
+   * needed. Rejects with Unavailable when they do not confirm in time: then a failover may lose the decision, or not.
+   */
+  confirm(): Promise<void> | undefined;
+  /** Throws Unavailable (src/unavailable.ts) while too few replicas confirm, so that no piece is taken without an answer. */
+  mustBeEnough(): void;
+  /** Called when this process has found the Redis of its connection reconciled. */
+  reconciled(replication: ReplicationInfo): void;
+}
+
+interface Waiting {
+  resolve: () => void;
+  reject: (error: Error) => void;
+}
+
+/**
+ * Asks with WAIT, on a connection of its own, because WAIT holds up the commands behind it. Replication is one ordered stream, so a
+ * message that is published on that connection follows all earlier writes of all connections, and whoever has it has them. Calls that
+ * arrive while a WAIT is under way share the next one.
+ * `replicas`: how many must confirm; undefined: one where there are replicas, or where Sentinel may put another Redis in the place.
+ */
+export function openReplicas(deps: { redisUrl: string; waitReplicas: number | undefined; redis: Redis; log: Log }): {
+  replicas: Replicas;
+  close: Closer;
+} {
+  const { redisUrl, waitReplicas, redis, log } = deps;
+  const channel = replicationChannel(redis.options.db ?? 0);
+  let needed = waitReplicas ?? (redis.options.sentinels ? 1 : 0);
+  let opened: ReturnType<typeof connectRedis> | undefined;
+  /** The history of the data that this process decides on; undefined while it is not reconciled. */
+  let replid: string | undefined;
+  let areTooFew = false;
+  let strangers = 0;
+  let waiting: Waiting[] = [];
+  let running = false;
+
+  const setTooFew = (tooFew: boolean) => {
+    if (tooFew !== areTooFew)
+      log.warn({ needed }, tooFew ? `${TOO_FEW}; grabs get 503` : 'enough replicas confirm again');
+    areTooFew = tooFew;
+  };
+  const open = () => {
+    opened ??= connectRedis(redisUrl, log);
+    if (opened.redis.status === 'wait') opened.redis.connect().catch(() => {});
+    return opened.redis;
+  };
+  // The address may lead to another Redis by now: that of this connection is asked for again first, and then that of the decisions.
+  const leaveStranger = (connection: Redis) => {
+    strangers++;
+    connection.stream?.destroy();
+    if (strangers > 1) redis.stream?.destroy();
+  };
+  const waitOnce = async () => {
+    const connection = open();
+    if (connection.status !== 'ready') throw new Unavailable(TOO_FEW);
+    const history = replid;
+    const replies = await connection
+      .pipeline()
+      .publish(channel, '')
+      .call('WAIT', needed, WAIT_MS)
+      .info('replication')
+      .exec();
+    const [[publishError] = [], [waitError, count] = [], [infoError, info] = []] = replies ?? [];
+    const error = publishError ?? waitError ?? infoError;
+    if (error) {
+      // A frozen Redis keeps its connections. The next one may lead to the Redis that took over.
+      connection.stream?.destroy();
+      throw error;
+    }
+    if (history === undefined) throw new Unavailable(TOO_FEW);
+    if (!String(info).includes(`master_replid:${history}`)) {
+      leaveStranger(connection);
+      throw new Unavailable(TOO_FEW);
+    }
+    strangers = 0;
+    setTooFew(Number(count) < needed);
+    if (areTooFew) throw new Unavailable(TOO_FEW);
+  };
+  const run = async () => {
+    // Calls of one turn of the event loop go together.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (waiting.length > 0) {
+      const group = waiting;
+      waiting = [];
+      try {
+        await waitOnce();
+        for (const { resolve } of group) resolve();
+      } catch (error) {
+        for (const { reject } of group) reject(new Unavailable(`${TOO_FEW}: ${(error as Error).message}`));
+      }
+    }
+    running = false;
+  };
+  const confirm = () =>
+    new Promise<void>((resolve, reject) => {
+      waiting.push({ resolve, reject });
+      if (running) return;
+      running = true;
+      void run();
+    });
+
+  const look = async () => {
+    if (needed === 0 && waitReplicas === undefined && redis.status === 'ready')
+      noteReplicas((await readReplication(redis)).replicas.length);
+    if (needed > 0 && replid !== undefined) await confirm();
+  };
+  const lookNow = () => void look().catch((err) => log.debug({ err }, 'looking after the replicas failed; retrying'));
+  const noteReplicas = (count: number) => {
+    if (needed > 0 || waitReplicas !== undefined || count === 0) return;
+    needed = 1;
+    log.info({ replicas: count }, 'Redis has replicas: a success is answered when one of them has it');
+  };
+  redis.on('close', () => {
+    replid = undefined;
+    opened?.redis.stream?.destroy();
+  });
+  const timer = setInterval(lookNow, LOOK_EVERY_MS);
+
+  const replicas: Replicas = {
+    confirm: () => (needed === 0 ? undefined : confirm()),
+    mustBeEnough() {
+      if (areTooFew) throw new Unavailable(TOO_FEW);
+    },
+    reconciled(replication) {
+      replid = replication.replid;
+      noteReplicas(replication.replicas.length);
+      if (needed === 0) return;
+      // Nothing is decided before a first answer.
+      areTooFew = true;
+      lookNow();
+    },
+  };
+  const close: Closer = async () => {
+    clearInterval(timer);
+    await opened?.close();
+  };
+  return { replicas, close };
+}

@@ -1,0 +1,61 @@
+import type { Redis } from 'ioredis';
+import { allPartitions, keys } from '../keys.ts';
+
+/** What a Redis says about itself and about its copies. */
+export interface ReplicationInfo {
+  isMaster: boolean;
+  /** Names the history of the data: a start, a promotion and the first replica of a Redis each begin a new one. */
+  replid: string;
+  /** Whether this Redis was a replica of another one before. */
+  wasPromoted: boolean;
+  /** The connected replicas that have all data up to a moment ago. */
+  replicas: { host: string; port: number }[];
+}
+
+const NO_ID = /^0*$/;
+
+export async function readReplication(redis: Redis): Promise<ReplicationInfo> {
+  const info = await redis.info('replication');
+  const field = (name: string) => new RegExp(`^${name}:(\\S*)`, 'm').exec(info)?.[1] ?? '';
+  const replid = field('master_replid');
+  if (replid === '') throw new Error('INFO of Redis has no master_replid');
+  const replicas = [...info.matchAll(/^slave\d+:ip=([^,]*),port=(\d+),state=online/gm)];
+  return {
+    isMaster: field('role') === 'master',
+    replid,
+    wasPromoted: !NO_ID.test(field('master_replid2')),
+    replicas: replicas.map(([, host = '', port]) => ({ host, port: Number(port) })),
+  };
+}
+
+/** What reconcile leaves in Redis when it has succeeded. */
+export interface Standing {
+  /** Whether this very Redis was reconciled, and has neither been replaced, emptied nor promoted since then. */
+  stands: boolean;
+  /** Whether a process of an older release reconciled it. Such a process writes the run id into the fences, too. */
+  isOfOlderRelease: boolean;
+  replication: ReplicationInfo;
+}
+
+/** The marker holds the run id of the Redis that was reconciled, and each fence its replication id. */
+export async function readStanding(redis: Redis): Promise<Standing> {
+  const [runId, replication, marker, ...fences] = await Promise.all([
+    readRunId(redis),
+    readReplication(redis),
+    redis.get(keys.marker),
+    ...allPartitions.map((partition) => redis.get(keys.fence(partition))),
+  ]);
+  const { replid, wasPromoted } = replication;
+  const isMarked = marker === runId;
+  return {
+    stands: isMarked && fences.every((fence) => fence === replid),
+    isOfOlderRelease: isMarked && !wasPromoted && fences.every((fence) => fence === replid || fence === runId),
+    replication,
+  };
+}
+
+export async function readRunId(redis: Redis): Promise<string> {
+  const [, runId] = /^run_id:(\w+)/m.exec(await redis.info('server')) ?? [];
+  if (runId === undefined) throw new Error('INFO of Redis has no run_id');
+  return runId;
+}

@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openAll } from '../../src/infra/closers.ts';
+import { createLog } from '../../src/infra/telemetry/log.ts';
+import { openSystem, type System } from '../../src/system.ts';
+import { endPrograms, startProgram } from '../support/program.ts';
+import { openTestStores } from '../support/testStores.ts';
+import { until } from '../support/until.ts';
+import { type GaleraNode, openGaleraNodes } from './galeraNodes.ts';
+import { mustHaveAll, startSale } from './sale.ts';
+
+// A sale on three nodes of Galera, the node in use of which is isolated, frozen or killed.
+
+const { one, two, three, urlOf, system, config, close } = await openAll(async (remember) => {
+  const { close, ...nodes } = await openGaleraNodes();
+  remember(close);
+  const stores = await openTestStores({ MYSQL_URL: nodes.url });
+  remember(stores.close);
+  const { system, close: closeSystem } = await openSystem(stores.config, createLog(stores.config.logLevel));
+  remember(closeSystem);
+  return { ...nodes, system, config: stores.config };
+});
+const test = suite('MySQL with several hosts, on Galera');
+
+/** The node that the pool of the projection is connected to. */
+async function nodeInUse(): Promise<GaleraNode> {
+  const [[row]] = await system.mysql.raw('SELECT @@port AS port');
+  return [one, two, three].find(({ port }) => port === Number(row.port)) ?? one;
+}
+const hasMovedFrom = (node: GaleraNode) =>
+  until('the process uses another node', async () => (await nodeInUse().catch(() => node)) !== node);
+
+test('the first host of the list is used', async () => {
+  assert.is(await nodeInUse(), one);
+});
+
+test('given a node that loses its majority in mid-sale, the projection goes on at another host', async () => {
+  const sale = await startSale(system, 'isolated');
+  await sleep(500);
+  await one.isolate();
+  await hasMovedFrom(one);
+  await sleep(300);
+  await mustHaveAll(system, 'isolated', await sale.end());
+  await one.join();
+});
+
+test('given a node that is frozen in mid-sale, the projection goes on at another host', async () => {
+  const frozen = await nodeInUse();
+  const sale = await startSale(system, 'frozen');
+  await sleep(500);
+  await frozen.signal('SIGSTOP');
+  await hasMovedFrom(frozen);
+  await sleep(300);
+  await mustHaveAll(system, 'frozen', await sale.end());
+  await frozen.signal('SIGCONT');
+  await frozen.join();
+});
+
+test('given a COMMIT that was carried out and whose answer is lost, the batch comes again and changes nothing', async () => {
+  const sale = await startSale(system, 'lost answer');
+  const lost = loseAnswersOfCommit(system, 3);
+  await until('three answers are lost', () => lost() === 3);
+  await mustHaveAll(system, 'lost answer', await sale.end());
+});
+
+test('given a node that is killed while it carries out a COMMIT, nothing is lost and nothing comes twice', async () => {
+  const killed = await nodeInUse();
+  const sale = await startSale(system, 'killed');
+  await sleep(500);
+  await new Promise<void>((resolve) => {
+    const onQuery = ({ sql }: { sql: string }) => {
+      if (sql !== 'COMMIT;') return;
+      system.mysql.removeListener('query', onQuery);
+      resolve(killed.signal('SIGKILL'));
+    };
+    system.mysql.on('query', onQuery);
+  });
+  await hasMovedFrom(killed);
+  await sleep(300);
+  await mustHaveAll(system, 'killed', await sale.end());
+});
+
+test('the commands find a host that is alive', async () => {
+  const left = await nodeInUse();
+  const dead = [one, two, three].filter((node) => node !== left);
+  for (const file of ['migrate', 'replay', 'verify']) {
+    const { status, stdout, stderr } = await startProgram(`src/tools/${file}.ts`, {
+      REDIS_URL: config.redisUrl,
+      MYSQL_URL: urlOf(...dead, left),
+      JWT_SECRET: config.jwtSecret,
+    }).ended;
+    assert.is(status, 0, `${file}: ${stdout}${stderr}`);
+  }
+});
+
+test('without a usable host, a command says why for each of them, without the password', async () => {
+  const unknown = 'mysql://app:secret@no-such-host-1.invalid,no-such-host-2.invalid/seckill';
+  const { status, stderr } = await startProgram('src/tools/verify.ts', {
+    REDIS_URL: config.redisUrl,
+    MYSQL_URL: unknown,
+  }).ended;
+  assert.is(status, 1);
+  assert.match(stderr, /none of its 2 hosts can be used: host 1: \w+; host 2: \w+/);
+  assert.not.match(stderr, /secret/);
+});
+
+type Done = (error: unknown, ...result: unknown[]) => void;
+interface PoolConnection {
+  query(options: { sql: string }, values: unknown, done: Done): unknown;
+  destroy(): void;
+}
+
+/** The server carries out the next COMMITs, and the program gets a lost connection for each. Returns how many there were. */
+function loseAnswersOfCommit({ mysql }: Pick<System, 'mysql'>, count: number): () => number {
+  let lost = 0;
+  const acquire = mysql.client.acquireConnection.bind(mysql.client);
+  mysql.client.acquireConnection = async () => {
+    const connection: PoolConnection = await acquire();
+    const query = connection.query.bind(connection);
+    connection.query = (options, values, done) =>
+      query(options, values, (error, ...result) => {
+        if (error || options.sql !== 'COMMIT;' || lost === count) return done(error, ...result);
+        lost++;
+        connection.destroy();
+        done(Object.assign(new Error('Connection lost'), { code: 'PROTOCOL_CONNECTION_LOST', fatal: true }));
+      });
+    return connection;
+  };
+  return () => lost;
+}
+
+test.after(async () => {
+  await endPrograms();
+  await close();
+});
+test.run();
