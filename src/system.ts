@@ -18,14 +18,14 @@ import { openOutboxLimit } from './infra/outboxLimit.ts';
 import { openPasswords, type Passwords } from './infra/passwords/passwords.ts';
 import { openTokens } from './infra/provider/openTokens.ts';
 import { openReplicas } from './infra/replication/replicas.ts';
-import { openRevocations, type Revocations } from './infra/revocations.ts';
+import { openRevocations, type Revocations } from './infra/revocations/revocations.ts';
 import { loadScripts } from './infra/scripts.ts';
 import { createServiceTokens, type FindService } from './infra/serviceTokens.ts';
 import { missingGuard } from './infra/stores/eventLogGuard.ts';
 import type { Mysql } from './infra/stores/mysql.ts';
 import { type MysqlReads, openMysqlReads } from './infra/stores/mysqlReads.ts';
 import { openMysql } from './infra/stores/openMysql.ts';
-import { openRedis } from './infra/stores/redis.ts';
+import { connectRedis, openRedis } from './infra/stores/redis.ts';
 import { openRedisClock } from './infra/stores/redisClock.ts';
 import { mustHavePermissions } from './infra/stores/redisPermissions.ts';
 import { createRedisSafety } from './infra/stores/redisSafety.ts';
@@ -122,7 +122,16 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     const newerReleases = createNewerReleases(log);
     const { replicas, close: closeReplicas } = openReplicas({ ...config, redis, log });
     remember(closeReplicas);
-    const { live, close: closeLive } = await openLive({ ...config, redis, mysql, gate, clock, log });
+    const connect = () => connectRedis(config.redisUrl, log);
+    const { revocations, close: closeRevocations } = await openRevocations({
+      ...config,
+      ...{ connect, redis, mysql, gate, log },
+    });
+    remember(closeRevocations);
+    const { live, close: closeLive } = await openLive({
+      ...config,
+      ...{ connect, redis, mysql, gate, clock, upToDate: revocations.upToDate, log },
+    });
     remember(closeLive);
     // Opened before the writer, so that it is released after the writer has applied its queue.
     const { lease, close: closeLease } = openLease(mysqlUrl, log);
@@ -133,8 +142,6 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     subscribeAll(bus, { redis, writer, live });
     const { relay, close: closeRelay } = startRelay({ redis, bus, writer, newerReleases, log });
     remember(closeRelay);
-    const { revocations, close: closeRevocations } = await openRevocations({ ...config, redis, mysql, gate, log });
-    remember(closeRevocations);
     const safety = createRedisSafety({ ...config, redis, log });
     const reconcileWatch = createReconcileWatch();
     // Before the first reconcile, which may take minutes: other processes show its progress.
@@ -145,7 +152,9 @@ export const openSystem = (config: ServerConfig, log: Log) =>
         await safety.mustBeSafe();
         const started = performance.now();
         const deps = { redis, mysql, clock, lease, writer, relay, newerReleases, log };
-        replicas.reconciled(await ensureReconciled({ ...deps, reporter: reconcileWatch }));
+        const replication = await ensureReconciled({ ...deps, reporter: reconcileWatch });
+        replicas.reconciled(replication);
+        await revocations.reconciled(replication);
         metrics.reconciled((performance.now() - started) / 1_000);
       });
     const { fence, close: closeFence } = await openFence({ redis, gate, reconciled, log });
