@@ -15,10 +15,11 @@ export interface ExaminedStores {
   mysqlUrl: string;
   /** Server processes on one machine. */
   workers: number;
+  waitReplicas?: number | undefined;
 }
 
 /** Opens both stores and examines them. A store that cannot be reached is a finding, and the other one is examined all the same. */
-export async function examineStores({ redisUrl, mysqlUrl, workers }: ExaminedStores): Promise<Finding[]> {
+export async function examineStores({ redisUrl, mysqlUrl, workers, waitReplicas }: ExaminedStores): Promise<Finding[]> {
   const findings: Finding[] = [];
   const { close } = await openAll(async (remember) => {
     const reach = async <Opened extends { close: Closer }>(area: 'Redis' | 'MySQL', opening: Promise<Opened>) => {
@@ -39,7 +40,7 @@ export async function examineStores({ redisUrl, mysqlUrl, workers }: ExaminedSto
     };
     const redis = (await reach('Redis', openRedis(redisUrl, createLog('silent'))))?.redis;
     const mysql = (await reach('MySQL', reachMysql(mysqlUrl, 1)))?.mysql;
-    if (redis !== undefined) findings.push(...(await examineRedis(redis, workers)));
+    if (redis !== undefined) findings.push(...(await examineRedis(redis, workers, waitReplicas)));
     if (mysql !== undefined) findings.push(...(await examineMysql(mysql, mysqlUrl, workers)));
     findings.push(...(await examineClocks({ redis, mysql })));
     if (redis !== undefined) findings.push(...speedOfRedis(await measureRedis(redis)));

@@ -48,8 +48,8 @@ export async function openRedisGroup(): Promise<{ group: RedisGroup; close: Clos
   const folder = mkdtempSync(join(tmpdir(), 'seckill-group-'));
   const [first, ...others] = [await freePort(), await freePort(), await freePort()];
   const members = [
-    createMember(folder, Number(first), []),
-    ...others.map((port) => createMember(folder, port, ['--replicaof', '127.0.0.1', String(first)])),
+    createMember(folder, Number(first)),
+    ...others.map((port) => createMember(folder, port, { replicaof: `127.0.0.1 ${first}` })),
   ];
   for (const member of members) await member.start();
   const sentinels = await Promise.all([1, 2, 3].map(() => startSentinel(folder, Number(first))));
@@ -106,15 +106,16 @@ async function sentinelsKnow(sentinels: readonly { port: number }[]): Promise<vo
     }
 }
 
-function createMember(parent: string, port: number, more: string[]): Member {
+/** One redis-server that is not started yet, with a folder of its own in `parent`. `more` are added to its settings. */
+export function createMember(parent: string, port: number, more: Record<string, string> = {}): Member {
   const folder = join(parent, String(port));
   mkdirSync(folder);
   // Sentinel changes the file when it makes this server a replica, so that a restart does not make it a master again.
   const file = join(folder, 'redis.conf');
-  const lines = Object.entries({ port, dir: folder, ...SETTINGS }).map(
+  const lines = Object.entries({ port, dir: folder, ...SETTINGS, ...more }).map(
     ([name, value]) => `${name} ${value === '' ? '""' : value}`,
   );
-  writeFileSync(file, [...lines, more.join(' ').replace(/^--/, '')].join('\n'));
+  writeFileSync(file, lines.join('\n'));
   let child: ChildProcess | undefined;
   return {
     port,

@@ -1,0 +1,155 @@
+import { rejects } from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { examineRedis } from '../../../src/doctor/examineRedis.ts';
+import { openRedis } from '../../../src/infra/stores/redis.ts';
+import { createRedisSafety } from '../../../src/infra/stores/redisSafety.ts';
+import { createLog, type Log } from '../../../src/infra/telemetry/log.ts';
+import { openSystem } from '../../../src/system.ts';
+import { freePort } from '../../support/freePort.ts';
+import { createMember } from '../../support/redisGroup.ts';
+import { openTestStores } from '../../support/testStores.ts';
+import { customer, givenCoupon, grabOutcome } from '../../support/testSystem.ts';
+import { until } from '../../support/until.ts';
+
+// A real master and a real replica of it, at a plain URL.
+
+const folder = mkdtempSync(join(tmpdir(), 'seckill-replicas-'));
+const [port, replicaPort, clusterPort] = [await freePort(), await freePort(), await freePort()];
+const master = createMember(folder, port);
+const replica = createMember(folder, replicaPort, { replicaof: `127.0.0.1 ${port}` });
+await master.start();
+const silent = createLog('silent');
+const { redis, close } = await openRedis(`redis://127.0.0.1:${port}`, silent);
+const { config, close: closeStores } = await openTestStores({ REDIS_URL: `redis://127.0.0.1:${port}` });
+const test = suite('a Redis with replicas');
+
+const follows = async () => /slave0:.*state=online/.test(await redis.info('replication'));
+/** What is said when Redis is checked twice. */
+async function warningsOf(on = redis, waitReplicas?: number): Promise<string[]> {
+  const warnings: string[] = [];
+  const log = { ...silent, warn: (text: string) => void warnings.push(text) } as unknown as Log;
+  const safety = createRedisSafety({ redis: on, waitReplicas, allowUnsafeRedis: false, log });
+  await safety.mustBeSafe();
+  await safety.mustBeSafe();
+  return warnings;
+}
+const problemOf = async (name: RegExp, waitReplicas?: number) =>
+  (await examineRedis(redis, 1, waitReplicas)).find((finding) => name.test(finding.name))?.problem?.verdict;
+
+test('a replica that joins during a sale is noticed, and from then on every success waits for it', async () => {
+  const { system, close: closeSystem } = await openSystem(config, silent);
+  assert.is(system.replicas.confirm(), undefined);
+  await givenCoupon(system, 'ann', 'spring', 10);
+  await replica.start();
+  await until('the replica follows', follows);
+
+  await until('a success waits for it', () => system.replicas.confirm()?.catch(() => {}) !== undefined);
+
+  const ready = () => {
+    try {
+      system.replicas.mustBeEnough();
+      return system.gate.reason() === undefined;
+    } catch {
+      return false;
+    }
+  };
+  await until('the sale goes on', ready);
+  assert.is(await grabOutcome(system, customer('bob'), { seller: 'ann', name: 'spring' }), 'grabbed');
+  await replica.kill();
+  await until('too few replicas confirm', () => !ready());
+  await rejects(() => grabOutcome(system, customer('eve'), { seller: 'ann', name: 'spring' }), /too few replicas/);
+  await replica.start();
+  await until('the replica follows again', follows);
+  await closeSystem();
+});
+
+test('with REDIS_WAIT_REPLICAS=0, start is refused unless ALLOW_UNSAFE_REDIS accepts what a failover may lose', async () => {
+  await rejects(
+    () => openSystem({ ...config, waitReplicas: 0 }, silent),
+    /^Error: REDIS_URL: .*REDIS_WAIT_REPLICAS is 0, so that a failover may lose[^\n]+$/,
+  );
+  const accepted = await openSystem({ ...config, waitReplicas: 0, allowUnsafeRedis: true }, silent);
+  assert.match(await accepted.system.metrics.text(), /^seckill_redis_unsafe 1$/m);
+  await accepted.close();
+  assert.is(await problemOf(/^replicas that must confirm/, 0), 'unsafe');
+});
+
+const risks: [setting: string, unsafe: string, safe: string][] = [
+  ['appendonly', 'no', 'yes'],
+  ['appendfsync', 'everysec', 'always'],
+  ['maxmemory-policy', 'allkeys-lru', 'noeviction'],
+  ['replica-read-only', 'no', 'yes'],
+];
+for (const [setting, unsafe, safe] of risks)
+  test(`a replica with ${setting} ${unsafe} is refused with its address, and the doctor says so`, async () => {
+    await replica.send('CONFIG', 'SET', setting, unsafe);
+    const phrase = `${setting} of the replica 127.0.0.1:${replicaPort} is ${unsafe}, must be ${safe}`;
+
+    await rejects(() => warningsOf(), new RegExp(phrase));
+    assert.is(await problemOf(/^replica 127/), 'unsafe');
+
+    await replica.send('CONFIG', 'SET', setting, safe);
+    assert.is(await problemOf(/^replica 127/), undefined);
+  });
+
+test('a replica that this user may not ask is one warning, and no refusal', async () => {
+  const ruleOf = (rule: string) => replica.send('ACL', 'SETUSER', 'default', rule);
+  await ruleOf('-config');
+
+  const warnings = await warningsOf();
+  const verdict = await problemOf(/^replica 127/);
+
+  await ruleOf('+config');
+  assert.is(warnings.filter((line) => line.includes(`replica 127.0.0.1:${replicaPort} cannot be read`)).length, 1);
+  assert.is(verdict, 'note');
+});
+
+for (const [needed, value, warns] of [
+  [1, 0, true],
+  [1, 1, false],
+  [2, 1, true],
+] as const)
+  test(`min-replicas-to-write ${value}, where ${needed} must confirm, is ${warns ? 'one warning' : 'good'}`, async () => {
+    await redis.config('SET', 'min-replicas-to-write', value);
+    const warnings = await warningsOf(redis, needed);
+    assert.is(warnings.filter((line) => line.includes('min-replicas-to-write')).length, warns ? 1 : 0);
+    assert.is(await problemOf(/^replicas that must confirm/, needed), warns ? 'note' : undefined);
+    await redis.config('SET', 'min-replicas-to-write', 0);
+  });
+
+test('a server in cluster mode is warned of settings with which one shard stops the others, or answers with old data', async () => {
+  const member = createMember(folder, clusterPort, { 'cluster-enabled': 'yes' });
+  await member.start();
+  const cluster = await openRedis(`redis://127.0.0.1:${clusterPort}`, silent);
+  await cluster.redis.config('SET', 'cluster-allow-reads-when-down', 'yes');
+
+  const warnings = await warningsOf(cluster.redis);
+  const doctor = (await examineRedis(cluster.redis, 1)).filter(
+    ({ name, problem }) => name.startsWith('cluster-') && problem?.verdict === 'note',
+  );
+  await cluster.redis.config('SET', 'cluster-allow-reads-when-down', 'no');
+  await cluster.redis.config('SET', 'cluster-require-full-coverage', 'no');
+  const afterwards = await warningsOf(cluster.redis);
+
+  await cluster.close();
+  await member.kill();
+  assert.equal(
+    warnings.map((line) => line.slice(0, line.indexOf(','))),
+    ['REDIS_URL: cluster-require-full-coverage is yes', 'REDIS_URL: cluster-allow-reads-when-down is yes'],
+  );
+  assert.is(doctor.length, 2);
+  assert.equal(afterwards, []);
+});
+
+test.after(async () => {
+  await close();
+  await closeStores();
+  await replica.kill();
+  await master.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+test.run();
