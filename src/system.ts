@@ -120,7 +120,11 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     const watch = createBatchWatch({ metrics, tracing, clock });
     const gate = createGate(log);
     const newerReleases = createNewerReleases(log);
-    const { replicas, close: closeReplicas } = openReplicas({ ...config, redis, log });
+    const safety = createRedisSafety({ ...config, redis, log });
+    const { replicas, close: closeReplicas } = openReplicas({
+      ...config,
+      ...{ redis, isUnsafe: safety.isUnsafe, log },
+    });
     remember(closeReplicas);
     const connect = () => connectRedis(config.redisUrl, log);
     const { revocations, close: closeRevocations } = await openRevocations({
@@ -142,7 +146,6 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     subscribeAll(bus, { redis, writer, live });
     const { relay, close: closeRelay } = startRelay({ redis, bus, writer, newerReleases, log });
     remember(closeRelay);
-    const safety = createRedisSafety({ ...config, redis, log });
     const reconcileWatch = createReconcileWatch();
     // Before the first reconcile, which may take minutes: other processes show its progress.
     const { reports, close: closeReports } = openProcessReports({ ...config, redis, clock, gate, reconcileWatch, log });

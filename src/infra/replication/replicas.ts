@@ -5,6 +5,7 @@ import { replicationChannel } from '../keys.ts';
 import { connectRedis } from '../stores/redis.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type ReplicationInfo, readReplication } from './replicationInfo.ts';
+import { confirmedBy, findWaitaof, waitCommands } from './waitCommand.ts';
 
 const LOOK_EVERY_MS = 1_000;
 /** A replica confirms within milliseconds; one that takes longer is away. */
@@ -29,22 +30,31 @@ interface Waiting {
 }
 
 /**
- * Asks with WAIT, on a connection of its own, because WAIT holds up the commands behind it. Replication is one ordered stream, so a
+ * Asks with WAITAOF where the server has it, and with WAIT otherwise, on a connection of its own, because both hold up the commands behind them. Replication is one ordered stream, so a
  * message that is published on that connection follows all earlier writes of all connections, and whoever has it has them. Calls that
  * arrive while a WAIT is under way share the next one.
- * `replicas`: how many must confirm; undefined: one where there are replicas, or where Sentinel may put another Redis in the place.
+ * `waitReplicas`: how many must confirm; undefined: one where there are replicas, or where Sentinel may put another Redis in the place.
+ * `isUnsafe`: whether a Redis was accepted that need not keep what it acknowledges; then nobody waits for disks.
  */
-export function openReplicas(deps: { redisUrl: string; waitReplicas: number | undefined; redis: Redis; log: Log }): {
+export function openReplicas(deps: {
+  redisUrl: string;
+  waitReplicas: number | undefined;
+  redis: Redis;
+  isUnsafe: () => boolean;
+  log: Log;
+}): {
   replicas: Replicas;
   close: Closer;
 } {
-  const { redisUrl, waitReplicas, redis, log } = deps;
+  const { redisUrl, waitReplicas, redis, isUnsafe, log } = deps;
   const channel = replicationChannel(redis.options.db ?? 0);
   let needed = waitReplicas ?? (redis.options.sentinels ? 1 : 0);
   let opened: ReturnType<typeof connectRedis> | undefined;
   /** The history of the data that this process decides on; undefined while it is not reconciled. */
   let replid: string | undefined;
   let areTooFew = false;
+  /** Whether the server of the open connection has WAITAOF; undefined: it was not asked yet. */
+  let hasWaitaof: boolean | undefined;
   let strangers = 0;
   let waiting: Waiting[] = [];
   let running = false;
@@ -55,7 +65,12 @@ export function openReplicas(deps: { redisUrl: string; waitReplicas: number | un
     areTooFew = tooFew;
   };
   const open = () => {
-    opened ??= connectRedis(redisUrl, log);
+    if (opened === undefined) {
+      opened = connectRedis(redisUrl, log);
+      opened.redis.on('close', () => {
+        hasWaitaof = undefined;
+      });
+    }
     if (opened.redis.status === 'wait') opened.redis.connect().catch(() => {});
     return opened.redis;
   };
@@ -65,18 +80,22 @@ export function openReplicas(deps: { redisUrl: string; waitReplicas: number | un
     connection.stream?.destroy();
     if (strangers > 1) redis.stream?.destroy();
   };
+  const askForWaitaof = async (connection: Redis) => {
+    const found = await findWaitaof(connection);
+    hasWaitaof = found === 'there';
+    if (found === 'not-permitted')
+      log.warn('the user of Redis may not WAITAOF (+waitaof): replicas confirm what they have in memory only');
+  };
   const waitOnce = async () => {
     const connection = open();
     if (connection.status !== 'ready') throw new Unavailable(TOO_FEW);
+    if (hasWaitaof === undefined) await askForWaitaof(connection);
     const history = replid;
-    const replies = await connection
-      .pipeline()
-      .publish(channel, '')
-      .call('WAIT', needed, WAIT_MS)
-      .info('replication')
-      .exec();
-    const [[publishError] = [], [waitError, count] = [], [infoError, info] = []] = replies ?? [];
-    const error = publishError ?? waitError ?? infoError;
+    const pipeline = connection.pipeline().publish(channel, '');
+    for (const command of waitCommands(hasWaitaof === true && !isUnsafe(), needed, WAIT_MS)) pipeline.call(...command);
+    const replies = (await pipeline.info('replication').exec()) ?? [];
+    const [[, count] = [], [, info] = []] = replies.slice(-2);
+    const error = replies.find(([failed]) => failed !== null)?.[0];
     if (error) {
       // A frozen Redis keeps its connections. The next one may lead to the Redis that took over.
       connection.stream?.destroy();
@@ -88,7 +107,7 @@ export function openReplicas(deps: { redisUrl: string; waitReplicas: number | un
       throw new Unavailable(TOO_FEW);
     }
     strangers = 0;
-    setTooFew(Number(count) < needed);
+    setTooFew(confirmedBy(count) < needed);
     if (areTooFew) throw new Unavailable(TOO_FEW);
   };
   const run = async () => {

@@ -5,6 +5,10 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { examineRedis } from '../../../src/doctor/examineRedis.ts';
+import type { Closer } from '../../../src/infra/closers.ts';
+import { openReplicas } from '../../../src/infra/replication/replicas.ts';
+import { readReplication } from '../../../src/infra/replication/replicationInfo.ts';
+import { findWaitaof } from '../../../src/infra/replication/waitCommand.ts';
 import { openRedis } from '../../../src/infra/stores/redis.ts';
 import { createRedisSafety } from '../../../src/infra/stores/redisSafety.ts';
 import { createLog, type Log } from '../../../src/infra/telemetry/log.ts';
@@ -18,13 +22,19 @@ import { until } from '../../support/until.ts';
 // A real master and a real replica of it, at a plain URL.
 
 const folder = mkdtempSync(join(tmpdir(), 'seckill-replicas-'));
-const [port, replicaPort, clusterPort] = [await freePort(), await freePort(), await freePort()];
+const [port, replicaPort, clusterPort, busPort] = [
+  await freePort(),
+  await freePort(),
+  await freePort(),
+  await freePort(),
+];
 const master = createMember(folder, port);
 const replica = createMember(folder, replicaPort, { replicaof: `127.0.0.1 ${port}` });
 await master.start();
 const silent = createLog('silent');
 const { redis, close } = await openRedis(`redis://127.0.0.1:${port}`, silent);
 const { config, close: closeStores } = await openTestStores({ REDIS_URL: `redis://127.0.0.1:${port}` });
+const closers: Closer[] = [];
 const test = suite('a Redis with replicas');
 
 const follows = async () => /slave0:.*state=online/.test(await redis.info('replication'));
@@ -42,6 +52,7 @@ const problemOf = async (name: RegExp, waitReplicas?: number) =>
 
 test('a replica that joins during a sale is noticed, and from then on every success waits for it', async () => {
   const { system, close: closeSystem } = await openSystem(config, silent);
+  closers.push(closeSystem);
   assert.is(system.replicas.confirm(), undefined);
   await givenCoupon(system, 'ann', 'spring', 10);
   await replica.start();
@@ -57,15 +68,62 @@ test('a replica that joins during a sale is noticed, and from then on every succ
       return false;
     }
   };
-  await until('the sale goes on', ready);
-  assert.is(await grabOutcome(system, customer('bob'), { seller: 'ann', name: 'spring' }), 'grabbed');
+  const grabOf = (by: string) => grabOutcome(system, customer(by), { seller: 'ann', name: 'spring' });
+  const hasPiece = async () => /grabbed/.test(await grabOf('bob').catch(() => 'unknown'));
+  await until('the sale goes on', hasPiece);
   await replica.kill();
   await until('too few replicas confirm', () => !ready());
-  await rejects(() => grabOutcome(system, customer('eve'), { seller: 'ann', name: 'spring' }), /too few replicas/);
+  await rejects(() => grabOf('eve'), /too few replicas/);
   await replica.start();
   await until('the replica follows again', follows);
-  await closeSystem();
 });
+
+/** What a process that waits for one replica gets, and what it warns of. */
+async function confirmOnce(): Promise<{ outcome: string; warnings: string[] }> {
+  const warnings: string[] = [];
+  const log = {
+    ...silent,
+    info() {},
+    debug() {},
+    warn: (...parts: unknown[]) => void warnings.push(parts.join(' ')),
+  } as unknown as Log;
+  const opened = openReplicas({ redisUrl: config.redisUrl, waitReplicas: 1, redis, isUnsafe: () => false, log });
+  opened.replicas.reconciled(await readReplication(redis));
+  const confirmation = async () => (await opened.replicas.confirm()?.catch((error) => error.message)) ?? 'confirmed';
+  // The first calls come before the connection is open; a refusal of replicas takes a second.
+  let outcome = '';
+  await until('an answer of the replicas', async () => {
+    const asked = performance.now();
+    outcome = await confirmation();
+    return outcome === 'confirmed' || performance.now() - asked > 900;
+  });
+  await opened.close();
+  return { outcome, warnings };
+}
+
+const hasWaitaof = (await findWaitaof(redis)) === 'there';
+const ofServer = hasWaitaof ? 'with WAITAOF' : 'without WAITAOF';
+test(`on a server ${ofServer}, a replica that has a write only in its memory ${hasWaitaof ? 'does not confirm' : 'confirms'}`, async () => {
+  assert.is((await confirmOnce()).outcome, 'confirmed');
+  await replica.send('CONFIG', 'SET', 'appendfsync', 'no');
+  // Until now, all that was written is on its disk.
+  await redis.set('seckill:written', '1');
+
+  const { outcome } = await confirmOnce();
+
+  await replica.send('CONFIG', 'SET', 'appendfsync', 'always');
+  await redis.del('seckill:written');
+  assert.is(outcome === 'confirmed', !hasWaitaof, outcome);
+});
+
+if (hasWaitaof)
+  test('a user who may not WAITAOF gets one warning, and replicas confirm what they have in memory', async () => {
+    await redis.acl('SETUSER', 'default', '-waitaof');
+    const { outcome, warnings } = await confirmOnce();
+    await redis.acl('SETUSER', 'default', '+waitaof');
+    assert.is(outcome, 'confirmed');
+    assert.is(warnings.filter((line) => line.includes('+waitaof')).length, 1);
+  });
 
 test('with REDIS_WAIT_REPLICAS=0, start is refused unless ALLOW_UNSAFE_REDIS accepts what a failover may lose', async () => {
   await rejects(
@@ -122,7 +180,7 @@ for (const [needed, value, warns] of [
   });
 
 test('a server in cluster mode is warned of settings with which one shard stops the others, or answers with old data', async () => {
-  const member = createMember(folder, clusterPort, { 'cluster-enabled': 'yes' });
+  const member = createMember(folder, clusterPort, { 'cluster-enabled': 'yes', 'cluster-port': String(busPort) });
   await member.start();
   const cluster = await openRedis(`redis://127.0.0.1:${clusterPort}`, silent);
   await cluster.redis.config('SET', 'cluster-allow-reads-when-down', 'yes');
@@ -146,6 +204,7 @@ test('a server in cluster mode is warned of settings with which one shard stops 
 });
 
 test.after(async () => {
+  for (const closeOpened of closers) await closeOpened();
   await close();
   await closeStores();
   await replica.kill();
