@@ -195,7 +195,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     const { operators, close: closeOperators } = await openOperators({ ...config, mysqlUrl }, { redis, reports, log });
     remember(closeOperators);
     registerStoreMetrics(metrics.register, {
-      ...{ redis, gate, outboxLimit, safety, newerReleases },
+      ...{ redis, gate, outboxLimit, safety, replicas, newerReleases },
       listeners: live.listeners,
     });
     registerRefusedStreams(metrics.register, live.refusedStreams);

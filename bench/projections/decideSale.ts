@@ -91,7 +91,7 @@ export const openDecisions = (redis: Redis, log: Log) =>
       gate,
       fence,
       outboxLimit,
-      replicas: { confirm: () => undefined, mustBeEnough() {}, reconciled() {} },
+      replicas: { confirm: () => undefined, areEnough: () => true, mustBeEnough() {}, reconciled() {} },
       watch: unwatched,
       quotas: UNLIMITED,
       olderClaims: { mayExist: () => false },

@@ -76,7 +76,7 @@ const { deps, close } = await openAll(async (remember) => {
     gate: createGate(log),
     fence,
     outboxLimit,
-    replicas: { confirm: () => undefined, mustBeEnough() {}, reconciled() {} },
+    replicas: { confirm: () => undefined, areEnough: () => true, mustBeEnough() {}, reconciled() {} },
     watch: unwatched,
     quotas: UNLIMITED,
     olderClaims: { mayExist: () => false },

@@ -18,6 +18,8 @@ export interface Replicas {
    * needed. Rejects with Unavailable when they do not confirm in time: then a failover may lose the decision, or not.
    */
   confirm(): Promise<void> | undefined;
+  /** Whether as many replicas as needed have confirmed lately; also true where none is needed. */
+  areEnough(): boolean;
   /** Throws Unavailable (src/unavailable.ts) while too few replicas confirm, so that no piece is taken without an answer. */
   mustBeEnough(): void;
   /** Called when this process has found the Redis of its connection reconciled. */
@@ -152,6 +154,7 @@ export function openReplicas(deps: {
 
   const replicas: Replicas = {
     confirm: () => (needed === 0 ? undefined : confirm()),
+    areEnough: () => !areTooFew,
     mustBeEnough() {
       if (areTooFew) throw new Unavailable(TOO_FEW);
     },

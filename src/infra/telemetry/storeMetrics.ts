@@ -4,6 +4,7 @@ import type { Gate } from '../gate.ts';
 import { keys } from '../keys.ts';
 import { deadLetterCount, outboxAge, outboxDepth } from '../outbox.ts';
 import type { OutboxLimit } from '../outboxLimit.ts';
+import type { Replicas } from '../replication/replicas.ts';
 import type { RedisSafety } from '../stores/redisSafety.ts';
 import type { NewerReleases } from './newerReleases.ts';
 
@@ -18,11 +19,12 @@ export function registerStoreMetrics(
     gate: Gate;
     outboxLimit: OutboxLimit;
     safety: RedisSafety;
+    replicas: Replicas;
     newerReleases: NewerReleases;
     listeners: () => number;
   },
 ): void {
-  const { redis, gate, outboxLimit, safety, newerReleases, listeners } = deps;
+  const { redis, gate, outboxLimit, safety, replicas, newerReleases, listeners } = deps;
   const gauge = (name: string, help: string, aggregator: 'max' | 'min' | 'sum', read: () => number | Promise<number>) =>
     new Gauge({
       name,
@@ -54,6 +56,9 @@ export function registerStoreMetrics(
   );
   gauge('seckill_redis_unsafe', '1 when Redis may lose acknowledged writes. Alarm above 0', 'max', () =>
     safety.isUnsafe() ? 1 : 0,
+  );
+  gauge('seckill_replicas_confirm', '0 while grabs get 503 because too few replicas of Redis confirm', 'min', () =>
+    replicas.areEnough() ? 1 : 0,
   );
   gauge(
     'seckill_left_to_newer_release',

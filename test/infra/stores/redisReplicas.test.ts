@@ -74,8 +74,12 @@ test('a replica that joins during a sale is noticed, and from then on every succ
   await replica.kill();
   await until('too few replicas confirm', () => !ready());
   await rejects(() => grabOf('eve'), /too few replicas/);
+  const confirming = async () => /^seckill_replicas_confirm (\d)$/m.exec(await system.metrics.text())?.[1];
+  assert.is(await confirming(), '0');
   await replica.start();
   await until('the replica follows again', follows);
+  await until('replicas confirm again', ready);
+  assert.is(await confirming(), '1');
 });
 
 /** What a process that waits for one replica gets, and what it warns of. */
