@@ -87,9 +87,9 @@ export function addOperatorApi(router: Router, system: System): void {
   router.post('/api/operator/subscriptions/:name/skip', asOperator, async (ctx) => {
     const { event, reason } = skipBody.parse(await readBody(ctx));
     const { name = '' } = ctx.params;
-    const result = await operators.act(async (run) => {
+    const result = await operators.act(async (run, nodes) => {
       if (!(await hasSubscription(run, name))) return 'no-such-subscription';
-      return (await skipNext(run, name, `${operatorOf(ctx)}: ${reason}`, event)) ?? 'another-next-event';
+      return (await skipNext({ run, nodes }, name, `${operatorOf(ctx)}: ${reason}`, event)) ?? 'another-next-event';
     });
     if (typeof result === 'string') return respondWith(ctx, refusals[result]);
     logAct(ctx, 'a subscription leaves out an event', { subscription: name, event, reason });
