@@ -18,6 +18,7 @@ const DEFAULT_TOPOLOGY: Topology = {
   disk: 'normal',
   release: 'this',
   environment: {},
+  machines: [],
   subscribers: 'none',
 };
 /** Requests at once while the holders of a large coupon are made. */

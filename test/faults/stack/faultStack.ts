@@ -18,6 +18,7 @@ import {
   type SmallDisk,
   writeRedisProgram,
 } from './redisProgram.ts';
+import { withShiftedClock } from './shiftedClock.ts';
 import { openStoreProxy, type StoreProxy } from './storeProxy.ts';
 import { createMariadbServer, createRedisServer, type StoreServer } from './storeServers.ts';
 import { openSubscribers, type Subscribers } from './subscribers.ts';
@@ -26,6 +27,11 @@ const READY_LIMIT_MS = 30_000;
 
 /** The last release, or the tree that is tested. */
 export type Release = 'last' | 'this';
+
+export interface Machine {
+  /** How far its clock is ahead. */
+  clockMs: number;
+}
 
 /** The processes that a round needs. */
 export interface Topology {
@@ -36,6 +42,8 @@ export interface Topology {
   release: Release;
   /** Settings of the applications, in addition to those that every application gets. */
   environment: Record<string, string>;
+  /** The machine of each application, with a data folder of its own; without them all are on this one. */
+  machines: readonly Machine[];
   /** Whether other systems get the events, and how the order system reads the feed. */
   subscribers: 'none' | 'pages' | 'stream';
 }
@@ -82,6 +90,8 @@ export interface FaultStack {
   withRedis<T>(work: (redis: Redis) => Promise<T>): Promise<T>;
 }
 
+const noApps = { apps: 0, release: 'this', environment: {}, machines: [], subscribers: 'none' } as const;
+
 export const openFaultStack = (announce: (line: string) => void) =>
   openAll(async (remember) => {
     ensurePrograms(['redis-server', 'mariadbd'], announce);
@@ -103,7 +113,7 @@ export const openFaultStack = (announce: (line: string) => void) =>
     remember(mysqlProxy.close);
 
     let project = originalProject;
-    let topology: Topology = { apps: 0, disk: 'normal', release: 'this', environment: {}, subscribers: 'none' };
+    let topology: Topology = { ...noApps, disk: 'normal' };
     let opened: Subscribers | undefined;
     let database = '';
     let redisCount = 0;
@@ -138,7 +148,7 @@ export const openFaultStack = (announce: (line: string) => void) =>
       database = newDatabase;
       await replaceRedis(disk);
       await opened?.forget();
-      topology = { apps: 0, disk, release: 'this', environment: {}, subscribers: 'none' };
+      topology = { ...noApps, disk };
     };
     // In turn, so that a reader of the feed comes to every application.
     let turn = 0;
@@ -168,6 +178,7 @@ export const openFaultStack = (announce: (line: string) => void) =>
           JWT_SECRET: stack.jwtSecret,
           ...stack.subscribers?.environment,
           ...topology.environment,
+          ...environmentOn(topology.machines[number], join(folder, `machine-${number}`)),
           ...project.environment,
         },
       };
@@ -192,12 +203,13 @@ export const openFaultStack = (announce: (line: string) => void) =>
         return startAfresh('normal');
       },
       async arrange(next) {
-        const { apps: wanted, disk, release, environment, subscribers } = next;
+        const { apps: wanted, disk, release, environment, machines, subscribers } = next;
         // Without this, the new Redis would first rebuild the coupons of older rounds, which takes long on a slow disk, and new
         // subscribers would get the events of older rounds. The last release does not start on tables that this one has migrated.
         const areNew = subscribers !== 'none' && topology.subscribers === 'none';
         if (disk !== topology.disk || areNew || release === 'last') await startAfresh(disk);
-        if (!isDeepStrictEqual(environment, topology.environment)) await killApps();
+        const areSame = isDeepStrictEqual([environment, machines], [topology.environment, topology.machines]);
+        if (!areSame) await killApps();
         if (subscribers === 'none' && topology.subscribers !== 'none') await killApps();
         topology = next;
         stack.subscribers = subscribers === 'none' ? undefined : await openSubscribersOnce();
@@ -237,3 +249,6 @@ export const openFaultStack = (announce: (line: string) => void) =>
     });
     return { stack };
   });
+
+const environmentOn = (machine: Machine | undefined, dataDir: string): Record<string, string> =>
+  machine === undefined ? {} : { DATA_DIR: dataDir, NODE_OPTIONS: withShiftedClock(machine.clockMs) };
