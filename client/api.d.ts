@@ -920,7 +920,7 @@ export interface paths {
         };
         /**
          * Check that the process can decide grabs
-         * @description A readiness check: Redis and MySQL reply, the write model is reconciled with the event log, and the outbox has room. With `OPS_PORT`, only that port has it.
+         * @description A readiness check: Redis and MySQL reply, the write model is reconciled with the event log, and the outbox has room. While a master of a Redis Cluster is away, the others take grabs, and the answer names the partitions that do not. With `OPS_PORT`, only that port has it.
          */
         get: operations["ready"];
         put?: never;
@@ -1843,6 +1843,13 @@ export interface components {
             };
         };
         CloudEvents: components["schemas"]["CloudEvent"][];
+        Ready: {
+            /** @enum {string} */
+            errMsg: "";
+            /** @description Grabs of coupons in these partitions get 503, because their master of a Redis Cluster is away. */
+            shutPartitions?: number[];
+            why?: string;
+        };
         Act: {
             /** @description Why; it is logged with the name of the operator. */
             reason: string;
@@ -7496,7 +7503,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The process can decide grabs. */
+            /** @description The process can decide grabs, at least those of some partitions. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7504,10 +7511,15 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "errMsg": ""
+                     *       "errMsg": "",
+                     *       "shutPartitions": [
+                     *         3,
+                     *         7
+                     *       ],
+                     *       "why": "10.0.0.3:6379: the write model is not reconciled with the event log"
                      *     }
                      */
-                    "application/json": components["schemas"]["Done"];
+                    "application/json": components["schemas"]["Ready"];
                 };
             };
             /** @description The system cannot decide at the moment, or the outcome is unknown. A 503 is never a refusal: retry. */

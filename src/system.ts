@@ -1,15 +1,13 @@
 import { type Batches, openBatches } from './commands/batches/finishBatches.ts';
 import type { DecisionDeps } from './commands/decision.ts';
 import { createGrabLine, type GrabLine } from './commands/grabLine.ts';
-import { findOlderClaims } from './commands/olderClaims.ts';
+import { findOlderClaims, NO_OLDER_CLAIMS } from './commands/olderClaims.ts';
 import type { ServerConfig } from './config.ts';
 import { decidedEventTypes } from './events.ts';
 import { type Bus, createBus } from './infra/bus.ts';
 import { type Closer, openAll } from './infra/closers.ts';
 import { openNodes } from './infra/failover/nodes.ts';
-import { openFence } from './infra/fence.ts';
-import { createGate } from './infra/gate.ts';
-import { openLease } from './infra/lease.ts';
+import { PARTITIONS } from './infra/keys.ts';
 import { type AttemptLimits, createAttemptLimits } from './infra/limits/attemptLimits.ts';
 import { type ClientAddress, createClientAddress } from './infra/limits/clientAddress.ts';
 import { createRequestLimits, type RequestLimits } from './infra/limits/requestLimits.ts';
@@ -17,18 +15,16 @@ import { allEvents } from './infra/outbox.ts';
 import { openOutboxLimit } from './infra/outboxLimit.ts';
 import { openPasswords, type Passwords } from './infra/passwords/passwords.ts';
 import { openTokens } from './infra/provider/openTokens.ts';
-import { openReplicas } from './infra/replication/replicas.ts';
-import { openRevocations, type Revocations } from './infra/revocations.ts';
-import { loadScripts } from './infra/scripts.ts';
+import { openRevocations, type Revocations } from './infra/revocations/revocations.ts';
+import { defineScripts } from './infra/scripts.ts';
 import { createServiceTokens, type FindService } from './infra/serviceTokens.ts';
+import { createShards, type Shards } from './infra/shards/shards.ts';
 import { missingGuard } from './infra/stores/eventLogGuard.ts';
 import type { Mysql } from './infra/stores/mysql.ts';
 import { type MysqlReads, openMysqlReads } from './infra/stores/mysqlReads.ts';
 import { openMysql } from './infra/stores/openMysql.ts';
 import { openRedis } from './infra/stores/redis.ts';
-import { openRedisClock } from './infra/stores/redisClock.ts';
-import { mustHavePermissions } from './infra/stores/redisPermissions.ts';
-import { createRedisSafety } from './infra/stores/redisSafety.ts';
+import type { RedisClock } from './infra/stores/redisClock.ts';
 import { createBatchWatch } from './infra/telemetry/batchWatch.ts';
 import type { Log } from './infra/telemetry/log.ts';
 import { type Metrics, openMetrics } from './infra/telemetry/metrics.ts';
@@ -65,6 +61,9 @@ export interface System extends DecisionDeps {
   couponTerms: CouponTerms;
   sellerPages: SellerPages;
   userKinds: UserKinds;
+  shards: Shards;
+  /** That of a Redis that is open, for times that are only shown. */
+  clock: RedisClock;
   mysql: Mysql;
   reads: MysqlReads;
   logProgress: LogProgress;
@@ -106,50 +105,64 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     if (unguarded !== undefined) log.warn(unguarded);
     const { reads, close: closeReads } = openMysqlReads({ mysqlUrl, log });
     remember(closeReads);
-    const { redis, close: closeRedis } = await openRedis(config.redisUrl, log);
+    const { masters, redis: everywhere, close: closeRedis } = await openRedis(config.redisUrl, log);
     remember(closeRedis);
     countMysqlErrors(mysql, metrics);
     countMysqlErrors(reads.mysql, metrics);
-    countRedisErrors(redis, metrics);
-    await mustHavePermissions(redis);
-    await loadScripts(redis);
-    const olderClaims = await findOlderClaims(redis);
-
-    const { clock, close: closeClock } = await openRedisClock({ redis, log });
-    remember(closeClock);
+    const { shards, open: openShards, close: closeShards, release } = createShards({ masters, redis: everywhere, log });
+    const { redis, gate, clock } = shards;
+    // On a Redis Cluster, commands through the shards are refused while the gate of their shard is shut. Those of projections and of
+    // the recovery are not.
+    for (const client of new Set([redis, everywhere])) {
+      countRedisErrors(client, metrics);
+      defineScripts(client);
+    }
     const watch = createBatchWatch({ metrics, tracing, clock });
-    const gate = createGate(log);
     const newerReleases = createNewerReleases(log);
-    const { replicas, close: closeReplicas } = openReplicas({ ...config, redis, log });
-    remember(closeReplicas);
-    const { live, close: closeLive } = await openLive({ ...config, redis, mysql, gate, clock, log });
+    const { revocations, close: closeRevocations } = await openRevocations({
+      ...{ ...config, redis, mysql, log },
+      connect: masters.connectAnywhere,
+      servers: shards.all,
+    });
+    remember(closeRevocations);
+    const { live, close: closeLive } = await openLive({
+      ...{ ...config, redis, mysql, gate, clock, log },
+      connect: masters.connectAnywhere,
+      upToDate: revocations.upToDate,
+    });
     remember(closeLive);
-    // Opened before the writer, so that it is released after the writer has applied its queue.
-    const { lease, close: closeLease } = openLease(mysqlUrl, log);
-    remember(closeLease);
-    const { writer, close: closeWriter } = startMysqlWriter({ mysql, redis, gate, watch, newerReleases, log });
+    // Before the writer, so that the leases are released after the writer has applied its queue.
+    remember(release);
+    const { writer, close: closeWriter } = startMysqlWriter({
+      ...{ mysql, redis: everywhere, gate, watch, newerReleases, log },
+      viewsConfirmed: shards.confirmed,
+    });
     remember(closeWriter);
     const bus = createBus();
-    subscribeAll(bus, { redis, writer, live });
-    const { relay, close: closeRelay } = startRelay({ redis, bus, writer, newerReleases, log });
+    subscribeAll(bus, { redis: everywhere, writer, live, viewsLimitMs: masters.isSingle ? undefined : VIEWS_LIMIT_MS });
+    const { relay, close: closeRelay } = startRelay({
+      ...{ redis: everywhere, bus, writer, newerReleases, log },
+      isWhole: shards.areWhole,
+    });
     remember(closeRelay);
-    const { revocations, close: closeRevocations } = await openRevocations({ ...config, redis, mysql, gate, log });
-    remember(closeRevocations);
-    const safety = createRedisSafety({ ...config, redis, log });
     const reconcileWatch = createReconcileWatch();
     // Before the first reconcile, which may take minutes: other processes show its progress.
     const { reports, close: closeReports } = openProcessReports({ ...config, redis, clock, gate, reconcileWatch, log });
     remember(closeReports);
-    const reconciled = () =>
-      reconcileWatch.attempt(async () => {
-        await safety.mustBeSafe();
-        const started = performance.now();
-        const deps = { redis, mysql, clock, lease, writer, relay, newerReleases, log };
-        replicas.reconciled(await ensureReconciled({ ...deps, reporter: reconcileWatch }));
-        metrics.reconciled((performance.now() - started) / 1_000);
-      });
-    const { fence, close: closeFence } = await openFence({ redis, gate, reconciled, log });
-    remember(closeFence);
+    const olderClaims = masters.isSingle ? await findOlderClaims(everywhere) : NO_OLDER_CLAIMS;
+    remember(closeShards);
+    await openShards({
+      ...{ ...config, mysqlUrl, log, applied: writer.idle },
+      reconciled: (shard) =>
+        reconcileWatch.attempt(async () => {
+          const started = performance.now();
+          const deps = { ...shard, everywhere, mysql, writer, relay, newerReleases, log };
+          const replication = await ensureReconciled({ ...deps, reporter: reconcileWatch });
+          shard.replicas.reconciled(replication);
+          await revocations.reconciled(shard, replication);
+          metrics.reconciled((performance.now() - started) / 1_000);
+        }),
+    });
     const { outboxLimit, close: closeOutboxLimit } = openOutboxLimit({ redis, entries: config.outboxLimit, log });
     remember(closeOutboxLimit);
     const { passwords, close: closePasswords } = await openPasswords({ ...config.argon2, workers: config.workers });
@@ -180,22 +193,28 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     });
     remember(closeWebhooks);
 
-    const { operators, close: closeOperators } = await openOperators({ ...config, mysqlUrl }, { redis, reports, log });
+    const { operators, close: closeOperators } = await openOperators(
+      { ...config, mysqlUrl },
+      { redis: everywhere, shards, reports, log },
+    );
     remember(closeOperators);
     registerStoreMetrics(metrics.register, {
-      ...{ redis, gate, outboxLimit, safety, newerReleases },
+      ...{ redis, gate, outboxLimit, newerReleases },
+      openPartitions: () => PARTITIONS - shards.shutPartitions().length,
+      areReplicasEnough: () => shards.all().every(({ replicas }) => replicas.areEnough()),
+      isUnsafe: () => shards.all().some(({ safety }) => safety.isUnsafe()),
       listeners: live.listeners,
     });
     registerRefusedStreams(metrics.register, live.refusedStreams);
     const { quotas } = config;
     const decision: DecisionDeps = {
       redis,
-      clock,
+      shardOf: shards.of,
+      isSingle: masters.isSingle,
       bus,
       gate,
-      fence,
+      fence: shards.fence,
       outboxLimit,
-      replicas,
       watch,
       quotas,
       olderClaims,
@@ -221,6 +240,8 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     for (const type of changingLists) bus.on(type, couponTerms.forget);
     const system: System = {
       ...decision,
+      shards,
+      clock,
       grabLine,
       batches,
       couponTerms,
@@ -263,6 +284,9 @@ async function openWebhooksOf(
   return openWebhooks({ ...settings, key }, deps);
 }
 
+/** A master of a Redis Cluster that does not reply for so long holds up grabs whose coupon is on another one no longer. */
+const VIEWS_LIMIT_MS = 250;
+
 /** After these events a customer who was refused may get a piece. */
 const endingRefusals = ['CouponCreated', 'GrabReleased', 'CouponRestocked', 'CouponResumed', 'TermsChanged'] as const;
 
@@ -272,9 +296,14 @@ const changingLists = ['CouponRedeemed', 'TermsChanged'] as const;
 /** The subscribers of the bus that the recovery at the start needs. The views come first: a grab is answered when they have it. */
 function subscribeAll(
   bus: Bus,
-  { redis, writer, live }: { redis: DecisionDeps['redis']; writer: MysqlWriter; live: Live },
+  {
+    redis,
+    writer,
+    live,
+    viewsLimitMs,
+  }: { redis: DecisionDeps['redis']; writer: MysqlWriter; live: Live; viewsLimitMs: number | undefined },
 ) {
-  const projectToViews = createViewProjection(redis);
+  const projectToViews = createViewProjection(redis, viewsLimitMs);
   bus.inline((delivery) => projectToViews(allEvents(delivery)));
   for (const type of decidedEventTypes) {
     bus.on(type, writer.enqueue);

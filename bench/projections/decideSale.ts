@@ -73,7 +73,7 @@ export async function decideRound(deps: DecisionDeps, first: number, count: numb
 /** Opens what the scripts need to decide, without the rest of the system. */
 export const openDecisions = (redis: Redis, log: Log) =>
   openAll(async (remember) => {
-    const { clock, close: closeClock } = await openRedisClock({ redis, log });
+    const { clock, close: closeClock } = openRedisClock({ redis, log });
     remember(closeClock);
     const { outboxLimit, close: closeLimit } = openOutboxLimit({ redis, entries: PLENTY, log });
     remember(closeLimit);
@@ -82,16 +82,19 @@ export const openDecisions = (redis: Redis, log: Log) =>
     const fail = (): never => {
       throw new Error('the fence is missing');
     };
-    const fence = { reconcileAgain: fail, mustStand: fail };
+    const fence = { reconcileAgain: fail, shut: fail, mustStand: fail };
+    await clock.measure();
     const [bus, gate] = [createBus(), createGate(log)];
+    const replicas = { confirm: () => undefined, areEnough: () => true, mustBeEnough() {}, reconciled() {} };
+    const shard = { redis, clock, gate, fence, replicas };
     const deps: DecisionDeps = {
       redis,
-      clock,
+      shardOf: () => shard,
+      isSingle: true,
       bus,
       gate,
       fence,
       outboxLimit,
-      replicas: { confirm: () => undefined, mustBeEnough() {}, reconciled() {} },
       watch: unwatched,
       quotas: UNLIMITED,
       olderClaims: { mayExist: () => false },

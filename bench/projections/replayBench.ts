@@ -1,5 +1,6 @@
 import { stopSignal } from '../../src/cli.ts';
 import { startProgress } from '../../src/infra/progress.ts';
+import { wholeDataSet } from '../../src/infra/shards/dataSet.ts';
 import { rowsToEvents } from '../../src/projections/log/eventRows.ts';
 import { lastPosition, readLog, runOn } from '../../src/projections/log/readLog.ts';
 import type { RunSql } from '../../src/projections/log/sql.ts';
@@ -59,7 +60,8 @@ export async function benchReplay(size: LogSize): Promise<void> {
       ),
     );
     await step('rehydrate an empty Redis', async () => {
-      await rehydrate({ redis, mysql, log, waiting: undefined, onProgress: show('rehydrating') });
+      const all = { redis, everywhere: redis, dataSet: wholeDataSet };
+      await rehydrate({ ...all, mysql, log, waiting: undefined, onProgress: show('rehydrating') });
     });
     await step('verify', async () => {
       const report = await verifyAll({ redis, connection, signal: stop.signal, onProgress: show('verifying') });

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openAll } from '../../src/infra/closers.ts';
 import { outboxDepth } from '../../src/infra/outbox.ts';
+import { connectRedis } from '../../src/infra/shards/connectRedis.ts';
 import type { Mysql } from '../../src/infra/stores/mysql.ts';
-import { connectRedis } from '../../src/infra/stores/redis.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { createTokenIssuer, type IssueToken } from '../../src/infra/tokens.ts';
 import type { BaselineSettings } from '../baselines/baselineServer.ts';

@@ -83,22 +83,24 @@ export async function decideCreation(
   batch: string,
   since = performance.now(),
 ): Promise<'created' | 'duplicate-coupon'> {
-  const reply = await runCreation(deps, coupon, { id, batch, reserveFor: '' }, deadlineAndLimit(deps, since));
+  const partition = partitionOf(coupon);
+  const begin = deadlineAndLimit(deps, partition, since);
+  const reply = await runCreation(deps, coupon, { id, batch, reserveFor: '' }, begin);
   switch (reply[0]) {
     case 'created':
-      await publishDecision(deps, partitionOf(coupon), reply[1]);
-      await deps.replicas.confirm();
+      await publishDecision(deps, partition, reply[1]);
+      await deps.shardOf(partition).replicas.confirm();
       return 'created';
     case 'repeated':
       await publishUnreadCreation(deps, coupon);
-      await deps.replicas.confirm();
+      await deps.shardOf(partition).replicas.confirm();
       return 'created';
     case 'refused':
       return reply[1];
     case 'held':
       throw new Error('the script reserved a name instead of creating the coupon');
     default:
-      return failOn(deps, reply[0]);
+      return failOn(deps, partition, reply[0]);
   }
 }
 
@@ -110,8 +112,10 @@ export async function reserveName(
   deps: DecisionDeps,
   coupon: CreateCoupon,
   batch: string,
-  begin: DeadlineAndLimit,
+  since: number,
 ): Promise<'held' | 'created' | 'duplicate-coupon'> {
+  const partition = partitionOf(coupon);
+  const begin = deadlineAndLimit(deps, partition, since);
   const reply = await runCreation(deps, coupon, { id: '', batch, reserveFor: RESERVATION_SECONDS }, begin);
   switch (reply[0]) {
     case 'held':
@@ -119,12 +123,12 @@ export async function reserveName(
     case 'created':
     case 'repeated':
       await publishUnreadCreation(deps, coupon);
-      await deps.replicas.confirm();
+      await deps.shardOf(partition).replicas.confirm();
       return 'created';
     case 'refused':
       return reply[1];
     default:
-      return failOn(deps, reply[0]);
+      return failOn(deps, partition, reply[0]);
   }
 }
 

@@ -60,6 +60,7 @@ export async function decideChange<Refusal extends string>(
   if (refusal !== undefined) return { refusal };
 
   const partition = partitionOf(coupon);
+  const confirmed = () => deps.shardOf(partition).replicas.confirm();
   const reply = await runScript(
     deps.redis,
     script,
@@ -73,7 +74,7 @@ export async function decideChange<Refusal extends string>(
       ...moreKeys,
     ],
     [
-      ...deadlineAndLimit(deps, arrivedAt),
+      ...deadlineAndLimit(deps, partition, arrivedAt),
       String(IDEMPOTENCY_TTL_SECONDS),
       String(CHANGES_LIMIT),
       idempotencyKey,
@@ -84,11 +85,11 @@ export async function decideChange<Refusal extends string>(
   switch (decided[0]) {
     case 'done':
       await publishDecision(deps, partition, decided[2]);
-      await deps.replicas.confirm();
+      await confirmed();
       return { refusal: undefined, at: Number(decided[1]) };
     case 'repeated':
       await publishUnreadChange(deps, coupon, decided[1]);
-      await deps.replicas.confirm();
+      await confirmed();
       return { refusal: undefined, at: Number(decided[1]) };
     case 'refused': {
       const [, reason, at] = decided;
@@ -97,6 +98,6 @@ export async function decideChange<Refusal extends string>(
       return at === undefined ? { refusal } : { refusal, at: Number(at) };
     }
     default:
-      return failOn(deps, decided[0]);
+      return failOn(deps, partition, decided[0]);
   }
 }

@@ -65,7 +65,8 @@ export async function decideGrabs(
   coupons: readonly CouponGrabs[],
   since = performance.now(),
 ): Promise<Decided[]> {
-  const begin = deadlineAndLimit(deps, since);
+  const begin = deadlineAndLimit(deps, partition, since);
+  const { replicas } = deps.shardOf(partition);
   const grabs = coupons.flatMap((coupon) => coupon.grabs);
   const codes = grabs.map(() => newCode(partition));
   // Few long arguments instead of three for each grab: most of the cost of a round is the cost of its arguments.
@@ -88,7 +89,7 @@ export async function decideGrabs(
   const reply = replySchema.parse(await deps.watch.grabScript(coupons, call));
   // One in some thousand million codes exists already: other codes are made.
   if (reply[0] === 'code-taken') return decideGrabs(deps, partition, coupons, since);
-  if (reply[0] !== 'decided') return failOn(deps, reply[0]);
+  if (reply[0] !== 'decided') return failOn(deps, partition, reply[0]);
 
   const [, outcomes, states, repeated, failures, soldOut, entryId, at, prior] = reply;
   const occurredAt = Number(at);
@@ -96,7 +97,7 @@ export async function decideGrabs(
   if (entryId !== undefined)
     await publishDelivery(deps, { entry: { partition, id: entryId }, events: won, prior: decodePrior(prior) });
   // A repeated win may be one whose first answer was lost together with the confirmation.
-  if (entryId !== undefined || repeated.length > 0) await deps.replicas.confirm();
+  if (entryId !== undefined || repeated.length > 0) await replicas.confirm();
   return decided;
 }
 

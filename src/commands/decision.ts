@@ -1,13 +1,12 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { Bus } from '../infra/bus.ts';
-import type { Fence } from '../infra/fence.ts';
+import type { Standing } from '../infra/fence.ts';
 import type { Gate } from '../infra/gate.ts';
 import { type Delivery, decodeEntry, type RawEntry } from '../infra/outbox.ts';
 import type { OutboxLimit } from '../infra/outboxLimit.ts';
-import type { Replicas } from '../infra/replication/replicas.ts';
-import { COMMAND_TIMEOUT_MS } from '../infra/stores/redis.ts';
-import type { RedisClock } from '../infra/stores/redisClock.ts';
+import { COMMAND_TIMEOUT_MS } from '../infra/shards/connectRedis.ts';
+import type { Shard } from '../infra/shards/shard.ts';
 import type { BatchWatch } from '../infra/telemetry/batchWatch.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import type { NewerReleases } from '../infra/telemetry/newerReleases.ts';
@@ -21,18 +20,23 @@ import type { Quotas } from './quotas.ts';
 /** What a command handler needs to decide in Redis and to publish the decision. */
 export interface DecisionDeps {
   redis: Redis;
-  clock: RedisClock;
+  /** The Redis that decides for the partition. Throws Unavailable (src/unavailable.ts) while none is known. */
+  shardOf: (partition: number) => DecidingShard;
+  /** Whether one Redis decides for all partitions. */
+  isSingle: boolean;
   bus: Bus;
   gate: Gate;
-  fence: Fence;
+  fence: Standing;
   outboxLimit: OutboxLimit;
-  replicas: Replicas;
   watch: BatchWatch;
   quotas: Quotas;
   olderClaims: OlderClaims;
   newerReleases: NewerReleases;
   log: Log;
 }
+
+/** What a decision needs of the Redis that has its partition. */
+export type DecidingShard = Pick<Shard, 'redis' | 'clock' | 'gate' | 'fence' | 'replicas'>;
 
 /** An entry as a script replies it and as XRANGE reads it. */
 export const rawEntrySchema = z.tuple([z.string(), z.array(z.string())]);
@@ -44,15 +48,19 @@ export const CHANGES_LIMIT = 256;
 /** The replies of every deciding script that decided nothing. */
 export const obstacleReplySchema = z.tuple([z.enum(['fenced', 'late', 'full', 'damaged', 'behind', 'newer'])]);
 
-/** Throws Unavailable (src/unavailable.ts) while the gate is shut, the outbox is full or too few replicas confirm. */
-export function mustBeAbleToDecide({
-  gate,
-  outboxLimit,
-  replicas,
-}: Pick<DecisionDeps, 'gate' | 'outboxLimit' | 'replicas'>): void {
-  gate.mustBeOpen();
+/**
+ * Throws Unavailable (src/unavailable.ts) while the gate of this partition is shut, the outbox is full or too few replicas confirm. Returns
+ * the Redis that decides.
+ */
+export function mustBeAbleToDecide(
+  { shardOf, outboxLimit }: Pick<DecisionDeps, 'shardOf' | 'outboxLimit'>,
+  partition: number,
+): DecidingShard {
+  const shard = shardOf(partition);
+  shard.gate.mustBeOpen();
   outboxLimit.mustHaveRoom();
-  replicas.mustBeEnough();
+  shard.replicas.mustBeEnough();
+  return shard;
 }
 
 export type DeadlineAndLimit = [deadline: string, limit: string];
@@ -61,25 +69,28 @@ export type DeadlineAndLimit = [deadline: string, limit: string];
  * The arguments that every deciding script begins with; throws like `mustBeAbleToDecide`. `since` is the arrival of the command in
  * milliseconds of performance.now(): the time that it has waited since then is taken off its deadline.
  */
-export function deadlineAndLimit(deps: DecisionDeps, since = performance.now()): DeadlineAndLimit {
-  mustBeAbleToDecide(deps);
+export function deadlineAndLimit(deps: DecisionDeps, partition: number, since = performance.now()): DeadlineAndLimit {
+  const { clock } = mustBeAbleToDecide(deps, partition);
   const waited = performance.now() - since;
-  return [deps.clock.deadline(COMMAND_TIMEOUT_MS - waited), String(deps.outboxLimit.entries)];
+  return [clock.deadline(COMMAND_TIMEOUT_MS - waited), String(deps.outboxLimit.entries)];
 }
 
 /** Starts the recovery from an obstacle, where one exists, and throws Unavailable: the script decided nothing. */
 export function failOn(
-  { fence, outboxLimit, clock }: DecisionDeps,
+  { shardOf, outboxLimit }: DecisionDeps,
+  partition: number,
   obstacle: z.infer<typeof obstacleReplySchema>[0],
 ): never {
   switch (obstacle) {
     case 'fenced':
-      return fence.reconcileAgain();
+      return shardOf(partition).fence.reconcileAgain();
     case 'full':
       return outboxLimit.full();
     case 'late':
       // Redis was held up, or its clock was set forward. In the second case all commands are late until the clock is measured again.
-      clock.measure().catch(() => {});
+      shardOf(partition)
+        .clock.measure()
+        .catch(() => {});
       throw new Unavailable('Redis was held up for too long');
     case 'damaged':
       throw new Unavailable('the events of this coupon are damaged');

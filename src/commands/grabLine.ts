@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis';
 import { groupBy } from '../infra/groupBy.ts';
 import { type CouponName, couponPath, partitionOf } from '../infra/keys.ts';
 import { Unavailable } from '../unavailable.ts';
@@ -19,10 +20,10 @@ const MAX_WAITING = 2_048;
 export const tooManyGrabs = new Unavailable('too many grabs at once');
 
 export interface GrabLine {
-  /** While it is full, `decide` throws `tooManyGrabs`. */
-  isFull(): boolean;
-  /** How long the line is expected to take, in seconds: as long as its first grab has waited. */
-  secondsToDrain(): number;
+  /** While the line of this coupon is full, `decide` throws `tooManyGrabs`. */
+  isFull(coupon: CouponName): boolean;
+  /** How long the line of this coupon is expected to take, in seconds: as long as its first grab has waited. */
+  secondsToDrain(coupon: CouponName): number;
   /** The refusal that this customer would get from Redis, too; undefined when Redis has to decide. */
   repeatedRefusal: RepeatedRefusals['repeat'];
   /** Called for events that this process decided and after which refusals of their coupon may no longer be true. */
@@ -58,11 +59,11 @@ function oldestIn(coupons: readonly CouponInRound[]): number {
   return oldest;
 }
 
-/** `maxWaiting`: how many grabs may wait in the line. */
+/**
+ * The grabs of a single Redis wait in one line. On a Redis Cluster there is a line for each shard, since a round ends with its slowest
+ * reply: a shard that does not reply must not hold up the others. `maxWaiting`: how many grabs may wait in a line.
+ */
 export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): GrabLine {
-  let line: WaitingGrab[] = [];
-  let rounds = 0;
-  let scheduled = false;
   const refusals = createRepeatedRefusals(deps, createHoldersReader(deps.redis));
 
   /** One script call for the coupons of a partition, and the answers to its grabs. False when Redis has not replied. */
@@ -91,6 +92,51 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
       return error instanceof Unavailable || (error as Error).name === 'ReplyError';
     }
   };
+
+  const only = deps.isSingle ? createRounds(settle) : undefined;
+  const lines = new WeakMap<Redis, Rounds>();
+  const lineOf = (coupon: CouponName): Rounds => {
+    if (only !== undefined) return only;
+    const { redis } = deps.shardOf(partitionOf(coupon));
+    const line = lines.get(redis) ?? createRounds(settle);
+    lines.set(redis, line);
+    return line;
+  };
+  const isFull = (coupon: CouponName) => lineOf(coupon).waiting() >= maxWaiting;
+  return {
+    isFull,
+    // Arrivals and departures of a full line are equal in number, so a grab waits about as long as the one in front of all has.
+    secondsToDrain: (coupon) => (performance.now() - (lineOf(coupon).first()?.since ?? performance.now())) / 1_000,
+    repeatedRefusal: refusals.repeat,
+    forgetRefusals: refusals.forget,
+    decide(coupon, request, arrivedAt = performance.now()) {
+      deps.gate.mustBeOpen();
+      deps.outboxLimit.mustHaveRoom();
+      // None is valid any more when the gate of its partition was shut, so the partition is computed only for a grab that is sent.
+      const refusal = refusals.repeat(coupon, request);
+      if (refusal !== undefined) return Promise.resolve(refusal);
+      mustBeAbleToDecide(deps, partitionOf(coupon));
+      const line = lineOf(coupon);
+      if (line.waiting() >= maxWaiting) throw tooManyGrabs;
+      return new Promise((resolve, reject) => {
+        const since = performance.now();
+        line.add({ coupon, path: couponPath(coupon), request, arrivedAt, since, resolve, reject });
+      });
+    },
+  };
+}
+
+interface Rounds {
+  add(grab: WaitingGrab): void;
+  waiting(): number;
+  first(): WaitingGrab | undefined;
+}
+
+/** Takes the grabs of a line in rounds. `settle` is one script call, for the coupons of a partition. */
+function createRounds(settle: (partition: number, coupons: CouponInRound[]) => Promise<boolean>): Rounds {
+  let line: WaitingGrab[] = [];
+  let rounds = 0;
+  let scheduled = false;
 
   const round = async (grabs: WaitingGrab[]) => {
     const byCoupon = [...groupBy(grabs, ({ path }) => path).values()];
@@ -126,23 +172,12 @@ export function createGrabLine(deps: DecisionDeps, maxWaiting = MAX_WAITING): Gr
     setImmediate(flush);
   };
 
-  const isFull = () => line.length >= maxWaiting;
   return {
-    isFull,
-    // Arrivals and departures of a full line are equal in number, so a grab waits about as long as the one in front of all has.
-    secondsToDrain: () => (line[0] === undefined ? 0 : (performance.now() - line[0].since) / 1_000),
-    repeatedRefusal: refusals.repeat,
-    forgetRefusals: refusals.forget,
-    decide(coupon, request, arrivedAt = performance.now()) {
-      mustBeAbleToDecide(deps);
-      const refusal = refusals.repeat(coupon, request);
-      if (refusal !== undefined) return Promise.resolve(refusal);
-      if (isFull()) throw tooManyGrabs;
-      return new Promise((resolve, reject) => {
-        const since = performance.now();
-        line.push({ coupon, path: couponPath(coupon), request, arrivedAt, since, resolve, reject });
-        schedule();
-      });
+    add(grab) {
+      line.push(grab);
+      schedule();
     },
+    waiting: () => line.length,
+    first: () => line[0],
   };
 }

@@ -11,6 +11,9 @@ export interface OlderClaims {
   mayExist(): boolean;
 }
 
+/** For a Redis Cluster, which the first releases could not use. */
+export const NO_OLDER_CLAIMS: OlderClaims = { mayExist: () => false };
+
 /** Notes in Redis when a process that writes the new names first started. Runs before the number of partitions is written. */
 export async function findOlderClaims(redis: Redis): Promise<OlderClaims> {
   const now = (await readRedisTime(redis)) / 1_000;

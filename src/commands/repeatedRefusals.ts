@@ -1,6 +1,6 @@
 import calculateSlot from 'cluster-key-slot';
 import { createLRU } from 'lru.min';
-import { type CouponName, couponPath, keyName } from '../infra/keys.ts';
+import { type CouponName, couponPath, keyName, PARTITIONS } from '../infra/keys.ts';
 import type { GrabOutcome, GrabRequest, GrabResult } from './decideGrabs.ts';
 import type { DecisionDeps } from './decision.ts';
 import type { ReadHolders } from './readHolders.ts';
@@ -39,7 +39,7 @@ export interface RepeatedRefusals {
  * started, or not ended. `now` is a monotonic time in milliseconds.
  */
 export function createRepeatedRefusals(
-  { gate, clock }: Pick<DecisionDeps, 'gate' | 'clock'>,
+  { gate, shardOf }: Pick<DecisionDeps, 'gate' | 'shardOf'>,
   readHolders: ReadHolders,
   now = () => performance.now(),
 ): RepeatedRefusals {
@@ -55,8 +55,9 @@ export function createRepeatedRefusals(
   const isValid = (refusal: Refusal, at: number) => {
     if (!isFresh(refusal, at) || refusal.version !== versionOf(refusal.slot)) return false;
     const { result } = refusal;
-    if (result.outcome === 'not-started') return clock.latest() < result.startsAt;
-    return result.outcome !== 'sold-out' || result.endsAt === undefined || clock.latest() < result.endsAt;
+    const latest = () => shardOf(refusal.slot % PARTITIONS).clock.latest();
+    if (result.outcome === 'not-started') return latest() < result.startsAt;
+    return result.outcome !== 'sold-out' || result.endsAt === undefined || latest() < result.endsAt;
   };
   /** The refusal of the coupon that all customers get, or all who hold no piece. */
   const sharedRefusal = (path: string, customer: string, at: number) => {

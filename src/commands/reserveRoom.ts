@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { keys } from '../infra/keys.ts';
 import { runScript } from '../infra/scripts.ts';
 import { Unavailable } from '../unavailable.ts';
-import { type DecisionDeps, mustBeAbleToDecide } from './decision.ts';
+import type { DecisionDeps } from './decision.ts';
 
 /**
  * Longer than it takes until a new coupon is in the view of its seller, even if its process dies and another one finishes its batch. A
@@ -25,7 +25,8 @@ export async function reserveRoom(
   seller: string,
   names: readonly string[],
 ): Promise<(() => Promise<void>) | 'full'> {
-  mustBeAbleToDecide(deps);
+  deps.gate.mustBeOpen();
+  deps.outboxLimit.mustHaveRoom();
   const { redis, quotas } = deps;
   const [reservation, distinct] = [randomUUID(), [...new Set(names)]];
   const room = keys.room(seller);

@@ -1,6 +1,10 @@
 import type { Redis } from 'ioredis';
+import { readReplication } from '../infra/replication/replicationInfo.ts';
+import { type ReplicaSettings, readReplicaSettings, readSetting } from '../infra/replication/serverSettings.ts';
+import type { DataSet } from '../infra/shards/dataSet.ts';
 import { findMissingPermissions } from '../infra/stores/redisPermissions.ts';
-import { readSetting, safeSettings } from '../infra/stores/redisSafety.ts';
+import { clusterSettings, safeReplicaSettings, safeSettings } from '../infra/stores/redisSafety.ts';
+import { examineReplica, replicasToWrite } from './examineReplicas.ts';
 import { applyChecks, type Check, type Finding, note, type Problem, unsafe } from './finding.ts';
 import { isOlder } from './olderVersion.ts';
 
@@ -10,6 +14,11 @@ export interface RedisFacts {
   /** Undefined where Redis does not let this user read the setting. */
   settings: Record<string, string | undefined>;
   missingPermissions: string[];
+  /** Whether REDIS_URL names a Redis Cluster. */
+  isOfCluster: boolean;
+  replicas: ReplicaSettings[];
+  /** How many of them an answer waits for; 1 unless it is set. */
+  waitReplicas: number;
   /** Server processes on one machine. */
   workers: number;
 }
@@ -17,16 +26,28 @@ export interface RedisFacts {
 /** Connections of a server process: commands, log-outs, live figures; and one for a moment while it starts. */
 const CONNECTIONS = 4;
 const OLDEST = [6, 0];
-const OTHER_SETTINGS = ['maxclients', 'timeout', 'auto-aof-rewrite-percentage', 'min-replicas-to-write'];
+const OTHER_SETTINGS = [
+  ...['maxclients', 'timeout', 'auto-aof-rewrite-percentage', 'min-replicas-to-write'],
+  ...clusterSettings.map(({ name }) => name),
+];
 
-export async function examineRedis(redis: Redis, workers: number): Promise<Finding[]> {
+export async function examineRedis(
+  redis: Redis,
+  dataSet: DataSet,
+  workers: number,
+  waitReplicas = 1,
+): Promise<Finding[]> {
   const info = Object.fromEntries(
     [...(await redis.info()).matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name = '', value = '']) => [name, value]),
   );
   const settings: RedisFacts['settings'] = {};
   for (const name of [...Object.keys(safeSettings), ...OTHER_SETTINGS]) settings[name] = await readSetting(redis, name);
-  const missingPermissions = await findMissingPermissions(redis);
-  return applyChecks('Redis', redisChecks, { info, settings, missingPermissions, workers });
+  const missingPermissions = await findMissingPermissions(redis, dataSet);
+  const isOfCluster = dataSet.marker === undefined;
+  const { replicas: addresses } = await readReplication(redis);
+  const replicas = await readReplicaSettings(redis, addresses, Object.keys(safeReplicaSettings));
+  const facts = { info, settings, missingPermissions, isOfCluster, replicas, waitReplicas, workers };
+  return [...applyChecks('Redis', redisChecks, facts), ...replicas.map(examineReplica)];
 }
 
 export const redisChecks: readonly Check<RedisFacts>[] = [
@@ -48,9 +69,9 @@ export const redisChecks: readonly Check<RedisFacts>[] = [
   {
     name: 'cluster mode',
     value: ({ info }) => (info.cluster_enabled === '1' ? 'on' : 'off'),
-    problem: ({ info }) =>
-      info.cluster_enabled === '1'
-        ? unsafe('the client speaks to one server, and a cluster redirects it', 'use a Redis without cluster mode')
+    problem: ({ info, isOfCluster }) =>
+      info.cluster_enabled === '1' && !isOfCluster
+        ? unsafe('it redirects commands to other servers', 'let REDIS_URL begin with redis+cluster://')
         : undefined,
   },
   ...Object.entries(safeSettings).map(
@@ -126,14 +147,16 @@ export const redisChecks: readonly Check<RedisFacts>[] = [
   {
     name: 'replicas that must confirm',
     value: ({ settings }) => settings['min-replicas-to-write'],
-    problem: ({ settings }) =>
-      Number(settings['min-replicas-to-write'] ?? 0) > 0
-        ? note(
-            'while too few replicas are connected, every grab is answered 503',
-            'CONFIG SET min-replicas-to-write 0, unless this is what you want',
-          )
-        : undefined,
+    problem: ({ settings, replicas, waitReplicas }) =>
+      replicasToWrite(Number(settings['min-replicas-to-write'] ?? 0), replicas.length, waitReplicas),
   },
+  ...clusterSettings.map(
+    ({ name, wanted, why }): Check<RedisFacts> => ({
+      name,
+      value: ({ info, settings }) => (info.cluster_enabled === '1' ? settings[name] : undefined),
+      problem: ({ settings }) => (settings[name] === wanted ? undefined : note(why, `CONFIG SET ${name} ${wanted}`)),
+    }),
+  ),
   {
     name: 'permissions',
     value: ({ missingPermissions }) =>

@@ -1,4 +1,5 @@
 import { type Closer, openAll } from '../infra/closers.ts';
+import { dataSetOf } from '../infra/shards/dataSet.ts';
 import { reachMysql } from '../infra/stores/openMysql.ts';
 import { openRedis } from '../infra/stores/redis.ts';
 import { createLog } from '../infra/telemetry/log.ts';
@@ -15,10 +16,11 @@ export interface ExaminedStores {
   mysqlUrl: string;
   /** Server processes on one machine. */
   workers: number;
+  waitReplicas?: number | undefined;
 }
 
 /** Opens both stores and examines them. A store that cannot be reached is a finding, and the other one is examined all the same. */
-export async function examineStores({ redisUrl, mysqlUrl, workers }: ExaminedStores): Promise<Finding[]> {
+export async function examineStores({ redisUrl, mysqlUrl, workers, waitReplicas }: ExaminedStores): Promise<Finding[]> {
   const findings: Finding[] = [];
   const { close } = await openAll(async (remember) => {
     const reach = async <Opened extends { close: Closer }>(area: 'Redis' | 'MySQL', opening: Promise<Opened>) => {
@@ -37,15 +39,22 @@ export async function examineStores({ redisUrl, mysqlUrl, workers }: ExaminedSto
         return undefined;
       }
     };
-    const redis = (await reach('Redis', openRedis(redisUrl, createLog('silent'))))?.redis;
+    const masters = (await reach('Redis', openRedis(redisUrl, createLog('silent'))))?.masters;
+    const servers = masters?.all().map((master) => ({ ...master, dataSet: dataSetOf(masters, master) })) ?? [];
     const mysql = (await reach('MySQL', reachMysql(mysqlUrl, 1)))?.mysql;
-    if (redis !== undefined) findings.push(...(await examineRedis(redis, workers)));
+    for (const { name, redis, dataSet } of servers)
+      findings.push(...named(name, servers.length, await examineRedis(redis, dataSet, workers, waitReplicas)));
     if (mysql !== undefined) findings.push(...(await examineMysql(mysql, mysqlUrl, workers)));
-    findings.push(...(await examineClocks({ redis, mysql })));
-    if (redis !== undefined) findings.push(...speedOfRedis(await measureRedis(redis)));
+    findings.push(...(await examineClocks({ redis: servers[0]?.redis, mysql })));
+    for (const { name, redis, dataSet } of servers)
+      findings.push(...named(name, servers.length, speedOfRedis(await measureRedis(redis, dataSet))));
     if (mysql !== undefined) findings.push(...speedOfMysql(await measureMysql(mysql)));
     return {};
   });
   await close();
   return findings;
 }
+
+/** The findings about one of several masters of a Redis Cluster, with its name. */
+const named = (server: string, servers: number, findings: Finding[]): Finding[] =>
+  servers === 1 ? findings : findings.map((finding) => ({ ...finding, name: `${server}: ${finding.name}` }));

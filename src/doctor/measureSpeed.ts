@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { keys } from '../infra/keys.ts';
+import { type DataSet, tagIn } from '../infra/shards/dataSet.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
 
 const REDIS_ROUNDS = 100;
@@ -23,8 +24,8 @@ export interface MysqlSpeed {
 }
 
 /** Writes a trial key, which is deleted, and expires after a minute in any case. */
-export async function measureRedis(redis: Redis): Promise<RedisSpeed> {
-  const key = keys.trial(randomUUID(), 'speed');
+export async function measureRedis(redis: Redis, dataSet: DataSet): Promise<RedisSpeed> {
+  const key = keys.trial(tagIn(dataSet), randomUUID(), 'speed');
   const roundTrip = await timesOf(REDIS_ROUNDS, () => redis.ping());
   const write = await timesOf(REDIS_ROUNDS, () => redis.set(key, 'x', 'EX', 60));
   await redis.del(key);

@@ -32,7 +32,7 @@ export interface AppSettings {
 export function createApp(system: System, settings: AppSettings = {}): Koa {
   const { corsOrigins = [], hstsSeconds = 0, proxy, opsPort } = settings;
   const app = newApp(system);
-  const auth = createAuth(system.tokens, admitUsers(system));
+  const auth = createAuth(system.tokens, admitUsers(system), system.revocations.upToDate);
   const grab = createGrabHandlers(system, auth);
   const list = createListHandlers(system, auth);
   const routes = createRoutes(system, auth, { grab: grab.route, list: list.route }, opsPort !== undefined);

@@ -13,9 +13,14 @@ export interface Auth {
 
 /**
  * The middleware that authenticates a request by its token. `admit`: whether the user of a request that needs a token is within the
- * limit of requests; when it returns false, it has answered the request.
+ * limit of requests; when it returns false, it has answered the request. `upToDate`: undefined or resolved when it is known which tokens are
+ * revoked.
  */
-export function createAuth(tokens: Tokens, admit: (ctx: Context) => boolean = () => true): Auth {
+export function createAuth(
+  tokens: Tokens,
+  admit: (ctx: Context) => boolean = () => true,
+  upToDate: () => Promise<void> | undefined = () => undefined,
+): Auth {
   const options: koaJwt.Options = {
     // koa-jwt prefers `ctx.state.secret`. It asks for this one when no key may verify the token.
     secret: () => Promise.reject(notAuthorized()),
@@ -34,11 +39,8 @@ export function createAuth(tokens: Tokens, admit: (ctx: Context) => boolean = ()
    * Accepts a token that the fast reader accepts, and a token of the identity provider that its reader accepts. All other tokens are decided
    * by koa-jwt, whose answers are part of the contract; koa-jwt gets no secret that could verify a bad token of the provider.
    */
-  const fastPathOr =
-    (decideByKoaJwt: Middleware, isAdmitted = admit): Middleware =>
-    (ctx, next) => {
-      if (isRepeated('authorization', ctx.req)) throw notAuthorized();
-      const { authorization = '' } = ctx.req.headers;
+  const fastPathOr = (decideByKoaJwt: Middleware, isAdmitted = admit): Middleware => {
+    const decide = (ctx: Context, next: Next, authorization: string) => {
       const claims = tokens.readHeader(authorization);
       if (claims !== undefined) return accept(ctx, claims, isAdmitted, next);
       const token = bareToken(authorization);
@@ -56,6 +58,14 @@ export function createAuth(tokens: Tokens, admit: (ctx: Context) => boolean = ()
         return accept(ctx, read, isAdmitted, next);
       });
     };
+    return (ctx, next) => {
+      if (isRepeated('authorization', ctx.req)) throw notAuthorized();
+      const { authorization = '' } = ctx.req.headers;
+      const reading = authorization === '' ? undefined : upToDate();
+      if (reading === undefined) return decide(ctx, next, authorization);
+      return reading.then(() => decide(ctx, next, authorization));
+    };
+  };
   return {
     required: fastPathOr(koaJwt(options)),
     // Not limited: a log-out always succeeds, and revokes the token at that.

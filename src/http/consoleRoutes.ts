@@ -21,7 +21,7 @@ export function addConsoleRoutes(
     const { seller } = liveQuery.parse(ctx.query);
     gate.mustBeOpen();
     const kind = await redis.get(keys.userView(seller));
-    if (kind === null) await fence.mustStand();
+    if (kind === null) await fence.mustStand(keys.userView(seller));
     if (kind !== 'seller') return respondWith(ctx, refusals['no-such-user']);
     const mayListen = () => claims.exp * 1_000 > Date.now() && !revocations.isRevoked(claims);
     // Set before the stream opens, so that a client that disconnects before the first event is logged as 200 too.
@@ -46,7 +46,8 @@ export function addConsoleRoutes(
     const host = localAddress.includes(':') ? `[${localAddress}]` : localAddress;
     const result = await rehearsals.start(requireClaims(ctx), command, `http://${host}:${localPort}`);
     // The coupon may be missing because Redis was just emptied.
-    if (result === 'no-such-coupon') await fence.mustStand();
+    if (result === 'no-such-coupon')
+      await fence.mustStand(keys.coupon({ seller: requireClaims(ctx).sub, name: command.coupon }));
     if (result !== 'started') return respondWith(ctx, refusals[result]);
     respondWith(ctx, { status: 202, body: { errMsg: '' } });
   });

@@ -24,7 +24,7 @@ export function createGrabHandlers(system: System, auth: Auth): { beforeRouter: 
     ctx.state.route = GRAB_ROUTE;
     const since = performance.now();
     // Checked before the token is read: under overload, the time spent on refusing grabs is lost for deciding grabs.
-    if (system.grabLine.isFull()) return refuseAsFull(system, ctx, coupon, since);
+    if (system.grabLine.isFull(coupon)) return refuseAsFull(system, ctx, coupon, since);
     return auth.required(ctx, async () => {
       if (hasBody(ctx.req)) await readOptionalBody(ctx);
       const by = requireClaims(ctx);
@@ -164,7 +164,7 @@ function refuseAsFull(system: System, ctx: Context, coupon: CouponName, since: n
   const headers = {
     'X-Content-Type-Options': 'nosniff',
     'Cache-Control': 'no-store',
-    'Retry-After': retryAfter(system.grabLine.secondsToDrain()),
+    'Retry-After': retryAfter(system.grabLine.secondsToDrain(coupon)),
     'Content-Type': JSON_TYPE,
     'Content-Length': FULL_LENGTH,
   };

@@ -72,12 +72,14 @@ export const keys = {
   /** Set of the coupons, as seller/name, whose log is damaged. */
   damagedCoupons: 'seckill:damaged-coupons',
   /** Exists while a process reconciles. */
-  reconciling: (run: string) => `seckill:reconciling:${run}`,
+  reconciling: (tag: string, run: string) => `seckill:{${tag}}:reconciling:${run}`,
   /**
    * The replication id of the Redis on which the partition's write model was reconciled. FLUSHALL removes the fence and a promotion makes
    * it untrue; the scripts then decide nothing.
    */
   fence: (partition: number) => inPartition(partition, 'fence'),
+  /** Exists where the views were written, on a Redis Cluster: a master without it was emptied. */
+  viewsMark: (partition: number) => inPartition(partition, 'views'),
   outbox: (partition: number) => inPartition(partition, 'outbox'),
   deadLetters: (partition: number) => inPartition(partition, 'dead-letters'),
   /** Hash of the server processes that report to operators, each with its last report. */
@@ -120,7 +122,9 @@ export const keys = {
   /** Exists while a rehearsal runs: at most one runs at a time, over all processes. */
   rehearsal: 'seckill:rehearsal',
   /** For the trial of permissions at a start; expires after a minute at most. */
-  trial: (run: string, name: string) => inPartition(0, `trial:${run}:${name}`),
+  trial: (tag: string, run: string, name: string) => `seckill:{${tag}}:trial:${run}:${name}`,
+  /** What is written to it goes to the replicas and into no file. */
+  replicated: (tag: string) => `seckill:{${tag}}:replicated`,
   /** The prefix of the counters of a limit; a counter expires with the window of the limit. */
   limit: (name: 'log-in-address' | 'log-in-account' | 'log-in-pair' | 'registration') => `seckill:limit:${name}`,
   /** The addresses from which log-ins to an account have succeeded, by the time of the last one. */
@@ -148,9 +152,6 @@ export const customerOfView = (key: string) => nameOfKey(key.slice(CUSTOMER_VIEW
 
 /** All databases of a Redis share one set of channels, so the name of a channel holds the number of the database. */
 export const revocationChannel = (database: number) => `seckill:revocations:${database}`;
-
-/** The channel of the messages that follow a decision to the replicas. Nobody listens to it. */
-export const replicationChannel = (database: number) => `seckill:replication:${database}`;
 
 /** The channel on which processes publish the outcomes of their grabs, for the live figures. */
 export const liveChannel = (database: number) => `seckill:live:${database}`;

@@ -13,6 +13,10 @@ const SILENCE_LIMIT_SECONDS = 15;
 const LOCK_WAIT_SECONDS = 1;
 
 export interface Lease {
+  /** Whether this process shares other rows than those that it should: the Redis has other partitions than before. */
+  isOutdated(): boolean;
+  /** Releases the shared lease. */
+  release(): Promise<void>;
   /**
    * Takes the lease shared, together with every process that decides. Waits while a process holds it alone. When MySQL cannot be
    * reached, this resolves without the lease and retries in the background: a sale does not end because MySQL is down.
@@ -28,18 +32,24 @@ export interface Lease {
 
 /**
  * A readers-writer lock over all processes. A process shares the lease while its memory may hold grabs that MySQL lacks; reconcile,
- * which compares Redis with MySQL, takes the lease alone. It is a row lock in MySQL, so MySQL releases it when a process dies.
+ * which compares Redis with MySQL, takes the lease alone. It is a lock of these rows in MySQL, so MySQL releases it when a process dies.
  */
-export function openLease(mysqlUrl: MysqlAddress, log: Log): { lease: Lease; close: Closer } {
+export function openLease(
+  mysqlUrl: MysqlAddress,
+  log: Log,
+  rowsOf: () => readonly number[] = () => [1],
+): { lease: Lease; close: Closer } {
   const { nodes, close: closeNodes } = nodesOf(mysqlUrl);
   const { mysql, close: closeMysql } = connectMysql(nodes, 1);
   let shared: Knex.Transaction | undefined;
+  let sharedRows = '';
   let wanted = false;
   let closed = false;
 
   /** Undefined when the lock is no longer needed. */
   const lock = async (
     mode: 'LOCK IN SHARE MODE' | 'FOR UPDATE',
+    rows: string,
     isNeeded: () => boolean | Promise<boolean>,
   ): Promise<Knex.Transaction | undefined> => {
     while (await isNeeded()) {
@@ -49,7 +59,7 @@ export function openLease(mysqlUrl: MysqlAddress, log: Log): { lease: Lease; clo
         await trx.raw(
           `SET SESSION wait_timeout = ${SILENCE_LIMIT_SECONDS}, innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}`,
         );
-        await trx.raw(`SELECT id FROM lease WHERE id = 1 ${mode}`);
+        await trx.raw(`SELECT id FROM lease WHERE id IN (${rows}) ORDER BY id ${mode}`);
         return trx;
       } catch (error) {
         await trx.rollback().catch(() => {});
@@ -59,7 +69,7 @@ export function openLease(mysqlUrl: MysqlAddress, log: Log): { lease: Lease; clo
     return undefined;
   };
   const aloneHere: Lease['alone'] = async (work, isNeeded) => {
-    const trx = await lock('FOR UPDATE', isNeeded);
+    const trx = await lock('FOR UPDATE', idsOf(rowsOf()), isNeeded);
     try {
       // The previous holder may have done the work. Without the lease the work never runs, even if it is needed again by now.
       if (trx !== undefined && (await isNeeded())) await work();
@@ -75,8 +85,9 @@ export function openLease(mysqlUrl: MysqlAddress, log: Log): { lease: Lease; clo
   };
   const takeUp = async () => {
     const stillWanted = () => wanted && shared === undefined;
-    const trx = await lock('LOCK IN SHARE MODE', stillWanted);
-    if (stillWanted()) shared = trx;
+    const rows = idsOf(rowsOf());
+    const trx = rows === '' ? undefined : await lock('LOCK IN SHARE MODE', rows, stillWanted);
+    if (stillWanted()) [shared, sharedRows] = [trx, rows];
     else await trx?.rollback();
   };
   const keep = async () => {
@@ -96,6 +107,8 @@ export function openLease(mysqlUrl: MysqlAddress, log: Log): { lease: Lease; clo
 
   void keep();
   const lease: Lease = {
+    isOutdated: () => shared !== undefined && sharedRows !== idsOf(rowsOf()),
+    release,
     async share() {
       wanted = true;
       if (shared !== undefined) return;
@@ -105,6 +118,8 @@ export function openLease(mysqlUrl: MysqlAddress, log: Log): { lease: Lease; clo
     },
     async alone(work, isNeeded) {
       await release();
+      // A master of a Redis Cluster may have no partition: then nobody decides there.
+      if (rowsOf().length === 0) return (await isNeeded()) ? work() : undefined;
       let locked = nodes.isSingle;
       const here = () => {
         locked = true;
@@ -112,7 +127,7 @@ export function openLease(mysqlUrl: MysqlAddress, log: Log): { lease: Lease; clo
       };
       if (locked) return here();
       while (!locked && (await isNeeded()))
-        await lockedOnOtherNodes(nodes, 'lease', here).catch((error) => {
+        await lockedOnOtherNodes(nodes, { leases: rowsOf() }, here).catch((error) => {
           if (locked || !isLockConflict(error)) throw error;
         });
     },
@@ -125,3 +140,5 @@ export function openLease(mysqlUrl: MysqlAddress, log: Log): { lease: Lease; clo
   };
   return { lease, close };
 }
+
+const idsOf = (rows: readonly number[]) => [...rows].sort((one, other) => one - other).join();

@@ -206,12 +206,20 @@ export async function deleteEntries(redis: Redis, entries: readonly EntryRef[]):
   );
 }
 
+/** What the partitions reply whose Redis is there. Rejects when that of none is. */
+async function presentOf<T>(readings: readonly Promise<T>[]): Promise<T[]> {
+  const results = await Promise.allSettled(readings);
+  const present = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  if (present.length > 0) return present;
+  throw (results[0] as PromiseRejectedResult).reason;
+}
+
 /** The number of entries that MySQL does not have yet, over all partitions. */
 export const outboxDepth = (redis: Redis) => entriesIn(redis, keys.outbox);
 
 /** The age of the oldest entry of all partitions, in seconds on the clock of Redis; 0 when there is no entry. */
 export async function outboxAge(redis: Redis): Promise<number> {
-  const oldest = await Promise.all(allPartitions.map((partition) => readOutbox(redis, partition, '-', '+', 1)));
+  const oldest = await presentOf(allPartitions.map((partition) => readOutbox(redis, partition, '-', '+', 1)));
   // Read after the entries, so that no entry is from the future.
   const now = (await readRedisTime(redis)) / 1_000_000;
   return oldest.flat().reduce((age, [id]) => Math.max(age, now - Number.parseInt(id, 10) / 1_000), 0);
@@ -221,7 +229,7 @@ export async function outboxAge(redis: Redis): Promise<number> {
 export const deadLetterCount = (redis: Redis) => entriesIn(redis, keys.deadLetters);
 
 async function entriesIn(redis: Redis, streamOf: (partition: number) => string): Promise<number> {
-  const depths = await Promise.all(allPartitions.map((partition) => redis.xlen(streamOf(partition))));
+  const depths = await presentOf(allPartitions.map((partition) => redis.xlen(streamOf(partition))));
   return depths.reduce((sum, depth) => sum + depth, 0);
 }
 

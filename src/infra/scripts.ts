@@ -27,7 +27,8 @@ export type ScriptName =
   | 'restoreCoupon'
   | 'resumeCoupon'
   | 'splitEntry'
-  | 'undoRedemption';
+  | 'undoRedemption'
+  | 'writeToReplicas';
 
 export interface Script {
   name: string;
@@ -56,12 +57,15 @@ export function readScripts(): Script[] {
   });
 }
 
-/** Defines the scripts on this connection and has Redis compile each, so that a broken script fails the start and not a grab. */
+/** Gives this client a method for each script. */
+export function defineScripts(redis: Redis): void {
+  for (const { name, source: _, ...script } of readScripts()) redis.defineCommand(name, script);
+}
+
+/** Does the same, and has Redis compile each script, so that a broken script fails the start and not a grab. */
 export async function loadScripts(redis: Redis): Promise<void> {
-  for (const { name, source: _, ...script } of readScripts()) {
-    await redis.script('LOAD', script.lua);
-    redis.defineCommand(name, script);
-  }
+  for (const { lua } of readScripts()) await redis.script('LOAD', lua);
+  defineScripts(redis);
 }
 
 /** Runs a loaded script by EVALSHA, and by EVAL only after NOSCRIPT, when Redis ran nothing. Rejects when the outcome is unknown. */

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { Closer } from '../infra/closers.ts';
 import { liveChannel } from '../infra/keys.ts';
-import { connectRedis } from '../infra/stores/redis.ts';
+import type { Master } from '../infra/shards/masters.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import { rehearsalProgressSchema } from './figures.ts';
 import { couponTallySchema } from './tally.ts';
@@ -29,7 +29,7 @@ export interface Exchange {
  * may have been lost.
  */
 export async function openExchange(deps: {
-  redisUrl: string;
+  connect: Master['connect'];
   redis: Redis;
   log: Log;
   onMessage: (message: LiveMessage) => void;
@@ -37,7 +37,7 @@ export async function openExchange(deps: {
 }) {
   const { redis, log, onMessage, onReconnect } = deps;
   const channel = liveChannel(redis.options.db ?? 0);
-  const subscriber = connectRedis(deps.redisUrl, log);
+  const subscriber = deps.connect();
   subscriber.redis.on('message', (_channel, text) => {
     try {
       onMessage(messageSchema.parse(JSON.parse(text)));

@@ -5,6 +5,8 @@ import type { Closer } from '../infra/closers.ts';
 import type { Gate } from '../infra/gate.ts';
 import type { CouponName } from '../infra/keys.ts';
 import type { Delivery } from '../infra/outbox.ts';
+import type { Revocations } from '../infra/revocations/revocations.ts';
+import type { Master } from '../infra/shards/masters.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
 import type { RedisClock } from '../infra/stores/redisClock.ts';
 import type { Log } from '../infra/telemetry/log.ts';
@@ -56,12 +58,14 @@ export interface Live {
  * events and from answers to grabs, and are shared by all processes.
  */
 export async function openLive(deps: {
-  redisUrl: string;
+  connect: Master['connect'];
   allowRehearsal: boolean;
   redis: Redis;
   mysql: Mysql;
   gate: Gate;
   clock: RedisClock;
+  /** Undefined or resolved: it is known which tokens are revoked. */
+  upToDate: Revocations['upToDate'];
   log: Log;
   streams: Omit<StreamLimits, 'total'>;
 }) {
@@ -112,13 +116,23 @@ export async function openLive(deps: {
       if (++written % WRITES_PER_TURN === 0) await nextTurn();
     }
   };
+  // Whoever has logged out gets no event. While nobody knows who has, the changes wait.
+  const mayBroadcast = async () => {
+    try {
+      await deps.upToDate();
+      return true;
+    } catch (err) {
+      log.debug({ err }, 'the streams wait');
+      return false;
+    }
+  };
   const run = async () => {
     while (!closing) {
       await sleep(Math.max(TICK_MS, (places.open() * 1_000) / WRITES_PER_SECOND), undefined, { ref: false });
       if (boards.count() === 0) continue;
       // Without Redis the boards keep their last figures, and `shut` gives the reason.
       await readFigures().catch((err) => log.debug({ err }, 'reading live figures failed'));
-      for (const watched of boards.all()) await broadcast(watched);
+      if (await mayBroadcast()) for (const watched of boards.all()) await broadcast(watched);
       boards.dropUnused();
       if (boards.count() === 0) exchange.unsubscribe();
     }

@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis';
 import { type Closer, openAll } from '../infra/closers.ts';
-import type { MysqlAddress } from '../infra/failover/nodes.ts';
+import { type MysqlAddress, type MysqlNodes, nodesOf } from '../infra/failover/nodes.ts';
 import { type CouponName, couponPath } from '../infra/keys.ts';
 import { createWindowCounter, type WindowCounter } from '../infra/limits/windowCounter.ts';
 import { createServiceTokens, type FindService } from '../infra/serviceTokens.ts';
+import type { Shards } from '../infra/shards/shards.ts';
 import { connectMysql, connectOnce } from '../infra/stores/mysql.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import { runOn } from '../projections/log/readLog.ts';
@@ -32,7 +33,7 @@ export interface Operators {
   /** Runs a read of MySQL. Throws Unavailable when MySQL does not answer. */
   read<T>(work: (run: RunSql) => Promise<T>): Promise<T>;
   /** Runs an act on a connection of its own. A failure means that the outcome is unknown. */
-  act<T>(work: (run: RunSql) => Promise<T>): Promise<T>;
+  act<T>(work: (run: RunSql, nodes: MysqlNodes) => Promise<T>): Promise<T>;
   /** Compares a coupon in Redis, the tables and the log. One coupon at a time: `running` while another one is compared. */
   verify(coupon: CouponName): Promise<Report | 'running' | undefined>;
 }
@@ -40,13 +41,15 @@ export interface Operators {
 /** What the routes of operators need. No connection is made before an operator asks. */
 export const openOperators = (
   config: { mysqlUrl: MysqlAddress; operatorTokens: string | undefined },
-  { redis, reports, log }: { redis: Redis; reports: ProcessReports; log: Log },
+  { redis, shards, reports, log }: { redis: Redis; shards: Shards; reports: ProcessReports; log: Log },
 ): Promise<{ operators: Operators; close: Closer }> =>
   openAll(async (remember) => {
+    const { nodes, close: closeNodes } = nodesOf(config.mysqlUrl);
+    remember(closeNodes);
     // One for the state and one for the rest, so that a slow query does not hide the state.
-    const { mysql: stateMysql, close: closeState } = connectMysql(config.mysqlUrl, 1);
+    const { mysql: stateMysql, close: closeState } = connectMysql(nodes, 1);
     remember(closeState);
-    const { mysql, close } = connectMysql(config.mysqlUrl, 1);
+    const { mysql, close } = connectMysql(nodes, 1);
     remember(close);
     let shared: { at: number; state: Promise<SystemState> } | undefined;
     let isVerifying = false;
@@ -59,17 +62,15 @@ export const openOperators = (
       state() {
         const now = performance.now();
         if (shared === undefined || now - shared.at > SHARED_MS)
-          shared = { at: now, state: readSystemState({ redis, mysql: stateMysql, reports }) };
+          shared = { at: now, state: readSystemState({ redis, shards, mysql: stateMysql, reports }) };
         return shared.state;
       },
       read: (work) => inTime('MySQL', work(run), READ_LIMIT_MS).catch((err) => refuse(err, log)),
       async act(work) {
-        const { connection, close: closeConnection } = await connectOnce(config.mysqlUrl).catch((err) =>
-          refuse(err, log),
-        );
+        const { connection, close: closeConnection } = await connectOnce(nodes).catch((err) => refuse(err, log));
         connection.on('error', () => {});
         try {
-          return await inTime('MySQL', work(runOn(connection)), READ_LIMIT_MS);
+          return await inTime('MySQL', work(runOn(connection), nodes), READ_LIMIT_MS);
         } finally {
           await closeConnection();
         }
@@ -78,7 +79,7 @@ export const openOperators = (
         if (isVerifying) return 'running';
         isVerifying = true;
         try {
-          const { connection, close: closeConnection } = await connectOnce(config.mysqlUrl);
+          const { connection, close: closeConnection } = await connectOnce(nodes);
           // A query that streams its rows reports a lost connection here and not to its caller.
           const lost = new Promise<never>((_, reject) => connection.once('error', reject));
           lost.catch(() => {});

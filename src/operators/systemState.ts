@@ -2,6 +2,8 @@ import type { Redis } from 'ioredis';
 import { allPartitions, keys } from '../infra/keys.ts';
 import { readOutbox } from '../infra/outbox.ts';
 import { readStanding } from '../infra/replication/replicationInfo.ts';
+import type { Shard } from '../infra/shards/shard.ts';
+import type { Shards } from '../infra/shards/shards.ts';
 import type { Mysql } from '../infra/stores/mysql.ts';
 import { findMigrations } from '../infra/stores/openMysql.ts';
 import { readRedisTime } from '../infra/stores/redisClock.ts';
@@ -49,11 +51,12 @@ export interface SystemState {
 /** What both stores say about the system at this moment. Never rejects: that a store does not answer is a part of the state. */
 export async function readSystemState(deps: {
   redis: Redis;
+  shards: Pick<Shards, 'all' | 'of'>;
   mysql: Mysql;
   reports: ProcessReports;
 }): Promise<SystemState> {
   const [redis, mysql] = await Promise.all([
-    answerOf('Redis', readRedisState(deps.redis, deps.reports)),
+    answerOf('Redis', readRedisState(deps)),
     answerOf('MySQL', readMysqlState(deps.mysql)),
   ]);
   return { at: new Date().toISOString(), redis, mysql };
@@ -74,10 +77,10 @@ export async function inTime<T>(store: string, work: Promise<T>, limitMs = STORE
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-async function readRedisState(redis: Redis, reports: ProcessReports): Promise<RedisState> {
-  const [info, { stands, replication }, damagedCoupons, processes, partitions] = await Promise.all([
+async function readRedisState({ redis, shards, reports }: Parameters<typeof readSystemState>[0]): Promise<RedisState> {
+  const [info, standings, damagedCoupons, processes, partitions] = await Promise.all([
     redis.info('server'),
-    readStanding(redis),
+    readStandings(shards.all()),
     redis.scard(keys.damagedCoupons),
     reports.all(),
     Promise.all(allPartitions.map((partition) => readPartition(redis, partition))),
@@ -88,16 +91,24 @@ async function readRedisState(redis: Redis, reports: ProcessReports): Promise<Re
   const valkey = field('valkey_version');
   return {
     version: valkey === undefined ? `Redis ${field('redis_version')}` : `Valkey ${valkey}`,
-    reconciled: stands,
+    reconciled: [...standings.values()].every(({ stands }) => stands),
     partitions: partitions.map(({ oldestAt, outbox: entries, fence, ...state }) => ({
       ...state,
-      fence: fence === replication.replid,
+      fence: fence !== null && fence === standings.get(shards.of(state.partition).name)?.replication.replid,
       outbox: { entries, oldestMs: oldestAt === undefined ? 0 : Math.max(0, Math.round(now - oldestAt)) },
     })),
     damagedCoupons,
     processes,
   };
 }
+
+/** By the name of the shard. */
+const readStandings = async (shards: readonly Shard[]) =>
+  new Map(
+    await Promise.all(
+      shards.map(async ({ name, redis, dataSet }) => [name, await readStanding(redis, dataSet)] as const),
+    ),
+  );
 
 async function readPartition(redis: Redis, partition: number) {
   const [fence, outbox, [oldest], deadLetters] = await Promise.all([

@@ -61,7 +61,11 @@ export function createDeliveryQueue() {
 
   return {
     hasRoom,
-    isEmpty: () => queue.size === 0,
+    /** Whether it holds deliveries of one of these partitions. */
+    holds(partitions: readonly number[]): boolean {
+      for (const { delivery } of queue.values()) if (partitions.includes(delivery.entry.partition)) return true;
+      return false;
+    },
     has: (entry: EntryRef) => queue.has(entryKey(entry)),
     size: () => events,
     /** Events that are in no batch. */

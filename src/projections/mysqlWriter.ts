@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Closer } from '../infra/closers.ts';
 import type { Gate } from '../infra/gate.ts';
+import { allPartitions } from '../infra/keys.ts';
 import {
   type Delivery,
   deleteEntries,
@@ -21,6 +22,7 @@ import { NewerRelease } from '../newerRelease.ts';
 import { applyBatch } from './applyBatch.ts';
 import { confirmLogged } from './confirmLogged.ts';
 import { createDeliveryQueue, gatheringAt, MAX_BATCH_EVENTS, type Queued } from './deliveryQueue.ts';
+import { viewsOf } from './redisViews.ts';
 import { prerequisitesOf } from './sortBatch.ts';
 import { isOfSeveral, splitEntry } from './splitEntry.ts';
 import { withoutSecrets } from './withoutSecrets.ts';
@@ -35,10 +37,12 @@ export interface MysqlWriter {
   enqueue(delivery: Delivery, inlined: Promise<void>): void;
   /** Whether this process is about to apply the entry, so that the relay need not publish it. */
   isQueued(entry: EntryRef): boolean;
+  /** Whether this process is about to apply entries of the partition. */
+  holds(partition: number): boolean;
   /** False: a delivery that is published now is dropped here, stays in the outbox, and comes again by the relay. */
   hasRoom(): boolean;
-  /** Resolves when the queue is empty; rejects when the writer closes. */
-  idle(): Promise<void>;
+  /** Resolves when the queue has nothing of these partitions; rejects when the writer closes. */
+  idle(partitions?: readonly number[]): Promise<void>;
 }
 
 /**
@@ -52,11 +56,13 @@ export function startMysqlWriter(deps: {
   mysql: Mysql;
   redis: Redis;
   gate: Gate;
+  /** Resolves when the replicas have these views. Undefined where they have a view before they lose the entry. */
+  viewsConfirmed?: ((views: readonly string[]) => Promise<void>) | undefined;
   watch: BatchWatch;
   newerReleases: NewerReleases;
   log: Log;
 }) {
-  const { mysql, redis, gate, watch, newerReleases, log } = deps;
+  const { mysql, redis, gate, viewsConfirmed, watch, newerReleases, log } = deps;
   const queue = createDeliveryQueue();
   let closing = false;
   let wakers: (() => void)[] = [];
@@ -105,7 +111,11 @@ export function startMysqlWriter(deps: {
   };
 
   const deleteCommitted = async (committed: Queued[]) => {
-    const views = await Promise.allSettled(committed.map(({ inlined }) => inlined));
+    const views = await Promise.allSettled(
+      committed.map(({ inlined, delivery }) =>
+        viewsConfirmed === undefined ? inlined : inlined.then(() => viewsConfirmed(viewsOf(delivery))),
+      ),
+    );
     const confirmed = await confirmLogged(
       deps,
       committed.map(({ delivery }) => delivery),
@@ -207,9 +217,10 @@ export function startMysqlWriter(deps: {
       if (queue.add(delivery, inlined, gate.shuts())) wake();
     },
     isQueued: queue.has,
+    holds: (partition) => queue.holds([partition]),
     hasRoom: queue.hasRoom,
-    async idle() {
-      while (!queue.isEmpty()) {
+    async idle(partitions = allPartitions) {
+      while (queue.holds(partitions)) {
         if (closing) throw new Error('the MySQL writer closes');
         await sleep(5);
       }

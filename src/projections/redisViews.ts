@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChainableCommander, Redis } from 'ioredis';
 import { type CouponEvent, unreachable } from '../events.ts';
 import { keys, piecePath } from '../infra/keys.ts';
+import { allEvents, type Delivery } from '../infra/outbox.ts';
+import { Unavailable } from '../unavailable.ts';
 
 // The views are sorted sets by the time of the event in microseconds: the coupons that a seller offers, and the pieces that a customer
 // got. A piece that was given back stays in the set with a negative time, so that a grab that is applied after its release, by a relay
@@ -11,8 +14,9 @@ export type ViewProjection = (events: readonly CouponEvent[]) => Promise<void>;
 /**
  * The inline projection. An event that is applied twice, or after a later event about the same piece, changes nothing. The entries
  * of one turn of the event loop share a pipeline: the replies of a round's script calls arrive together, a few grabs in each.
+ * Rejects after `limitMs` where it is given: the views may be written all the same, and the relay writes them again.
  */
-export function createViewProjection(redis: Redis): ViewProjection {
+export function createViewProjection(redis: Redis, limitMs?: number): ViewProjection {
   let pipeline: ChainableCommander | undefined;
   let replied: Promise<[error: Error | null, reply: unknown][] | null> | undefined;
   const begin = () => {
@@ -20,7 +24,7 @@ export function createViewProjection(redis: Redis): ViewProjection {
     pipeline = begun;
     replied = new Promise<void>((resolve) => process.nextTick(resolve)).then(() => {
       pipeline = undefined;
-      return begun.exec();
+      return limitMs === undefined ? begun.exec() : inTime(begun.exec(), limitMs);
     });
     return begun;
   };
@@ -38,6 +42,15 @@ export function createViewProjection(redis: Redis): ViewProjection {
   };
 }
 
+async function inTime<T>(work: Promise<T>, limitMs: number): Promise<T> {
+  const limit = new AbortController();
+  const late = sleep(limitMs, undefined, { signal: limit.signal }).then(() => {
+    throw new Unavailable('a Redis does not write its views');
+  });
+  late.catch(() => {});
+  return Promise.race([work, late]).finally(() => limit.abort());
+}
+
 export interface ViewEntry {
   view: string;
   member: string;
@@ -46,6 +59,10 @@ export interface ViewEntry {
   /** The entry is not written if the view has the member already. */
   unlessPresent: boolean;
 }
+
+/** The views that the events of a delivery write to. */
+export const viewsOf = (delivery: Delivery): string[] =>
+  allEvents(delivery).flatMap((event) => viewEntryOf(event)?.view ?? []);
 
 /** The view entry that an event writes; undefined for an event that changes no view. */
 export function viewEntryOf(event: CouponEvent): ViewEntry | undefined {

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import { canBeCoupon } from '../coupon/names.ts';
-import type { Fence } from '../infra/fence.ts';
+import type { Standing } from '../infra/fence.ts';
 import type { Gate } from '../infra/gate.ts';
-import type { CouponName } from '../infra/keys.ts';
+import { type CouponName, keys } from '../infra/keys.ts';
 import type { MysqlReads } from '../infra/stores/mysqlReads.ts';
 import { idToBytes } from '../projections/log/eventRows.ts';
 import type { LogProgress } from './logProgress.ts';
@@ -13,7 +13,7 @@ import { findCoupons } from './readCoupons.ts';
 export interface CouponLogDeps {
   redis: Redis;
   gate: Gate;
-  fence: Fence;
+  fence: Standing;
   reads: MysqlReads;
   logProgress: LogProgress;
 }
@@ -44,7 +44,7 @@ export async function findCouponLog(deps: CouponLogDeps, coupon: CouponName): Pr
   const [fields] = found;
   if (fields === undefined) {
     // Redis may have been emptied a moment ago.
-    await deps.fence.mustStand();
+    await deps.fence.mustStand(keys.coupon(coupon));
     return undefined;
   }
   const inRedis = Number(fields.version);

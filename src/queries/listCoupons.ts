@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
-import type { Fence } from '../infra/fence.ts';
+import type { Standing } from '../infra/fence.ts';
 import type { Gate } from '../infra/gate.ts';
+import { keys } from '../infra/keys.ts';
 import type { MysqlReads } from '../infra/stores/mysqlReads.ts';
 import type { RedisClock } from '../infra/stores/redisClock.ts';
 import type { Kind, User } from '../infra/tokens.ts';
@@ -23,7 +24,7 @@ export interface ListDeps {
   redis: Redis;
   reads: MysqlReads;
   gate: Gate;
-  fence: Fence;
+  fence: Standing;
   clock: RedisClock;
   couponTerms: CouponTerms;
   sellerPages: SellerPages;
@@ -45,8 +46,14 @@ export async function listCoupons(
   if (kind === 'customer' && search !== undefined) return 'not-a-sellers-list';
   const coupons = kind === null ? [] : await listOf(deps, kind, username, page, search);
   // The list may also be empty because Redis was emptied a moment ago.
-  if (coupons.length === 0) await deps.fence.mustStand();
+  if (coupons.length === 0) await deps.fence.mustStand(viewOf(kind, username));
   return kind === null ? 'no-such-user' : coupons;
+}
+
+/** The view that a list comes from. */
+function viewOf(kind: Kind | null, username: string): string {
+  if (kind === null) return keys.userView(username);
+  return kind === 'customer' ? keys.customerView(username) : keys.sellerView(username);
 }
 
 function listOf(

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import { canBeCoupon } from '../coupon/names.ts';
-import type { Fence } from '../infra/fence.ts';
+import type { Standing } from '../infra/fence.ts';
 import type { Gate } from '../infra/gate.ts';
-import type { CouponName } from '../infra/keys.ts';
+import { type CouponName, keys } from '../infra/keys.ts';
 import { findCoupons, numberIn } from './readCoupons.ts';
 import { type SellerCoupon, sellerCoupon, sellerCouponFields } from './sellers/sellerCoupon.ts';
 
@@ -15,7 +15,7 @@ export interface CouponCounts {
 
 /** One coupon as it is in the write model at this moment; undefined when there is none of this name. */
 export async function readCoupon(
-  { redis, gate, fence }: { redis: Redis; gate: Gate; fence: Fence },
+  { redis, gate, fence }: { redis: Redis; gate: Gate; fence: Standing },
   coupon: CouponName,
 ): Promise<{ coupon: SellerCoupon; counts: CouponCounts } | undefined> {
   gate.mustBeOpen();
@@ -24,7 +24,7 @@ export async function readCoupon(
   const [fields] = found;
   if (fields === undefined) {
     // Redis may have been emptied a moment ago.
-    await fence.mustStand();
+    await fence.mustStand(keys.coupon(coupon));
     return undefined;
   }
   const shown = sellerCoupon(coupon.name, fields, now);

@@ -11,8 +11,10 @@ export const storeSettings = {
     'unix:',
     'redis+sentinel:',
     'rediss+sentinel:',
+    'redis+cluster:',
+    'rediss+cluster:',
   ).describe(
-    'Redis: `redis://user:password@host:6379`, `rediss://...`, `unix:///path/of/socket` or `redis+sentinel://host:26379,host:26379/name`; when absent, a private Redis is started. ' +
+    'Redis: `redis://user:password@host:6379`, `rediss://...`, `unix:///path/of/socket`, `redis+sentinel://host:26379,host:26379/name` or `redis+cluster://host:6379,host:6379`; when absent, a private Redis is started. ' +
       'docs/OPERATIONS.md has the parameters for TLS.',
   ),
   MYSQL_URL: urlsOf(splitHosts, 'mysql:', 'mariadb:').describe(

@@ -1,7 +1,8 @@
 import { eventId } from '../events.ts';
+import type { MysqlNodes } from '../infra/failover/nodes.ts';
 import { OperatorError } from '../operatorError.ts';
 import { bytesToId } from '../projections/log/eventRows.ts';
-import { withPause } from '../projections/log/pause.ts';
+import { withPauseOnAllNodes } from '../projections/log/pause.ts';
 import { lastPosition } from '../projections/log/readLog.ts';
 import type { RunSql } from '../projections/log/sql.ts';
 import { hex } from '../projections/log/sql.ts';
@@ -72,13 +73,18 @@ export async function retryNow(run: RunSql, name: string): Promise<boolean> {
  * not be the first: one before it may not be committed yet. `expected`: the id of the event that the operator wants to leave out; another
  * one is not skipped. Resolves to the event; undefined when there is none.
  */
-export async function skipNext(run: RunSql, name: string, reason: string, expected?: string) {
+export async function skipNext(
+  { run, nodes }: { run: RunSql; nodes: MysqlNodes },
+  name: string,
+  reason: string,
+  expected?: string,
+) {
   const seller = await sellerOf(run, name);
   const known = await positionOf(run, name);
   // The log is complete up to here, so the search for the event of one seller, which may be long, needs no pause.
-  const complete = await withPause(run, () => lastPosition(run));
+  const complete = await withPauseOnAllNodes(nodes, run, () => lastPosition(run));
   const found = known === undefined ? null : await eventBetween(run, known, complete, seller);
-  return withPause(run, async () => {
+  return withPauseOnAllNodes(nodes, run, async () => {
     const from = await positionOf(run, name, 'FOR UPDATE');
     if (from === undefined) return undefined;
     const isUnmoved = from === known;

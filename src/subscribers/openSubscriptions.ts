@@ -1,5 +1,5 @@
 import { type Closer, openAll } from '../infra/closers.ts';
-import type { MysqlAddress } from '../infra/failover/nodes.ts';
+import { type MysqlAddress, nodesOf } from '../infra/failover/nodes.ts';
 import { connectMysql } from '../infra/stores/mysql.ts';
 import type { Log } from '../infra/telemetry/log.ts';
 import type { NewerReleases } from '../infra/telemetry/newerReleases.ts';
@@ -30,14 +30,16 @@ export const openSubscription = (
   openAll(async (remember) => {
     const { mysql, close: closeMysql } = connectMysql(mysqlUrl, 1);
     remember(closeMysql);
-    const { mysql: leaseMysql, close: closeLease } = connectMysql(mysqlUrl, 1);
+    const { nodes, close: closeNodes } = nodesOf(mysqlUrl);
+    remember(closeNodes);
+    const { mysql: leaseMysql, close: closeLease } = connectMysql(nodes, 1);
     remember(closeLease);
     await createCheckpoint(mysql, name);
     const { receiver, close: closeReceiver } = openReceiver();
     remember(closeReceiver);
     const stop = new AbortController();
     const subscription = { name, receiver, mysql, horizon, watch: watchOf(name), log };
-    const working = workUnderLease({ mysql: leaseMysql, name, signal: stop.signal, log }, (held) =>
+    const working = workUnderLease({ mysql: leaseMysql, nodes, name, signal: stop.signal, log }, (held) =>
       // The failure releases the lease, so that a process of the newer release gets it.
       runSubscription(subscription, held).catch((error) => {
         newerReleases.note(`subscription ${name}`, error);

@@ -4,7 +4,7 @@ import { readConfig } from '../config.ts';
 import { openAll } from '../infra/closers.ts';
 import { createGate } from '../infra/gate.ts';
 import { openPasswords } from '../infra/passwords/passwords.ts';
-import { openRevocations } from '../infra/revocations.ts';
+import { openRevocations } from '../infra/revocations/revocations.ts';
 import { reachMysql } from '../infra/stores/openMysql.ts';
 import { openRedis } from '../infra/stores/redis.ts';
 import { createLog } from '../infra/telemetry/log.ts';
@@ -36,10 +36,14 @@ else {
         const log = createLog('silent');
         const { mysql, close: closeMysql } = await reachMysql(mysqlUrl, 1);
         remember(closeMysql);
-        const { redis, close: closeRedis } = await openRedis(redisUrl, log);
+        const { masters, redis, close: closeRedis } = await openRedis(redisUrl, log);
         remember(closeRedis);
         const gate = createGate(log);
-        const { revocations, close } = await openRevocations({ redisUrl, tokenTtlSeconds, redis, mysql, gate, log });
+        const { revocations, close } = await openRevocations({
+          ...{ tokenTtlSeconds, redis, mysql, log },
+          connect: masters.connectAnywhere,
+          servers: () => masters.all().map((master) => ({ redis: master.redis, gate })),
+        });
         remember(close);
         const { passwords, close: closePasswords } = await openPasswords(argon2);
         remember(closePasswords);

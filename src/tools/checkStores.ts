@@ -70,8 +70,8 @@ async function onConnection<T>(mysqlUrl: string, work: (run: RunSql) => Promise<
 export async function mustHaveWriteModel(redisUrl: string): Promise<void> {
   const { redis, close } = await openRedis(redisUrl, createLog('silent'));
   try {
-    const [partitions, marker] = await Promise.all([redis.get(keys.partitions), redis.get(keys.marker)]);
-    if (partitions == null || marker == null)
+    const [partitions, fence] = await Promise.all([redis.get(keys.partitions), redis.get(keys.fence(0))]);
+    if (partitions == null || fence == null)
       throw new OperatorError(
         'REDIS_URL: Redis has not been built yet: start the server once, and wait until it has built Redis from the log',
       );

@@ -16,8 +16,8 @@ const { json } = program.opts<{ json?: true }>();
 await runTool({
   needs: { redis: true, tables: 'any' },
   open: async ({ mysqlUrl, redisUrl = '' }) => {
-    const { workers } = readConfig(process.env, { needsSecret: false });
-    return { mysqlUrl, redisUrl, workers, close() {} };
+    const { workers, waitReplicas } = readConfig(process.env, { needsSecret: false });
+    return { mysqlUrl, redisUrl, workers, waitReplicas, close() {} };
   },
   interrupted: 'interrupted',
   async work(stores, { signal }) {

@@ -1,10 +1,9 @@
 import { createProgram } from '../cli.ts';
 import { openAll } from '../infra/closers.ts';
 import { nodesOf } from '../infra/failover/nodes.ts';
-import { lockedOnOtherNodes } from '../infra/failover/otherNodes.ts';
 import type { Progress } from '../infra/progress.ts';
 import { connectOnce } from '../infra/stores/mysql.ts';
-import { withPause } from '../projections/log/pause.ts';
+import { withPauseOnAllNodes } from '../projections/log/pause.ts';
 import { lastPosition, runOn } from '../projections/log/readLog.ts';
 import type { RunSql } from '../projections/log/sql.ts';
 import { exportLog } from '../projections/logFile/exportEvents.ts';
@@ -37,8 +36,7 @@ await runTool({
     }),
   interrupted: 'interrupted: run the command again to resume the export',
   work: ({ nodes, log, holder }, { signal, progress }) => {
-    const lastComplete = () =>
-      lockedOnOtherNodes(nodes, 'projection_pause', () => withPause(holder, () => lastPosition(log)));
+    const lastComplete = () => withPauseOnAllNodes(nodes, holder, () => lastPosition(log));
     return untilStopped(signal, run(log, lastComplete, signal, progress));
   },
 });

@@ -81,6 +81,7 @@ await runTool({
       const importing = importLog({
         file: from,
         writer: runOn(session.writer),
+        nodes: session.nodes,
         holder: runOn(session.holder),
         signal,
         onProgress: (label, done, of, events) => progress.show({ label, done, of, events }),

@@ -1,5 +1,7 @@
 import Table from 'cli-table3';
 import { createProgram } from '../cli.ts';
+import { openAll } from '../infra/closers.ts';
+import { type MysqlNodes, nodesOf } from '../infra/failover/nodes.ts';
 import { connectOnce } from '../infra/stores/mysql.ts';
 import { OperatorError } from '../operatorError.ts';
 import { runOn } from '../projections/log/readLog.ts';
@@ -16,7 +18,7 @@ import { parseUntil } from './untilOption.ts';
 
 const MAX_REASON_CHARS = 400;
 
-type Work = (run: RunSql) => Promise<0 | 1>;
+type Work = (run: RunSql, nodes: MysqlNodes) => Promise<0 | 1>;
 let work: Work | undefined;
 const program = createProgram('npm run subscribers --', 'Shows and mends the subscriptions that get the events.');
 
@@ -66,12 +68,12 @@ program
   .option('--json', 'print JSON')
   .action((name: string, { reason, json }: { reason: string; json?: true }, command) => {
     mustBeReason(reason, command);
-    work = async (run) => {
+    work = async (run, nodes) => {
       mustExist(
         (await listSubscriptions(run)).find((one) => one.name === name),
         name,
       );
-      const skipped = await skipNext(run, name, reason);
+      const skipped = await skipNext({ run, nodes }, name, reason);
       if (skipped === undefined) throw new OperatorError(`${name} has delivered every event; there is none to skip`);
       console.log(json ? JSON.stringify({ name, skipped }) : `${name}: skipped ${skipped.type} ${skipped.id}`);
       return 0;
@@ -106,12 +108,16 @@ if (chosen === undefined) program.error('name a command: list, lag, retry, skip 
 else
   await runTool({
     needs: { redis: false, tables: 'present' },
-    async open({ mysqlUrl }) {
-      const { connection, close } = await connectOnce(mysqlUrl);
-      return { run: runOn(connection), close };
-    },
+    open: ({ mysqlUrl }) =>
+      openAll(async (remember) => {
+        const { nodes, close: closeNodes } = nodesOf(mysqlUrl);
+        remember(closeNodes);
+        const { connection, close } = await connectOnce(nodes);
+        remember(close);
+        return { run: runOn(connection), nodes };
+      }),
     interrupted: 'interrupted',
-    work: ({ run }, { signal }) => untilStopped(signal, chosen(run)),
+    work: ({ run, nodes }, { signal }) => untilStopped(signal, chosen(run, nodes)),
   });
 
 function mustExist<T>(found: T | undefined, name: string): T {

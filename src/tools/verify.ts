@@ -30,12 +30,14 @@ await runTool({
     openAll(async (remember) => {
       const { connection, close: closeConnection } = await connectOnce(mysqlUrl);
       remember(closeConnection);
-      const { redis, close: closeRedis } = await openRedis(redisUrl, createLog('error'));
-      remember(closeRedis);
+      const opened = await openRedis(redisUrl, createLog('error'));
+      remember(opened.close);
+      const { redis } = opened;
+      const masters = opened.masters.all().map((master) => master.redis);
       // A query that streams its rows reports a lost connection here and not to its caller.
       const lost = new Promise<never>((_, reject) => connection.once('error', reject));
       lost.catch(() => {});
-      return { redis, connection, lost };
+      return { redis, masters, connection, lost };
     }),
   interrupted: 'interrupted',
   async work(stores, { signal, progress }) {

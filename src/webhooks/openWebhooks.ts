@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Closer, openAll } from '../infra/closers.ts';
-import type { MysqlAddress } from '../infra/failover/nodes.ts';
+import { type MysqlAddress, nodesOf } from '../infra/failover/nodes.ts';
 import { connectMysql, type Mysql } from '../infra/stores/mysql.ts';
 import { isDuplicate } from '../infra/stores/mysqlErrors.ts';
 import type { Log } from '../infra/telemetry/log.ts';
@@ -58,7 +58,9 @@ export const openWebhooks = (settings: WebhookSettings, { mysqlUrl, horizon, wat
   openAll(async (remember) => {
     const { mysql, close: closeMysql } = connectMysql(mysqlUrl, CONNECTIONS);
     remember(closeMysql);
-    const { mysql: leaseMysql, close: closeLease } = connectMysql(mysqlUrl, 1);
+    const { nodes, close: closeNodes } = nodesOf(mysqlUrl);
+    remember(closeNodes);
+    const { mysql: leaseMysql, close: closeLease } = connectMysql(nodes, 1);
     remember(closeLease);
     await createLease(mysql);
     const { transport, close: closeTransport } = openWhenUsed(settings);
@@ -76,7 +78,7 @@ export const openWebhooks = (settings: WebhookSettings, { mysqlUrl, horizon, wat
       reads: createSlots(PLACES.reads),
     };
     const stop = new AbortController();
-    const working = workUnderLease({ mysql: leaseMysql, name: LEASE, signal: stop.signal, log }, (held) => {
+    const working = workUnderLease({ mysql: leaseMysql, nodes, name: LEASE, signal: stop.signal, log }, (held) => {
       const deps = { mysql, horizon, transport, sealed, deliveries, watch, slots, confirm: held.confirm, log };
       return runWebhooks(deps, held);
     });

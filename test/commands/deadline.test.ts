@@ -5,8 +5,8 @@ import * as assert from 'uvu/assert';
 import { createCoupon } from '../../src/commands/createCoupon.ts';
 import { createGrabLine } from '../../src/commands/grabLine.ts';
 import { keys } from '../../src/infra/keys.ts';
-import { COMMAND_TIMEOUT_MS } from '../../src/infra/stores/redis.ts';
-import { openRedisClock } from '../../src/infra/stores/redisClock.ts';
+import { COMMAND_TIMEOUT_MS } from '../../src/infra/shards/connectRedis.ts';
+import { openRedisClock, type RedisClock } from '../../src/infra/stores/redisClock.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import type { System } from '../../src/system.ts';
 import { createBatch, createOne } from '../support/batches.ts';
@@ -20,6 +20,10 @@ const { system, close } = await openTestSystem();
 const { redis, clock } = system;
 const test = suite('the deadline of a command');
 const coupon = { seller: 'ann', name: 'sea' };
+/** The Redis decides as before, and another clock is that of Redis. */
+const withClock = (clock: RedisClock) => ({
+  shardOf: (partition: number) => ({ ...system.shardOf(partition), clock }),
+});
 
 async function grabUntilDecided(name: string): Promise<string> {
   for (;;) {
@@ -44,7 +48,7 @@ test('a grab that reaches Redis after its client got a 503 takes no piece', asyn
 });
 
 test('a command whose deadline has passed fails, takes no piece and creates no coupon', async () => {
-  const late = { ...system, clock: { ...clock, deadline: () => clock.deadline(-1) } };
+  const late = { ...system, ...withClock({ ...clock, deadline: () => clock.deadline(-1) }) };
   const grabLine = createGrabLine(late);
 
   await rejects(() => grabOutcome({ ...late, grabLine }, customer('tom'), coupon), /held up/);
@@ -65,7 +69,7 @@ test('the time that the oldest grab of a script call has waited is subtracted fr
   const grabs = [{ customer: 'kim', idempotencyKey: '' }];
 
   const arrivedOneSecondAgo = performance.now() - 1_000;
-  await decideGrabsOf({ ...system, clock: { ...clock, deadline } }, coupon, grabs, arrivedOneSecondAgo);
+  await decideGrabsOf({ ...system, ...withClock({ ...clock, deadline }) }, coupon, grabs, arrivedOneSecondAgo);
 
   assert.is(requested.length, 1);
   assert.ok(Number(requested[0]) <= 2_000);
@@ -115,7 +119,7 @@ for (const [command, waitsFor, send] of waits) {
       if (name === waitsFor) await sleep(WAIT_MS);
       return reply();
     };
-    const timed = { ...system, clock: { ...clock, deadline } };
+    const timed = { ...system, ...withClock({ ...clock, deadline }) };
     const deps = { ...timed, grabLine: createGrabLine(timed), redis: interceptRedis(redis, around, ['hget']) };
 
     await send(lifeOf(deps, { seller: 'ann', name }, `key of ${command}`), code, deps);
@@ -148,7 +152,8 @@ test('the latest time is never before the present time of Redis, and less than a
 });
 
 test('after the clock of Redis was set forward, the first late command starts a new measurement', async () => {
-  const { clock: stale, close: closeClock } = await openRedisClock({ redis, log: createLog('silent') });
+  const { clock: stale, close: closeClock } = openRedisClock({ redis, log: createLog('silent') });
+  await stale.measure();
   closeClock();
   let skew = -10_000;
   const skewed = {
@@ -158,7 +163,7 @@ test('after the clock of Redis was set forward, the first late command starts a 
       skew = 0;
     },
   };
-  const late = { ...system, grabLine: createGrabLine({ ...system, clock: skewed }) };
+  const late = { ...system, grabLine: createGrabLine({ ...system, ...withClock(skewed) }) };
 
   await rejects(() => grabOutcome(late, customer('zoe'), coupon), /held up/);
 

@@ -60,23 +60,28 @@ const { deps, close } = await openAll(async (remember) => {
     reconcileAgain(): never {
       throw new Error('fenced');
     },
+    shut() {},
     async mustStand() {},
   };
-  const { clock, close: closeClock } = await openRedisClock({ redis, log });
+  const { clock, close: closeClock } = openRedisClock({ redis, log });
   remember(closeClock);
   const { outboxLimit, close: closeOutboxLimit } = openOutboxLimit({ redis, entries: 10_000_000, log });
   remember(closeOutboxLimit);
   const bus = createBus();
   const projectToViews = createViewProjection(redis);
   bus.inline((delivery) => projectToViews(allEvents(delivery)));
+  const gate = createGate(log);
+  const replicas = { confirm: () => undefined, areEnough: () => true, mustBeEnough() {}, reconciled() {} };
+  const late = { ...clock, deadline: () => String(Number.MAX_SAFE_INTEGER) };
+  const shard = { redis, clock: late, gate, fence, replicas };
   const deps: DecisionDeps = {
     redis,
-    clock: { ...clock, deadline: () => String(Number.MAX_SAFE_INTEGER) },
+    shardOf: () => shard,
+    isSingle: true,
     bus,
-    gate: createGate(log),
+    gate,
     fence,
     outboxLimit,
-    replicas: { confirm: () => undefined, mustBeEnough() {}, reconciled() {} },
     watch: unwatched,
     quotas: UNLIMITED,
     olderClaims: { mayExist: () => false },

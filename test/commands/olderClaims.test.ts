@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { keys } from '../../src/infra/keys.ts';
-import { connectRedis } from '../../src/infra/stores/redis.ts';
+import { connectRedis } from '../../src/infra/shards/connectRedis.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openSystem } from '../../src/system.ts';
 import { openTestStores } from '../support/testStores.ts';

@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { GrabOutcome, GrabResult } from '../../src/commands/decideGrabs.ts';
+import type { DecidingShard } from '../../src/commands/decision.ts';
 import { createRepeatedRefusals } from '../../src/commands/repeatedRefusals.ts';
 import { createGate } from '../../src/infra/gate.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
@@ -23,7 +24,7 @@ function given(result: GrabResult, key = '') {
     measure: async () => {},
   };
   const refusals = createRepeatedRefusals(
-    { gate, clock },
+    { gate, shardOf: () => ({ clock }) as unknown as DecidingShard },
     () => Promise.reject(new Error('no store')),
     () => now,
   );

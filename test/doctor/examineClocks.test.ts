@@ -4,6 +4,7 @@ import { examineClocks } from '../../src/doctor/examineClocks.ts';
 import type { Verdict } from '../../src/doctor/finding.ts';
 import { speedOfMysql, speedOfRedis } from '../../src/doctor/grabCost.ts';
 import { measureMysql, measureRedis, summary } from '../../src/doctor/measureSpeed.ts';
+import { wholeDataSet } from '../../src/infra/shards/dataSet.ts';
 import { openTestSystem } from '../support/testSystem.ts';
 
 const { system, close } = await openTestSystem();
@@ -40,7 +41,7 @@ test('measuring leaves no key and no row behind', async () => {
   const state = async () => [(await redis.keys('*')).sort(), await mysql('revoked_tokens').select()];
   const before = await state();
 
-  const [redisSpeed, mysqlSpeed] = [await measureRedis(redis), await measureMysql(mysql)];
+  const [redisSpeed, mysqlSpeed] = [await measureRedis(redis, wholeDataSet), await measureMysql(mysql)];
 
   assert.equal(await state(), before);
   for (const times of [redisSpeed.roundTrip, redisSpeed.write, mysqlSpeed.roundTrip, mysqlSpeed.commit])

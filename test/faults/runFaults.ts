@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { createProgram, interruptible, runProgram, stopSignal } from '../../src/cli.ts';
+import { clusterFaults } from './kinds/clusterFaults.ts';
 import type { FaultKind } from './kinds/faultKind.ts';
 import { faultKinds, largeFaultKinds } from './kinds/faultKinds.ts';
 import { planRounds, runRounds } from './runRounds.ts';
@@ -16,7 +17,7 @@ const wholeNumber = (min: number) => (text: string) => {
     throw new InvalidArgumentError(`Expected a whole number from ${min} to ${LARGEST_SEED}.`);
   return number;
 };
-const allKinds = [...faultKinds, ...largeFaultKinds];
+const allKinds = [...faultKinds, ...largeFaultKinds, ...clusterFaults];
 const kindNamed = (name: string) => {
   const kind = allKinds.find((kind) => kind.name === name);
   if (kind === undefined) throw new InvalidArgumentError('No such kind of fault; see --list.');
@@ -27,10 +28,12 @@ const program = createProgram('npm run test:faults --', 'Sales with faults; the 
   .option('--rounds <n>', 'spread over the kinds of faults; without it, one round of each kind', wholeNumber(1))
   .option('--seed <n>', 'the same seed plans the same rounds', wholeNumber(0), Date.now() % LARGEST_SEED)
   .option('--only <kind>', 'run only this kind of fault', kindNamed)
+  .addOption(new Option('--cluster', 'run the kinds of a Redis Cluster').conflicts('only'))
   .addOption(
     new Option('--sabotage', 'break the project on purpose, to see that the harness notices').conflicts([
       'rounds',
       'only',
+      'cluster',
     ]),
   )
   .option('--list', 'print the kinds of faults and exit')
@@ -55,12 +58,13 @@ interface Options {
   rounds?: number;
   seed: number;
   only?: FaultKind;
+  cluster?: true;
   sabotage?: true;
   list?: true;
 }
 
 await runProgram(async () => {
-  const { rounds, seed, only, sabotage, list } = program.opts<Options>();
+  const { rounds, seed, only, cluster, sabotage, list } = program.opts<Options>();
   if (list) {
     console.log(allKinds.map(({ name }) => name).join('\n'));
     process.exit(0);
@@ -71,7 +75,10 @@ await runProgram(async () => {
   const { stack, close } = await openFaultStack((line) => console.log(line));
   let result = { passed: 0, failed: 1 };
   try {
-    const { kinds, skipped } = await possibleKinds(stack, only === undefined ? faultKinds : [only]);
+    const { kinds, skipped } = await possibleKinds(
+      stack,
+      only !== undefined ? [only] : cluster ? clusterFaults : faultKinds,
+    );
     // The exit status of a check that could not run here, as for .ci/run.
     if (kinds.length === 0) process.exitCode = 75;
     const work = sabotage

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createTokenIssuer } from '../../src/infra/tokens.ts';
 import { checkSale } from './checker/checkSale.ts';
 import type { FaultContext, FaultKind } from './kinds/faultKind.ts';
@@ -16,12 +17,15 @@ const FAULT_BETWEEN_MS = [250, 1_000] as const;
 const DEFAULT_TOPOLOGY: Topology = {
   apps: 1,
   disk: 'normal',
+  store: 'one',
   release: 'this',
   environment: {},
+  machines: [],
   subscribers: 'none',
 };
 /** Requests at once while the holders of a large coupon are made. */
 const GRABS_AT_ONCE = 64;
+const CREATION_LIMIT_MS = 20_000;
 
 export interface RoundResult {
   kind: string;
@@ -103,8 +107,13 @@ async function createCoupons(stack: FaultStack, client: SaleClient, plan: SalePl
   const [app] = stack.apps;
   if (app === undefined) throw new Error('no application runs');
   for (const coupon of plan.coupons) {
-    const { outcome } = await client.send(app, creationOf(coupon));
-    if (outcome !== 'ok') throw new Error(`a coupon could not be created: ${outcome}`);
+    // An application is ready while one master of a Redis Cluster is open, and the coupon may be on another one.
+    for (const limit = Date.now() + CREATION_LIMIT_MS; ; await sleep(100)) {
+      const { outcome } = await client.send(app, creationOf(coupon));
+      // Duplicate: an attempt before this one has created it.
+      if (outcome === 'ok' || outcome === 'duplicate-coupon') break;
+      if (outcome !== 'unknown' || Date.now() > limit) throw new Error(`a coupon could not be created: ${outcome}`);
+    }
   }
   const grabInTurn = async () => {
     while (holders-- > 0) {

@@ -5,7 +5,7 @@ import { createProgram, interruptible, runProgram, stopSignal } from '../../src/
 import { openAll } from '../../src/infra/closers.ts';
 import { outboxDepth } from '../../src/infra/outbox.ts';
 import { startProgress } from '../../src/infra/progress.ts';
-import { connectRedis } from '../../src/infra/stores/redis.ts';
+import { connectRedis } from '../../src/infra/shards/connectRedis.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { createTokenIssuer } from '../../src/infra/tokens.ts';
 import { startProgram } from '../support/program.ts';

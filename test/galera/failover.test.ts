@@ -2,8 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openAll } from '../../src/infra/closers.ts';
+import { openNodes } from '../../src/infra/failover/nodes.ts';
+import { connectMysql } from '../../src/infra/stores/mysql.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { openSystem, type System } from '../../src/system.ts';
+import { interceptQueries } from '../support/poolQueries.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
 import { openTestStores } from '../support/testStores.ts';
 import { until } from '../support/until.ts';
@@ -43,6 +46,26 @@ test('given a node that loses its majority in mid-sale, the projection goes on a
   await sleep(300);
   await mustHaveAll(system, 'isolated', await sale.end());
   await one.join();
+});
+
+test('a transaction at the node that the process leaves ends, although that node still answers', async () => {
+  const { nodes, close: closeNodes } = openNodes(urlOf(three, two), { log: createLog('silent') });
+  const { mysql, close: closeMysql } = connectMysql(nodes, 2);
+  const trx = await mysql.transaction();
+  await trx.raw('SELECT 1');
+  await three.isolate();
+  await until('the process uses another node', async () => (await nodes.choose()).place === 2);
+
+  const outcome = await trx.raw('SELECT 1').then(
+    () => 'answered',
+    () => 'ended',
+  );
+
+  assert.is(outcome, 'ended');
+  await trx.rollback().catch(() => {});
+  await closeMysql();
+  await closeNodes();
+  await three.join();
 });
 
 test('given a node that is frozen in mid-sale, the projection goes on at another host', async () => {
@@ -105,28 +128,17 @@ test('without a usable host, a command says why for each of them, without the pa
   assert.not.match(stderr, /secret/);
 });
 
-type Done = (error: unknown, ...result: unknown[]) => void;
-interface PoolConnection {
-  query(options: { sql: string }, values: unknown, done: Done): unknown;
-  destroy(): void;
-}
-
 /** The server carries out the next COMMITs, and the program gets a lost connection for each. Returns how many there were. */
 function loseAnswersOfCommit({ mysql }: Pick<System, 'mysql'>, count: number): () => number {
   let lost = 0;
-  const acquire = mysql.client.acquireConnection.bind(mysql.client);
-  mysql.client.acquireConnection = async () => {
-    const connection: PoolConnection = await acquire();
-    const query = connection.query.bind(connection);
-    connection.query = (options, values, done) =>
-      query(options, values, (error, ...result) => {
-        if (error || options.sql !== 'COMMIT;' || lost === count) return done(error, ...result);
-        lost++;
-        connection.destroy();
-        done(Object.assign(new Error('Connection lost'), { code: 'PROTOCOL_CONNECTION_LOST', fatal: true }));
-      });
-    return connection;
-  };
+  interceptQueries(mysql, ({ sql, done, send, cut }) =>
+    send((error, ...result) => {
+      if (error || sql !== 'COMMIT;' || lost === count) return done(error, ...result);
+      lost++;
+      cut();
+      done(Object.assign(new Error('Connection lost'), { code: 'PROTOCOL_CONNECTION_LOST', fatal: true }));
+    }),
+  );
   return () => lost;
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { createConnection } from 'mysql2/promise';
-import { type Closer, openAll } from '../../src/infra/closers.ts';
+import { openAll } from '../../src/infra/closers.ts';
 import { createDataDir } from '../support/dataDirs.ts';
 import { freePort } from '../support/freePort.ts';
 import { until } from '../support/until.ts';
@@ -45,6 +45,10 @@ export interface GaleraNode {
   /** Leaves the node without a majority until `join`: it answers, and refuses every table with 1047. */
   isolate(): Promise<void>;
   join(): Promise<void>;
+  /** Starts a node again that was killed, on its own data. It gets what it lacks from the other nodes. */
+  restart(): Promise<void>;
+  /** What an operator does at the last node that is left: it is a cluster of its own, to which the others come back. */
+  bootstrap(): Promise<void>;
 }
 
 /** `url` names the three nodes in their order, and an empty database. */
@@ -69,16 +73,27 @@ export const openGaleraNodes = () =>
       '--auth-root-authentication-method=normal',
     ]);
 
-    const start = async (index: number, isFirst: boolean) => {
+    const start = async (index: number, isFirst: boolean, more: readonly string[] = []) => {
       const socket = join(folder, `${index}.sock`);
       const port = ports[index] ?? { sql: 0, group: 0, transfer: 0 };
       const out = openSync(join(folder, `${index}.log`), 'a');
-      const child = spawn('mariadbd', argumentsOf({ data: data(index), socket, port, group, isFirst }), {
+      const args = [...argumentsOf({ data: data(index), socket, port, group, isFirst }), ...more];
+      const child = spawn('mariadbd', args, {
         env: { ...process.env, PATH: `${scripts}:${process.env.PATH}`, KEPT_POSITION: positionOf(data(index)) },
         stdio: ['ignore', out, out],
       });
       await ready(socket, child);
       return { child, socket, port: port.sql };
+    };
+    /** A node that was killed reads its position from its tables, as its start by systemd does. */
+    const startAgain = async (index: number) => {
+      const socket = join(folder, `${index}.sock`);
+      const port = ports[index] ?? { sql: 0, group: 0, transfer: 0 };
+      const args = argumentsOf({ data: data(index), socket, port, group, isFirst: false });
+      const { stderr } = await promisify(execFile)('mariadbd', [...args, '--wsrep-recover']);
+      const [, position] = /Recovered position: *(\S+)/.exec(stderr) ?? [];
+      if (position === undefined) throw new Error(`no position in the data of a node: ${stderr}`);
+      return (await start(index, false, [`--wsrep-start-position=${position}`])).child;
     };
 
     const template = await start(0, true);
@@ -94,8 +109,9 @@ export const openGaleraNodes = () =>
     const nodes: GaleraNode[] = [];
     for (const index of [0, 1, 2]) {
       const { child, socket, port } = await start(index, index === 0);
-      remember(closerOf(child));
-      nodes.push(nodeOf(child, socket, port));
+      const { node, close } = nodeOf(child, socket, port, () => startAgain(index));
+      remember(close);
+      nodes.push(node);
     }
     const [one, two, three] = nodes as [GaleraNode, GaleraNode, GaleraNode];
     const urlOf = (...chosen: GaleraNode[]) =>
@@ -167,25 +183,24 @@ async function ready(socket: string, child: ChildProcess): Promise<void> {
   throw new Error(`a node of Galera did not get ready: ${socket}`);
 }
 
-const closerOf =
-  (child: ChildProcess): Closer =>
-  async () => {
+function nodeOf(first: ChildProcess, socket: string, port: number, startAgain: () => Promise<ChildProcess>) {
+  let child = first;
+  const kill = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'close');
     child.kill('SIGKILL');
-    await once(child, 'close');
+    await ended;
   };
-
-function nodeOf(child: ChildProcess, socket: string, port: number): GaleraNode {
   const run = (...statements: string[]) => runOn(socket, statements);
   const isolated = (yes: 0 | 1) => run(`SET GLOBAL wsrep_provider_options = 'gmcast.isolate=${yes}'`);
   const statusIs = (name: string, value: string) =>
     until(`${name} is ${value}`, async () => (await run(`SHOW STATUS LIKE '${name}'`))[0]?.Value === value);
-  return {
+  const node: GaleraNode = {
     port,
     run,
     async signal(signal) {
-      child.kill(signal);
-      if (signal === 'SIGKILL') await once(child, 'close');
+      if (signal === 'SIGKILL') await kill();
+      else child.kill(signal);
     },
     async isolate() {
       await isolated(1);
@@ -199,5 +214,14 @@ function nodeOf(child: ChildProcess, socket: string, port: number): GaleraNode {
       await statusIs('wsrep_local_state_comment', 'Synced');
       await statusIs('wsrep_ready', 'ON');
     },
+    async restart() {
+      child = await startAgain();
+      await statusIs('wsrep_local_state_comment', 'Synced');
+    },
+    async bootstrap() {
+      await run("SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES'");
+      await statusIs('wsrep_ready', 'ON');
+    },
   };
+  return { node, close: kill };
 }

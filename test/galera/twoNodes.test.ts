@@ -9,6 +9,7 @@ import { migrateTables } from '../../src/infra/stores/openMysql.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { projectionTransaction } from '../../src/projections/log/pause.ts';
 import { openHorizon } from '../../src/subscribers/horizon.ts';
+import { endPrograms, startProgram } from '../support/program.ts';
 import { until } from '../support/until.ts';
 import { openGaleraNodes } from './galeraNodes.ts';
 
@@ -103,8 +104,11 @@ test('a transaction of another node that is not committed keeps the horizon wher
   await closeNodes();
 });
 
-test('a node that does not answer keeps the lease away until the cluster goes on without it', async () => {
+test('a node that is frozen, with the process that sells at it, keeps the lease away until the cluster goes on without it', async () => {
   const { lease, close: closeLease } = openLease(urlOf(one, two, three), log);
+  const seller = startProgram('test/galera/leaseHolder.ts', {}, [urlOf(three, one, two)]);
+  await seller.printsOutput(/held/);
+  seller.kill('SIGSTOP');
   await three.signal('SIGSTOP');
   let members = '';
   await lease.alone(async () => {
@@ -112,8 +116,12 @@ test('a node that does not answer keeps the lease away until the cluster goes on
     members = String(row?.Value);
   }, always);
   assert.is(members, '2');
+  seller.kill('SIGKILL');
   await closeLease();
 });
 
-test.after(close);
+test.after(async () => {
+  await endPrograms();
+  await close();
+});
 test.run();

@@ -18,8 +18,8 @@ const server = await serveApp(
     ...system,
     grabLine: {
       ...grabLine,
-      isFull() {
-        const isFull = grabLine.isFull();
+      isFull(coupon) {
+        const isFull = grabLine.isFull(coupon);
         if (isFull) onFull();
         return isFull;
       },

@@ -12,7 +12,7 @@ import { releaseGrab } from '../../src/commands/pieces/releaseGrab.ts';
 import { undoRedemption } from '../../src/commands/pieces/undoRedemption.ts';
 import { keys, partitionOf } from '../../src/infra/keys.ts';
 import { moveToDeadLetters } from '../../src/infra/outbox.ts';
-import { readScripts } from '../../src/infra/scripts.ts';
+import { readScripts, runScript } from '../../src/infra/scripts.ts';
 import { putBack } from '../../src/operators/deadLetters.ts';
 import { splitEntry } from '../../src/projections/splitEntry.ts';
 import { createBatch, createOne, eventually } from '../support/batches.ts';
@@ -73,6 +73,7 @@ async function allCommands(): Promise<void> {
   await system.sellerPages.readNamed('ann', names);
   const ofTwo = delivery(grabbed(couponRef('two'), 2, 'bob', 1), grabbed(couponRef('three'), 2, 'bob', 1));
   await splitEntry(redis, ofTwo);
+  await runScript(redis, 'writeToReplicas', [keys.replicated('0')], []);
   await settled(system);
   await redis.flushall();
   await eventually(

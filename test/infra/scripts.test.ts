@@ -38,6 +38,7 @@ test('the loader finds every script', () => {
       'resumeCoupon',
       'splitEntry',
       'undoRedemption',
+      'writeToReplicas',
     ],
   );
 });

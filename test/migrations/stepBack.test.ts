@@ -44,6 +44,7 @@ const cases: Record<string, 'nothing' | { given: (mysql: Mysql) => Promise<unkno
     refusal: '1 users and 1 revoked tokens',
   },
   '0002_lease': 'nothing',
+  '0012_partition_leases': 'nothing',
   '0003_replay': 'nothing',
   '0004_normalized_usernames': 'nothing',
   '0005_coupon_life': { given: grabWithCode, refusal: '1 pieces with a code, a redemption or a return' },

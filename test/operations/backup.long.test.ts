@@ -12,7 +12,7 @@ import { ensurePrograms, findProgram } from '../../src/infra/local/install.ts';
 import { openLocalMariadb } from '../../src/infra/local/localMariadb.ts';
 import { openLocalRedis } from '../../src/infra/local/localRedis.ts';
 import { outboxDepth } from '../../src/infra/outbox.ts';
-import { connectRedis } from '../../src/infra/stores/redis.ts';
+import { connectRedis } from '../../src/infra/shards/connectRedis.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { createDataDir } from '../support/dataDirs.ts';
 import { type Client, createClient } from '../support/httpClient.ts';

@@ -30,7 +30,9 @@ import {
   stages,
 } from '../support/dockerfile.ts';
 import {
+  clusterManifests,
   compose,
+  composeCluster,
   composeMysql,
   composeNats,
   interpolate,
@@ -86,6 +88,7 @@ for (const [file, content] of [
   ['compose.yml', compose],
   ['deploy/compose.mysql.yml', composeMysql],
   ['deploy/compose.nats.yml', composeNats],
+  ['deploy/compose.cluster.yml', composeCluster],
 ] as const)
   test(`${file} is valid by the schema of the Compose specification`, () => {
     // The keywords for ids in the schema are those of an older draft than its rules.
@@ -133,7 +136,7 @@ test('the settings that are commented out in the manifests are valid together, e
 test('every manifest fits the Kubernetes type of its kind and has no unknown field', () => {
   const folder = mkdtempSync(join(tmpdir(), 'seckill-manifests-'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  const typed = manifests.map(({ apiVersion, kind, ...rest }, place) => {
+  const typed = [...manifests, ...clusterManifests].map(({ apiVersion, kind, ...rest }, place) => {
     const group = apiVersion === 'v1' ? 'core/v1' : apiVersion.replace('.k8s.io', '');
     const text = JSON.stringify({ apiVersion, kind, ...rest }, null, 2);
     return `export const m${place}: import('kubernetes-types/${group}').${kind} = ${text};`;
@@ -291,7 +294,10 @@ test("every image has an exact version, and the project's image has the version 
   const bases = stages.map(({ from }) => from).filter((from) => from !== 'scratch');
   const images = [
     ...bases,
-    ...[compose, composeMysql].flatMap(({ services }) => Object.values(services).map(({ image }) => image)),
+    ...[compose, composeMysql, composeCluster]
+      .flatMap(({ services }) => Object.values(services).map(({ image }) => image))
+      // The app is in the first file.
+      .filter((image) => image !== undefined),
   ];
   for (const image of images) assert.match(image, /^[a-z/]+:v?\d+\.\d+\.\d+(-[a-z-]+)?$/);
   assert.is(serviceOf('app').image, `seckill:${version}`);

@@ -85,7 +85,7 @@ test('a queued entry is not queued a second time until it is removed', () => {
   assert.is(queue.add({ ...one }, inlined, 0), false);
 
   for (const queued of queue.takeBatch()) queue.remove(queued);
-  assert.is(queue.isEmpty(), true);
+  assert.is(queue.size() === 0, true);
   assert.is(queue.add(one, inlined, 0), true);
 });
 
@@ -154,7 +154,7 @@ test('the parts of a delivery take its place, with its events, its views and its
   assert.is(queue.size(), 2);
   assert.is(queue.has(whole.delivery.entry), false);
   for (const part of parts) queue.remove(part);
-  assert.ok(queue.isEmpty());
+  assert.ok(queue.size() === 0);
 });
 
 test('a part whose new entry is queued already is not queued a second time', () => {

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { createBus } from '../../src/infra/bus.ts';
 import { allPartitions, keys, partitionOf } from '../../src/infra/keys.ts';
 import { deadLetterCount, decodeEntry } from '../../src/infra/outbox.ts';
+import { wholeDataSet } from '../../src/infra/shards/dataSet.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { NewerRelease } from '../../src/newerRelease.ts';
 import { OperatorError } from '../../src/operatorError.ts';
@@ -204,7 +205,7 @@ test('a coupon with an event of a newer release is not rebuilt, and no gap is cl
   // The log lacks version 2, which the outbox may have.
   await givenRow(ref, 3, 'CouponPaused', { left: 2 });
   await setVersion(ref, 3);
-  const deps = { redis, mysql, log, onProgress() {} };
+  const deps = { redis, everywhere: redis, dataSet: wholeDataSet, mysql, log, onProgress() {} };
   const waiting = new NewerRelease('an entry', '9.4.0');
 
   await rejects(() => rehydrate({ ...deps, waiting }), /release 9\.4\.0/);

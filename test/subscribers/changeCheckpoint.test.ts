@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { nodesOf } from '../../src/infra/failover/nodes.ts';
 import { connectMysql } from '../../src/infra/stores/mysql.ts';
 import { migrateTables } from '../../src/infra/stores/openMysql.ts';
 import { eventColumns, toLogRows } from '../../src/projections/log/eventRows.ts';
@@ -12,6 +13,7 @@ import { createDatabase } from '../support/testStores.ts';
 const url = await createDatabase();
 await migrateTables(url);
 const { mysql, close: closeMysql } = connectMysql(url, 2);
+const { nodes } = nodesOf(url);
 const onPool = runOnPool(mysql);
 // One connection, as the tools of operators have it.
 const { mysql: tool, close: closeTool } = connectMysql(url, 1);
@@ -66,7 +68,7 @@ test('a skip finds the next event of a seller however far it is', async () => {
   const from = await givenWebhook();
   const id = await givenOwnEvent('very far', from + 100_000);
 
-  const skipped = await skipNext(run, 'webhook:w', 'a test', id);
+  const skipped = await skipNext({ run, nodes }, 'webhook:w', 'a test', id);
 
   assert.is(skipped?.id, id);
   assert.is(Number((await mysql('subscriptions').where({ name: 'webhook:w' }))[0].position), from + 100_000);
@@ -89,7 +91,7 @@ for (const [what, last] of [
       return rows;
     };
 
-    const skipped = await skipNext(counting, 'webhook:w', 'a test');
+    const skipped = await skipNext({ run: counting, nodes }, 'webhook:w', 'a test');
 
     assert.is(skipped !== undefined, last === 'own');
     assert.ok(readInPauses.length > 0);
@@ -103,7 +105,7 @@ test('a skip leaves out an event that is committed late, not the one behind it',
   await projectionTransaction(mysql, async (_, runLate) => {
     await insertRows(runLate, 'event_log', eventColumns.join(','), toLogRows([late]));
     await givenOwnEvent('earlier committed');
-    skipping = skipNext(run, 'webhook:w', 'a test');
+    skipping = skipNext({ run, nodes }, 'webhook:w', 'a test');
   });
 
   assert.is((await skipping)?.id, late.id);
@@ -122,7 +124,7 @@ test('a skip leaves out the next event of the checkpoint as it is during the pau
     return run(statement);
   };
 
-  const skipped = await skipNext(moving, 'webhook:w', 'a test');
+  const skipped = await skipNext({ run: moving, nodes }, 'webhook:w', 'a test');
 
   assert.is(skipped?.id, next);
 });

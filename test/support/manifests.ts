@@ -14,6 +14,8 @@ interface Service {
   environment?: Record<string, string>;
   volumes?: string[];
   ports?: string[];
+  depends_on?: Record<string, unknown>;
+  networks?: Record<string, { ipv4_address: string }>;
   stop_grace_period?: string;
   ulimits?: Record<string, number>;
 }
@@ -22,12 +24,15 @@ interface Compose {
   volumes: Record<string, null>;
 }
 
-export const readYaml = (path: string) => parse(readFileSync(join(root, path), 'utf8'));
+/** With `<<`, which Compose knows. */
+export const readYaml = (path: string) => parse(readFileSync(join(root, path), 'utf8'), { merge: true });
 export const compose: Compose = readYaml('compose.yml');
 /** What MySQL changes, as the second file of `docker compose -f compose.yml -f deploy/compose.mysql.yml`. */
 export const composeMysql: Compose = readYaml('deploy/compose.mysql.yml');
 /** What NATS adds, likewise. */
 export const composeNats: Compose = readYaml('deploy/compose.nats.yml');
+/** A Redis Cluster and Galera in the place of the two stores, likewise. */
+export const composeCluster: Compose = readYaml('deploy/compose.cluster.yml');
 export const serviceOf = (name: string): Service => {
   const service = compose.services[name];
   if (service === undefined) throw new Error(`compose.yml has no ${name}`);
@@ -51,8 +56,12 @@ export const kustomization: { resources: string[]; images: { name: string; newTa
   `${folder}/kustomization.yaml`,
 );
 export const manifestFiles = readdirSync(join(root, folder)).filter((file) => file !== 'kustomization.yaml');
-export const manifests: Manifest[] = manifestFiles.flatMap((file) =>
-  parseAllDocuments(readFileSync(join(root, folder, file), 'utf8')).map((document) => document.toJS()),
+const readManifests = (path: string): Manifest[] =>
+  parseAllDocuments(readFileSync(join(root, path), 'utf8')).map((document) => document.toJS());
+export const manifests = manifestFiles.flatMap((file) => readManifests(`${folder}/${file}`));
+/** The stores of deploy/k8s-cluster that Kubernetes itself knows, and the example of the Secrets. */
+export const clusterManifests = ['redis.yaml', 'secret.example.yaml'].flatMap((file) =>
+  readManifests(`deploy/k8s-cluster/${file}`),
 );
 /** The only manifest of its kind. The compiler checks all manifests against the types of Kubernetes, in deployFiles.test.ts. */
 export function manifestOf<T extends { kind?: string }>(kind: T['kind']): T {

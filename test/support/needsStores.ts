@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 
 /** The names that a test needs to start a store, to start a program with stores, or to use the MariaDB of the test run. */
 const STORES =
-  /\b(TEST_MYSQL_URL|openLocalServers|openLocalRedis|openLocalMariadb|startLocalProcess|ensurePrograms|startProgram)\b/;
+  /\b(TEST_MYSQL_URL|openLocalServers|openLocalRedis|openLocalMariadb|createRedisServer|startLocalProcess|ensurePrograms|startProgram)\b/;
 const IMPORT = /(?:\bfrom|\bimport) ?\(?'(\.[^']+)'/g;
 
 /**

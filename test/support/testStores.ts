@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createConnection } from 'mysql2/promise';
 import { readConfig, type ServerConfig } from '../../src/config.ts';
-import { openAll } from '../../src/infra/closers.ts';
+import { type Closer, openAll } from '../../src/infra/closers.ts';
 import { openDataDir } from '../../src/infra/local/dataDir.ts';
 import { openLocalRedis } from '../../src/infra/local/localRedis.ts';
 import { createDataDir } from './dataDirs.ts';
@@ -20,6 +20,15 @@ export async function createDatabase(): Promise<string> {
   return url.href;
 }
 
+/** `TEST_REDIS=cluster npm test -- http/contract`: the same tests on a Redis Cluster of their own. */
+async function ofWantedKind(single: string, remember: (close: Closer) => void): Promise<string> {
+  if (process.env.TEST_REDIS !== 'cluster') return single;
+  const { openRedisCluster } = await import('./redisCluster.ts');
+  const { cluster, close } = await openRedisCluster();
+  remember(close);
+  return cluster.url;
+}
+
 /** An empty Redis of its own and an empty database, as settings of a server; `more` are added to them. */
 export const openTestStores = (more: NodeJS.ProcessEnv = {}) =>
   openAll(async (remember) => {
@@ -30,7 +39,7 @@ export const openTestStores = (more: NodeJS.ProcessEnv = {}) =>
     const given = {
       PORT: '0',
       WORKERS: '1',
-      REDIS_URL: redis.url,
+      REDIS_URL: await ofWantedKind(redis.url, remember),
       MYSQL_URL: await createDatabase(),
       JWT_SECRET: 'a secret of the tests that is long enough to be taken',
       LOG_LEVEL: process.env.LOG_LEVEL ?? 'silent',

@@ -32,8 +32,10 @@ export const newBatch = (partition: number, deadline: string): string =>
   formatBatch({ partition, id: randomUUID(), deadline: Number(deadline) });
 
 /** True when another process should have finished the committed batch by now. */
-export const isOverdue = ({ clock }: Pick<DecisionDeps, 'clock'>, batch: string): boolean =>
-  clock.earliest() > parseBatch(batch).deadline + OVERDUE_AFTER_US;
+export const isOverdue = ({ shardOf }: Pick<DecisionDeps, 'shardOf'>, batch: string): boolean => {
+  const { partition, deadline } = parseBatch(batch);
+  return shardOf(partition).clock.earliest() > deadline + OVERDUE_AFTER_US;
+};
 
 /** Releases the name if this batch still holds it. */
 export async function releaseName(
@@ -50,8 +52,9 @@ export async function releaseName(
  */
 export async function releaseIfAbandoned(deps: DecisionDeps, coupon: CouponName, batch: string): Promise<boolean> {
   const { partition, deadline } = parseBatch(batch);
-  if (deps.clock.earliest() <= deadline + RELEASE_AFTER_US) return false;
-  deps.gate.mustBeOpen();
+  const { clock, gate } = deps.shardOf(partition);
+  if (clock.earliest() <= deadline + RELEASE_AFTER_US) return false;
+  gate.mustBeOpen();
   if ((await deps.redis.hexists(keys.batches(partition), batch)) === 1) return false;
   await releaseName(deps, coupon, batch);
   return true;

@@ -58,14 +58,15 @@ export async function createCoupons(
   const names = wanted.map(({ name }) => name);
   const releaseRoom = await reserveRoom(deps, seller, names);
   if (releaseRoom === 'full') return 'too-many-coupons';
-  const begin = deadlineAndLimit(deps, since);
-  const batch = newBatch(partitionOf(first), begin[0]);
+  const partition = partitionOf(first);
+  const begin = deadlineAndLimit(deps, partition, since);
+  const batch = newBatch(partition, begin[0]);
   // The places after a repeated name are not looked at: the repeated name is the first error at the latest.
   const repeated = placeOfRepeatedName(wanted);
   const checked = wanted.slice(0, repeated);
   const release = () => Promise.all([releaseNames(deps, checked, batch), releaseRoom().catch(() => {})]);
 
-  const replies = await Promise.allSettled(checked.map((coupon) => reserveName(deps, coupon, batch, begin)));
+  const replies = await Promise.allSettled(checked.map((coupon) => reserveName(deps, coupon, batch, since)));
   const failed = replies.findIndex(
     ({ status, value }: Settled) => status === 'rejected' || value === 'duplicate-coupon',
   );
@@ -123,5 +124,5 @@ async function commit(
   const [status] = commitReplySchema.parse(reply);
   if (status === 'committed') return;
   void release();
-  failOn(deps, status);
+  failOn(deps, partition, status);
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
 import type { Closer } from '../../infra/closers.ts';
-import { allPartitions, keys } from '../../infra/keys.ts';
+import { allPartitions, keys, partitionOf } from '../../infra/keys.ts';
 import { Unavailable } from '../../unavailable.ts';
 import { decideCreation } from '../createCoupon.ts';
 import type { DecisionDeps } from '../decision.ts';
@@ -43,7 +44,15 @@ export function openBatches(deps: DecisionDeps): { batches: Batches; close: Clos
 
   /** False when a coupon of the batch can never be created. */
   const createAll = async ({ batch, coupons }: Plan): Promise<boolean> => {
-    const creations = coupons.map(({ id, ...coupon }) => decideCreation(deps, coupon, id, batch));
+    const creations: Promise<'created' | 'duplicate-coupon'>[] = [];
+    let last: Redis | undefined;
+    for (const { id, ...coupon } of coupons) {
+      const { redis: decides } = deps.shardOf(partitionOf(coupon));
+      // A Redis creates them in the order in which they are sent. Another Redis has to wait, so that the list has the order of the batch.
+      if (last !== undefined && last !== decides) await Promise.allSettled(creations);
+      last = decides;
+      creations.push(decideCreation(deps, coupon, id, batch));
+    }
     const outcomes = await Promise.allSettled(creations);
     const lost: number[] = [];
     for (const [place, outcome] of outcomes.entries()) {
@@ -72,8 +81,9 @@ export function openBatches(deps: DecisionDeps): { batches: Batches; close: Clos
   };
 
   const takeOverdue = async () => {
-    const stored = await Promise.all(allPartitions.map((partition) => redis.hkeys(keys.batches(partition))));
-    for (const batch of stored.flat()) {
+    // The batches of a partition whose Redis is away wait for it.
+    const stored = await Promise.allSettled(allPartitions.map((partition) => redis.hkeys(keys.batches(partition))));
+    for (const batch of stored.flatMap((read) => (read.status === 'fulfilled' ? read.value : []))) {
       if (waiting.size >= WAITING_LIMIT) return;
       if (!waiting.has(batch) && isOverdue(deps, batch))
         waiting.set(batch, { plan: undefined, failures: 0, retryAt: 0 });
@@ -81,7 +91,7 @@ export function openBatches(deps: DecisionDeps): { batches: Batches; close: Clos
   };
 
   const sweep = async () => {
-    if (gate.reason() !== undefined) return;
+    if (!gate.isOpen()) return;
     await takeOverdue();
     const due = [...waiting].filter(([, { retryAt }]) => retryAt <= performance.now());
     for (const [batch, one] of due.slice(0, PER_SWEEP)) if (!closing) await tryAgain(batch, one);

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { partitionOfCode } from '../../coupon/code.ts';
-import type { Fence } from '../../infra/fence.ts';
+import type { Standing } from '../../infra/fence.ts';
 import type { Gate } from '../../infra/gate.ts';
 import { type CouponName, keys, piecePath, splitCodeOwner } from '../../infra/keys.ts';
 import { Unavailable } from '../../unavailable.ts';
@@ -17,15 +17,16 @@ export interface FoundPiece {
  * Throws Unavailable while the grab is not in the view of its customer: its time is not known then.
  */
 export async function findPiece(
-  { redis, gate, fence }: { redis: Redis; gate: Gate; fence: Fence },
+  { redis, gate, fence }: { redis: Redis; gate: Gate; fence: Standing },
   seller: string,
   code: string,
 ): Promise<FoundPiece | undefined> {
   gate.mustBeOpen();
-  const entry = await redis.hget(keys.codes(partitionOfCode(code)), code);
+  const codes = keys.codes(partitionOfCode(code));
+  const entry = await redis.hget(codes, code);
   if (entry === null) {
     // Redis may have been emptied a moment ago.
-    await fence.mustStand();
+    await fence.mustStand(codes);
     return undefined;
   }
   const { customer, ...coupon } = splitCodeOwner(entry);

@@ -1,6 +1,6 @@
 import type { AttemptLimits, Limited } from '../../infra/limits/attemptLimits.ts';
 import type { Passwords } from '../../infra/passwords/passwords.ts';
-import type { Revocations } from '../../infra/revocations.ts';
+import type { Revocations } from '../../infra/revocations/revocations.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 
 export interface ChangePassword {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { keys } from '../../infra/keys.ts';
 import type { Passwords } from '../../infra/passwords/passwords.ts';
-import type { Revocations } from '../../infra/revocations.ts';
+import type { Revocations } from '../../infra/revocations/revocations.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { Revocations } from '../../infra/revocations.ts';
+import type { Revocations } from '../../infra/revocations/revocations.ts';
 import type { Claims } from '../../infra/tokens.ts';
 
 /** Revokes the token of the request on every process. A request without a valid token has none to revoke. */

@@ -11,12 +11,12 @@ export function addHealthRoute(router: Router): void {
 /** On the port of operators where there is one: these routes ask the stores, and say much about the system. */
 export function addOperatorRoutes(
   router: Router,
-  { metrics, gate, outboxLimit, replicas, redis, fence, mysql }: System,
+  { metrics, gate, outboxLimit, shards, redis, fence, mysql }: System,
 ): void {
   router.get('/readyz', async (ctx) => {
     gate.mustBeOpen();
     outboxLimit.mustHaveRoom();
-    replicas.mustBeEnough();
+    shards.mustBeEnoughReplicas();
     await redis.ping().catch(() => Promise.reject(new Unavailable('Redis does not reply')));
     await fence.mustStand();
     // A table, since a node of Galera without a majority answers `SELECT 1`.
@@ -24,7 +24,12 @@ export function addOperatorRoutes(
       .raw('SELECT id FROM lease')
       .timeout(2_000)
       .catch(() => Promise.reject(new Unavailable('MySQL does not reply')));
-    respondWith(ctx, { status: 200, body: { errMsg: '' } });
+    const shut = shards.shutPartitions();
+    const body =
+      shut.length === 0
+        ? { errMsg: '' as const }
+        : { errMsg: '' as const, shutPartitions: [...shut], why: gate.reason() };
+    respondWith(ctx, { status: 200, body });
   });
 
   router.get('/metrics', async (ctx) => {

@@ -30,10 +30,14 @@ export const operatorPaths = (): Paths => ({
       tags: ['operation'],
       summary: 'Check that the process can decide grabs',
       description:
-        'A readiness check: Redis and MySQL reply, the write model is reconciled with the event log, and the outbox has room. With `OPS_PORT`, only that port has it.',
+        'A readiness check: Redis and MySQL reply, the write model is reconciled with the event log, and the outbox has room. While a master of a Redis Cluster is away, the others take grabs, and the answer names the partitions that do not. With `OPS_PORT`, only that port has it.',
       security: [],
       responses: {
-        200: reply('The process can decide grabs.', 'Done', { errMsg: '' }),
+        200: reply('The process can decide grabs, at least those of some partitions.', 'Ready', {
+          errMsg: '',
+          shutPartitions: [3, 7],
+          why: '10.0.0.3:6379: the write model is not reconciled with the event log',
+        }),
         ...problems(serviceUnavailable('MySQL does not reply'), problemOf(new Error('store unavailable'))),
       },
     },

@@ -26,6 +26,7 @@ import {
   damagedCouponsReply,
   deadLettersReply,
   operatorStateReply,
+  readyReply,
   verificationReply,
 } from '../operators/operatorReplies.ts';
 import { actBody, skipBody } from '../operators/operatorRequests.ts';
@@ -82,6 +83,7 @@ const named = {
   LiveFigures: liveFiguresSchema,
   CloudEvent: cloudEventSchema,
   CloudEvents: eventsReply,
+  Ready: readyReply,
   Act: actBody,
   Skip: skipBody,
   OperatorState: operatorStateReply,

@@ -12,6 +12,14 @@ const storeError = z
   .meta({ description: 'Why the store does not answer; null when it does, and then `state` is there.' });
 const migrationNames = z.array(z.string());
 
+export const readyReply = z.object({
+  ...done,
+  shutPartitions: z.array(count).optional().meta({
+    description: 'Grabs of coupons in these partitions get 503, because their master of a Redis Cluster is away.',
+  }),
+  why: z.string().optional(),
+});
+
 const partitionState = z.object({
   partition: count,
   fence: z.boolean().meta({ description: 'Without its fence, the scripts of the partition decide nothing.' }),

@@ -23,7 +23,7 @@ import {
 
 /** What operators see, and the few things that they may do. Every act has a reason, and is logged with the name of its operator. */
 export function addOperatorApi(router: Router, system: System): void {
-  const { operators, redis, gate, fence, outboxLimit, log } = system;
+  const { operators, redis, gate, shardOf, outboxLimit, log } = system;
   const asOperator: Middleware = (ctx, next) => {
     if (isRepeated('authorization', ctx.req)) throw notAuthorized();
     const operator = operators.find(bareToken(ctx.get('authorization')) ?? '');
@@ -59,7 +59,7 @@ export function addOperatorApi(router: Router, system: System): void {
     const { partition = '', id = '' } = ctx.params;
     const letter = letterOf(partition, id);
     if (letter === undefined) return respondWith(ctx, refusals['no-such-dead-letter']);
-    gate.mustBeOpen();
+    shardOf(letter.partition).gate.mustBeOpen();
     const outcome = await putBack(redis, letter, outboxLimit.entries);
     switch (outcome) {
       case 'put-back':
@@ -68,7 +68,7 @@ export function addOperatorApi(router: Router, system: System): void {
       case 'gone':
         return respondWith(ctx, refusals['no-such-dead-letter']);
       case 'fenced':
-        return fence.reconcileAgain();
+        return shardOf(letter.partition).fence.reconcileAgain();
       case 'full':
         return outboxLimit.full();
       default:
@@ -87,9 +87,9 @@ export function addOperatorApi(router: Router, system: System): void {
   router.post('/api/operator/subscriptions/:name/skip', asOperator, async (ctx) => {
     const { event, reason } = skipBody.parse(await readBody(ctx));
     const { name = '' } = ctx.params;
-    const result = await operators.act(async (run) => {
+    const result = await operators.act(async (run, nodes) => {
       if (!(await hasSubscription(run, name))) return 'no-such-subscription';
-      return (await skipNext(run, name, `${operatorOf(ctx)}: ${reason}`, event)) ?? 'another-next-event';
+      return (await skipNext({ run, nodes }, name, `${operatorOf(ctx)}: ${reason}`, event)) ?? 'another-next-event';
     });
     if (typeof result === 'string') return respondWith(ctx, refusals[result]);
     logAct(ctx, 'a subscription leaves out an event', { subscription: name, event, reason });

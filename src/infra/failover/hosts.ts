@@ -3,7 +3,7 @@ import { OperatorError } from '../../operatorError.ts';
 // The one place that parts the hosts of MYSQL_URL: `mysql://user:password@host1:3306,host2:3306/database`. The rest of the program
 // gets one URL for each host, since the class URL knows a single one.
 
-const PARTS = /^(\w+:\/\/(?:[^/?#]*@)?)([^/?#@]*)(.*)$/s;
+const PARTS = /^([\w+]+:\/\/(?:[^/?#]*@)?)([^/?#@]*)(.*)$/s;
 
 /**
  * One URL for each host, in their order. A text without several hosts is returned as it is. Throws OperatorError, without a part of

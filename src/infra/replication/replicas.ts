@@ -1,10 +1,13 @@
 import type { Redis } from 'ioredis';
 import { Unavailable } from '../../unavailable.ts';
 import type { Closer } from '../closers.ts';
-import { replicationChannel } from '../keys.ts';
-import { connectRedis } from '../stores/redis.ts';
+import { keys } from '../keys.ts';
+import { readScripts } from '../scripts.ts';
+import { type DataSet, tagIn } from '../shards/dataSet.ts';
+import type { Master } from '../shards/masters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type ReplicationInfo, readReplication } from './replicationInfo.ts';
+import { confirmedBy, findWaitaof, waitCommands } from './waitCommand.ts';
 
 const LOOK_EVERY_MS = 1_000;
 /** A replica confirms within milliseconds; one that takes longer is away. */
@@ -17,6 +20,8 @@ export interface Replicas {
    * needed. Rejects with Unavailable when they do not confirm in time: then a failover may lose the decision, or not.
    */
   confirm(): Promise<void> | undefined;
+  /** Whether as many replicas as needed have confirmed lately; also true where none is needed. */
+  areEnough(): boolean;
   /** Throws Unavailable (src/unavailable.ts) while too few replicas confirm, so that no piece is taken without an answer. */
   mustBeEnough(): void;
   /** Called when this process has found the Redis of its connection reconciled. */
@@ -29,22 +34,30 @@ interface Waiting {
 }
 
 /**
- * Asks with WAIT, on a connection of its own, because WAIT holds up the commands behind it. Replication is one ordered stream, so a
- * message that is published on that connection follows all earlier writes of all connections, and whoever has it has them. Calls that
+ * Asks with WAITAOF where the server has it, and with WAIT otherwise, on a connection of its own, because both hold up the commands
+ * behind them. Replication is one ordered stream, so what is written on that connection follows all earlier writes of all connections,
+ * and whoever has it has them. Calls that
  * arrive while a WAIT is under way share the next one.
- * `replicas`: how many must confirm; undefined: one where there are replicas, or where Sentinel may put another Redis in the place.
+ * `waitReplicas`: how many must confirm; undefined: one where there are replicas, or where Sentinel may put another Redis in the place.
+ * `isUnsafe`: whether a Redis was accepted that need not keep what it acknowledges; then nobody waits for disks.
  */
-export function openReplicas(deps: { redisUrl: string; waitReplicas: number | undefined; redis: Redis; log: Log }): {
-  replicas: Replicas;
-  close: Closer;
-} {
-  const { redisUrl, waitReplicas, redis, log } = deps;
-  const channel = replicationChannel(redis.options.db ?? 0);
+export function openReplicas(deps: {
+  connect: Master['connect'];
+  dataSet: DataSet;
+  waitReplicas: number | undefined;
+  redis: Redis;
+  isUnsafe: () => boolean;
+  log: Log;
+}): { replicas: Replicas; close: Closer } {
+  const { connect, dataSet, waitReplicas, redis, isUnsafe, log } = deps;
+  const script = readScripts().find(({ name }) => name === 'writeToReplicas')?.lua ?? '';
   let needed = waitReplicas ?? (redis.options.sentinels ? 1 : 0);
-  let opened: ReturnType<typeof connectRedis> | undefined;
+  let opened: ReturnType<Master['connect']> | undefined;
   /** The history of the data that this process decides on; undefined while it is not reconciled. */
   let replid: string | undefined;
   let areTooFew = false;
+  /** Whether the server of the open connection has WAITAOF; undefined: it was not asked yet. */
+  let hasWaitaof: boolean | undefined;
   let strangers = 0;
   let waiting: Waiting[] = [];
   let running = false;
@@ -55,7 +68,12 @@ export function openReplicas(deps: { redisUrl: string; waitReplicas: number | un
     areTooFew = tooFew;
   };
   const open = () => {
-    opened ??= connectRedis(redisUrl, log);
+    if (opened === undefined) {
+      opened = connect();
+      opened.redis.on('close', () => {
+        hasWaitaof = undefined;
+      });
+    }
     if (opened.redis.status === 'wait') opened.redis.connect().catch(() => {});
     return opened.redis;
   };
@@ -65,30 +83,38 @@ export function openReplicas(deps: { redisUrl: string; waitReplicas: number | un
     connection.stream?.destroy();
     if (strangers > 1) redis.stream?.destroy();
   };
+  const askForWaitaof = async (connection: Redis) => {
+    const found = await findWaitaof(connection);
+    hasWaitaof = found === 'there';
+    if (found === 'not-permitted')
+      log.warn('the user of Redis may not WAITAOF (+waitaof): replicas confirm what they have in memory only');
+  };
   const waitOnce = async () => {
     const connection = open();
     if (connection.status !== 'ready') throw new Unavailable(TOO_FEW);
+    if (hasWaitaof === undefined) await askForWaitaof(connection);
     const history = replid;
-    const replies = await connection
-      .pipeline()
-      .publish(channel, '')
-      .call('WAIT', needed, WAIT_MS)
-      .info('replication')
-      .exec();
-    const [[publishError] = [], [waitError, count] = [], [infoError, info] = []] = replies ?? [];
-    const error = publishError ?? waitError ?? infoError;
+    const waits = waitCommands(hasWaitaof === true && !isUnsafe(), needed, WAIT_MS);
+    const replies = await Promise.allSettled([
+      // By EVAL: after NOSCRIPT, the client would send the script again, behind WAIT.
+      connection.eval(script, 1, keys.replicated(tagIn(dataSet))),
+      ...waits.map(([name, ...args]) => connection.call(name, ...args)),
+      connection.info('replication'),
+    ]);
+    const error = replies.find(({ status }) => status === 'rejected');
     if (error) {
       // A frozen Redis keeps its connections. The next one may lead to the Redis that took over.
       connection.stream?.destroy();
-      throw error;
+      throw (error as PromiseRejectedResult).reason;
     }
+    const [count, info] = replies.slice(-2).map((reply) => (reply as PromiseFulfilledResult<unknown>).value);
     if (history === undefined) throw new Unavailable(TOO_FEW);
     if (!String(info).includes(`master_replid:${history}`)) {
       leaveStranger(connection);
       throw new Unavailable(TOO_FEW);
     }
     strangers = 0;
-    setTooFew(Number(count) < needed);
+    setTooFew(confirmedBy(count) < needed);
     if (areTooFew) throw new Unavailable(TOO_FEW);
   };
   const run = async () => {
@@ -133,6 +159,7 @@ export function openReplicas(deps: { redisUrl: string; waitReplicas: number | un
 
   const replicas: Replicas = {
     confirm: () => (needed === 0 ? undefined : confirm()),
+    areEnough: () => !areTooFew,
     mustBeEnough() {
       if (areTooFew) throw new Unavailable(TOO_FEW);
     },

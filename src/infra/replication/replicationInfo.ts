@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
-import { allPartitions, keys } from '../keys.ts';
+import { keys } from '../keys.ts';
+import type { DataSet } from '../shards/dataSet.ts';
 
 /** What a Redis says about itself and about its copies. */
 export interface ReplicationInfo {
@@ -37,16 +38,19 @@ export interface Standing {
   replication: ReplicationInfo;
 }
 
-/** The marker holds the run id of the Redis that was reconciled, and each fence its replication id. */
-export async function readStanding(redis: Redis): Promise<Standing> {
+/**
+ * Each fence holds the replication id of the Redis that was reconciled, and the marker of a single Redis its run id. `partitions`: those
+ * that this Redis has.
+ */
+export async function readStanding(redis: Redis, { partitions, marker: markerKey }: DataSet): Promise<Standing> {
   const [runId, replication, marker, ...fences] = await Promise.all([
     readRunId(redis),
     readReplication(redis),
-    redis.get(keys.marker),
-    ...allPartitions.map((partition) => redis.get(keys.fence(partition))),
+    markerKey === undefined ? null : redis.get(markerKey),
+    ...partitions().map((partition) => redis.get(keys.fence(partition))),
   ]);
   const { replid, wasPromoted } = replication;
-  const isMarked = marker === runId;
+  const isMarked = markerKey === undefined || marker === runId;
   return {
     stands: isMarked && fences.every((fence) => fence === replid),
     isOfOlderRelease: isMarked && !wasPromoted && fences.every((fence) => fence === replid || fence === runId),

@@ -3,11 +3,12 @@ import { readdirSync } from 'node:fs';
 import type { Knex } from 'knex';
 import { OperatorError } from '../../operatorError.ts';
 import type { Closer } from '../closers.ts';
-import type { MysqlAddress, MysqlNodes } from '../failover/nodes.ts';
+import { type MysqlAddress, type MysqlNodes, nodesOf } from '../failover/nodes.ts';
+import { lockOtherNodes } from '../failover/otherNodes.ts';
 import { safeMessage } from '../telemetry/safeError.ts';
 import { createTriggers, findLogGuard, type LogGuard } from './eventLogGuard.ts';
 import { connectMysql, type Mysql } from './mysql.ts';
-import { isDenied, isTableUnknown, refusedByServer } from './mysqlErrors.ts';
+import { isDenied, isLockConflict, isTableUnknown, refusedByServer } from './mysqlErrors.ts';
 import { mustHavePrivileges, serverGrants } from './mysqlGrants.ts';
 import { parseMysqlUrl } from './mysqlUrl.ts';
 import type { Migrations } from './stepBack.ts';
@@ -26,6 +27,9 @@ const migrationSource: Knex.MigrationSource<string> = {
  */
 const migrationLockOf = (database: string) => `seckill.migrate.${createHash('md5').update(database).digest('hex')}`;
 
+/** Longer than a cluster takes to go on without a node that is lost. */
+const LOCK_OTHERS_FOR_MS = 20_000;
+
 export interface Migrated {
   /** The names of the migrations that this took. */
   migrated: string[];
@@ -43,8 +47,8 @@ export async function openMysql(
   nodes?: MysqlNodes,
 ): Promise<Migrated & { mysql: Mysql; close: Closer }> {
   const byOwner = ownerUrl === undefined ? undefined : await migrateTables(ownerUrl, url);
-  return using(url, nodes ?? url, async (mysql, close) => {
-    const migrated = byOwner?.migrated ?? (await migrate(mysql));
+  return using(url, nodes ?? url, async (mysql, close, nodesInUse) => {
+    const migrated = byOwner?.migrated ?? (await migrate(mysql, nodesInUse));
     await mustHavePrivileges(mysql);
     await tryToWrite(mysql);
     return { mysql, migrated, guard: await findLogGuard(mysql), close };
@@ -56,9 +60,9 @@ export async function openMysql(
  * `serverUrl` what the server needs. Throws OperatorError as `openMysql` does.
  */
 export function migrateTables(url: string, serverUrl?: string): Promise<Migrated> {
-  return using(url, url, async (mysql, close) => {
-    const migrated = await migrate(mysql);
-    await createTriggersAlone(mysql);
+  return using(url, url, async (mysql, close, nodes) => {
+    const migrated = await migrate(mysql, nodes);
+    await createTriggersAlone(mysql, nodes);
     if (serverUrl !== undefined) await grantTo(mysql, serverUrl);
     const guard = await findLogGuard(mysql);
     await close();
@@ -70,11 +74,19 @@ export function migrateTables(url: string, serverUrl?: string): Promise<Migrated
 async function using<T>(
   url: string,
   address: MysqlAddress,
-  work: (mysql: Mysql, close: Closer) => Promise<T>,
+  work: (mysql: Mysql, close: Closer, nodes: MysqlNodes) => Promise<T>,
 ): Promise<T> {
-  const { mysql, close } = await reachMysql(url, undefined, address);
+  const { nodes, close: closeNodes } = nodesOf(address);
+  const { mysql, close: closePool } = await reachMysql(url, undefined, nodes).catch(async (error) => {
+    await closeNodes();
+    throw error;
+  });
+  const close = async () => {
+    await closePool();
+    await closeNodes();
+  };
   try {
-    return await work(mysql, close);
+    return await work(mysql, close, nodes);
   } catch (error) {
     await close();
     const refused = refusedByServer(error);
@@ -136,9 +148,9 @@ const isInTheClear = (url: string) => {
 };
 
 /** Brings the tables up to date unless they are. So a user who may not change tables can start a server of the same version. */
-async function migrate(mysql: Mysql): Promise<string[]> {
+async function migrate(mysql: Mysql, nodes: MysqlNodes): Promise<string[]> {
   try {
-    return (await isMigrated(mysql)) ? [] : await migrateAlone(mysql);
+    return (await isMigrated(mysql)) ? [] : await migrateAlone(mysql, nodes);
   } catch (error) {
     // knex wraps an error about its lock, which then has no number.
     const said = safeMessage(error as Error);
@@ -175,34 +187,42 @@ export const findKnownMigrations = async (): Promise<Migrations> => ({
   alone,
 });
 
-const migrateAlone = (mysql: Mysql): Promise<string[]> =>
-  alone(mysql, async () => {
+const migrateAlone = (mysql: Mysql, nodes: MysqlNodes): Promise<string[]> =>
+  alone(mysql, nodes, async () => {
     await mysql.migrate.forceFreeMigrationsLock({ migrationSource });
     const [, migrated]: [batch: number, names: string[]] = await mysql.migrate.latest({ migrationSource });
     return migrated;
   });
 
 /** A user who may not create triggers leaves them as they are: the tables may be up to date, and the user a limited one. */
-const createTriggersAlone = (mysql: Mysql) =>
-  alone(mysql, () => createTriggers(mysql)).catch((error) => {
+const createTriggersAlone = (mysql: Mysql, nodes: MysqlNodes) =>
+  alone(mysql, nodes, () => createTriggers(mysql)).catch((error) => {
     if (!isDenied(error)) throw error;
   });
 
 /**
  * Runs the work while no other process migrates this database. The lock of knex is a row in a table, and the row of a process that
  * died would stay for ever. So a named lock of MySQL, which ends with its connection, guards a migration, and its holder first frees
- * the lock of knex.
+ * the lock of knex. On Galera the lock is taken on every node.
  */
-function alone<T>(mysql: Mysql, work: () => Promise<T>): Promise<T> {
+function alone<T>(mysql: Mysql, nodes: MysqlNodes, work: () => Promise<T>): Promise<T> {
+  const isMigrating = (why = '') => new OperatorError(`MYSQL_URL: another process is migrating this database${why}`);
   return mysql.transaction(async (holder) => {
     const [[{ name }]] = await holder.raw('SELECT DATABASE() AS name');
     const lock = migrationLockOf(name);
-    const [[row]] = await holder.raw('SELECT GET_LOCK(?, 8) AS locked', [lock]);
-    if (row.locked !== 1) throw new OperatorError('MYSQL_URL: another process is migrating this database');
+    const release = await lockOtherNodes(nodes, { name: lock }, { forMs: LOCK_OTHERS_FOR_MS }).catch((error) => {
+      throw isLockConflict(error) ? isMigrating(`: ${error.message}`) : error;
+    });
     try {
-      return await work();
+      const [[row]] = await holder.raw('SELECT GET_LOCK(?, 8) AS locked', [lock]);
+      if (row.locked !== 1) throw isMigrating();
+      try {
+        return await work();
+      } finally {
+        await holder.raw('SELECT RELEASE_LOCK(?)', [lock]);
+      }
     } finally {
-      await holder.raw('SELECT RELEASE_LOCK(?)', [lock]);
+      await release();
     }
   });
 }

@@ -29,9 +29,10 @@ export async function readRedisTime(redis: Redis): Promise<number> {
 /**
  * Computes the time of Redis without a round trip. It adds the time since the last measurement, on the monotonic clock of the
  * process, so the time of day of the process does not matter. Redis reads its clock after the command was sent and before the reply
- * arrives: hence "never too late", counted from the reply, and "never too early", counted from the command.
+ * arrives: hence "never too late", counted from the reply, and "never too early", counted from the command. Before the first `measure`
+ * nothing can be said.
  */
-export async function openRedisClock(deps: { redis: Redis; log: Log }): Promise<{ clock: RedisClock; close: Closer }> {
+export function openRedisClock(deps: { redis: Redis; log: Log }): { clock: RedisClock; close: Closer } {
   const { redis, log } = deps;
   let redisMs = 0;
   let sentAt = 0;
@@ -52,7 +53,6 @@ export async function openRedisClock(deps: { redis: Redis; log: Log }): Promise<
       redisMs = time / 1_000;
     },
   };
-  await clock.measure();
   // Clocks drift and are adjusted: after the clock of Redis was set back, the old measurement would let late commands pass.
   const timer = setInterval(() => {
     if (redis.status === 'ready')

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { OperatorError } from '../../operatorError.ts';
 import { keys, liveChannel } from '../keys.ts';
+import { type DataSet, tagIn } from '../shards/dataSet.ts';
 
 const SCRIPT = "return cjson.encode({redis.call('TIME')[1], tonumber('1'), #redis.call('INFO', 'replication')})";
 const SCRIPT_SHA = createHash('sha1').update(SCRIPT).digest('hex');
@@ -70,6 +71,9 @@ const trials = (a: string, b: string, channel: string): readonly (readonly [comm
 
 /** Sent on connections of their own, or inside ioredis; and CONFIG GET, whose refusal `redisSafety.ts` reports. */
 const otherCommands = ['SUBSCRIBE', 'UNSUBSCRIBE', 'SELECT', 'HELLO', 'CONFIG'] as const;
+/** The commands that are sent to a Redis Cluster alone. */
+export const clusterCommands = ['CLUSTER'] as const;
+export const clusterRules = '+cluster|info +cluster|slots';
 
 export const usedCommands: readonly string[] = [
   ...new Set([...trials('', '', '').map(([command]) => command), ...otherCommands]),
@@ -87,10 +91,11 @@ export const aclRules = [
  * Tries everything that the system needs, one script included, and resolves to what is missing: a limited user would otherwise be
  * found out by the first grab.
  */
-export async function findMissingPermissions(redis: Redis): Promise<string[]> {
+export async function findMissingPermissions(redis: Redis, dataSet: DataSet): Promise<string[]> {
   const run = randomUUID();
   const channel = liveChannel(redis.options.db ?? 0);
-  const table = trials(keys.trial(run, 'a'), keys.trial(run, 'b'), channel);
+  const tag = tagIn(dataSet);
+  const table = trials(keys.trial(tag, run, 'a'), keys.trial(tag, run, 'b'), channel);
   const pipeline = redis.pipeline();
   for (const [command, ...args] of table) pipeline.call(command, ...args);
   const replies = (await pipeline.exec()) ?? [];
@@ -102,8 +107,8 @@ export async function findMissingPermissions(redis: Redis): Promise<string[]> {
 }
 
 /** Throws OperatorError with what is missing. */
-export async function mustHavePermissions(redis: Redis): Promise<void> {
-  const missing = await findMissingPermissions(redis);
+export async function mustHavePermissions(redis: Redis, dataSet: DataSet): Promise<void> {
+  const missing = await findMissingPermissions(redis, dataSet);
   if (missing.length > 0)
     throw new OperatorError(
       `REDIS_URL: its user lacks permissions: ${missing.join(', ')} (docs/OPERATIONS.md shows an ACL that suffices)`,

@@ -3,11 +3,12 @@ import { decodedPath, readParameters, readTlsFiles, type TlsFiles, withFirstAddr
 
 const LOGIN_OF_SENTINELS = ['sentinelUsername', 'sentinelPassword'] as const;
 const PARAMETERS = ['db', 'username', 'password', 'ca', 'cert', 'key', 'servername', ...LOGIN_OF_SENTINELS] as const;
+const REDIS_PORT = 6379;
 const SENTINEL_PORT = 26379;
 
 type Tls = TlsFiles & { servername?: string };
 
-interface RedisAddress {
+export interface RedisAddress {
   host?: string;
   port?: number;
   path?: string;
@@ -21,6 +22,8 @@ interface RedisAddress {
   sentinelPassword?: string;
   sentinelTLS?: Tls;
   enableTLSForSentinelMode?: boolean;
+  /** Nodes of a Redis Cluster, one of which is asked for all others. */
+  seeds?: { host: string; port: number }[];
   db: number;
 }
 
@@ -28,7 +31,8 @@ interface RedisAddress {
  * The options of a connection to `redis://user:password@host:port/database`, `rediss://` for TLS, or `unix:///path/of/socket?db=2` (with
  * `username` and `password`, since such a URL has no place for them), or to the master that sentinels name:
  * `redis+sentinel://user:password@host:port,host:port/name?db=2`, `rediss+sentinel://` for TLS (with `sentinelUsername` and
- * `sentinelPassword` where the sentinels want them).
+ * `sentinelPassword` where the sentinels want them), or to a Redis Cluster: `redis+cluster://user:password@host:port,host:port`,
+ * `rediss+cluster://` for TLS.
  * TLS: `ca`, `cert` and `key` are paths of PEM files, `servername` is the name in the server's certificate where it is not the host.
  * Throws OperatorError for everything else.
  */
@@ -41,12 +45,15 @@ export function parseRedisUrl(text: string): RedisAddress {
   );
   const isSocket = url.protocol === 'unix:';
   const hasSentinels = url.protocol.endsWith('+sentinel:');
+  const isCluster = url.protocol.endsWith('+cluster:');
   if (!isSocket && (username ?? password) !== undefined)
     throw new OperatorError('REDIS_URL: user name and password stand before the host: redis://user:password@host');
   if (!hasSentinels && (sentinelUsername ?? sentinelPassword) !== undefined)
     throw new OperatorError('REDIS_URL: the password of sentinels is for redis+sentinel://');
   const path = isSocket || hasSentinels ? '' : decodedPath(url);
   if (path !== '' && db !== undefined) throw new OperatorError('REDIS_URL: the database stands twice, in path and db');
+  if (isCluster && (path !== '' || db !== undefined))
+    throw new OperatorError('REDIS_URL: a Redis Cluster has no databases');
   const database = db ?? (path === '' ? '0' : path);
   if (!/^\d{1,5}$/.test(database))
     throw new OperatorError(`REDIS_URL: the database must be a number, got "${database}"`);
@@ -59,6 +66,7 @@ export function parseRedisUrl(text: string): RedisAddress {
     ...given('username', username ?? decodeURIComponent(url.username)),
     ...given('password', password ?? decodeURIComponent(url.password)),
   };
+  if (isCluster) return { seeds: addressesIn(text, 'nodes', REDIS_PORT), ...login, ...(isTls ? { tls } : {}), db: 0 };
   if (hasSentinels)
     return {
       ...sentinelsOf(text, decodedPath(url)),
@@ -69,7 +77,9 @@ export function parseRedisUrl(text: string): RedisAddress {
       db: Number(database),
     };
   return {
-    ...(isSocket ? { path: decodeURIComponent(url.pathname) } : { host: url.hostname, port: Number(url.port || 6379) }),
+    ...(isSocket
+      ? { path: decodeURIComponent(url.pathname) }
+      : { host: url.hostname, port: Number(url.port || REDIS_PORT) }),
     ...login,
     ...(isTls ? { tls } : {}),
     db: Number(database),
@@ -79,15 +89,18 @@ export function parseRedisUrl(text: string): RedisAddress {
 function sentinelsOf(text: string, name: string) {
   if (name === '')
     throw new OperatorError('REDIS_URL: the name of the master is missing: redis+sentinel://host:26379/name');
+  return { sentinels: addressesIn(text, 'sentinels', SENTINEL_PORT), name };
+}
+
+function addressesIn(text: string, whose: string, usualPort: number) {
   const [, addresses = ''] = /^[^:]+:\/\/(?:[^@/]*@)?([^/?#]*)/.exec(text) ?? [];
-  const sentinels = addresses.split(',').map((address) => {
+  return addresses.split(',').map((address) => {
     const one = `redis://${address}`;
     if (address === '' || !URL.canParse(one))
-      throw new OperatorError('REDIS_URL: expected the addresses of sentinels: host:26379,host:26379');
+      throw new OperatorError(`REDIS_URL: expected the addresses of ${whose}: host:${usualPort},host:${usualPort}`);
     const { hostname: host, port } = new URL(one);
-    return { host: host.replace(/[[\]]/g, ''), port: Number(port || SENTINEL_PORT) };
+    return { host: host.replace(/[[\]]/g, ''), port: Number(port || usualPort) };
   });
-  return { sentinels, name };
 }
 
 type Given = 'username' | 'password' | 'sentinelUsername' | 'sentinelPassword';

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { OperatorError } from '../../operatorError.ts';
+import { type MysqlNodes, nodesOf } from '../failover/nodes.ts';
 import { connectMysql, type Mysql } from './mysql.ts';
 import { isTableUnknown, refusedByServer } from './mysqlErrors.ts';
 
@@ -57,14 +58,15 @@ export interface Migrations {
   source: Knex.MigrationSource<string>;
   names: readonly string[];
   /** Runs the work while no other process migrates the database. */
-  alone<T>(mysql: Mysql, work: () => Promise<T>): Promise<T>;
+  alone<T>(mysql: Mysql, nodes: MysqlNodes, work: () => Promise<T>): Promise<T>;
 }
 
 /** Takes back the newest migration that was applied, and resolves to its name. Throws OperatorError where that would lose data. */
 export async function stepBack(url: string, { source, names, alone }: Migrations): Promise<string> {
-  const { mysql, close } = connectMysql(url, 2);
+  const { nodes, close: closeNodes } = nodesOf(url);
+  const { mysql, close } = connectMysql(nodes, 2);
   try {
-    return await alone(mysql, async () => {
+    return await alone(mysql, nodes, async () => {
       const applied = (await readApplied(mysql)).map(({ name }) => name);
       const last = applied.at(-1);
       if (last === undefined) throw new OperatorError('no migration was applied, so there is none to take back');
@@ -87,6 +89,7 @@ export async function stepBack(url: string, { source, names, alone }: Migrations
     throw refused === undefined ? error : new OperatorError(`MYSQL_URL: ${refused}`);
   } finally {
     await close();
+    await closeNodes();
   }
 }
 

@@ -56,7 +56,7 @@ export function readTlsFiles(
  * The text of a URL with the first of its addresses alone: `new URL` refuses `redis+sentinel://one:26379,two:26379/name`, which has several.
  */
 export const withFirstAddress = (text: string) =>
-  text.replace(/^(rediss?\+sentinel:\/\/(?:[^@/]*@)?[^,/?#]*)[^/?#]*/, '$1');
+  text.replace(/^(rediss?\+(?:sentinel|cluster):\/\/(?:[^@/]*@)?[^,/?#]*)[^/?#]*/, '$1');
 
 /** `host` and `port` of an address, and the database or an empty string; percent-encoding is removed. */
 export const decodedPath = ({ pathname }: URL) => decodeURIComponent(pathname.slice(1));

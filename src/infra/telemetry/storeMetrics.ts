@@ -4,7 +4,6 @@ import type { Gate } from '../gate.ts';
 import { keys } from '../keys.ts';
 import { deadLetterCount, outboxAge, outboxDepth } from '../outbox.ts';
 import type { OutboxLimit } from '../outboxLimit.ts';
-import type { RedisSafety } from '../stores/redisSafety.ts';
 import type { NewerReleases } from './newerReleases.ts';
 
 /**
@@ -17,12 +16,15 @@ export function registerStoreMetrics(
     redis: Redis;
     gate: Gate;
     outboxLimit: OutboxLimit;
-    safety: RedisSafety;
+    isUnsafe: () => boolean;
+    openPartitions: () => number;
+    areReplicasEnough: () => boolean;
     newerReleases: NewerReleases;
     listeners: () => number;
   },
 ): void {
-  const { redis, gate, outboxLimit, safety, newerReleases, listeners } = deps;
+  const { redis, gate, outboxLimit, newerReleases, listeners } = deps;
+  const { isUnsafe, openPartitions, areReplicasEnough } = deps;
   const gauge = (name: string, help: string, aggregator: 'max' | 'min' | 'sum', read: () => number | Promise<number>) =>
     new Gauge({
       name,
@@ -37,7 +39,8 @@ export function registerStoreMetrics(
         }
       },
     });
-  gauge('seckill_gate_open', '1 while every process takes grabs', 'min', () => (gate.reason() === undefined ? 1 : 0));
+  gauge('seckill_gate_open', '1 while every process takes grabs', 'min', () => (gate.isOpen() ? 1 : 0));
+  gauge('seckill_partitions_open', 'Partitions of coupons whose grabs every process takes', 'min', openPartitions);
   gauge('seckill_outbox_entries', 'Outbox entries that MySQL does not have yet', 'max', () => outboxDepth(redis));
   gauge('seckill_outbox_age_seconds', 'Age of the oldest outbox entry on the clock of Redis', 'max', () =>
     outboxAge(redis),
@@ -53,7 +56,10 @@ export function registerStoreMetrics(
     redis.scard(keys.damagedCoupons),
   );
   gauge('seckill_redis_unsafe', '1 when Redis may lose acknowledged writes. Alarm above 0', 'max', () =>
-    safety.isUnsafe() ? 1 : 0,
+    isUnsafe() ? 1 : 0,
+  );
+  gauge('seckill_replicas_confirm', '0 while grabs get 503 because too few replicas of Redis confirm', 'min', () =>
+    areReplicasEnough() ? 1 : 0,
   );
   gauge(
     'seckill_left_to_newer_release',

@@ -121,7 +121,7 @@ async function startWithLease(writer: RunSql): Promise<void> {
   for (;;) {
     await writer('START TRANSACTION');
     try {
-      await writer('SELECT id FROM lease WHERE id = 1 LOCK IN SHARE MODE');
+      await writer('SELECT id FROM lease LOCK IN SHARE MODE');
       return;
     } catch (error) {
       await writer('ROLLBACK').catch(() => {});

@@ -1,4 +1,6 @@
 import type { Knex } from 'knex';
+import type { MysqlNodes } from '../../infra/failover/nodes.ts';
+import { lockedOnOtherNodes } from '../../infra/failover/otherNodes.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 import { lastPosition } from './readLog.ts';
 import type { RunSql } from './sql.ts';
@@ -52,6 +54,10 @@ export async function withPause<T>(holder: RunSql, work: () => Promise<T>): Prom
     throw error;
   }
 }
+
+/** As `withPause`, also for the processes that use another node of Galera. Rejects with a lock conflict as `lockedOnOtherNodes` does. */
+export const withPauseOnAllNodes = <T>(nodes: MysqlNodes, holder: RunSql, work: () => Promise<T>): Promise<T> =>
+  lockedOnOtherNodes(nodes, 'projection_pause', () => withPause(holder, work));
 
 /**
  * The highest position of the log, read during a pause that lasts for this one query: the log is complete up to it. Rejects with a

@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import type { MysqlNodes } from '../../infra/failover/nodes.ts';
 import { OperatorError } from '../../operatorError.ts';
-import { withPause } from '../log/pause.ts';
+import { withPauseOnAllNodes } from '../log/pause.ts';
 import type { LoggedRow } from '../log/readLog.ts';
 import { hex, insertRows, type RunSql } from '../log/sql.ts';
 import { cannot, kindOfFile, openFifo } from './fileArgument.ts';
@@ -13,6 +14,7 @@ export interface ImportLog {
   file: string;
   writer: RunSql;
   /** Holds the pause during the import. */
+  nodes: MysqlNodes;
   holder: RunSql;
   signal: AbortSignal;
   /** `ofBytes` is Infinity for a FIFO, whose size is unknown. */
@@ -24,14 +26,14 @@ export interface ImportLog {
  * imported in one transaction and checked again on the way, so an import is complete or changes nothing. A FIFO can be read only once
  * and is checked during the import alone. Resolves to the number of events.
  */
-export async function importLog({ file, writer, holder, signal, onProgress }: ImportLog): Promise<number> {
+export async function importLog({ file, writer, nodes, holder, signal, onProgress }: ImportLog): Promise<number> {
   const isFifo = (await kindOfFile(file)) === 'fifo';
   const ofBytes = isFifo ? Number.POSITIVE_INFINITY : (await stat(file).catch(cannotRead(file))).size;
   const pagesOf = (phase: 'checking' | 'importing') =>
     readPages(file, isFifo, signal, (bytes, events) => onProgress(phase, bytes, ofBytes, events));
   await mustBeEmpty(writer);
   if (!isFifo) for await (const _ of pagesOf('checking'));
-  return withPause(holder, async () => {
+  return withPauseOnAllNodes(nodes, holder, async () => {
     await mustBeEmpty(writer);
     let events = 0;
     await writer('START TRANSACTION');

@@ -189,5 +189,6 @@ async function putInPlace(redis: Redis, { builder, built, damage }: Rebuild): Pr
   // Either Redis was emptied meanwhile, which reconcile finds by its witness key, or the log is damaged.
   if (status === 'incomplete')
     throw new DamageError('the event log does not name a holder for each piece that is held');
-  await redis.srem(keys.damagedCoupons, couponPath(coupon));
+  // The list is for operators, and its Redis may be away. An entry that stays is removed by a later rebuild.
+  await redis.srem(keys.damagedCoupons, couponPath(coupon)).catch(() => {});
 }

@@ -9,6 +9,7 @@ import {
   readRunId,
   readStanding,
 } from '../../infra/replication/replicationInfo.ts';
+import { type DataSet, tagIn } from '../../infra/shards/dataSet.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 import type { RedisClock } from '../../infra/stores/redisClock.ts';
 import type { Log } from '../../infra/telemetry/log.ts';
@@ -17,11 +18,16 @@ import { OperatorError } from '../../operatorError.ts';
 import type { MysqlWriter } from '../mysqlWriter.ts';
 import type { Relay } from '../relay.ts';
 import { rehydrate } from './rehydrate.ts';
+import { restoreViews } from './restoreViews.ts';
 
 const WITNESS_TTL_SECONDS = 86_400;
 
 interface ReconcileDeps {
+  /** The Redis that is reconciled, and what it has. */
   redis: Redis;
+  dataSet: DataSet;
+  /** All of Redis: views of its coupons may lie on other masters of a Redis Cluster. */
+  everywhere: Redis;
   mysql: Mysql;
   clock: RedisClock;
   lease: Lease;
@@ -45,20 +51,26 @@ export interface ReconcileReporter {
  * rejection means that the caller tries again.
  */
 export async function ensureReconciled(deps: ReconcileDeps): Promise<ReplicationInfo> {
-  const { redis, clock, lease, writer, reporter } = deps;
+  const { redis, dataSet, clock, lease, writer, reporter } = deps;
   await clock.measure();
-  await checkPartitions(redis);
-  if (!(await isReconciled(redis))) {
+  await checkPartitions(redis, dataSet);
+  if (lease.isOutdated()) {
+    // The partitions that went to another Redis are reconciled there, after MySQL has what this process decided in them.
+    reporter.reached('waiting');
+    await writer.idle(allPartitions);
+    await lease.release();
+  }
+  if (!(await isReconciled(redis, dataSet))) {
     // Decisions that this process got from the old Redis must be in MySQL before any process compares.
     reporter.reached('waiting');
-    await writer.idle();
+    await writer.idle(dataSet.partitions());
     await lease.alone(
       () => reconcile(deps),
-      async () => !(await isReconciled(redis)),
+      async () => !(await isReconciled(redis, dataSet)),
     );
   }
   await lease.share();
-  const { stands, replication } = await readStanding(redis);
+  const { stands, replication } = await readStanding(redis, dataSet);
   if (!stands) throw new Error('Redis was emptied, restarted or promoted after reconcile');
   return replication;
 }
@@ -69,34 +81,39 @@ export async function ensureReconciled(deps: ReconcileDeps): Promise<Replication
  * A process of an older release holds the lease while it sells, and would never let this one reconcile. What such a process has reconciled
  * counts, unless this Redis was promoted: an older release does not notice that.
  */
-async function isReconciled(redis: Redis): Promise<boolean> {
-  const { stands, isOfOlderRelease, replication } = await readStanding(redis);
-  if (stands || !isOfOlderRelease) return stands;
-  await raiseFences(redis, replication.replid);
+async function isReconciled(redis: Redis, dataSet: DataSet): Promise<boolean> {
+  const { stands, isOfOlderRelease, replication } = await readStanding(redis, dataSet);
+  if (stands || !isOfOlderRelease || dataSet.marker === undefined) return stands;
+  await raiseFences(redis, dataSet, replication.replid);
   return true;
 }
 
-const raiseFences = (redis: Redis, replid: string) =>
-  Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), replid)));
+const raiseFences = (redis: Redis, { partitions }: DataSet, replid: string) =>
+  Promise.all(partitions().map((partition) => redis.set(keys.fence(partition), replid)));
 
 /** Compares and mends. The lease lets only one process do this at a time, and no process decides meanwhile. */
-async function reconcile({ redis, mysql, relay, reporter, newerReleases, log }: ReconcileDeps): Promise<void> {
+async function reconcile(deps: ReconcileDeps): Promise<void> {
+  const { redis, dataSet, everywhere, mysql, relay, reporter, newerReleases, log } = deps;
   const started = Date.now();
+  const partitions = dataSet.partitions();
   const [runId, { replid }] = await Promise.all([readRunId(redis), readReplication(redis)]);
   // A flush during reconcile removes this key together with the coupons that were restored before it.
-  const witness = keys.reconciling(randomUUID());
+  const witness = keys.reconciling(tagIn(dataSet), randomUUID());
   await redis.set(witness, runId, 'EX', WITNESS_TTL_SECONDS);
   const mustHaveWitness = async () => {
     if ((await redis.exists(witness)) === 0) throw new Error('Redis was emptied during reconcile');
   };
-  await checkPartitions(redis);
+  await checkPartitions(redis, dataSet);
   // The fences of a Redis whose marker was removed still stand, and must not let a script decide in between.
-  await Promise.all(allPartitions.map((partition) => redis.del(keys.fence(partition))));
+  await Promise.all(partitions.map((partition) => redis.del(keys.fence(partition))));
   reporter.reached('draining');
-  const waiting = await relay.drain();
+  const waiting = await relay.drain(partitions);
+  await restoreViews(deps);
   const progress = startProgress((line) => log.info(line));
   const restored = await rehydrate({
     redis,
+    dataSet,
+    everywhere,
     mysql,
     log,
     waiting,
@@ -111,10 +128,14 @@ async function reconcile({ redis, mysql, relay, reporter, newerReleases, log }: 
     })
     .finally(progress.stop);
   await mustHaveWitness();
-  await raiseFences(redis, replid);
-  await redis.set(keys.marker, runId);
+  const { marker } = dataSet;
+  // Redis may have got other partitions meanwhile, or a fence in between.
+  if (partitions.join() !== dataSet.partitions().join()) throw new Error('Redis has other partitions than before');
+  await raiseFences(redis, dataSet, replid);
+  if (marker !== undefined) await redis.set(marker, runId);
   await mustHaveWitness().catch(async (error) => {
-    await Promise.all([keys.marker, ...allPartitions.map(keys.fence)].map((key) => redis.del(key)));
+    const raised = partitions.map(keys.fence);
+    await Promise.all((marker === undefined ? raised : [marker, ...raised]).map((key) => redis.del(key)));
     throw error;
   });
   await redis.del(witness);
@@ -123,7 +144,8 @@ async function reconcile({ redis, mysql, relay, reporter, newerReleases, log }: 
   log.info({ ...restored, ms }, 'reconciled');
 }
 
-async function checkPartitions(redis: Redis): Promise<void> {
+async function checkPartitions(redis: Redis, { has }: DataSet): Promise<void> {
+  if (!has(keys.partitions)) return;
   await redis.setnx(keys.partitions, PARTITIONS);
   const stored = await redis.get(keys.partitions);
   if (stored !== String(PARTITIONS)) {

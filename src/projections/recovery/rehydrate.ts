@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { couponFields } from '../../coupon/couponFields.ts';
-import { couponPath, keys } from '../../infra/keys.ts';
+import { couponPath, keys, partitionOf } from '../../infra/keys.ts';
+import type { DataSet } from '../../infra/shards/dataSet.ts';
 import type { Mysql } from '../../infra/stores/mysql.ts';
 import { readRedisTime } from '../../infra/stores/redisClock.ts';
 import type { Log } from '../../infra/telemetry/log.ts';
@@ -14,7 +15,11 @@ import { recountPieces } from './recountPieces.ts';
 const PAGE = 1_000;
 
 interface RehydrateDeps {
+  /** The Redis that is rebuilt, and what it has. */
   redis: Redis;
+  dataSet: DataSet;
+  /** All of Redis, since views of its coupons may lie on other masters of a Redis Cluster. */
+  everywhere: Redis;
   mysql: Mysql;
   log: Log;
 }
@@ -31,7 +36,8 @@ export type ReportRehydrate = (done: number, of: number, events: number) => void
 export async function rehydrate(
   deps: RehydrateDeps & { waiting: NewerRelease | undefined; onProgress: ReportRehydrate },
 ): Promise<{ users: number; coupons: number; rebuilt: number }> {
-  const { redis, mysql } = deps;
+  const { redis, dataSet, everywhere, mysql } = deps;
+  const partitions = new Set(dataSet.partitions());
   const users = await restoreUserViews(deps);
   const done = { coupons: 0, rebuilt: 0, events: 0, read: 0 };
   const [logged] = await mysql('coupons').sum({ events: 'version' });
@@ -42,15 +48,18 @@ export async function rehydrate(
   };
   const setApart = (row: CouponRow, damage: DamageError) => quarantine(deps, row, damage);
   for (let after: Buffer = Buffer.alloc(0); ; ) {
-    const rows: CouponRow[] = await mysql('coupons').where('id', '>', after).orderBy('id').limit(PAGE);
-    const last = rows.at(-1);
+    const page: CouponRow[] = await mysql('coupons').where('id', '>', after).orderBy('id').limit(PAGE);
+    const last = page.at(-1);
     if (last === undefined) return { users, coupons: done.coupons, rebuilt: done.rebuilt };
-    await restoreSellerViews(redis, rows);
+    await restoreSellerViews(deps, page);
+    const rows = page.filter(({ seller, name }) =>
+      partitions.has(partitionOf({ seller: seller.toString(), name: name.toString() })),
+    );
     const eventsAfter = done.events + rows.reduce((sum, { version }) => sum + version, 0);
     const found = await findBehind(redis, rows);
     if (deps.waiting !== undefined && found.length > 0) throw deps.waiting;
     const behind = await withoutGaps(deps, found, setApart);
-    await rebuildCoupons({ redis, mysql, report, setApart }, behind);
+    await rebuildCoupons({ redis: everywhere, mysql, report, setApart }, behind);
     done.rebuilt += behind.length;
     done.coupons += rows.length;
     done.events = eventsAfter;
@@ -58,7 +67,7 @@ export async function rehydrate(
   }
 }
 
-async function restoreUserViews({ redis, mysql }: RehydrateDeps): Promise<number> {
+async function restoreUserViews({ redis, dataSet, mysql }: RehydrateDeps): Promise<number> {
   let count = 0;
   for (let after = 0; ; ) {
     const users = await mysql('users')
@@ -68,16 +77,20 @@ async function restoreUserViews({ redis, mysql }: RehydrateDeps): Promise<number
       .limit(PAGE);
     const last = users.at(-1);
     if (last === undefined) return count;
-    await Promise.all(users.map(({ username, kind }) => redis.setnx(keys.userView(username.toString()), kind)));
+    const own = users
+      .map(({ username, kind }) => ({ view: keys.userView(username.toString()), kind }))
+      .filter(({ view }) => dataSet.has(view));
+    await Promise.all(own.map(({ view, kind }) => redis.setnx(view, kind)));
     count += users.length;
     after = last.id;
   }
 }
 
 /** The sellers of an identity provider are not in the table of users. */
-async function restoreSellerViews(redis: Redis, rows: CouponRow[]): Promise<void> {
-  const sellers = new Set(rows.map(({ seller }) => seller.toString()));
-  await Promise.all([...sellers].map((seller) => redis.setnx(keys.userView(seller), 'seller')));
+async function restoreSellerViews({ redis, dataSet }: RehydrateDeps, rows: CouponRow[]): Promise<void> {
+  const views = new Set(rows.map(({ seller }) => keys.userView(seller.toString())));
+  const own = [...views].filter(dataSet.has);
+  await Promise.all(own.map((view) => redis.setnx(view, 'seller')));
 }
 
 async function findBehind(redis: Redis, rows: CouponRow[]): Promise<CouponRow[]> {
@@ -130,7 +143,11 @@ async function withoutGaps(
  * A coupon whose log is damaged stays visible, but its holders are unknown: its grabs get 503 until an operator has mended the
  * log, and the sale of the other coupons goes on. Every reconcile tries to rebuild the coupon again.
  */
-async function quarantine({ redis, mysql, log }: RehydrateDeps, row: CouponRow, damage: DamageError): Promise<void> {
+async function quarantine(
+  { redis, everywhere, mysql, log }: RehydrateDeps,
+  row: CouponRow,
+  damage: DamageError,
+): Promise<void> {
   const [seller, name] = [row.seller.toString(), row.name.toString()];
   const path = couponPath({ seller, name });
   log.error({ err: damage, coupon: path }, 'damaged coupon: its grabs get 503');
@@ -143,5 +160,6 @@ async function quarantine({ redis, mysql, log }: RehydrateDeps, row: CouponRow, 
   const key = keys.coupon({ seller, name });
   // A field that the row lacks, such as the end of the sale, must not stay.
   await redis.multi().del(key).hset(key, fields).exec();
-  await redis.sadd(keys.damagedCoupons, path);
+  // The list is for operators, and its Redis may be away; the coupon itself says that it is damaged.
+  await everywhere.sadd(keys.damagedCoupons, path).catch((err) => log.warn({ err }, 'listing a damaged coupon failed'));
 }

@@ -3,10 +3,11 @@ import type { Connection } from 'mysql2';
 import { openAll } from '../../infra/closers.ts';
 import { splitHosts } from '../../infra/failover/hosts.ts';
 import { type MysqlNodes, nodesOf } from '../../infra/failover/nodes.ts';
-import { lockedOnOtherNodes } from '../../infra/failover/otherNodes.ts';
+import { lockOtherNodes } from '../../infra/failover/otherNodes.ts';
 import { connectOnce } from '../../infra/stores/mysql.ts';
+import { isLockConflict } from '../../infra/stores/mysqlErrors.ts';
 import { OperatorError } from '../../operatorError.ts';
-import { withPause } from '../log/pause.ts';
+import { withPauseOnAllNodes } from '../log/pause.ts';
 import { lastPosition, runOn } from '../log/readLog.ts';
 
 /** How long a statement of the writer waits for other connections that use the live tables. */
@@ -52,9 +53,17 @@ export const openReplaySession = (mysqlUrl: string) =>
       .update(new URL(splitHosts(mysqlUrl)[0]).pathname)
       .digest('hex')
       .slice(0, 16);
+    const lock = `seckill.replay.${database}`;
+    const isRunning = () => new OperatorError('another replay or import is running on this database');
+    // A node of Galera keeps its named locks to itself.
+    remember(
+      await lockOtherNodes(nodes, { name: lock }).catch((error) => {
+        throw isLockConflict(error) ? isRunning() : error;
+      }),
+    );
     // MySQL frees the lock of a session some moments after the session has closed its connection.
-    const [row] = await run(`SELECT GET_LOCK('seckill.replay.${database}', 1) AS locked`);
-    if (Number(row?.locked) !== 1) throw new OperatorError('another replay or import is running on this database');
+    const [row] = await run(`SELECT GET_LOCK('${lock}', 1) AS locked`);
+    if (Number(row?.locked) !== 1) throw isRunning();
     await run(`SET SESSION lock_wait_timeout = ${TABLE_WAIT_SECONDS}`);
     return { session };
   });
@@ -69,13 +78,11 @@ export async function withPauseUnlessStopped<T>(
   const kill = () => void runOn(reader)(`KILL QUERY ${holder.threadId}`).catch(() => {});
   signal.addEventListener('abort', kill);
   try {
-    const pause = () =>
-      withPause(runOn(holder), () => {
-        signal.removeEventListener('abort', kill);
-        signal.throwIfAborted();
-        return work();
-      });
-    return await lockedOnOtherNodes(nodes, 'projection_pause', pause);
+    return await withPauseOnAllNodes(nodes, runOn(holder), () => {
+      signal.removeEventListener('abort', kill);
+      signal.throwIfAborted();
+      return work();
+    });
   } finally {
     signal.removeEventListener('abort', kill);
   }

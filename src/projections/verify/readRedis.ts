@@ -108,12 +108,14 @@ function readEntry(partition: number, raw: RawEntry): CouponEvent[] {
   }
 }
 
-/** Pages of the keys that match a pattern. A key may come twice. */
-export async function* scanKeys(redis: Redis, pattern: string): AsyncGenerator<string[]> {
-  for (let cursor = '0'; ; ) {
-    const [next, found] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
-    yield found;
-    if (next === '0') return;
-    cursor = next;
+/** Pages of the keys that match a pattern, on each of the masters. A key may come twice. */
+export async function* scanKeys(masters: readonly Redis[], pattern: string): AsyncGenerator<string[]> {
+  for (const redis of masters) {
+    for (let cursor = '0'; ; ) {
+      const [next, found] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
+      yield found;
+      if (next === '0') break;
+      cursor = next;
+    }
   }
 }

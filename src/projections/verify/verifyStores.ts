@@ -13,13 +13,15 @@ import { verifyViews } from './verifyViews.ts';
 
 export interface Verify {
   redis: Redis;
+  /** The masters of a Redis Cluster, whose keys are scanned one after the other. */
+  masters?: readonly Redis[] | undefined;
   connection: Connection;
   signal: AbortSignal;
   onProgress: (coupons: number, of: number, events: number) => void;
 }
 
 /** Proves that Redis, the tables and the log agree, coupon by coupon and with constant memory. */
-export async function verifyAll({ redis, connection, signal, onProgress }: Verify): Promise<Report> {
+export async function verifyAll({ redis, masters = [redis], connection, signal, onProgress }: Verify): Promise<Report> {
   const report = emptyReport();
   const [row] = await runOn(connection)('SELECT COUNT(*) AS coupons FROM coupons');
   let done = 0;
@@ -29,8 +31,8 @@ export async function verifyAll({ redis, connection, signal, onProgress }: Verif
     done += coupons.length;
     onProgress(done, Math.max(done, Number(row?.coupons)), report.log.events);
   }
-  await verifyUnlogged(redis, connection, report, signal);
-  await verifyViews(redis, report, signal);
+  await verifyUnlogged({ redis, masters, connection }, report, signal);
+  await verifyViews({ redis, masters }, report, signal);
   report.deadLetters = await deadLetterCount(redis);
   return report;
 }

@@ -9,12 +9,11 @@ import { addMismatch, type Report } from './verifyReport.ts';
 
 /** Finds coupons in Redis that are neither in the log nor in the outbox. */
 export async function verifyUnlogged(
-  redis: Redis,
-  connection: Connection,
+  { redis, masters, connection }: { redis: Redis; masters: readonly Redis[]; connection: Connection },
   report: Report,
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const found of scanKeys(redis, keyPatterns.coupons)) {
+  for await (const found of scanKeys(masters, keyPatterns.coupons)) {
     signal.throwIfAborted();
     if (found.length === 0) continue;
     const coupons = await Promise.all(

@@ -10,12 +10,16 @@ const PAGE = 500;
  * Finds entries of views for pieces that the customer does not hold, or for coupons that the seller does not offer. Entries that are
  * missing are found by verifyPieces, which starts from the log.
  */
-export async function verifyViews(redis: Redis, report: Report, signal: AbortSignal): Promise<void> {
-  for await (const views of scanKeys(redis, keyPatterns.customerViews)) {
+export async function verifyViews(
+  { redis, masters }: { redis: Redis; masters: readonly Redis[] },
+  report: Report,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const views of scanKeys(masters, keyPatterns.customerViews)) {
     signal.throwIfAborted();
     await Promise.all(views.map((view) => verifyCustomer(redis, report, view)));
   }
-  for await (const views of scanKeys(redis, keyPatterns.sellerViews)) {
+  for await (const views of scanKeys(masters, keyPatterns.sellerViews)) {
     signal.throwIfAborted();
     await Promise.all(views.map((view) => verifySeller(redis, report, view)));
   }

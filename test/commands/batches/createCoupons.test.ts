@@ -4,7 +4,6 @@ import * as assert from 'uvu/assert';
 import { newBatch, releaseName } from '../../../src/commands/batches/batch.ts';
 import { createCoupons } from '../../../src/commands/batches/createCoupons.ts';
 import { reserveName } from '../../../src/commands/createCoupon.ts';
-import { deadlineAndLimit } from '../../../src/commands/decision.ts';
 import { keys } from '../../../src/infra/keys.ts';
 import { runScript } from '../../../src/infra/scripts.ts';
 import { createLog } from '../../../src/infra/telemetry/log.ts';
@@ -142,7 +141,7 @@ test('an idempotency key belongs to one request: another batch, or one coupon, w
 
 test('while a batch has reserved a name, another creation of that name is unavailable and not refused', async () => {
   const batch = newBatch(0, system.clock.deadline(3_000));
-  await reserveName(system, { seller: 'ann', ...couponNamed('busy') }, batch, deadlineAndLimit(system));
+  await reserveName(system, { seller: 'ann', ...couponNamed('busy') }, batch, performance.now());
 
   await rejects(() => createOne(system, 'busy'), /a coupon of this name is being created/);
   await rejects(() => createBatch(system, ['free', 'busy', 'cafe']), isUnavailable);
@@ -152,10 +151,9 @@ test('while a batch has reserved a name, another creation of that name is unavai
 
 test('a name whose batch died before its commit is taken over after the deadline, by a coupon and by a batch', async () => {
   const deadline = system.clock.deadline(500);
-  const begin = deadlineAndLimit(system);
   for (const name of ['dead 1', 'dead 2']) {
     const batch = newBatch(3, deadline);
-    await reserveName(system, { seller: 'ann', ...couponNamed(name) }, batch, begin);
+    await reserveName(system, { seller: 'ann', ...couponNamed(name) }, batch, performance.now());
   }
 
   assert.is(await untilDecided(() => createOne(system, 'dead 1')), 'created');
@@ -165,7 +163,7 @@ test('a name whose batch died before its commit is taken over after the deadline
 test('a batch releases no name that another batch has reserved since', async () => {
   const holder = newBatch(0, system.clock.deadline(3_000));
   const coupon = { seller: 'ann', ...couponNamed('held') };
-  await reserveName(system, coupon, holder, deadlineAndLimit(system));
+  await reserveName(system, coupon, holder, performance.now());
 
   await releaseName(system, coupon, newBatch(0, system.clock.deadline(3_000)));
 
@@ -175,7 +173,7 @@ test('a batch releases no name that another batch has reserved since', async () 
 test('a name whose batch is committed is not taken over after the deadline', async () => {
   const batch = newBatch(3, system.clock.deadline(-5_000));
   await redis.hset(keys.batches(3), batch, 'a plan that this version cannot read');
-  await reserveName(system, { seller: 'ann', ...couponNamed('committed') }, batch, deadlineAndLimit(system));
+  await reserveName(system, { seller: 'ann', ...couponNamed('committed') }, batch, performance.now());
 
   await rejects(() => createOne(system, 'committed'), isUnavailable);
   await rejects(() => createBatch(system, ['committed']), isUnavailable);

@@ -4,6 +4,7 @@ import { mysqlFaults } from './mysqlFaults.ts';
 import { redisFaults } from './redisFaults.ts';
 import { rollingUpgrade } from './rollingUpgrade.ts';
 import { subscriberFaults } from './subscriberFaults.ts';
+import { twoMachines } from './twoMachines.ts';
 import { unreadDecisions } from './unreadDecisions.ts';
 
 const none: FaultKind = { name: 'none', topology: oneOrTwoApps, inject: async () => {} };
@@ -15,6 +16,7 @@ export const faultKinds: readonly FaultKind[] = [
   ...redisFaults,
   unreadDecisions,
   ...mysqlFaults,
+  twoMachines,
   rollingUpgrade,
   ...subscriberFaults,
 ];

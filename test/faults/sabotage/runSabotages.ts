@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { figureTable } from '../../../bench/figures/figureTable.ts';
 import { startProgress } from '../../../src/infra/progress.ts';
@@ -7,12 +7,12 @@ import { faultKinds } from '../kinds/faultKinds.ts';
 import { runRound } from '../runRound.ts';
 import { createRandom, LARGEST_SEED } from '../sale/random.ts';
 import { type FaultStack, originalProject } from '../stack/faultStack.ts';
-import type { Patch, Sabotage } from './sabotage.ts';
+import { copyProject } from './copyProject.ts';
+import type { Sabotage } from './sabotage.ts';
 import { sabotages } from './sabotages.ts';
 
 /** A sabotage that is not noticed in this many rounds counts as not noticed. */
 const ROUNDS_LIMIT = 30;
-const COPIED = ['src', 'bin', 'migrations', 'web', 'package.json', 'package-lock.json'];
 
 /** Runs every sabotage until the harness notices it, and prints the table; resolves to how many were noticed and how many not. */
 export async function runSabotages(stack: FaultStack, seed: number): Promise<{ passed: number; failed: number }> {
@@ -48,7 +48,7 @@ async function runSabotage(stack: FaultStack, sabotage: Sabotage, nextSeed: () =
   const root = mkdtempSync(join(stack.folder, 'sabotage-'));
   const otherViolations = new Set<string>();
   try {
-    copyProject(root, patches);
+    copyProject(originalProject.root, root, patches);
     for (let round = 0; round < ROUNDS_LIMIT; round++) {
       const name = kinds[round % kinds.length];
       const kind = faultKinds.find((kind) => kind.name === name);
@@ -69,22 +69,5 @@ async function runSabotage(stack: FaultStack, sabotage: Sabotage, nextSeed: () =
     return { noticed: false, kind: '', reason: error.message, rounds: 0 };
   } finally {
     rmSync(root, { recursive: true });
-  }
-}
-
-function copyProject(to: string, patches: readonly Patch[]): void {
-  const from = originalProject.root;
-  for (const part of COPIED) cpSync(join(from, part), join(to, part), { recursive: true });
-  symlinkSync(join(from, 'node_modules'), join(to, 'node_modules'));
-  for (const { file, find, replace } of patches) {
-    const path = join(to, file);
-    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
-    let times = 0;
-    const patched = text.replaceAll(find, (...match) => {
-      times++;
-      return replace.replace('$1', String(match[1]));
-    });
-    if (times !== 1) throw new OperatorError(`${file} has ${find} ${times} times, not once`);
-    writeFileSync(path, patched);
   }
 }

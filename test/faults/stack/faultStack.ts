@@ -11,6 +11,7 @@ import { openDataDir } from '../../../src/infra/local/dataDir.ts';
 import { ensurePrograms, findProgram } from '../../../src/infra/local/install.ts';
 import { OperatorError } from '../../../src/operatorError.ts';
 import { type App, type AppSettings, becomesReady, startApp } from './applications.ts';
+import { type ClusterStore, openClusterStore } from './clusterStore.ts';
 import {
   mountSmallDisk,
   type RedisDisk,
@@ -18,6 +19,7 @@ import {
   type SmallDisk,
   writeRedisProgram,
 } from './redisProgram.ts';
+import { withShiftedClock } from './shiftedClock.ts';
 import { openStoreProxy, type StoreProxy } from './storeProxy.ts';
 import { createMariadbServer, createRedisServer, type StoreServer } from './storeServers.ts';
 import { openSubscribers, type Subscribers } from './subscribers.ts';
@@ -27,15 +29,24 @@ const READY_LIMIT_MS = 30_000;
 /** The last release, or the tree that is tested. */
 export type Release = 'last' | 'this';
 
+export interface Machine {
+  /** How far its clock is ahead. */
+  clockMs: number;
+}
+
 /** The processes that a round needs. */
 export interface Topology {
   /** Number of application processes. */
   apps: number;
   disk: RedisDisk;
+  /** Whether a Redis Cluster stands in the place of the one Redis. The disk is a normal one then. */
+  store: 'one' | 'cluster';
   /** What the applications are at the beginning of the round. */
   release: Release;
   /** Settings of the applications, in addition to those that every application gets. */
   environment: Record<string, string>;
+  /** The machine of each application, with a data folder of its own; without them all are on this one. */
+  machines: readonly Machine[];
   /** Whether other systems get the events, and how the order system reads the feed. */
   subscribers: 'none' | 'pages' | 'stream';
 }
@@ -60,6 +71,8 @@ export interface FaultStack {
   mariadb: StoreServer;
   redis: StoreServer;
   smallDisk: SmallDisk | undefined;
+  /** Undefined in a topology with one Redis. */
+  cluster: ClusterStore['cluster'] | undefined;
   /** Of the first application. */
   redisProxy: StoreProxy;
   /** Of every application that a round may have, by number. */
@@ -82,6 +95,8 @@ export interface FaultStack {
   withRedis<T>(work: (redis: Redis) => Promise<T>): Promise<T>;
 }
 
+const noApps = { apps: 0, release: 'this', environment: {}, machines: [], subscribers: 'none' } as const;
+
 export const openFaultStack = (announce: (line: string) => void) =>
   openAll(async (remember) => {
     ensurePrograms(['redis-server', 'mariadbd'], announce);
@@ -103,7 +118,7 @@ export const openFaultStack = (announce: (line: string) => void) =>
     remember(mysqlProxy.close);
 
     let project = originalProject;
-    let topology: Topology = { apps: 0, disk: 'normal', release: 'this', environment: {}, subscribers: 'none' };
+    let topology: Topology = { ...noApps, disk: 'normal', store: 'one' };
     let opened: Subscribers | undefined;
     let database = '';
     let redisCount = 0;
@@ -129,16 +144,26 @@ export const openFaultStack = (announce: (line: string) => void) =>
       stack.redis = redis;
       await redis.start();
     };
-    const startAfresh = async (disk: RedisDisk) => {
+    let clusterStore: ClusterStore | undefined;
+    const openClusterOnce = async () => {
+      if (clusterStore !== undefined) return clusterStore;
+      const { store, close } = await openClusterStore();
+      remember(close);
+      clusterStore = store;
+      return store;
+    };
+    const startAfresh = async (disk: RedisDisk, store: Topology['store']) => {
       await killApps();
       mariadb.thaw();
       await mariadb.start();
       const newDatabase = `faults_${randomBytes(6).toString('hex')}`;
       await stack.withMysql((mysql) => mysql.query(`CREATE DATABASE ${newDatabase}`));
       database = newDatabase;
-      await replaceRedis(disk);
+      if (store === 'cluster') await (await openClusterOnce()).empty();
+      else await replaceRedis(disk);
       await opened?.forget();
-      topology = { apps: 0, disk, release: 'this', environment: {}, subscribers: 'none' };
+      topology = { ...noApps, disk, store };
+      stack.cluster = store === 'cluster' ? clusterStore?.cluster : undefined;
     };
     // In turn, so that a reader of the feed comes to every application.
     let turn = 0;
@@ -163,11 +188,12 @@ export const openFaultStack = (announce: (line: string) => void) =>
         root,
         folder,
         environment: {
-          REDIS_URL: `unix://${proxy.path}`,
+          REDIS_URL: stack.cluster?.url ?? `unix://${proxy.path}`,
           MYSQL_URL: mysqlUrl(mysqlProxy.path),
           JWT_SECRET: stack.jwtSecret,
           ...stack.subscribers?.environment,
           ...topology.environment,
+          ...environmentOn(topology.machines[number], join(folder, `machine-${number}`)),
           ...project.environment,
         },
       };
@@ -181,6 +207,7 @@ export const openFaultStack = (announce: (line: string) => void) =>
       mariadb,
       redis: createRedisServer(dataDir, ''),
       smallDisk: undefined,
+      cluster: undefined,
       redisProxy,
       redisProxies,
       mysqlProxy,
@@ -189,15 +216,17 @@ export const openFaultStack = (announce: (line: string) => void) =>
       lastRelease: undefined,
       reset(next) {
         project = next;
-        return startAfresh('normal');
+        return startAfresh('normal', topology.store);
       },
       async arrange(next) {
-        const { apps: wanted, disk, release, environment, subscribers } = next;
+        const { apps: wanted, disk, store, release, environment, machines, subscribers } = next;
         // Without this, the new Redis would first rebuild the coupons of older rounds, which takes long on a slow disk, and new
         // subscribers would get the events of older rounds. The last release does not start on tables that this one has migrated.
         const areNew = subscribers !== 'none' && topology.subscribers === 'none';
-        if (disk !== topology.disk || areNew || release === 'last') await startAfresh(disk);
-        if (!isDeepStrictEqual(environment, topology.environment)) await killApps();
+        const isOther = disk !== topology.disk || store !== topology.store;
+        if (isOther || areNew || release === 'last') await startAfresh(disk, store);
+        const areSame = isDeepStrictEqual([environment, machines], [topology.environment, topology.machines]);
+        if (!areSame) await killApps();
         if (subscribers === 'none' && topology.subscribers !== 'none') await killApps();
         topology = next;
         stack.subscribers = subscribers === 'none' ? undefined : await openSubscribersOnce();
@@ -225,6 +254,7 @@ export const openFaultStack = (announce: (line: string) => void) =>
         return work(mysql).finally(() => mysql.destroy());
       },
       async withRedis(work) {
+        if (stack.cluster !== undefined && clusterStore !== undefined) return clusterStore.withRedis(work);
         const redis = new Redis({ path: stack.redis.socket, retryStrategy: () => null, maxRetriesPerRequest: 0 });
         redis.on('error', () => {});
         return work(redis).finally(() => redis.disconnect());
@@ -237,3 +267,6 @@ export const openFaultStack = (announce: (line: string) => void) =>
     });
     return { stack };
   });
+
+const environmentOn = (machine: Machine | undefined, dataDir: string): Record<string, string> =>
+  machine === undefined ? {} : { DATA_DIR: dataDir, NODE_OPTIONS: withShiftedClock(machine.clockMs) };

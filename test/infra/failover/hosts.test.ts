@@ -51,6 +51,8 @@ for (const [url, sentence] of refused)
 
 test('a command names all hosts, and neither the password nor the parameters', () => {
   assert.is(withoutSecrets('mysql://a:secret@a:1,b:2/db?ssl=true'), 'mysql://a@a:1,b:2/db');
+  assert.is(withoutSecrets('redis+cluster://a:secret@a:1,b:2?ca=x'), 'redis+cluster://a@a:1,b:2');
+  assert.is(withoutSecrets('redis+sentinel://a:secret@a:1,b:2/sale'), 'redis+sentinel://a@a:1,b:2/sale');
 });
 
 test.run();

@@ -5,8 +5,16 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { keys } from '../../../src/infra/keys.ts';
-import { connectRedis, openRedis } from '../../../src/infra/stores/redis.ts';
-import { aclRules, mustHavePermissions, usedCommands } from '../../../src/infra/stores/redisPermissions.ts';
+import { connectRedis } from '../../../src/infra/shards/connectRedis.ts';
+import { wholeDataSet } from '../../../src/infra/shards/dataSet.ts';
+import { openRedis } from '../../../src/infra/stores/redis.ts';
+import {
+  aclRules,
+  clusterCommands,
+  clusterRules,
+  mustHavePermissions,
+  usedCommands,
+} from '../../../src/infra/stores/redisPermissions.ts';
 import { createLog } from '../../../src/infra/telemetry/log.ts';
 import { readPublicPages, sendEveryRequest } from '../../support/everyRequest.ts';
 import { endPrograms, startProgram } from '../../support/program.ts';
@@ -55,7 +63,7 @@ test('each missing permission is named in one line', async () => {
     await setUser('limited', rules);
     const { redis, close: closeRedis } = connectRedis(urlOf('limited'), log);
     await redis.connect().catch(() => {});
-    const message = await mustHavePermissions(redis).then(
+    const message = await mustHavePermissions(redis, wholeDataSet).then(
       () => 'nothing is missing',
       (error: Error) => error.message,
     );
@@ -121,6 +129,7 @@ test('the ACL in docs/OPERATIONS.md is the one of the code', () => {
   assert.ok(
     readFileSync(join(root, 'docs/OPERATIONS.md'), 'utf8').includes(`ACL SETUSER seckill on >PASSWORD ${aclRules}`),
   );
+  assert.ok(readFileSync(join(root, 'docs/OPERATIONS.md'), 'utf8').includes(`\`${clusterRules}\``));
 });
 
 test('every command that the source sends, or a script calls, is in the table', () => {
@@ -149,7 +158,8 @@ test('every command that the source sends, or a script calls, is in the table', 
     'EXEC',
     'CATCH',
   ];
-  const missing = [...sent].filter((command) => !usedCommands.includes(command) && !ofTheClient.includes(command));
+  const known: readonly string[] = [...usedCommands, ...clusterCommands, ...ofTheClient];
+  const missing = [...sent].filter((command) => !known.includes(command));
   assert.equal(missing, []);
 });
 

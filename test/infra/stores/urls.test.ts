@@ -27,6 +27,10 @@ const refused: [url: string, sentence: RegExp][] = [
   ['rediss://h?ca=/no/such/file', /^REDIS_URL: cannot read \/no\/such\/file: ENOENT/],
   [`rediss://h?cert=${pem}`, /^REDIS_URL: a client certificate and its key are given together$/],
   [`redis://h?ca=${pem}`, /^REDIS_URL: certificates are for rediss:\/\/$/],
+  ['redis+cluster://one,two/3', /^REDIS_URL: a Redis Cluster has no databases$/],
+  ['redis+cluster://one,two?db=3', /^REDIS_URL: a Redis Cluster has no databases$/],
+  ['redis+cluster://one,,two', /^REDIS_URL: expected the addresses of nodes: host:6379,host:6379$/],
+  [`redis+cluster://one,two?ca=${pem}`, /^REDIS_URL: certificates are for rediss:\/\/$/],
   ['mysql://h/db?sslmode=REQUIRED', /^MYSQL_URL: unknown parameter "sslmode"/],
   ['mysql://h/', /^MYSQL_URL: names no database/],
   ['mysql://h/db?ssl-mode=PREFERRED', /^MYSQL_URL: ssl-mode: expected DISABLED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY$/],
@@ -87,6 +91,19 @@ for (const url of ['mysql://u:p@ss@h/db', 'mysql://u:p/w@h/db', 'mysql://u:12#3@
 test('a well-formed URL gets no hint', () => {
   for (const url of ['mysql://u:p%40ss@h:3306/db', 'redis://h:1', 'unix:///tmp/a@b.sock', 'redis://:p@h/0'])
     assert.is(encodingHint(url), '', url);
+});
+
+test('the URL of a Redis Cluster has the addresses of its nodes and one login for all of them', () => {
+  const { seeds, username, password, db, tls } = parseRedisUrl(
+    'rediss+cluster://u%40:p%2Fw@one:7000,[::1],two:7001?servername=redis',
+  );
+
+  assert.equal(seeds, [
+    { host: 'one', port: 7000 },
+    { host: '::1', port: 6379 },
+    { host: 'two', port: 7001 },
+  ]);
+  assert.equal([username, password, db, tls], ['u@', 'p/w', 0, { servername: 'redis' }]);
 });
 
 test('the URL of sentinels has their addresses, the name of the master and the login of Redis', () => {

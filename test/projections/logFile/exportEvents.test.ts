@@ -172,7 +172,14 @@ await openMysql(empty).then(({ close: done }) => done());
 async function tryImport(file: string): Promise<{ message: string; events: number }> {
   const { session, close: closeSession } = await openReplaySession(empty);
   const [writer, holder] = [runOn(session.writer), runOn(session.holder)];
-  const deps = { file, writer, holder, signal: new AbortController().signal, onProgress: () => {} };
+  const deps = {
+    file,
+    writer,
+    nodes: session.nodes,
+    holder,
+    signal: new AbortController().signal,
+    onProgress: () => {},
+  };
   const message = await importLog(deps).then(
     () => 'imported',
     (error) => error.message,
@@ -210,7 +217,7 @@ test('a file that is damaged between its check and its import leaves no event be
     if (phase === 'checking' && events > GRABS) truncateSync(file, 2_000_000);
   };
   const signal = new AbortController().signal;
-  await rejects(() => importLog({ file, writer, holder, signal, onProgress }), /line \d+ is cut/);
+  await rejects(() => importLog({ file, writer, nodes: session.nodes, holder, signal, onProgress }), /line \d+ is cut/);
   assert.is((await writer('SELECT position FROM event_log')).length, 0);
   await closeSession();
 });
@@ -236,6 +243,7 @@ test('a file that vanishes between its check and its import is one line, and imp
   const importing = importLog({
     file,
     writer: runOn(session.writer),
+    nodes: session.nodes,
     holder: runOn(session.holder),
     signal: new AbortController().signal,
     onProgress: (phase) => phase === 'checking' && rmSync(file, { force: true }),

@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { allPartitions, keys, partitionOf } from '../../../src/infra/keys.ts';
 import { readReplication, readRunId, readStanding } from '../../../src/infra/replication/replicationInfo.ts';
+import { wholeDataSet } from '../../../src/infra/shards/dataSet.ts';
 import { createLog } from '../../../src/infra/telemetry/log.ts';
 import { openSystem } from '../../../src/system.ts';
 import { gateOpens } from '../../support/outages.ts';
@@ -66,7 +67,7 @@ test('after a promotion no grab is decided on the same connection until reconcil
 test('after a promotion, fences of an older release count for nothing', async () => {
   await givenFencesOfOlderRelease();
 
-  const { stands, isOfOlderRelease } = await readStanding(redis);
+  const { stands, isOfOlderRelease } = await readStanding(redis, wholeDataSet);
 
   assert.equal([stands, isOfOlderRelease], [false, false]);
   await rejects(() => system.fence.mustStand());

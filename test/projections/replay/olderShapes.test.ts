@@ -32,7 +32,7 @@ const openImported = (sample: string) =>
     const { session, close: closeSession } = await openReplaySession(url);
     remember(closeSession);
     const [writer, holder] = [runOn(session.writer), runOn(session.holder)];
-    await importLog({ file: `${folder}${sample}`, writer, holder, signal, onProgress });
+    await importLog({ file: `${folder}${sample}`, writer, nodes: session.nodes, holder, signal, onProgress });
     return { mysql, session };
   });
 
