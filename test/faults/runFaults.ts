@@ -17,6 +17,7 @@ const wholeNumber = (min: number) => (text: string) => {
     throw new InvalidArgumentError(`Expected a whole number from ${min} to ${LARGEST_SEED}.`);
   return number;
 };
+const DAY_MS = 86_400_000;
 const allKinds = [...faultKinds, ...largeFaultKinds, ...clusterFaults];
 const kindNamed = (name: string) => {
   const kind = allKinds.find((kind) => kind.name === name);
@@ -35,6 +36,9 @@ const program = createProgram('npm run test:faults --', 'Sales with faults; the 
       'only',
       'cluster',
     ]),
+  )
+  .addOption(
+    new Option('--third', 'with --sabotage: a third of them, another one each day').implies({ sabotage: true }),
   )
   .option('--list', 'print the kinds of faults and exit')
   .parse();
@@ -60,11 +64,12 @@ interface Options {
   only?: FaultKind;
   cluster?: true;
   sabotage?: true;
+  third?: true;
   list?: true;
 }
 
 await runProgram(async () => {
-  const { rounds, seed, only, cluster, sabotage, list } = program.opts<Options>();
+  const { rounds, seed, only, cluster, sabotage, third, list } = program.opts<Options>();
   if (list) {
     console.log(allKinds.map(({ name }) => name).join('\n'));
     process.exit(0);
@@ -82,7 +87,7 @@ await runProgram(async () => {
     // The exit status of a check that could not run here, as for .ci/run.
     if (kinds.length === 0) process.exitCode = 75;
     const work = sabotage
-      ? runSabotages(stack, seed)
+      ? runSabotages(stack, seed, third ? { of: 3, remainder: Math.floor(Date.now() / DAY_MS) % 3 } : undefined)
       : runRounds(stack, planRounds(kinds, kinds.length === 0 ? 0 : (rounds ?? kinds.length), seed));
     result = await interruptible(stopped, work);
     for (const line of skipped) console.log(line);
