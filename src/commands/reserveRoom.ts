@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { keys } from '../infra/keys.ts';
+import { keys, partitionOf } from '../infra/keys.ts';
 import { runScript } from '../infra/scripts.ts';
 import { Unavailable } from '../unavailable.ts';
-import type { DecisionDeps } from './decision.ts';
+import { type DecisionDeps, mustBeAbleToDecide } from './decision.ts';
 
 /**
  * Longer than it takes until a new coupon is in the view of its seller, even if its process dies and another one finishes its batch. A
@@ -25,8 +25,7 @@ export async function reserveRoom(
   seller: string,
   names: readonly string[],
 ): Promise<(() => Promise<void>) | 'full'> {
-  deps.gate.mustBeOpen();
-  deps.outboxLimit.mustHaveRoom();
+  for (const name of names) mustBeAbleToDecide(deps, partitionOf({ seller, name }));
   const { redis, quotas } = deps;
   const [reservation, distinct] = [randomUUID(), [...new Set(names)]];
   const room = keys.room(seller);
