@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Redis } from 'ioredis';
 import { Unavailable } from '../../unavailable.ts';
 import type { Closer } from '../closers.ts';
@@ -91,7 +92,8 @@ export function openReplicas(deps: {
   };
   const waitOnce = async () => {
     const connection = open();
-    if (connection.status !== 'ready') throw new Unavailable(TOO_FEW);
+    // It is opened for the first look, whose answer the start and the first grabs wait for.
+    if (connection.status !== 'ready') await once(connection, 'ready', { signal: AbortSignal.timeout(WAIT_MS) });
     if (hasWaitaof === undefined) await askForWaitaof(connection);
     const history = replid;
     const waits = waitCommands(hasWaitaof === true && !isUnsafe(), needed, WAIT_MS);

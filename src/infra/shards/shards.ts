@@ -169,6 +169,8 @@ export function createShards({ masters, redis, log }: Pick<OpenedMasters, 'maste
     const failure = failures.find((error) => error instanceof OperatorError);
     if (failure !== undefined || failures.length === results.length) throw failure ?? failures[0] ?? noMaster();
     for (const [place, { status }] of results.entries()) if (status === 'rejected') first[place]?.fence.shut();
+    // Whether enough replicas confirm is known then. Without them the start goes on, and grabs get 503.
+    await Promise.allSettled(first.map(({ replicas }) => replicas.confirm()));
   };
   const close: Closer = async () => {
     closing = true;
