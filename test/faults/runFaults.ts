@@ -1,8 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { createProgram, interruptible, runProgram, stopSignal } from '../../src/cli.ts';
-import { clusterFaults } from './kinds/clusterFaults.ts';
 import type { FaultKind } from './kinds/faultKind.ts';
-import { faultKinds, largeFaultKinds } from './kinds/faultKinds.ts';
+import { allKinds, clusterKinds, faultKinds } from './kinds/faultKinds.ts';
 import { planRounds, runRounds } from './runRounds.ts';
 import { runSabotages } from './sabotage/runSabotages.ts';
 import { LARGEST_SEED } from './sale/random.ts';
@@ -18,7 +17,6 @@ const wholeNumber = (min: number) => (text: string) => {
   return number;
 };
 const DAY_MS = 86_400_000;
-const allKinds = [...faultKinds, ...largeFaultKinds, ...clusterFaults];
 const kindNamed = (name: string) => {
   const kind = allKinds.find((kind) => kind.name === name);
   if (kind === undefined) throw new InvalidArgumentError('No such kind of fault; see --list.');
@@ -29,7 +27,7 @@ const program = createProgram('npm run test:faults --', 'Sales with faults; the 
   .option('--rounds <n>', 'spread over the kinds of faults; without it, one round of each kind', wholeNumber(1))
   .option('--seed <n>', 'the same seed plans the same rounds', wholeNumber(0), Date.now() % LARGEST_SEED)
   .option('--only <kind>', 'run only this kind of fault', kindNamed)
-  .addOption(new Option('--cluster', 'run the kinds of a Redis Cluster').conflicts('only'))
+  .addOption(new Option('--cluster', 'run the kinds of a Redis Cluster and of Galera').conflicts('only'))
   .addOption(
     new Option('--sabotage', 'break the project on purpose, to see that the harness notices').conflicts([
       'rounds',
@@ -82,7 +80,7 @@ await runProgram(async () => {
   try {
     const { kinds, skipped } = await possibleKinds(
       stack,
-      only !== undefined ? [only] : cluster ? clusterFaults : faultKinds,
+      only !== undefined ? [only] : cluster ? clusterKinds : faultKinds,
     );
     // The exit status of a check that could not run here, as for .ci/run.
     if (kinds.length === 0) process.exitCode = 75;

@@ -18,6 +18,7 @@ const DEFAULT_TOPOLOGY: Topology = {
   apps: 1,
   disk: 'normal',
   store: 'one',
+  mysql: 'one',
   release: 'this',
   environment: {},
   machines: [],

@@ -52,9 +52,8 @@ export interface GaleraNode {
 }
 
 /** `url` names the three nodes in their order, and an empty database. */
-export const openGaleraNodes = () =>
+export const openGaleraNodes = (folder = createDataDir()) =>
   openAll(async (remember) => {
-    const folder = createDataDir();
     const scripts = join(folder, 'scripts');
     mkdirSync(scripts);
     writeFileSync(join(scripts, 'wsrep_sst_kept'), TRANSFER);
@@ -219,6 +218,7 @@ function nodeOf(first: ChildProcess, socket: string, port: number, startAgain: (
       await statusIs('wsrep_local_state_comment', 'Synced');
     },
     async bootstrap() {
+      await statusIs('wsrep_ready', 'OFF');
       await run("SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES'");
       await statusIs('wsrep_ready', 'ON');
     },

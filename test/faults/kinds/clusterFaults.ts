@@ -67,6 +67,24 @@ const kinds: readonly FaultKind[] = [
     },
   },
   {
+    // What the dead master and the dead applications alone had is lost, and nobody was answered for it.
+    name: 'cluster-all-killed',
+    async inject(context) {
+      const { cluster, partition, master, replica } = await pickPair(context);
+      const { apps, mariadb } = context.stack;
+      mariadb.freeze();
+      const mend = await cluster.cutReplicaLink(master);
+      await context.pace.rush();
+      await Promise.all([master.kill(), ...apps.map((app) => app.kill())]);
+      mariadb.thaw();
+      await mend();
+      await takenOver(cluster, partition, replica);
+      await master.start();
+      await Promise.all(apps.map((app) => context.stack.restartApp(app)));
+      await cluster.whole();
+    },
+  },
+  {
     name: 'cluster-reshard',
     async inject(context) {
       const { cluster, partition, master } = await pickPair(context);

@@ -1,5 +1,7 @@
 import { appFaults } from './appFaults.ts';
+import { clusterFaults } from './clusterFaults.ts';
 import { type FaultKind, oneOrTwoApps } from './faultKind.ts';
+import { galeraFaults } from './galeraFaults.ts';
 import { mysqlFaults } from './mysqlFaults.ts';
 import { redisFaults } from './redisFaults.ts';
 import { rollingUpgrade } from './rollingUpgrade.ts';
@@ -34,3 +36,8 @@ export const largeFaultKinds: readonly FaultKind[] = [
     topology: () => ({}),
   })),
 ];
+
+/** On a Redis Cluster, and on three nodes of Galera. */
+export const clusterKinds: readonly FaultKind[] = [...clusterFaults, ...galeraFaults];
+
+export const allKinds: readonly FaultKind[] = [...faultKinds, ...largeFaultKinds, ...clusterKinds];

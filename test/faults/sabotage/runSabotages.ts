@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { figureTable } from '../../../bench/figures/figureTable.ts';
 import { startProgress } from '../../../src/infra/progress.ts';
 import { OperatorError } from '../../../src/operatorError.ts';
-import { faultKinds } from '../kinds/faultKinds.ts';
+import { allKinds } from '../kinds/faultKinds.ts';
 import { runRound } from '../runRound.ts';
 import { createRandom, LARGEST_SEED } from '../sale/random.ts';
 import { type FaultStack, originalProject } from '../stack/faultStack.ts';
@@ -42,7 +42,7 @@ export async function runSabotages(
   return { passed: noticed, failed: possible.length - noticed };
 }
 
-const needsLastRelease = (name: string) => faultKinds.find((kind) => kind.name === name)?.needsLastRelease;
+const needsLastRelease = (name: string) => allKinds.find((kind) => kind.name === name)?.needsLastRelease;
 
 interface SabotageResult {
   noticed: boolean;
@@ -60,7 +60,7 @@ async function runSabotage(stack: FaultStack, sabotage: Sabotage, nextSeed: () =
     copyProject(originalProject.root, root, patches);
     for (let round = 0; round < ROUNDS_LIMIT; round++) {
       const name = kinds[round % kinds.length];
-      const kind = faultKinds.find((kind) => kind.name === name);
+      const kind = allKinds.find((kind) => kind.name === name);
       if (kind === undefined) throw new Error(`no such kind of fault: ${name}`);
       // The next round must not fail because of data that an earlier one damaged.
       if (round === 0 || otherViolations.size > 0) await stack.reset({ root, environment, redis });

@@ -1,3 +1,4 @@
+import { clusterSabotages } from './clusterSabotages.ts';
 import { lifeSabotages } from './lifeSabotages.ts';
 import type { Sabotage } from './sabotage.ts';
 import { subscriberSabotages } from './subscriberSabotages.ts';
@@ -202,4 +203,5 @@ export const sabotages: readonly Sabotage[] = [
   },
   ...lifeSabotages,
   ...subscriberSabotages,
+  ...clusterSabotages,
 ];

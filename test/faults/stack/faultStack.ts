@@ -9,9 +9,11 @@ import { type Connection, createConnection } from 'mysql2/promise';
 import { type Closer, openAll } from '../../../src/infra/closers.ts';
 import { openDataDir } from '../../../src/infra/local/dataDir.ts';
 import { ensurePrograms, findProgram } from '../../../src/infra/local/install.ts';
+import { connectOnce } from '../../../src/infra/stores/mysql.ts';
 import { OperatorError } from '../../../src/operatorError.ts';
 import { type App, type AppSettings, becomesReady, startApp } from './applications.ts';
 import { type ClusterStore, openClusterStore } from './clusterStore.ts';
+import { type GaleraStore, openGaleraStore } from './galeraStore.ts';
 import {
   mountSmallDisk,
   type RedisDisk,
@@ -41,6 +43,8 @@ export interface Topology {
   disk: RedisDisk;
   /** Whether a Redis Cluster stands in the place of the one Redis. The disk is a normal one then. */
   store: 'one' | 'cluster';
+  /** Whether three nodes of Galera stand in the place of the one MySQL. */
+  mysql: 'one' | 'galera';
   /** What the applications are at the beginning of the round. */
   release: Release;
   /** Settings of the applications, in addition to those that every application gets. */
@@ -73,6 +77,8 @@ export interface FaultStack {
   smallDisk: SmallDisk | undefined;
   /** Undefined in a topology with one Redis. */
   cluster: ClusterStore['cluster'] | undefined;
+  /** Undefined in a topology with one MySQL. */
+  galera: GaleraStore | undefined;
   /** Of the first application. */
   redisProxy: StoreProxy;
   /** Of every application that a round may have, by number. */
@@ -89,6 +95,8 @@ export interface FaultStack {
   restartApp(app: App, release?: Release): Promise<void>;
   /** The folder of the last release, with its npm packages. Set before a round that needs it. */
   lastRelease: string | undefined;
+  /** The name of the database. */
+  database(): string;
   /** URL of the database, not through the proxy. */
   mysqlUrl(): string;
   withMysql<T>(work: (mysql: Connection) => Promise<T>): Promise<T>;
@@ -118,8 +126,9 @@ export const openFaultStack = (announce: (line: string) => void) =>
     remember(mysqlProxy.close);
 
     let project = originalProject;
-    let topology: Topology = { ...noApps, disk: 'normal', store: 'one' };
+    let topology: Topology = { ...noApps, disk: 'normal', store: 'one', mysql: 'one' };
     let opened: Subscribers | undefined;
+    let [clusterStore, galeraStore]: [ClusterStore | undefined, GaleraStore | undefined] = [undefined, undefined];
     let database = '';
     let redisCount = 0;
     let closed = false;
@@ -144,26 +153,39 @@ export const openFaultStack = (announce: (line: string) => void) =>
       stack.redis = redis;
       await redis.start();
     };
-    let clusterStore: ClusterStore | undefined;
-    const openClusterOnce = async () => {
-      if (clusterStore !== undefined) return clusterStore;
-      const { store, close } = await openClusterStore();
+    const openOnce = async <Store>(before: Store | undefined, open: () => Promise<{ store: Store; close: Closer }>) => {
+      if (before !== undefined) return before;
+      const { store, close } = await open();
       remember(close);
-      clusterStore = store;
       return store;
     };
-    const startAfresh = async (disk: RedisDisk, store: Topology['store']) => {
-      await killApps();
+    const openGalera = () => {
+      const path = join(folder, 'galera');
+      mkdirSync(path);
+      return openGaleraStore(path, redisProxies.length, announce);
+    };
+    const createDatabase = async (mysql: Topology['mysql'], name: string) => {
       mariadb.thaw();
       await mariadb.start();
-      const newDatabase = `faults_${randomBytes(6).toString('hex')}`;
-      await stack.withMysql((mysql) => mysql.query(`CREATE DATABASE ${newDatabase}`));
-      database = newDatabase;
-      if (store === 'cluster') await (await openClusterOnce()).empty();
-      else await replaceRedis(disk);
-      await opened?.forget();
-      topology = { ...noApps, disk, store };
+      if (mysql === 'galera') galeraStore = await openOnce(galeraStore, openGalera);
+      stack.galera = mysql === 'galera' ? galeraStore : undefined;
+      if (stack.galera !== undefined) await stack.galera.createDatabase(name);
+      else await stack.withMysql((connection) => connection.query(`CREATE DATABASE ${name}`));
+      database = name;
+    };
+    const emptyRedis = async (store: Topology['store'], disk: RedisDisk) => {
+      if (store === 'cluster') {
+        clusterStore = await openOnce(clusterStore, openClusterStore);
+        await clusterStore.empty();
+      } else await replaceRedis(disk);
       stack.cluster = store === 'cluster' ? clusterStore?.cluster : undefined;
+    };
+    const startAfresh = async ({ disk, store, mysql }: Pick<Topology, 'disk' | 'store' | 'mysql'>) => {
+      await killApps();
+      await createDatabase(mysql, `faults_${randomBytes(6).toString('hex')}`);
+      await emptyRedis(store, disk);
+      await opened?.forget();
+      topology = { ...noApps, disk, store, mysql };
     };
     // In turn, so that a reader of the feed comes to every application.
     let turn = 0;
@@ -189,7 +211,7 @@ export const openFaultStack = (announce: (line: string) => void) =>
         folder,
         environment: {
           REDIS_URL: stack.cluster?.url ?? `unix://${proxy.path}`,
-          MYSQL_URL: mysqlUrl(mysqlProxy.path),
+          MYSQL_URL: stack.galera?.url(database, number) ?? mysqlUrl(mysqlProxy.path),
           JWT_SECRET: stack.jwtSecret,
           ...stack.subscribers?.environment,
           ...topology.environment,
@@ -208,6 +230,7 @@ export const openFaultStack = (announce: (line: string) => void) =>
       redis: createRedisServer(dataDir, ''),
       smallDisk: undefined,
       cluster: undefined,
+      galera: undefined,
       redisProxy,
       redisProxies,
       mysqlProxy,
@@ -216,15 +239,15 @@ export const openFaultStack = (announce: (line: string) => void) =>
       lastRelease: undefined,
       reset(next) {
         project = next;
-        return startAfresh('normal', topology.store);
+        return startAfresh({ ...topology, disk: 'normal' });
       },
       async arrange(next) {
-        const { apps: wanted, disk, store, release, environment, machines, subscribers } = next;
+        const { apps: wanted, disk, store, mysql, release, environment, machines, subscribers } = next;
         // Without this, the new Redis would first rebuild the coupons of older rounds, which takes long on a slow disk, and new
         // subscribers would get the events of older rounds. The last release does not start on tables that this one has migrated.
         const areNew = subscribers !== 'none' && topology.subscribers === 'none';
-        const isOther = disk !== topology.disk || store !== topology.store;
-        if (isOther || areNew || release === 'last') await startAfresh(disk, store);
+        const isOther = disk !== topology.disk || store !== topology.store || mysql !== topology.mysql;
+        if (isOther || areNew || release === 'last') await startAfresh(next);
         const areSame = isDeepStrictEqual([environment, machines], [topology.environment, topology.machines]);
         if (!areSame) await killApps();
         if (subscribers === 'none' && topology.subscribers !== 'none') await killApps();
@@ -243,8 +266,13 @@ export const openFaultStack = (announce: (line: string) => void) =>
         else await stack.subscribers?.follow(subscribers);
       },
       restartApp: ({ number }, release = topology.release) => launch(number, release),
-      mysqlUrl: () => mysqlUrl(mariadb.socket),
+      database: () => database,
+      mysqlUrl: () => stack.galera?.url(database, 0) ?? mysqlUrl(mariadb.socket),
       async withMysql(work) {
+        if (stack.galera !== undefined) {
+          const { connection, close } = await connectOnce(stack.mysqlUrl());
+          return work(connection.promise()).finally(close);
+        }
         const mysql = await createConnection({
           socketPath: mariadb.socket,
           user: 'root',
