@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { grabCoupon } from '../../src/commands/grabCoupon.ts';
 import { connectOnce } from '../../src/infra/stores/mysql.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { createTokenIssuer } from '../../src/infra/tokens.ts';
 import { verifyAll } from '../../src/projections/verify/verifyStores.ts';
-import { openSystem, type System } from '../../src/system.ts';
+import { openSystem } from '../../src/system.ts';
 import { lockCoupons } from '../support/outages.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
 import { openRedisGroup, type RedisGroup } from '../support/redisGroup.ts';
 import { openTestStores } from '../support/testStores.ts';
-import { customer, givenCoupon, settled } from '../support/testSystem.ts';
+import { givenCoupon, settled } from '../support/testSystem.ts';
+import { startSale } from './sale.ts';
 
 // Two processes sell on a Redis with replicas and Sentinel while an outage of each kind happens. Every grab that was answered 201 must be
 // in MySQL and in Redis afterwards.
@@ -105,37 +105,6 @@ const first = await openSystem(config, log);
 const second = await openSystem(config, log);
 const systems = [first.system, second.system];
 
-/** Customers who grab again and again, each one under a new name, on both processes. */
-function startSale(name: string) {
-  const won: string[] = [];
-  const refused: string[] = [];
-  let unknown = 0;
-  let going = true;
-  const grabber = async (number: number) => {
-    const system = systems[number % systems.length] as System;
-    for (let i = 0; going; i++) {
-      const by = `c-${number}-${i}`;
-      try {
-        const { outcome } = await grabCoupon(system, customer(by), { seller: 'ann', name });
-        (outcome === 'grabbed' ? won : refused).push(by);
-      } catch {
-        unknown++;
-        await sleep(10);
-      }
-    }
-  };
-  const grabbers = Array.from({ length: GRABBERS }, (_, number) => grabber(number));
-  return {
-    won,
-    refused,
-    unknown: () => unknown,
-    async end() {
-      going = false;
-      await Promise.all(grabbers);
-    },
-  };
-}
-
 const until = async (what: string, isSo: () => boolean | Promise<boolean>) => {
   for (const limit = Date.now() + SALE_AGAIN_MS; !(await isSo()); await sleep(20))
     if (Date.now() > limit) throw new Error(`not in time: ${what}`);
@@ -184,7 +153,7 @@ for (const [number, { name, begin, stopsSale }] of outages.entries()) {
     const coupon = `coupon ${number}`;
     await untilReady();
     await givenCoupon(first.system, 'ann', coupon, 1_000_000);
-    const sale = startSale(coupon);
+    const sale = startSale(systems, [coupon], coupon);
     await until('the sale has begun', () => sale.won.length > 100);
 
     const endOutage = await begin(group);
@@ -203,7 +172,10 @@ for (const [number, { name, begin, stopsSale }] of outages.entries()) {
     await sleep(500);
     await sale.end();
 
-    const recovered = await assertNothingLost(coupon, sale.won);
+    const recovered = await assertNothingLost(
+      coupon,
+      sale.won.map(({ by }) => by),
+    );
     assert.equal(sale.refused, []);
     console.log(
       `${name}: ${sale.won.length} won, ${sale.unknown()} unknown, ${recovered} recovered, on sale again after ${again} ms`,

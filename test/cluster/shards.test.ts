@@ -1,23 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { grabCoupon } from '../../src/commands/grabCoupon.ts';
 import { allPartitions, partitionOf } from '../../src/infra/keys.ts';
 import { connectOnce } from '../../src/infra/stores/mysql.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { verifyAll } from '../../src/projections/verify/verifyStores.ts';
 import { listCoupons } from '../../src/queries/listCoupons.ts';
-import { openSystem, type System } from '../../src/system.ts';
+import { openSystem } from '../../src/system.ts';
 import { openRedisCluster, type RedisCluster, slotOfPartition } from '../support/redisCluster.ts';
 import { openTestStores } from '../support/testStores.ts';
 import { customer, givenCoupon, settled } from '../support/testSystem.ts';
 import { until as untilIn } from '../support/until.ts';
+import { startSale } from './sale.ts';
 
 // Two processes sell sixteen coupons, one in each partition, on a Redis Cluster of three masters and three replicas, while each outage
 // happens. Every grab that was answered 201 must be in MySQL, in Redis and in the list of its customer afterwards.
 
 /** Two for each coupon, since a grab of a coupon whose master is away may take seconds. */
-const GRABBERS = 32;
 
 interface Outage {
   name: string;
@@ -108,42 +107,6 @@ async function givenCoupons(word: string): Promise<string[]> {
   return names;
 }
 
-/** Customers who grab again and again, each one under a new name, on both processes. */
-function startSale(word: string, names: readonly string[]) {
-  const won: { by: string; name: string; partition: number }[] = [];
-  const refused: string[] = [];
-  let unknown = 0;
-  let going = true;
-  const grabber = async (number: number) => {
-    const system = systems[number % systems.length] as System;
-    const partition = Math.floor(number / systems.length);
-    const name = names[partition] ?? '';
-    for (let i = 0; going; i++) {
-      const by = `${word} c-${number}-${i}`;
-      try {
-        const { outcome } = await grabCoupon(system, customer(by), { seller, name });
-        if (outcome === 'grabbed') won.push({ by, name, partition });
-        else refused.push(by);
-      } catch {
-        unknown++;
-        await sleep(10);
-      }
-    }
-  };
-  const grabbers = Array.from({ length: GRABBERS }, (_, number) => grabber(number));
-  const wonIn = (partitions: readonly number[]) => won.filter(({ partition }) => partitions.includes(partition)).length;
-  return {
-    won,
-    refused,
-    wonIn,
-    unknown: () => unknown,
-    async end() {
-      going = false;
-      await Promise.all(grabbers);
-    },
-  };
-}
-
 /** Both stores and the lists have every success that was answered. Resolves to the number of unanswered grabs that stand. */
 async function assertNothingLost(word: string, won: ReturnType<typeof startSale>['won']): Promise<number> {
   await cluster.whole();
@@ -179,7 +142,9 @@ for (const { name, begin } of outages) {
     await cluster.whole();
     await until('the sale can go on', areOpen);
     const names = await givenCoupons(word);
-    const sale = startSale(word, names);
+    const sale = startSale(systems, names, word);
+    const wonIn = (partitions: readonly number[]) =>
+      sale.won.filter(({ name }) => partitions.includes(names.indexOf(name))).length;
     await until('the sale has begun', () => sale.won.length > 100);
     const master = await firstMaster(cluster);
     const masters = await Promise.all(allPartitions.map((partition) => cluster.masterOfPartition(partition)));
@@ -187,10 +152,10 @@ for (const { name, begin } of outages) {
 
     const begun = Date.now();
     const endOutage = await begin(cluster);
-    const before = { others: sale.wonIn(others), first: sale.wonIn([0]) };
-    await until('the other masters sell on', () => sale.wonIn(others) > before.others + 100);
+    const before = { others: wonIn(others), first: wonIn([0]) };
+    await until('the other masters sell on', () => wonIn(others) > before.others + 100);
     const othersAfter = Date.now() - begun;
-    await until('the first partition is sold again', () => sale.wonIn([0]) > before.first + 20);
+    await until('the first partition is sold again', () => wonIn([0]) > before.first + 20);
     const again = Date.now() - begun;
     await endOutage();
     await sleep(500);
