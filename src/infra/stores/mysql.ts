@@ -21,12 +21,13 @@ const connectionOf = (options: MysqlOptions) => ({
 });
 
 // mysql2 waits for ever on a server that has stopped replying. A query that exceeds its time limit leaves its connection in an
-// unknown state, so the connection is destroyed.
+// unknown state, so the connection is destroyed. So is one whose transaction could not begin or end: a node of Galera that refuses COMMIT
+// leaves the transaction open, knex gives the connection back to the pool, and the next BEGIN would commit it.
 function limitQueryTime(connection: Connection, nodes: MysqlNodes): void {
   const query = connection.query.bind(connection) as (options: object, values: unknown, done: QueryDone) => unknown;
-  const limited = (options: object, values: unknown, done: QueryDone) =>
+  const limited = (options: { sql: string }, values: unknown, done: QueryDone) =>
     query({ timeout: QUERY_TIMEOUT_MS, ...options }, isEmpty(values) ? null : values, (error, ...result) => {
-      if (error?.code === 'PROTOCOL_SEQUENCE_TIMEOUT') connection.destroy();
+      if (error?.code === 'PROTOCOL_SEQUENCE_TIMEOUT' || (error && EDGE.test(options.sql))) connection.destroy();
       if (error) nodes.suspect(error);
       done(error, ...result);
     });
@@ -34,6 +35,8 @@ function limitQueryTime(connection: Connection, nodes: MysqlNodes): void {
 }
 // The driver searches the whole statement for placeholders, even when there are no values for them.
 const isEmpty = (values: unknown) => Array.isArray(values) && values.length === 0;
+/** The statements with which knex begins and ends a transaction. */
+const EDGE = /^(SET TRANSACTION|BEGIN|COMMIT|ROLLBACK)\b/;
 type QueryDone = (error: { code?: string } | null, ...result: unknown[]) => void;
 
 /** Opens a pool. The first query makes the first connection. */
