@@ -11,7 +11,7 @@ import { PARTITIONS } from './infra/keys.ts';
 import { type AttemptLimits, createAttemptLimits } from './infra/limits/attemptLimits.ts';
 import { type ClientAddress, createClientAddress } from './infra/limits/clientAddress.ts';
 import { createRequestLimits, type RequestLimits } from './infra/limits/requestLimits.ts';
-import { allEvents } from './infra/outbox.ts';
+import { allEvents, type Delivery } from './infra/outbox.ts';
 import { openOutboxLimit } from './infra/outboxLimit.ts';
 import { openPasswords, type Passwords } from './infra/passwords/passwords.ts';
 import { openTokens } from './infra/provider/openTokens.ts';
@@ -40,7 +40,7 @@ import { openProcessReports } from './operators/processReports.ts';
 import { createReconcileWatch } from './operators/reconcileWatch.ts';
 import { type MysqlWriter, startMysqlWriter } from './projections/mysqlWriter.ts';
 import { ensureReconciled } from './projections/recovery/reconcile.ts';
-import { createViewProjection } from './projections/redisViews.ts';
+import { createViewProjection, type ViewProjection } from './projections/redisViews.ts';
 import { startRelay } from './projections/relay.ts';
 import { type CouponTerms, createCouponTerms } from './queries/couponTerms.ts';
 import { createLogProgress, type LogProgress } from './queries/logProgress.ts';
@@ -139,7 +139,11 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     });
     remember(closeWriter);
     const bus = createBus();
-    subscribeAll(bus, { redis: everywhere, writer, live, viewsLimitMs: masters.isSingle ? undefined : VIEWS_LIMIT_MS });
+    subscribeAll(bus, {
+      ...{ writer, live },
+      projectToViews: createViewProjection(everywhere, masters.isSingle ? undefined : VIEWS_LIMIT_MS),
+      decisionConfirmed: masters.isSingle ? undefined : (partition) => shards.of(partition).replicas.confirm(),
+    });
     const { relay, close: closeRelay } = startRelay({
       ...{ redis: everywhere, bus, writer, newerReleases, log },
       isWhole: shards.areWhole,
@@ -296,15 +300,27 @@ const changingLists = ['CouponRedeemed', 'TermsChanged'] as const;
 /** The subscribers of the bus that the recovery at the start needs. The views come first: a grab is answered when they have it. */
 function subscribeAll(
   bus: Bus,
-  {
-    redis,
-    writer,
-    live,
-    viewsLimitMs,
-  }: { redis: DecisionDeps['redis']; writer: MysqlWriter; live: Live; viewsLimitMs: number | undefined },
+  deps: {
+    writer: MysqlWriter;
+    live: Live;
+    projectToViews: ViewProjection;
+    /**
+     * On a Redis Cluster, where a view may lie on another master: a decision that its own master loses must be in no list, since nothing
+     * would remove it from there.
+     */
+    decisionConfirmed: ((partition: number) => Promise<void> | undefined) | undefined;
+  },
 ) {
-  const projectToViews = createViewProjection(redis, viewsLimitMs);
-  bus.inline((delivery) => projectToViews(allEvents(delivery)));
+  const { writer, live, projectToViews, decisionConfirmed } = deps;
+  const project = (delivery: Delivery) => projectToViews(allEvents(delivery));
+  bus.inline(
+    decisionConfirmed === undefined
+      ? project
+      : async (delivery) => {
+          await decisionConfirmed(delivery.entry.partition);
+          await project(delivery);
+        },
+  );
   for (const type of decidedEventTypes) {
     bus.on(type, writer.enqueue);
     bus.on(type, (...[delivery]) => live.onDelivery(delivery));

@@ -94,10 +94,12 @@ export async function decideGrabs(
   const [, outcomes, states, repeated, failures, soldOut, entryId, at, prior] = reply;
   const occurredAt = Number(at);
   const { decided, won } = resultsOf({ coupons, codes, occurredAt, outcomes, states, repeated, failures, soldOut });
+  // A repeated win may be one whose first answer was lost together with the confirmation.
+  const confirmed = entryId !== undefined || repeated.length > 0 ? replicas.confirm() : undefined;
+  confirmed?.catch(() => {});
   if (entryId !== undefined)
     await publishDelivery(deps, { entry: { partition, id: entryId }, events: won, prior: decodePrior(prior) });
-  // A repeated win may be one whose first answer was lost together with the confirmation.
-  if (entryId !== undefined || repeated.length > 0) await replicas.confirm();
+  await confirmed;
   return decided;
 }
 

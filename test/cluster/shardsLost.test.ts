@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { allPartitions, partitionOf } from '../../src/infra/keys.ts';
+import { allPartitions, keys, partitionOf } from '../../src/infra/keys.ts';
 import { aclRules, clusterRules } from '../../src/infra/stores/redisPermissions.ts';
 import { createTokenIssuer } from '../../src/infra/tokens.ts';
 import { createCertificates } from '../support/certificates.ts';
@@ -66,6 +66,27 @@ test('a master that was emptied gets its coupons and all of its lists back', asy
   const { status, stdout } = await startProgram('src/tools/verify.ts', environment).ended;
   assert.match(stdout, /all agree/);
   assert.is(status, 0);
+});
+
+test('a decision that no replica has yet is in no list, since a failover may lose it', async () => {
+  const [name = ''] = names;
+  const waiting = customers.map((by) => `${by} waits`);
+  const master = await cluster.masterOfPartition(0);
+  const mend = await cluster.cutReplicaLink(master);
+
+  const answers = await Promise.all(waiting.map((by) => grab(by, name)));
+
+  assert.equal([...new Set(answers.map(({ status }) => status))], [503]);
+  const held = (await master.send('HKEYS', keys.holders({ seller: 'ann', name }))) as string[];
+  const decided = waiting.filter((by) => held.includes(by));
+  assert.ok(decided.length > 0);
+  for (const by of decided) assert.is(await listOf(by), 204, by);
+  await mend();
+  await cluster.whole();
+  await until('the lists have the pieces', async () => {
+    const lists = await Promise.all(decided.map(listOf));
+    return lists.every((list) => Array.isArray(list) && list.join() === name);
+  });
 });
 
 test('while a master and its replica are away, readyz names their partitions, and the coupons of the others are sold', async () => {
