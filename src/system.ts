@@ -3,15 +3,13 @@ import type { DecisionDeps } from './commands/decision.ts';
 import { createGrabLine, type GrabLine } from './commands/grabLine.ts';
 import { findOlderClaims, NO_OLDER_CLAIMS } from './commands/olderClaims.ts';
 import type { ServerConfig } from './config.ts';
-import { decidedEventTypes } from './events.ts';
-import { type Bus, createBus } from './infra/bus.ts';
+import { createBus } from './infra/bus.ts';
 import { type Closer, openAll } from './infra/closers.ts';
 import { openNodes } from './infra/failover/nodes.ts';
 import { PARTITIONS } from './infra/keys.ts';
 import { type AttemptLimits, createAttemptLimits } from './infra/limits/attemptLimits.ts';
 import { type ClientAddress, createClientAddress } from './infra/limits/clientAddress.ts';
 import { createRequestLimits, type RequestLimits } from './infra/limits/requestLimits.ts';
-import { allEvents, type Delivery } from './infra/outbox.ts';
 import { openOutboxLimit } from './infra/outboxLimit.ts';
 import { openPasswords, type Passwords } from './infra/passwords/passwords.ts';
 import { openTokens } from './infra/provider/openTokens.ts';
@@ -38,15 +36,15 @@ import { registerRefusedStreams } from './live/streamPlaces.ts';
 import { type Operators, openOperators } from './operators/openOperators.ts';
 import { openProcessReports } from './operators/processReports.ts';
 import { createReconcileWatch } from './operators/reconcileWatch.ts';
-import { type MysqlWriter, startMysqlWriter } from './projections/mysqlWriter.ts';
+import { startMysqlWriter } from './projections/mysqlWriter.ts';
 import { ensureReconciled } from './projections/recovery/reconcile.ts';
-import { createViewProjection, type ViewProjection } from './projections/redisViews.ts';
 import { startRelay } from './projections/relay.ts';
 import { type CouponTerms, createCouponTerms } from './queries/couponTerms.ts';
 import { createLogProgress, type LogProgress } from './queries/logProgress.ts';
 import { createSellerPages, type SellerPages } from './queries/sellers/sellerPages.ts';
 import { createUserKinds, type UserKinds } from './queries/userKinds.ts';
 import { openRehearsals, type Rehearsals } from './rehearsal/rehearsals.ts';
+import { subscribeProjections } from './subscribeProjections.ts';
 import { type Feed, openFeed } from './subscribers/feed.ts';
 import { openHorizon } from './subscribers/horizon.ts';
 import { openSubscription } from './subscribers/openSubscriptions.ts';
@@ -139,11 +137,7 @@ export const openSystem = (config: ServerConfig, log: Log) =>
     });
     remember(closeWriter);
     const bus = createBus();
-    subscribeAll(bus, {
-      ...{ writer, live },
-      projectToViews: createViewProjection(everywhere, masters.isSingle ? undefined : VIEWS_LIMIT_MS),
-      decisionConfirmed: masters.isSingle ? undefined : (partition) => shards.of(partition).replicas.confirm(),
-    });
+    subscribeProjections(bus, { redis: everywhere, isSingle: masters.isSingle, shards, writer, live });
     const { relay, close: closeRelay } = startRelay({
       ...{ redis: everywhere, bus, writer, newerReleases, log },
       isWhole: shards.areWhole,
@@ -288,41 +282,8 @@ async function openWebhooksOf(
   return openWebhooks({ ...settings, key }, deps);
 }
 
-/** A master of a Redis Cluster that does not reply for so long holds up grabs whose coupon is on another one no longer. */
-const VIEWS_LIMIT_MS = 250;
-
 /** After these events a customer who was refused may get a piece. */
 const endingRefusals = ['CouponCreated', 'GrabReleased', 'CouponRestocked', 'CouponResumed', 'TermsChanged'] as const;
 
 /** These events change what is remembered of a coupon for the lists of customers. */
 const changingLists = ['CouponRedeemed', 'TermsChanged'] as const;
-
-/** The subscribers of the bus that the recovery at the start needs. The views come first: a grab is answered when they have it. */
-function subscribeAll(
-  bus: Bus,
-  deps: {
-    writer: MysqlWriter;
-    live: Live;
-    projectToViews: ViewProjection;
-    /**
-     * On a Redis Cluster, where a view may lie on another master: a decision that its own master loses must be in no list, since nothing
-     * would remove it from there.
-     */
-    decisionConfirmed: ((partition: number) => Promise<void> | undefined) | undefined;
-  },
-) {
-  const { writer, live, projectToViews, decisionConfirmed } = deps;
-  const project = (delivery: Delivery) => projectToViews(allEvents(delivery));
-  bus.inline(
-    decisionConfirmed === undefined
-      ? project
-      : async (delivery) => {
-          await decisionConfirmed(delivery.entry.partition);
-          await project(delivery);
-        },
-  );
-  for (const type of decidedEventTypes) {
-    bus.on(type, writer.enqueue);
-    bus.on(type, (...[delivery]) => live.onDelivery(delivery));
-  }
-}
