@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import calculateSlot from 'cluster-key-slot';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { allPartitions, keys, partitionOf } from '../../src/infra/keys.ts';
@@ -46,6 +47,10 @@ const listOf = async (by: string) => {
 const names: string[] = [];
 for (let i = 0; Object.keys(names).length < allPartitions.length; i++)
   names[partitionOf({ seller: 'ann', name: `c${i}` })] ??= `c${i}`;
+/** In partition 0, and not created yet. */
+const newName = Array.from({ length: 500 }, (_, i) => `new${i}`).find(
+  (name) => partitionOf({ seller: 'ann', name }) === 0,
+);
 const customers = Array.from({ length: 12 }, (_, i) => `customer-${i}`);
 
 await until('the server is ready', isWhole);
@@ -87,6 +92,23 @@ test('a decision that no replica has yet is in no list, since a failover may los
     const lists = await Promise.all(decided.map(listOf));
     return lists.every((list) => Array.isArray(list) && list.join() === name);
   });
+});
+
+test('while no replica confirms, a creation is refused and reserves no room', async () => {
+  const room = keys.room('ann');
+  const reserved = async () => (await cluster.masterOf(calculateSlot(room))).send('ZCARD', room);
+  const mend = await cluster.cutReplicaLink(await cluster.masterOfPartition(0));
+  await until('readyz names the partition', async () => (await readyz()).body.shutPartitions?.includes(0) === true);
+  const before = await reserved();
+
+  const coupon = { name: newName, amount: 1, stock: 1, description: '' };
+  assert.is((await send('POST', '/api/users/ann/coupons', ann, coupon)).status, 503);
+
+  assert.is(await reserved(), before);
+  await mend();
+  await cluster.whole();
+  await until('the server is ready', isWhole);
+  assert.is((await send('POST', '/api/users/ann/coupons', ann, coupon)).status, 201);
 });
 
 test('while a master and its replica are away, readyz names their partitions, and the coupons of the others are sold', async () => {

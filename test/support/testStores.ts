@@ -20,13 +20,21 @@ export async function createDatabase(): Promise<string> {
   return url.href;
 }
 
-/** `TEST_REDIS=cluster npm test -- http/contract`: the same tests on a Redis Cluster of their own. */
+/** `TEST_REDIS=cluster npm test -- http/contract`: the same tests on a Redis Cluster of their own, or by sentinels. */
 async function ofWantedKind(single: string, remember: (close: Closer) => void): Promise<string> {
-  if (process.env.TEST_REDIS !== 'cluster') return single;
-  const { openRedisCluster } = await import('./redisCluster.ts');
-  const { cluster, close } = await openRedisCluster();
+  const kind = process.env.TEST_REDIS;
+  if (kind === undefined) return single;
+  if (kind === 'cluster') {
+    const { openRedisCluster } = await import('./redisCluster.ts');
+    const { cluster, close } = await openRedisCluster();
+    remember(close);
+    return cluster.url;
+  }
+  if (kind !== 'sentinel') throw new Error(`TEST_REDIS is cluster or sentinel, and not ${kind}`);
+  const { openRedisGroup } = await import('./redisGroup.ts');
+  const { group, close } = await openRedisGroup();
   remember(close);
-  return cluster.url;
+  return group.url;
 }
 
 /** An empty Redis of its own and an empty database, as settings of a server; `more` are added to them. */
