@@ -117,7 +117,11 @@ export function openReplicas(deps: {
     }
     strangers = 0;
     setTooFew(confirmedBy(count) < needed);
-    if (areTooFew) throw new Unavailable(TOO_FEW);
+    if (!areTooFew) return;
+    // The replicas may have left for another master: one that is replaced by hand goes on for ten seconds. The next connection leads to
+    // the master that the sentinels name.
+    if (redis.options.sentinels) connection.stream?.destroy();
+    throw new Unavailable(TOO_FEW);
   };
   const run = async () => {
     // Calls of one turn of the event loop go together.

@@ -28,15 +28,9 @@ const pauseBefore = (attempt: number) => Math.min(50 * attempt, 500);
 
 /**
  * A sentinel that is silent is passed over, and all of them are asked again for ever. A frozen master that was replaced is left at once,
- * with what was not sent to it yet, since it would carry that out when it wakes. The sentinels also say when another master is there:
- * after a failover by hand, the old one goes on for ten seconds before it becomes a replica.
+ * with what was not sent to it yet, since it would carry that out when it wakes.
  */
-const askingSentinels = {
-  sentinelRetryStrategy: pauseBefore,
-  sentinelCommandTimeout: 1_000,
-  disconnectTimeout: 0,
-  failoverDetector: true,
-};
+const askingSentinels = { sentinelRetryStrategy: pauseBefore, sentinelCommandTimeout: 1_000, disconnectTimeout: 0 };
 
 /**
  * Opens a connection that reconnects by itself for ever, to a URL or to what `parseRedisUrl` has read of one. `lastError` is why the last
