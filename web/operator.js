@@ -61,7 +61,7 @@ async function show(state, signal) {
       partitions?.reduce((sum, one) => sum + one.deadLetters, 0),
       signal,
     ),
-    damagedCoupons.show(state.redis.state?.damagedCoupons, signal),
+    damagedCoupons.show(state.redis.state?.damagedCoupons ?? undefined, signal),
   ]);
 }
 

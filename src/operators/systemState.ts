@@ -15,6 +15,8 @@ import type { ProcessReports, ProcessState } from './processReports.ts';
 
 /** An operator looks here during an outage, so a store that does not answer costs no more than this. */
 const STORE_LIMIT_MS = 2_000;
+/** A master of a Redis Cluster that takes longer is left out. */
+const PART_LIMIT_MS = 1_000;
 /** Each webhook has a subscription, so there may be thousands. */
 const LISTED_SUBSCRIPTIONS = 20;
 
@@ -29,8 +31,10 @@ interface RedisState {
   version: string;
   /** Whether this Redis has been reconciled since its start or its promotion. */
   reconciled: boolean;
+  /** Those whose Redis answers. */
   partitions: PartitionState[];
-  damagedCoupons: number;
+  /** Null while the master of a Redis Cluster that knows does not answer. */
+  damagedCoupons: number | null;
   processes: ProcessState[];
 }
 interface MysqlState {
@@ -39,8 +43,11 @@ interface MysqlState {
   migrations: { applied: number; missing: string[]; unknown: string[] };
   subscriptions: { total: number; failing: number; lag: number; listed: SubscriptionState[] };
 }
-/** A store that does not answer has an error instead of a state. */
-type Answer<State> = { state: State; error: null } | { state: null; error: string };
+/** A store that does not answer has an error instead of a state. One that answers in part has both. */
+interface Answer<State> {
+  state: State | null;
+  error: string | null;
+}
 
 export interface SystemState {
   at: string;
@@ -57,16 +64,16 @@ export async function readSystemState(deps: {
 }): Promise<SystemState> {
   const [redis, mysql] = await Promise.all([
     answerOf('Redis', readRedisState(deps)),
-    answerOf('MySQL', readMysqlState(deps.mysql)),
+    answerOf(
+      'MySQL',
+      readMysqlState(deps.mysql).then((state) => ({ state, error: null })),
+    ),
   ]);
   return { at: new Date().toISOString(), redis, mysql };
 }
 
-const answerOf = <State>(store: string, reading: Promise<State>): Promise<Answer<State>> =>
-  inTime(store, reading).then(
-    (state) => ({ state, error: null }),
-    (error: Error) => ({ state: null, error: safeMessage(error) }),
-  );
+const answerOf = <State>(store: string, reading: Promise<Answer<State>>): Promise<Answer<State>> =>
+  inTime(store, reading).catch((error: Error) => ({ state: null, error: safeMessage(error) }));
 
 /** Throws Unavailable when the store takes longer. */
 export async function inTime<T>(store: string, work: Promise<T>, limitMs = STORE_LIMIT_MS): Promise<T> {
@@ -77,48 +84,70 @@ export async function inTime<T>(store: string, work: Promise<T>, limitMs = STORE
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-async function readRedisState({ redis, shards, reports }: Parameters<typeof readSystemState>[0]): Promise<RedisState> {
-  const [info, standings, damagedCoupons, processes, partitions] = await Promise.all([
+async function readRedisState(deps: Parameters<typeof readSystemState>[0]): Promise<Answer<RedisState>> {
+  const { redis, shards, reports } = deps;
+  const inPart = <T>(work: Promise<T>) => inTime('Redis', work, PART_LIMIT_MS);
+  const standings = readStandings(shards.all());
+  const [info, damagedCoupons, processes, stood, settled] = await Promise.all([
     redis.info('server'),
-    readStandings(shards.all()),
-    redis.scard(keys.damagedCoupons),
-    reports.all(),
-    Promise.all(allPartitions.map((partition) => readPartition(redis, partition))),
+    inPart(redis.scard(keys.damagedCoupons)).catch(() => null),
+    inPart(reports.all()).catch(() => [reports.own()]),
+    Promise.allSettled([...standings.values()].map(inPart)),
+    Promise.allSettled(allPartitions.map((partition) => inPart(readPartition(deps, partition, standings)))),
   ]);
+  const partitions = settled.flatMap((read) => (read.status === 'fulfilled' ? [read.value] : []));
+  const silent = allPartitions.filter((partition) => settled[partition]?.status === 'rejected');
+  const [first] = settled.flatMap((read) => (read.status === 'rejected' ? [read.reason] : []));
+  if (partitions.length === 0) throw first;
   const field = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
-  // Read after the entries, so that no entry is from the future.
-  const now = (await readRedisTime(redis)) / 1_000;
   const valkey = field('valkey_version');
-  return {
+  const state = {
     version: valkey === undefined ? `Redis ${field('redis_version')}` : `Valkey ${valkey}`,
-    reconciled: [...standings.values()].every(({ stands }) => stands),
-    partitions: partitions.map(({ oldestAt, outbox: entries, fence, ...state }) => ({
-      ...state,
-      fence: fence !== null && fence === standings.get(shards.of(state.partition).name)?.replication.replid,
-      outbox: { entries, oldestMs: oldestAt === undefined ? 0 : Math.max(0, Math.round(now - oldestAt)) },
-    })),
+    reconciled: stood.every((read) => read.status === 'fulfilled' && read.value.stands),
+    partitions,
     damagedCoupons,
     processes,
   };
+  return {
+    state,
+    error: silent.length === 0 ? null : `the Redis of the partitions ${silent.join(', ')} does not answer`,
+  };
 }
 
-/** By the name of the shard. */
-const readStandings = async (shards: readonly Shard[]) =>
-  new Map(
-    await Promise.all(
-      shards.map(async ({ name, redis, dataSet }) => [name, await readStanding(redis, dataSet)] as const),
-    ),
-  );
+type Standings = Map<string, Promise<Awaited<ReturnType<typeof readStanding>>>>;
 
-async function readPartition(redis: Redis, partition: number) {
-  const [fence, outbox, [oldest], deadLetters] = await Promise.all([
+/** By the name of the shard. */
+function readStandings(shards: readonly Shard[]): Standings {
+  const standings: Standings = new Map();
+  for (const { name, redis, dataSet } of shards) {
+    const standing = readStanding(redis, dataSet);
+    standing.catch(() => {});
+    standings.set(name, standing);
+  }
+  return standings;
+}
+
+async function readPartition(
+  { redis, shards }: Parameters<typeof readSystemState>[0],
+  partition: number,
+  standings: Standings,
+): Promise<PartitionState> {
+  const [standing, fence, entries, [oldest], deadLetters] = await Promise.all([
+    standings.get(shards.of(partition).name),
     redis.get(keys.fence(partition)),
     redis.xlen(keys.outbox(partition)),
     readOutbox(redis, partition, '-', '+', 1),
     redis.xlen(keys.deadLetters(partition)),
   ]);
+  // Read after the entry, so that it is not from the future.
+  const now = (await readRedisTime(shards.of(partition).redis)) / 1_000;
   const oldestAt = oldest === undefined ? undefined : Number.parseInt(oldest[0], 10);
-  return { partition, fence, outbox, oldestAt, deadLetters };
+  return {
+    partition,
+    fence: fence !== null && fence === standing?.replication.replid,
+    outbox: { entries, oldestMs: oldestAt === undefined ? 0 : Math.max(0, Math.round(now - oldestAt)) },
+    deadLetters,
+  };
 }
 
 async function readMysqlState(mysql: Mysql): Promise<MysqlState> {

@@ -17,7 +17,15 @@ import { until } from '../support/until.ts';
 const user = { name: 'seckill', password: 'of the app', rules: `${aclRules} ${clusterRules}` };
 const certificates = await createCertificates();
 const { cluster, close: closeCluster } = await openRedisCluster({ user, certificates });
-const { config, environment, close: closeStores } = await openTestStores({ REDIS_URL: cluster.url });
+const operator = 'k7Qz0vTn4sWc9yLxE2rGu8hBfJ6mPd3a';
+const {
+  config,
+  environment,
+  close: closeStores,
+} = await openTestStores({
+  REDIS_URL: cluster.url,
+  OPERATOR_TOKENS: `olga=${operator}`,
+});
 const program = startProgram('src/main.ts', environment);
 const url = await program.listening;
 const issueToken = createTokenIssuer(config.jwtSecret, 3_600);
@@ -127,6 +135,16 @@ test('while a master and its replica are away, readyz names their partitions, an
     const isShut = shut.includes(partition);
     assert.is((await grab('late', names[partition] ?? '')).status, isShut ? 503 : 201, String(partition));
   }
+
+  const { data } = (await send('GET', '/api/operator/state', operator)).body as unknown as {
+    data: { redis: { error: string; state: { reconciled: boolean; partitions: { partition: number }[] } } };
+  };
+  assert.is(data.redis.error, `the Redis of the partitions ${shut.join(', ')} does not answer`);
+  assert.is(data.redis.state.reconciled, false);
+  assert.equal(
+    data.redis.state.partitions.map(({ partition }) => partition),
+    allPartitions.filter((partition) => !shut.includes(partition)),
+  );
 
   for (const node of [lost, ...replicas]) await node.start();
   await cluster.whole();

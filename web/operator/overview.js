@@ -151,7 +151,7 @@ function signsOf({ answeredBy, outbox, redis, mysql }) {
         state: outbox.full || oldestMs > 60_000 ? 'bad' : 'good',
       },
       countSign('Dead letters', letters),
-      countSign('Damaged coupons', damagedCoupons),
+      damagedCoupons === null ? unknown('Damaged coupons', redis.error) : countSign('Damaged coupons', damagedCoupons),
     );
   }
   if (mysql.state === null) signs.push(unknown('Subscriptions', mysql.error));
@@ -171,7 +171,7 @@ function signsOf({ answeredBy, outbox, redis, mysql }) {
   ]))
     signs.push({
       name,
-      value: error === null ? 'answers' : 'does not answer',
+      value: error === null ? 'answers' : state === null ? 'does not answer' : 'answers in part',
       detail: error ?? state?.version ?? '',
       state: error === null ? 'good' : 'bad',
     });

@@ -9,7 +9,10 @@ const isoTime = z.string().meta({ format: 'date-time' });
 const storeError = z
   .string()
   .nullable()
-  .meta({ description: 'Why the store does not answer; null when it does, and then `state` is there.' });
+  .meta({
+    description:
+      'Why the store, or a part of it, does not answer. Null when all of it does; null also for `state` when none of it does.',
+  });
 const migrationNames = z.array(z.string());
 
 export const readyReply = z.object({
@@ -57,8 +60,11 @@ export const operatorStateReply = z.object({
         .object({
           version: z.string(),
           reconciled: z.boolean(),
-          partitions: z.array(partitionState),
-          damagedCoupons: count,
+          partitions: z.array(partitionState).meta({
+            description:
+              'Those whose Redis answers. `error` names the others, which are on a master of a Redis Cluster that is away.',
+          }),
+          damagedCoupons: count.nullable().meta({ description: 'Null while the master that has them is away.' }),
           processes: z.array(processStateSchema).meta({
             description: 'All processes that use this Redis and have `OPERATOR_TOKENS`, as they last reported.',
           }),
