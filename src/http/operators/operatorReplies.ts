@@ -6,13 +6,10 @@ import { processStateSchema } from '../../operators/processReports.ts';
 const count = z.int().min(0);
 const done = { errMsg: z.literal('') };
 const isoTime = z.string().meta({ format: 'date-time' });
-const storeError = z
-  .string()
-  .nullable()
-  .meta({
-    description:
-      'Why the store, or a part of it, does not answer. Null when all of it does; null also for `state` when none of it does.',
-  });
+const storeError = z.string().nullable().meta({
+  description:
+    'Why the store, or a part of it, does not answer. Null when all of it does; null also for `state` when none of it does.',
+});
 const migrationNames = z.array(z.string());
 
 export const readyReply = z.object({

@@ -133,13 +133,17 @@ export function openReplicas(deps: {
         await waitOnce();
         for (const { resolve } of group) resolve();
       } catch (error) {
+        // Whatever is wrong, the next grabs would take pieces without an answer. The next look tells.
+        setTooFew(true);
         for (const { reject } of group) reject(new Unavailable(`${TOO_FEW}: ${(error as Error).message}`));
       }
     }
     running = false;
   };
+  // While its Redis is being reconciled, no reply could count, and the reconcile does not wait for one.
   const confirm = () =>
     new Promise<void>((resolve, reject) => {
+      if (replid === undefined) return reject(new Unavailable(TOO_FEW));
       waiting.push({ resolve, reject });
       if (running) return;
       running = true;

@@ -1,12 +1,15 @@
 import calculateSlot from 'cluster-key-slot';
 import { allPartitions, keys, PARTITIONS } from '../keys.ts';
-import type { Master, Masters } from './masters.ts';
+import { type Master, type Masters, noMaster } from './masters.ts';
+import { SLOTS } from './slotMap.ts';
 
 /** What one Redis has of the write model: all of it, or the share of a master of a Redis Cluster. */
 export interface DataSet {
   partitions(): readonly number[];
   /** Whether the key belongs to this Redis. */
   has(key: string): boolean;
+  /** False for a master that was demoted, or whose slots have all gone to others. */
+  hasSlots(): boolean;
   /**
    * The key that says by whom the whole data set was reconciled, which processes of older releases read; undefined on a Redis Cluster,
    * where these releases cannot work and the fences say it.
@@ -20,6 +23,7 @@ export interface DataSet {
 export const wholeDataSet: DataSet = {
   partitions: () => allPartitions,
   has: () => true,
+  hasSlots: () => true,
   marker: keys.marker,
   leaseRows: () => [1],
 };
@@ -34,16 +38,21 @@ export function dataSetOf(masters: Masters, master: Master): DataSet {
   return {
     partitions,
     has: (key) => masters.ofSlot(calculateSlot(key)) === master,
+    hasSlots() {
+      for (let slot = 0; slot < SLOTS; slot++) if (masters.ofSlot(slot) === master) return true;
+      return false;
+    },
     marker: undefined,
     leaseRows: () => partitions().map(leaseRowOf),
   };
 }
 
-/** A hash tag whose keys belong to this Redis. */
-export function tagIn({ partitions, has }: DataSet): string {
+/** A hash tag whose keys belong to this Redis. Throws Unavailable (src/unavailable.ts) while no key does. */
+export function tagIn({ partitions, has, hasSlots }: DataSet): string {
   const [partition] = partitions();
   if (partition !== undefined) return String(partition);
-  // A master of a large Redis Cluster may have no partition, and has some of the 16,384 slots.
+  if (!hasSlots()) throw noMaster();
+  // A master of a large Redis Cluster may have no partition, and has some of the slots.
   for (let i = 0; ; i++) if (has(keys.replicated(`tag${i}`))) return `tag${i}`;
 }
 
