@@ -1875,11 +1875,12 @@ export interface components {
                     full: boolean;
                 };
                 redis: {
-                    /** @description Why the store does not answer; null when it does, and then `state` is there. */
+                    /** @description Why the store, or a part of it, does not answer. Null when all of it does; null also for `state` when none of it does. */
                     error: string | null;
                     state: {
                         version: string;
                         reconciled: boolean;
+                        /** @description Those whose Redis answers. `error` names the others, which are on a master of a Redis Cluster that is away. */
                         partitions: {
                             partition: number;
                             /** @description Without its fence, the scripts of the partition decide nothing. */
@@ -1890,13 +1891,14 @@ export interface components {
                             };
                             deadLetters: number;
                         }[];
-                        damagedCoupons: number;
+                        /** @description Null while the master that has them is away. */
+                        damagedCoupons: number | null;
                         /** @description All processes that use this Redis and have `OPERATOR_TOKENS`, as they last reported. */
                         processes: components["schemas"]["ProcessState"][];
                     } | null;
                 };
                 mysql: {
-                    /** @description Why the store does not answer; null when it does, and then `state` is there. */
+                    /** @description Why the store, or a part of it, does not answer. Null when all of it does; null also for `state` when none of it does. */
                     error: string | null;
                     state: {
                         version: string;
