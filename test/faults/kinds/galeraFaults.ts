@@ -40,6 +40,7 @@ const kinds: readonly FaultKind[] = [
       const node = await pickNodeInUse(context);
       await node.signal('SIGKILL');
       await sellWithout(context, 3_000);
+      await galeraOf(context).goneOnWithout(node);
       await node.restart();
       await galeraOf(context).whole();
     },

@@ -14,6 +14,11 @@ export interface GaleraStore {
   nodeOf(application: number): Promise<GaleraNode>;
   /** Keeps the projections of the applications on this node waiting, until the result is called. */
   holdProjections(node: GaleraNode, database: string): Promise<Closer>;
+  /**
+   * Resolves when the others have given up the node that was killed. One that comes back before that may leave all nodes without a
+   * majority, since the members of the group are counted anew while they change.
+   */
+  goneOnWithout(node: GaleraNode): Promise<void>;
   /** Resolves when all nodes are members again and take writes. */
   whole(): Promise<void>;
 }
@@ -41,12 +46,14 @@ export async function openGaleraStore(
     const sql = `SELECT COUNT(*) AS count FROM information_schema.processlist WHERE user = '${account(application)}'`;
     return Number((await node.run(sql))[0]?.count);
   };
-  const isMember = async (node: GaleraNode) => {
+  const isMemberOf = (size: number) => async (node: GaleraNode) => {
     const rows = await node.run(
       "SHOW STATUS WHERE Variable_name IN ('wsrep_cluster_size', 'wsrep_local_state_comment', 'wsrep_ready')",
     );
-    return ['3', 'Synced', 'ON'].every((value) => rows.some(({ Value }) => Value === value));
+    return [String(size), 'Synced', 'ON'].every((value) => rows.some(({ Value }) => Value === value));
   };
+  const areMembers = async (members: readonly GaleraNode[]) =>
+    (await Promise.all(members.map(isMemberOf(members.length)))).every(Boolean);
   const store: GaleraStore = {
     nodes,
     url,
@@ -66,8 +73,9 @@ export async function openGaleraStore(
       await holder.query('SELECT id FROM projection_pause WHERE id = 1 FOR UPDATE');
       return () => holder.destroy();
     },
-    whole: () =>
-      until('all nodes of Galera are members', async () => !(await Promise.all(nodes.map(isMember))).includes(false)),
+    goneOnWithout: (node) =>
+      until('the other nodes of Galera go on', () => areMembers(nodes.filter((other) => other !== node))),
+    whole: () => until('all nodes of Galera are members', () => areMembers(nodes)),
   };
   return { store, close };
 }
