@@ -11,7 +11,8 @@ import { createRandom } from './sale/random.ts';
 import { runSale } from './sale/runSale.ts';
 import { createSaleClient, type SaleClient } from './sale/saleClient.ts';
 import { createSalePlan, creationOf, type SalePlan } from './sale/salePlan.ts';
-import type { FaultStack, Topology } from './stack/faultStack.ts';
+import type { FaultStack } from './stack/faultStack.ts';
+import type { Topology } from './stack/topology.ts';
 
 const FAULT_BETWEEN_MS = [250, 1_000] as const;
 const DEFAULT_TOPOLOGY: Topology = {

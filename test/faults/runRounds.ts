@@ -6,7 +6,8 @@ import { describeFailure, roundsTable } from './faultReport.ts';
 import type { FaultKind } from './kinds/faultKind.ts';
 import { type RoundResult, runRound } from './runRound.ts';
 import { createRandom, LARGEST_SEED } from './sale/random.ts';
-import { type FaultStack, originalProject } from './stack/faultStack.ts';
+import type { FaultStack } from './stack/faultStack.ts';
+import { originalProject } from './stack/topology.ts';
 
 interface PlannedRound {
   kind: FaultKind;

@@ -6,8 +6,9 @@ import type { Random } from '../sale/random.ts';
 import type { SaleClient } from '../sale/saleClient.ts';
 import type { SalePlan } from '../sale/salePlan.ts';
 import type { App } from '../stack/applications.ts';
-import type { FaultStack, Topology } from '../stack/faultStack.ts';
+import type { FaultStack } from '../stack/faultStack.ts';
 import type { StoreServer } from '../stack/storeServers.ts';
+import type { Topology } from '../stack/topology.ts';
 
 /** What a fault can use and change. */
 export interface FaultContext {

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { Redis } from 'ioredis';
 import { type Connection, createConnection } from 'mysql2/promise';
@@ -14,59 +13,14 @@ import { OperatorError } from '../../../src/operatorError.ts';
 import { type App, type AppSettings, becomesReady, startApp } from './applications.ts';
 import { type ClusterStore, openClusterStore } from './clusterStore.ts';
 import { type GaleraStore, openGaleraStore } from './galeraStore.ts';
-import {
-  mountSmallDisk,
-  type RedisDisk,
-  type RedisProgram,
-  type SmallDisk,
-  writeRedisProgram,
-} from './redisProgram.ts';
+import { mountSmallDisk, type RedisDisk, type SmallDisk, writeRedisProgram } from './redisProgram.ts';
 import { withShiftedClock } from './shiftedClock.ts';
 import { openStoreProxy, type StoreProxy } from './storeProxy.ts';
 import { createMariadbServer, createRedisServer, type StoreServer } from './storeServers.ts';
 import { openSubscribers, type Subscribers } from './subscribers.ts';
+import { type Machine, originalProject, type Project, type Release, type Topology } from './topology.ts';
 
 const READY_LIMIT_MS = 30_000;
-
-/** The last release, or the tree that is tested. */
-export type Release = 'last' | 'this';
-
-export interface Machine {
-  /** How far its clock is ahead. */
-  clockMs: number;
-}
-
-/** The processes that a round needs. */
-export interface Topology {
-  /** Number of application processes. */
-  apps: number;
-  disk: RedisDisk;
-  /** Whether a Redis Cluster stands in the place of the one Redis. The disk is a normal one then. */
-  store: 'one' | 'cluster';
-  /** Whether three nodes of Galera stand in the place of the one MySQL. */
-  mysql: 'one' | 'galera';
-  /** What the applications are at the beginning of the round. */
-  release: Release;
-  /** Settings of the applications, in addition to those that every application gets. */
-  environment: Record<string, string>;
-  /** The machine of each application, with a data folder of its own; without them all are on this one. */
-  machines: readonly Machine[];
-  /** Whether other systems get the events, and how the order system reads the feed. */
-  subscribers: 'none' | 'pages' | 'stream';
-}
-
-/** The code under test and its servers: the project as it is, or a sabotaged copy, perhaps on weaker servers. */
-export interface Project {
-  root: string;
-  environment: Record<string, string>;
-  redis: RedisProgram;
-}
-
-export const originalProject: Project = {
-  root: fileURLToPath(new URL('../../..', import.meta.url)),
-  environment: {},
-  redis: { settings: [], fsyncMs: 25 },
-};
 
 /** Private servers, applications, and a proxy between the applications and each store. */
 export interface FaultStack {
