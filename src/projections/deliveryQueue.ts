@@ -33,6 +33,8 @@ export interface Queued {
   batch?: readonly Queued[] | undefined;
   /** When it was first postponed, in milliseconds of performance.now(); undefined for a delivery that never was. */
   postponedSince?: number;
+  /** Whether the next attempt begins when no entry of the outbox has an event that it depends on any more. */
+  isUnheld?: boolean;
 }
 
 /** The deliveries that this process is about to apply to MySQL, in the order of their arrival. It is bounded: the rest waits in the outbox. */

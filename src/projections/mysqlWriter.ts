@@ -104,10 +104,16 @@ export function startMysqlWriter(deps: {
     queue.postpone(queued);
     wake();
     if (performance.now() - (queued.postponedSince ?? 0) <= PATIENCE_MS) return;
-    // An early delivery waits as long as another entry of the outbox has an event that it depends on.
-    if (prerequisites !== undefined && (await outboxHolds(redis, queued.delivery, prerequisites)))
-      queued.postponedSince = performance.now();
-    else await setAside(queued, reason);
+    if (prerequisites !== undefined) {
+      // An early delivery waits as long as another entry of the outbox has an event that it depends on.
+      const isHeld = await outboxHolds(redis, queued.delivery, prerequisites);
+      if (isHeld) queued.postponedSince = performance.now();
+      // Another process may have applied that event since this attempt began, as after a long outage of MySQL: the next attempt tells.
+      const mayBeApplied = isHeld || !queued.isUnheld;
+      queued.isUnheld = !isHeld;
+      if (mayBeApplied) return;
+    }
+    await setAside(queued, reason);
   };
 
   const deleteCommitted = async (committed: Queued[]) => {
