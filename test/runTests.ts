@@ -11,6 +11,7 @@ import { ensurePrograms } from '../src/infra/local/install.ts';
 import { openLocalServers } from '../src/infra/local/localServers.ts';
 import { OperatorError } from '../src/operatorError.ts';
 import { needsStores } from './support/needsStores.ts';
+import { todaysThird } from './support/todaysThird.ts';
 
 // Runs every test file in a process of its own against a real MariaDB, which is started here for all of them (each file has a
 // database of its own), and a real Redis, which each file starts for itself. The last line is `N passed, N failed`.
@@ -40,11 +41,19 @@ const program = createProgram('npm test --', 'Runs the tests; the last line is `
   .option('--folder <folder>', 'the folder of the test files', 'test')
   .option('--fast', 'only the files that need no store; none is started')
   .option('--long', `only the files whose name ends in ${LONG}, which run otherwise only by their names`)
+  .option('--third', 'a third of these files, another one each day')
   .allowExcessArguments(true)
   .parse();
 
 /** The largest files run first. They tend to take the longest, and a long file that starts last runs alone at the end. */
 const sizeOf = (file: string) => statSync(resolve(root, file)).size;
+
+interface Options {
+  folder: string;
+  fast?: true;
+  long?: true;
+  third?: true;
+}
 
 interface Result {
   passed: number;
@@ -52,10 +61,10 @@ interface Result {
 }
 
 await runProgram(async () => {
-  const { folder, fast, long = false } = program.opts<{ folder: string; fast?: true; long?: true }>();
+  const { folder, fast, long = false, third } = program.opts<Options>();
   const absolute = resolve(root, folder);
   const isNamed = (apart: string) => program.args.some((name) => name.startsWith(apart));
-  const files = readdirSync(absolute, { recursive: true, encoding: 'utf8' })
+  const found = readdirSync(absolute, { recursive: true, encoding: 'utf8' })
     .filter(
       (file) => file.endsWith('.test.ts') && !OWN_COMMAND.some((apart) => file.startsWith(apart) && !isNamed(apart)),
     )
@@ -63,7 +72,8 @@ await runProgram(async () => {
     .filter((file) => file.endsWith(LONG) === long || (program.args.length > 0 && !long))
     .filter((file) => program.args.length === 0 || program.args.some((name) => file.includes(name)))
     .map((file) => join(folder, file))
-    .sort((a, b) => sizeOf(b) - sizeOf(a));
+    .sort();
+  const files = (third ? todaysThird(found) : found).sort((a, b) => sizeOf(b) - sizeOf(a));
   if (files.length === 0) throw new OperatorError('no test file has such a path');
 
   const needed = PROGRAMS.filter(([part]) => files.some((file) => file.startsWith(part)));

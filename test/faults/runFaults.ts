@@ -1,9 +1,11 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { createProgram, interruptible, runProgram, stopSignal } from '../../src/cli.ts';
+import { todaysThird } from '../support/todaysThird.ts';
 import type { FaultKind } from './kinds/faultKind.ts';
 import { allKinds, clusterKinds, faultKinds } from './kinds/faultKinds.ts';
 import { planRounds, runRounds } from './runRounds.ts';
 import { runSabotages } from './sabotage/runSabotages.ts';
+import { sabotages } from './sabotage/sabotages.ts';
 import { LARGEST_SEED } from './sale/random.ts';
 import { type FaultStack, openFaultStack } from './stack/faultStack.ts';
 import { checkOutLastRelease } from './stack/lastRelease.ts';
@@ -16,7 +18,6 @@ const wholeNumber = (min: number) => (text: string) => {
     throw new InvalidArgumentError(`Expected a whole number from ${min} to ${LARGEST_SEED}.`);
   return number;
 };
-const DAY_MS = 86_400_000;
 const kindNamed = (name: string) => {
   const kind = allKinds.find((kind) => kind.name === name);
   if (kind === undefined) throw new InvalidArgumentError('No such kind of fault; see --list.');
@@ -85,7 +86,7 @@ await runProgram(async () => {
     // The exit status of a check that could not run here, as for .ci/run.
     if (kinds.length === 0) process.exitCode = 75;
     const work = sabotage
-      ? runSabotages(stack, seed, third ? { of: 3, remainder: Math.floor(Date.now() / DAY_MS) % 3 } : undefined)
+      ? runSabotages(stack, seed, third ? todaysThird(sabotages) : sabotages)
       : runRounds(stack, planRounds(kinds, kinds.length === 0 ? 0 : (rounds ?? kinds.length), seed));
     result = await interruptible(stopped, work);
     for (const line of skipped) console.log(line);

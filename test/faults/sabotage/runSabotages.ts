@@ -10,27 +10,21 @@ import type { FaultStack } from '../stack/faultStack.ts';
 import { originalProject } from '../stack/topology.ts';
 import { copyProject } from './copyProject.ts';
 import type { Sabotage } from './sabotage.ts';
-import { sabotages } from './sabotages.ts';
 
 /** A sabotage that is not noticed in this many rounds counts as not noticed. */
 const ROUNDS_LIMIT = 30;
 
-/**
- * Runs sabotages until the harness notices them, and prints the table; resolves to how many were noticed and how many not. With a `part`,
- * only every n-th is run: the parts of three days in a row are all.
- */
+/** Runs sabotages until the harness notices them, and prints the table; resolves to how many were noticed and how many not. */
 export async function runSabotages(
   stack: FaultStack,
   seed: number,
-  part: { of: number; remainder: number } = { of: 1, remainder: 0 },
+  sabotages: readonly Sabotage[],
 ): Promise<{ passed: number; failed: number }> {
   const random = createRandom(seed);
   const table = figureTable(['sabotage', 'fault', 'noticed as', 'rounds'], 3);
   const progress = startProgress();
   let noticed = 0;
-  const possible = sabotages
-    .filter((_, place) => place % part.of === part.remainder)
-    .filter(({ kinds }) => stack.lastRelease !== undefined || !kinds.some(needsLastRelease));
+  const possible = sabotages.filter(({ kinds }) => stack.lastRelease !== undefined || !kinds.some(needsLastRelease));
   for (const [place, sabotage] of possible.entries()) {
     progress.show({ label: 'sabotage', done: place, of: possible.length, note: sabotage.name });
     const result = await runSabotage(stack, sabotage, () => random.int(0, LARGEST_SEED));
