@@ -14,7 +14,7 @@ export const sabotages: readonly Sabotage[] = [
     noticedAs: ['unrequested', 'winner-refused'],
     patches: [
       {
-        file: 'src/infra/stores/redis.ts',
+        file: 'src/infra/shards/connectRedis.ts',
         find: /maxRetriesPerRequest: 0,\s+autoResendUnfulfilledCommands: false/g,
         replace: 'maxRetriesPerRequest: 5, autoResendUnfulfilledCommands: true',
       },
@@ -35,7 +35,7 @@ export const sabotages: readonly Sabotage[] = [
     patches: [
       {
         file: 'src/projections/recovery/reconcile.ts',
-        find: '  const waiting = await relay.drain();\n',
+        find: '  const waiting = await relay.drain(partitions);\n',
         replace: `  await Promise.all(allPartitions.map((partition) => redis.set(keys.fence(partition), replid)));
           await redis.set(keys.marker, runId);
           if (runId !== '') return;\n`,
