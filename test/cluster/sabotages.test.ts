@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { withFenceOfAnyNode, withoutWait } from '../faults/sabotage/clusterSabotages.ts';
 import { copyProject } from '../faults/sabotage/copyProject.ts';
 import type { Patch } from '../faults/sabotage/sabotage.ts';
 
@@ -25,35 +26,13 @@ const sabotages: Sabotage[] = [
     name: 'nobody waits for replicas',
     noticedBy: 'a process dies together with a master',
     as: /^ +lost {2}\(equal\)/m,
-    patches: [
-      {
-        file: 'src/infra/replication/replicas.ts',
-        find: 'confirm: () => (needed === 0 ? undefined : confirm())',
-        replace: 'confirm: () => (needed === -1 ? confirm() : undefined)',
-      },
-      {
-        file: 'src/infra/replication/replicas.ts',
-        find: /(mustBeEnough\(\) \{)\n/g,
-        replace: '$1 if (needed >= 0) return;\n',
-      },
-    ],
+    patches: withoutWait,
   },
   {
     name: 'the fence of a promoted replica counts',
     noticedBy: 'the replicas are cut off, and then the master is killed',
     as: /^ +(lost|Expected values to be deeply equal:) {2}\(equal\)/m,
-    patches: [
-      {
-        file: 'src/commands/includes/stands.lua',
-        find: "return reconciled and string.find(redis.call('INFO', 'replication'), 'master_replid:' .. reconciled, 1, true) ~= nil",
-        replace: 'return reconciled ~= false',
-      },
-      {
-        file: 'src/infra/replication/replicationInfo.ts',
-        find: 'stands: isMarked && fences.every((fence) => fence === replid)',
-        replace: 'stands: marker !== null && fences.every((fence) => fence !== null)',
-      },
-    ],
+    patches: withFenceOfAnyNode,
   },
 ];
 

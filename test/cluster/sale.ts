@@ -3,6 +3,7 @@ import { grabCoupon } from '../../src/commands/grabCoupon.ts';
 import type { System } from '../../src/system.ts';
 import { customer } from '../support/testSystem.ts';
 
+/** Two for each of sixteen coupons, since a grab of a coupon whose master is away may take seconds. */
 const GRABBERS = 32;
 
 /** A crowd that goes on until `end`, each grab by another customer: the processes and the coupons take turns. */

@@ -16,8 +16,6 @@ import { startSale } from './sale.ts';
 // Two processes sell sixteen coupons, one in each partition, on a Redis Cluster of three masters and three replicas, while each outage
 // happens. Every grab that was answered 201 must be in MySQL, in Redis and in the list of its customer afterwards.
 
-/** Two for each coupon, since a grab of a coupon whose master is away may take seconds. */
-
 interface Outage {
   name: string;
   /** Resolves to what ends the outage, which is called when the sale goes on again. */
