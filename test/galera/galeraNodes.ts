@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { createConnection } from 'mysql2/promise';
 import { openAll } from '../../src/infra/closers.ts';
+import { createMariadbData } from '../../src/infra/local/mariadbData.ts';
 import { createDataDir } from '../support/dataDirs.ts';
 import { freePort } from '../support/freePort.ts';
 import { until } from '../support/until.ts';
@@ -63,14 +64,7 @@ export const openGaleraNodes = (folder = createDataDir()) =>
       ports.push({ sql: await freePort(), group: await freePort(), transfer: await freePort() });
     const group = `gcomm://${ports.map((port) => `127.0.0.1:${port.group}`).join(',')}`;
     const data = (index: number) => join(folder, `data${index}`);
-    await promisify(execFile)('mariadb-install-db', [
-      '--no-defaults',
-      `--datadir=${data(0)}`,
-      `--user=${userInfo().username}`,
-      '--skip-test-db',
-      '--skip-name-resolve',
-      '--auth-root-authentication-method=normal',
-    ]);
+    await createMariadbData(data(0), temporaryOf(data(0)));
 
     const start = async (index: number, isFirst: boolean, more: readonly string[] = []) => {
       const socket = join(folder, `${index}.sock`);
@@ -103,7 +97,10 @@ export const openGaleraNodes = (folder = createDataDir()) =>
     ]);
     template.child.kill('SIGTERM');
     await once(template.child, 'close');
-    for (const index of [1, 2]) cpSync(data(0), data(index), { recursive: true });
+    for (const index of [1, 2]) {
+      cpSync(data(0), data(index), { recursive: true });
+      mkdirSync(temporaryOf(data(index)));
+    }
 
     const nodes: GaleraNode[] = [];
     for (const index of [0, 1, 2]) {
@@ -124,12 +121,15 @@ interface Ports {
   transfer: number;
 }
 
+const temporaryOf = (data: string) => `${data}-tmp`;
+
 function argumentsOf(given: { data: string; socket: string; port: Ports; group: string; isFirst: boolean }): string[] {
   const { data, socket, port, group, isFirst } = given;
   const settings = {
     user: userInfo().username,
     datadir: data,
-    tmpdir: data,
+    tmpdir: temporaryOf(data),
+
     socket,
     'pid-file': `${socket}.pid`,
     'bind-address': '127.0.0.1',

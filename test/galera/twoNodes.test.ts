@@ -10,12 +10,14 @@ import { createLog } from '../../src/infra/telemetry/log.ts';
 import { projectionTransaction } from '../../src/projections/log/pause.ts';
 import { openHorizon } from '../../src/subscribers/horizon.ts';
 import { endPrograms, startProgram } from '../support/program.ts';
+import { createTemporaryFile } from '../support/temporaryFile.ts';
 import { until } from '../support/until.ts';
 import { openGaleraNodes } from './galeraNodes.ts';
 
 // Two processes that use two nodes of Galera, where a row lock holds on one node alone. Both know all nodes, in another order.
 
 const log = createLog('silent');
+const file = createTemporaryFile();
 const always = async () => true;
 const { one, two, three, urlOf, close } = await openAll(async (remember) => {
   const { close, ...nodes } = await openGaleraNodes();
@@ -24,6 +26,8 @@ const { one, two, three, urlOf, close } = await openAll(async (remember) => {
   return nodes;
 });
 const test = suite('two processes on two nodes of Galera');
+
+test('the nodes leave the temporary files of other servers alone', () => assert.ok(file.isThere()));
 
 test('the row lock of one node does not hold on another: with one host each, both processes get the lease', async () => {
   const seller = openLease(urlOf(two), log);
@@ -123,5 +127,6 @@ test('a node that is frozen, with the process that sells at it, keeps the lease 
 test.after(async () => {
   await endPrograms();
   await close();
+  file.close();
 });
 test.run();

@@ -7,6 +7,7 @@ import { createConnection } from 'mysql2/promise';
 import { openAll } from '../../src/infra/closers.ts';
 import { findProgram } from '../../src/infra/local/install.ts';
 import { startLocalProcess, waitForEnd } from '../../src/infra/local/localProcess.ts';
+import { createMariadbData } from '../../src/infra/local/mariadbData.ts';
 import { freePort } from './freePort.ts';
 import { composeMysql, interpolate, serviceOf } from './manifests.ts';
 
@@ -62,27 +63,25 @@ async function openMariadb(folder: string) {
   const { stdout } = spawnSync(findProgram('mariadbd') ?? '', ['--no-defaults', '--version'], { encoding: 'utf8' });
   const service = /MariaDB/.test(stdout) ? serviceOf('mariadb') : composeMysql.services.mariadb;
   const port = await freePort();
-  const [data, pidFile, socket] = ['data', 'mariadb.pid', 'mariadb.sock'].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-  ];
+  const [data, temporary, pidFile, socket] = ['data', 'tmp', 'mariadb.pid', 'mariadb.sock'].map((name) =>
+    join(folder, name),
+  ) as [string, string, string, string];
   mkdirSync(folder);
-  const user = userInfo().username;
-  const setUp = ['--no-defaults', `--datadir=${data}`, `--user=${user}`, '--skip-test-db', '--skip-name-resolve'];
-  const { status, stderr } = spawnSync(
-    findProgram('mariadb-install-db') ?? '',
-    [...setUp, '--auth-root-authentication-method=normal'],
-    { encoding: 'utf8' },
-  );
-  if (status !== 0) throw new Error(`mariadb-install-db failed: ${stderr}`);
+  await createMariadbData(data, temporary);
   const run = async (...statements: string[]) => {
     const connection = await createConnection({ socketPath: socket, user: 'root' });
     for (const statement of statements) await connection.query(statement).catch(() => {});
     connection.destroy();
   };
-  const places = [`--datadir=${data}`, `--socket=${socket}`, `--pid-file=${pidFile}`, `--port=${port}`];
-  const args = ['--no-defaults', ...places, `--user=${user}`, '--bind-address=127.0.0.1'];
+  const places = [
+    `--datadir=${data}`,
+    `--tmpdir=${temporary}`,
+
+    `--socket=${socket}`,
+    `--pid-file=${pidFile}`,
+    `--port=${port}`,
+  ];
+  const args = ['--no-defaults', ...places, `--user=${userInfo().username}`, '--bind-address=127.0.0.1'];
   await startLocalProcess({
     program: findProgram('mariadbd') ?? '',
     args: [...args, ...(service?.command ?? [])],

@@ -1,15 +1,11 @@
-import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { totalmem, userInfo } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
-import { OperatorError } from '../../operatorError.ts';
 import { answers, type DataDir } from './dataDir.ts';
-import { findProgram } from './install.ts';
 import type { LocalServer } from './keepRunning.ts';
-import { guarded, startLocalProcess, waitForEnd } from './localProcess.ts';
+import { startLocalProcess, waitForEnd } from './localProcess.ts';
+import { createMariadbData } from './mariadbData.ts';
 
 const DATABASE = 'seckill';
 
@@ -24,40 +20,6 @@ async function run(socketPath: string, sql: string): Promise<void> {
 
 // An event log that fits into the buffer pool is read from memory when Redis is rebuilt. MariaDB allocates the memory on demand.
 const bufferPoolBytes = () => Math.min(2 ** 30, Math.max(2 ** 27, Math.floor(totalmem() / 8)));
-
-// Initialises a temporary folder and renames it: an interrupted set-up must not leave a folder that looks like a database.
-async function setUp(data: string, user: string, temporary: string): Promise<void> {
-  const program = findProgram('mariadb-install-db');
-  if (program === undefined)
-    throw new OperatorError('mariadb-install-db not found: the installation of the MariaDB server is incomplete');
-  const fresh = `${data}.new`;
-  rmSync(fresh, { recursive: true, force: true });
-  // The program is a shell script that parts a path at its spaces, and would change the owner of another folder: it gets a plain
-  // path that leads to ours.
-  const link = join('/tmp', `seckill-setup-${randomBytes(8).toString('hex')}`);
-  symlinkSync(dirname(fresh), link);
-  const settings = [
-    `--datadir=${join(link, basename(fresh))}`,
-    `--user=${user}`,
-    '--skip-test-db',
-    '--skip-name-resolve',
-  ];
-  const { file, args, env } = guarded(program, [
-    '--no-defaults',
-    ...settings,
-    '--auth-root-authentication-method=normal',
-  ]);
-  try {
-    // TMPDIR is a separate folder, for the reason that `tmpdir` below has.
-    await promisify(execFile)(file, args, { env: { ...env, TMPDIR: join(link, basename(temporary)) } });
-  } catch (error) {
-    const { stderr, stdout, message } = error as Error & { stderr: string; stdout: string };
-    throw new OperatorError(`mariadb-install-db failed: ${(stderr || stdout || message).trim().split('\n')[0]}`);
-  } finally {
-    unlinkSync(link);
-  }
-  renameSync(fresh, data);
-}
 
 const socketIn = (socketDir: string) => join(socketDir, 'mariadb.sock');
 /** `root` owns the tables: tools and migrations are its work. `seckill` has only what the server needs (openMysql.ts creates it). */
@@ -80,11 +42,11 @@ export async function openLocalMariadb(dataDir: DataDir, program: string): Promi
   };
   const start = async () => {
     rmSync(pidFile, { force: true });
-    if (!existsSync(data)) await setUp(data, user, temporary);
+    if (!existsSync(data)) await createMariadbData(data, temporary);
     const settings = {
       datadir: data,
-      // A separate folder: at its start MariaDB removes temporary files of other servers, even those in use.
       tmpdir: temporary,
+
       socket,
       'pid-file': pidFile,
       user,
