@@ -13,8 +13,8 @@ import { OperatorError } from '../src/operatorError.ts';
 import { needsStores } from './support/needsStores.ts';
 import { todaysThird } from './support/todaysThird.ts';
 
-// Runs every test file in a process of its own against a real MariaDB, which is started here for all of them (each file has a
-// database of its own), and a real Redis, which each file starts for itself. The last line is `N passed, N failed`.
+// Runs each test file that needs stores in a process of its own against a real MariaDB, which is started here for all of them (each
+// file has a database of its own), and a real Redis, which each file starts for itself. The last line is `N passed, N failed`.
 
 /** Only for a file that hangs: on a busy machine a file takes many times as long as alone. */
 const FILE_LIMIT_MS = 900_000;
@@ -33,6 +33,8 @@ const PROGRAMS = [
   ['test/operations/backup', 'mariadb-dump'],
   ['test/galera/', 'libgalera_smm.so'],
 ] as const;
+/** The output of a file, and what runFiles.ts prints after it. */
+const END_OF_FILE = /([\s\S]*?)\n=== (\d+), (\S+) s ===\n/g;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const running = new Set<ChildProcess>();
 
@@ -47,6 +49,15 @@ const program = createProgram('npm test --', 'Runs the tests; the last line is `
 
 /** The largest files run first. They tend to take the longest, and a long file that starts last runs alone at the end. */
 const sizeOf = (file: string) => statSync(resolve(root, file)).size;
+
+/** The files of one process each. Those without stores share some: alone, most of them would take longer to load than to run. */
+function inBatches(files: readonly string[], isAlone: (file: string) => boolean): string[][] {
+  const together = files.filter((file) => !isAlone(file));
+  const shared = Array.from({ length: AT_ONCE }, (_, batch) =>
+    together.filter((_, place) => place % AT_ONCE === batch),
+  );
+  return [...files.filter(isAlone).map((file) => [file]), ...shared.filter(({ length }) => length > 0)];
+}
 
 interface Options {
   folder: string;
@@ -74,6 +85,7 @@ await runProgram(async () => {
     .map((file) => join(folder, file))
     .sort();
   const files = (third ? todaysThird(found) : found).sort((a, b) => sizeOf(b) - sizeOf(a));
+  const isAlone = (file: string) => needsStores(absolute, resolve(root, file));
   if (files.length === 0) throw new OperatorError('no test file has such a path');
 
   const needed = PROGRAMS.filter(([part]) => files.some((file) => file.startsWith(part)));
@@ -86,19 +98,22 @@ await runProgram(async () => {
   // A file that needs a store after all fails without one: `TEST_MYSQL_URL` is missing then.
   const { mysqlUrl, close } = fast ? { mysqlUrl: undefined, close() {} } : await openMysqlOf(dataDir);
   const results: Result[] = [];
+  const stores = { ...(mysqlUrl === undefined ? {} : { TEST_MYSQL_URL: mysqlUrl }), TEST_DATA_DIR: dataDir };
+  const queue = inBatches(files, isAlone);
+  let isStopped = false;
   const runNext = async (): Promise<void> => {
-    const file = files.shift();
-    if (file === undefined) return;
-    results.push(
-      await runFile(file, { ...(mysqlUrl === undefined ? {} : { TEST_MYSQL_URL: mysqlUrl }), TEST_DATA_DIR: dataDir }),
-    );
+    const batch = queue.shift();
+    if (batch === undefined || isStopped) return;
+    const { results: ofBatch, left } = await runFiles(batch, stores);
+    results.push(...ofBatch);
+    if (left.length > 0) queue.unshift(left);
     return runNext();
   };
   try {
     await interruptible(stopped, Promise.all(Array.from({ length: AT_ONCE }, runNext)));
   } finally {
     // After a signal, no further file may start when the running ones are killed.
-    files.length = 0;
+    isStopped = true;
     const cut = [...running];
     for (const child of cut) child.kill('SIGKILL');
     await Promise.all(cut.map((child) => once(child, 'close')));
@@ -126,9 +141,10 @@ async function closeLeftServers(dataDir: string): Promise<void> {
   }
 }
 
-async function runFile(file: string, stores: NodeJS.ProcessEnv): Promise<Result> {
+/** Runs the files in one process. A file that ends the process has failed, and the files after it are `left`. */
+async function runFiles(files: readonly string[], stores: NodeJS.ProcessEnv) {
   const started = performance.now();
-  const child = spawn(process.execPath, ['bin/run.mjs', file], {
+  const child = spawn(process.execPath, ['bin/run.mjs', 'test/runFiles.ts', ...files], {
     cwd: root,
     env: { ...process.env, ...stores, NO_COLOR: '1', FORCE_COLOR: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -142,13 +158,27 @@ async function runFile(file: string, stores: NodeJS.ProcessEnv): Promise<Result>
     child.once('close', (code, signal) => resolve(String(code ?? signal))),
   );
   clearTimeout(limit);
-  const result = readResult(output, exit);
-  const seconds = ((performance.now() - started) / 1_000).toFixed(1);
-  console.log(
-    `${result.failed === 0 ? 'ok  ' : 'FAIL'} ${relative('test', file)}  ${result.passed} passed, ${seconds} s`,
-  );
-  if (result.failed > 0) console.log(`${output.trimEnd()}\n(exit ${exit})`);
-  return result;
+  const took = ((performance.now() - started) / 1_000).toFixed(1);
+  const ends = [...output.matchAll(END_OF_FILE)].map(([, text = '', status = '', seconds = '']) => ({
+    text,
+    status,
+    seconds,
+  }));
+  const last = ends.at(-1);
+  const rest = output.replace(END_OF_FILE, '');
+  // What a file left open, or a fault after its end, is seen when the process ends.
+  if (last === undefined || ends.length < files.length) ends.push({ text: rest, status: exit, seconds: took });
+  else if (last.status !== exit) Object.assign(last, { text: `${last.text}${rest}`, status: exit });
+  const results = ends.map(({ text, status, seconds }, place) => {
+    const result = readResult(text, status);
+    const isGood = result.failed === 0;
+    console.log(
+      `${isGood ? 'ok  ' : 'FAIL'} ${relative('test', files[place] ?? '')}  ${result.passed} passed, ${seconds} s`,
+    );
+    if (!isGood) console.log(`${text.trimEnd()}\n(exit ${status})`);
+    return result;
+  });
+  return { results, left: files.slice(ends.length) };
 }
 
 // A file that registers no test, skips one, or ends before its tests has failed: uvu itself counts all three as success.

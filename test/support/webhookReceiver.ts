@@ -53,7 +53,7 @@ export async function openWebhookReceiver(certificates = createCertificates()) {
       ofCoupon: Math.max(most.ofCoupon, ofCoupon.length),
     });
     await after?.catch(() => {});
-    if (delayMs > 0) await sleep(delayMs);
+    if (delayMs > 0) await sleep(delayMs, undefined, { ref: false });
     open.splice(open.indexOf(request), 1);
     res.writeHead(status, more).end(text);
   });

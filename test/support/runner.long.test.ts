@@ -42,6 +42,11 @@ const files: [what: string, source: string, last: string][] = [
     `import { test } from '${uvu}'; test('x', () => { throw new Error('no'); }); test.run();`,
     '0 passed, 1 failed',
   ],
+  [
+    'a passing test, and an error after it',
+    `import { test } from '${uvu}'; test('x', () => {}); test.run(); setTimeout(() => { throw new Error('late'); }, 300);`,
+    '1 passed, 1 failed',
+  ],
   ['a passing test', `import { test } from '${uvu}'; test('x', () => {}); test.run();`, '1 passed, 0 failed'],
 ];
 
@@ -56,6 +61,32 @@ for (const [what, source, last] of files) {
     assert.is(status, last.endsWith(' 0 failed') ? 0 : 1);
   });
 }
+
+test('given files that share a process, one that ends it, or does not load, or fails, fails alone, and all are run', async () => {
+  const folder = join(createDataDir(), 'shared');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  const passing = `import { test } from '${uvu}'; test('x', () => {}); test.run();`;
+  const sources = {
+    a: passing,
+    b: `import { test } from '${uvu}'; test('x', () => process.exit(0)); test.run();`,
+    c: passing,
+    d: 'throw new Error("not loaded");',
+    e: passing,
+    f: `import { test } from '${uvu}'; test('x', () => { throw new Error('no'); }); test.run();`,
+  };
+  for (const [name, source] of Object.entries(sources)) writeFileSync(join(folder, `${name}.test.ts`), source);
+
+  const { status, stdout } = await startProgram('test/runTests.ts', {}, ['--fast', '--folder', folder]).ended;
+
+  const namesOf = (outcome: string) =>
+    [...stdout.matchAll(new RegExp(`^${outcome} .*/(\\w)\\.test\\.ts`, 'gm'))].map(([, name]) => name).sort();
+  assert.equal(namesOf('ok  '), ['a', 'c', 'e']);
+  assert.equal(namesOf('FAIL'), ['b', 'd', 'f']);
+  assert.match(stdout, /not loaded/);
+  assert.is(stdout.trim().split('\n').at(-1), '3 passed, 3 failed');
+  assert.is(status, 1);
+});
 
 test('the fast run leaves out a file that uses stores, by itself or through a helper, and no other file', async () => {
   // Given files that read TEST_MYSQL_URL, import it in each form, or find at run time that it is absent.

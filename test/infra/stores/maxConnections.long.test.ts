@@ -27,10 +27,20 @@ async function serverConnections(): Promise<number[]> {
   return (rows as { id: number }[]).map(({ id }) => id);
 }
 
+/** How many connections MySQL counts beside `root` and those taken: a killed one for a moment after it has left the process list. */
+async function otherConnections(): Promise<number> {
+  const [[counted]] = (await root.query("SHOW GLOBAL STATUS LIKE 'Threads_connected'")) as unknown as [
+    [{ Value: string }],
+  ];
+  return Number(counted.Value) - taken.length - 1;
+}
+
 /** Ends the connections of the server and takes their places, until it has none. */
 async function takeAll(): Promise<void> {
   for (const limit = Date.now() + 20_000; Date.now() < limit; ) {
     for (const id of await serverConnections()) await root.query(`KILL ${id}`).catch(() => {});
+    // While a killed connection is counted, a refusal does not mean that all places are taken: one is free a moment later.
+    const isAlone = (await otherConnections()) === 0;
     for (let refused = false; !refused; )
       await createConnection({ socketPath, user: 'other' }).then(
         (connection) => {
@@ -42,12 +52,7 @@ async function takeAll(): Promise<void> {
           refused = true;
         },
       );
-    // A killed connection is counted for a moment after it has left the process list, and then its place is free.
-    const [[counted]] = (await root.query("SHOW GLOBAL STATUS LIKE 'Threads_connected'")) as unknown as [
-      [{ Value: string }],
-    ];
-    const others = Number(counted.Value) - taken.length - 1;
-    if (others === 0 && (await serverConnections()).length === 0) return;
+    if (isAlone && (await otherConnections()) === 0 && (await serverConnections()).length === 0) return;
   }
   throw new Error('the server keeps a connection');
 }
