@@ -51,6 +51,9 @@ export const costsSchema = z.object({
     workersMany: winsSchema,
     machines: winsSchema,
     machinesMany: winsSchema,
+    /** One process on three masters with a replica each: each 201 waits for a replica. */
+    cluster: winsSchema,
+    clusterMany: winsSchema,
   }),
   /**
    * A late refusal, a page of a seller with 20 coupons, a customer's own list; and `bare`, a `node:http` server that sends the bytes of

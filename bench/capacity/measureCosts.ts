@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { release, type as systemType, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openAll } from '../../src/infra/closers.ts';
 import { startProgress } from '../../src/infra/progress.ts';
+import { openRedisCluster } from '../../test/support/redisCluster.ts';
 import { machine } from '../figures/figureTable.ts';
 import { customersFor } from '../grabs/grabBench.ts';
 import { openTestbed } from '../testbed/testbed.ts';
@@ -14,20 +16,21 @@ const CONNECTIONS = 128;
 /** Measures the costs of this machine: first the parts in the stores, then requests in a running system. */
 export async function measureCosts({ seconds, rounds }: { seconds: number; rounds: number }): Promise<Costs> {
   const progress = startProgress();
-  const steps = 18 + (rounds + 1) * 10;
+  const steps = 18 + (rounds + 1) * 12;
   let done = 0;
   const onStep = () => progress.show({ label: 'measuring', done: ++done, of: steps });
   const folders = ['machine', 'workers'].map((name) => mkdtempSync(join(tmpdir(), `seckill-bench-${name}-`)));
   try {
     const parts = await measureParts(seconds, onStep);
-    const { testbed, close } = await openTestbed({ connections: CONNECTIONS, customers: customersFor(seconds) });
+    const options = { connections: CONNECTIONS, customers: customersFor(seconds) };
+    const { testbed, cluster, close } = await openBoth(options);
     try {
       const [second, workers] = [
         await testbed.startAnother({ DATA_DIR: folders[0] }),
         await testbed.startAnother({ DATA_DIR: folders[1], WORKERS: '2' }),
       ];
       const sizes = { seconds, rounds };
-      const requests = await measureRequests(testbed, { machine: second, workers }, sizes, onStep);
+      const requests = await measureRequests(testbed, { machine: second, workers, cluster }, sizes, onStep);
       const { bytesPerHolder, logBytesPerGrab, bytesPerEvent, stores, ...rest } = requests;
       return rounded({
         measured: {
@@ -50,6 +53,22 @@ export async function measureCosts({ seconds, rounds }: { seconds: number; round
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** A testbed on one Redis, and one on a Redis Cluster, with a MySQL each. */
+const openBoth = (options: { connections: number; customers: number }) =>
+  openAll(async (remember) => {
+    const { testbed, close } = await openTestbed(options);
+    remember(close);
+    const { cluster: redis, close: closeRedis } = await openRedisCluster();
+    remember(closeRedis);
+    const pids = redis.nodes.map((node) => node.pid() ?? 0);
+    const { testbed: cluster, close: closeCluster } = await openTestbed({
+      ...options,
+      redis: { url: redis.url, pids },
+    });
+    remember(closeCluster);
+    return { testbed, cluster };
+  });
 
 /** Three significant digits more than a shared machine repeats. */
 function rounded<T>(value: T): T {

@@ -9,9 +9,9 @@ import { bytesPerEvent } from '../scaling/growthBench.ts';
 import { seckillServer } from '../testbed/measuredServer.ts';
 import { PLENTY, type Testbed } from '../testbed/testbed.ts';
 import type { Costs, Figures, WinFigures } from './costs.ts';
-import { bytesOf, readStores, storeVersions } from './storeTotals.ts';
+import { bytesOf, decidingCalls, readStores, storeVersions } from './storeTotals.ts';
 
-// What requests cost in a running system, by the arrangement of the app processes, all on the same stores and in turns.
+// What requests cost in a running system, by the arrangement of the app processes, in turns: on the same stores, and on a Redis Cluster.
 
 interface Server {
   url: string;
@@ -20,6 +20,7 @@ interface Server {
 
 interface WinCase {
   name: keyof Costs['wins'];
+  testbed: Testbed;
   servers: Server[];
   processes: number;
   coupons: number;
@@ -41,18 +42,19 @@ export interface MeasuredRequests {
 const HOLDERS = 10_000;
 const OTHERS = { late: 'late-crowd', look: 'seller-list', ownList: 'own-list' } as const;
 
-/** `again`: a second app process, and one with two workers. */
+/** `again`: a second app process, one with two workers, and a testbed on a Redis Cluster. */
 export async function measureRequests(
   testbed: Testbed,
-  again: { machine: Server; workers: Server },
+  again: { machine: Server; workers: Server; cluster: Testbed },
   { seconds, rounds }: { seconds: number; rounds: number },
   onStep: () => void,
 ): Promise<MeasuredRequests> {
-  const one = { url: testbed.url, pid: testbed.pids.node };
+  const one = serverOf(testbed);
   const [connections, wide] = [testbed.connections, testbed.connections * 4];
   const machines = [one, again.machine];
-  const many = { coupons: 100, base: 'oneMany' } as const;
-  const single = { coupons: 1, base: 'one' } as const;
+  const onCluster = { testbed: again.cluster, servers: [serverOf(again.cluster)], processes: 1, connections };
+  const many = { testbed, coupons: 100, base: 'oneMany' } as const;
+  const single = { testbed, coupons: 1, base: 'one' } as const;
   const cases: WinCase[] = [
     { name: 'one', servers: [one], processes: 1, ...single, connections },
     { name: 'oneWide', servers: [one], processes: 1, ...single, connections: wide },
@@ -61,6 +63,8 @@ export async function measureRequests(
     { name: 'oneMany', servers: [one], processes: 1, ...many, connections },
     { name: 'workersMany', servers: [again.workers], processes: 2, ...many, connections },
     { name: 'machinesMany', servers: machines, processes: 2, ...many, connections },
+    { ...single, ...onCluster, name: 'cluster' },
+    { ...many, ...onCluster, name: 'clusterMany' },
   ];
   const holders = await measureHolders(testbed);
   onStep();
@@ -68,12 +72,12 @@ export async function measureRequests(
   const wins = new Map<WinCase['name'], Omit<WinFigures, 'ratio'>[]>();
   // Round 0 is the warm-up.
   for (let round = 0; round <= rounds; round++)
-    for (const { name, servers, processes, coupons, connections } of cases) {
+    for (const { name, testbed, servers, processes, coupons, connections } of cases) {
       const paths = await testbed.createCoupons(`${name}-${round}`, coupons, PLENTY);
-      const before = await readStores(testbed);
+      const callsBefore = await decidingCalls(testbed);
       const plan = winPlan(testbed, paths);
       const { figures, loads } = await measureLoads(testbed, servers, plan, { seconds, connections });
-      const after = await readStores(testbed);
+      const calls = (await decidingCalls(testbed)) - callsBefore;
       bytes.grab ??= bytesOf(testbed, plan, loads[0]);
       const answered = loads.reduce((sum, load) => sum + load.answered, 0);
       const won = loads.reduce((sum, load) => sum + (load.outcomes['201 grabbed'] ?? 0), 0);
@@ -83,7 +87,7 @@ export async function measureRequests(
         connections,
         processes,
         coupons,
-        grabsPerCall: won / (after.entries - before.entries),
+        grabsPerCall: won / calls,
       };
       if (round > 0) wins.set(name, [...(wins.get(name) ?? []), sample]);
       onStep();
@@ -133,6 +137,8 @@ export async function measureRequests(
   };
 }
 
+const serverOf = ({ url, pids }: Testbed): Server => ({ url, pid: pids.node });
+
 /** What a holder takes: grabs of customers who have no key in Redis yet. */
 async function measureHolders(testbed: Testbed) {
   const paths = await testbed.createCoupons('holders', 1, PLENTY);
@@ -154,7 +160,7 @@ async function measureLoads(
 ): Promise<{ figures: Figures; loads: LoadResult[] }> {
   const read = () => ({
     node: servers.reduce((sum, { pid }) => sum + (cpuOfTree(pid) ?? 0), 0),
-    redis: cpuOf(testbed.pids.redis) ?? 0,
+    redis: testbed.redisPids.reduce((sum, pid) => sum + (cpuOf(pid) ?? 0), 0),
     mysql: cpuOf(testbed.pids.mysql) ?? 0,
     load: cpuOf(testbed.loadProcess.pid) ?? 0,
   });

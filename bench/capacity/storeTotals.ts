@@ -4,7 +4,7 @@ import type { Testbed } from '../testbed/testbed.ts';
 
 // What is read beside the load: totals and versions of the stores, and the bytes of a request.
 
-/** Totals of the stores so far. Every deciding call appends one entry, so the number of XADDs is that of the calls. */
+/** Totals of the stores so far. */
 export async function readStores({ redis, mysql, ...testbed }: Testbed) {
   const info = await redis.info('everything');
   const number = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
@@ -13,9 +13,14 @@ export async function readStores({ redis, mysql, ...testbed }: Testbed) {
     redisMemory: await redisBytes({ redis, mysql, ...testbed }),
     redisLog: number('aof_current_size'),
     redisNet: number('total_net_input_bytes') + number('total_net_output_bytes'),
-    entries: Number(/^cmdstat_xadd:calls=(\d+)/m.exec(info)?.[1] ?? 0),
     mysqlNet: (rows as { Value: string }[]).reduce((sum, { Value }) => sum + Number(Value), 0),
   };
+}
+
+/** Every deciding call appends one entry to the outbox, so the number of XADDs is that of the calls. */
+export async function decidingCalls({ masters }: Testbed): Promise<number> {
+  const stats = await Promise.all(masters.all().map(({ redis }) => redis.info('commandstats')));
+  return stats.reduce((sum, text) => sum + Number(/^cmdstat_xadd:calls=(\d+)/m.exec(text)?.[1] ?? 0), 0);
 }
 
 export async function storeVersions({ redis, mysql }: Testbed) {

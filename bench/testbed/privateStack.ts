@@ -14,6 +14,8 @@ export interface StackOptions {
   environment?: NodeJS.ProcessEnv;
   /** Arguments of the server's Node. */
   nodeArgs?: string[];
+  /** Another Redis than the private one, with the processes that it consists of. */
+  redis?: { url: string; pids: readonly number[] };
   /** The folder with the server: this tree, or another revision. */
   root?: string;
   /** An abort ends the stack at once, in the middle of its start too. */
@@ -24,9 +26,16 @@ export interface StackOptions {
  * A fresh private stack: both stores, and the seckill server in a process of its own. `startAnother` starts one more server on the same
  * stores, as on another machine.
  */
-export const openPrivateStack = ({ environment = {}, nodeArgs = [], root = thisTree, stop }: StackOptions = {}) =>
+export const openPrivateStack = ({
+  environment = {},
+  nodeArgs = [],
+  redis,
+  root = thisTree,
+  stop,
+}: StackOptions = {}) =>
   openAll(async (remember) => {
-    const { config, pids, close: closeServers } = await openPrivateServers(stop);
+    const { config: ofServers, pids, close: closeServers } = await openPrivateServers(stop);
+    const config = { ...ofServers, redisUrl: redis?.url ?? ofServers.redisUrl };
     remember(closeServers);
     const { mysql, close: closeMysql } = connectMysql(config.mysqlUrl);
     remember(closeMysql);
@@ -58,7 +67,8 @@ export const openPrivateStack = ({ environment = {}, nodeArgs = [], root = thisT
       return { url: started.url, pid: started.pid };
     };
     const server = await startAnother();
-    return { url: server.url, mysql, config, pids: { ...pids, node: server.pid }, startAnother };
+    const redisPids = redis?.pids ?? [pids.redis];
+    return { url: server.url, mysql, config, pids: { ...pids, node: server.pid }, redisPids, startAnother };
   });
 
 async function startServer(root: string, environment: NodeJS.ProcessEnv, nodeArgs: string[], stop?: AbortSignal) {

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openAll } from '../../src/infra/closers.ts';
 import { outboxDepth } from '../../src/infra/outbox.ts';
-import { connectRedis } from '../../src/infra/shards/connectRedis.ts';
+import type { OpenedMasters } from '../../src/infra/shards/masters.ts';
 import type { Mysql } from '../../src/infra/stores/mysql.ts';
+import { openRedis } from '../../src/infra/stores/redis.ts';
 import { createLog } from '../../src/infra/telemetry/log.ts';
 import { createTokenIssuer, type IssueToken } from '../../src/infra/tokens.ts';
 import type { BaselineSettings } from '../baselines/baselineServer.ts';
@@ -25,8 +26,12 @@ export interface Testbed {
   bare: Child;
   loadProcess: Child;
   mysql: Mysql;
-  redis: ReturnType<typeof connectRedis>['redis'];
+  redis: OpenedMasters['redis'];
+  masters: OpenedMasters['masters'];
+  /** `redis` is the private one. */
   pids: { node: number; redis: number; mysql: number };
+  /** All processes of the Redis that is in use. */
+  redisPids: readonly number[];
   connections: number;
   /** Customers with a token: the most that a plan may have. */
   customers: number;
@@ -72,10 +77,9 @@ export const openTestbed = (options: TestbedOptions) =>
       ...server,
     });
     remember(stack.close);
-    const { url, mysql, config, pids } = stack;
-    const { redis, close: closeRedis } = connectRedis(config.redisUrl, createLog('warn'));
+    const { url, mysql, config, pids, redisPids } = stack;
+    const { redis, masters, close: closeRedis } = await openRedis(config.redisUrl, createLog('warn'));
     remember(closeRedis);
-    await redis.connect();
     const loadProcess = startChild('bench/load/loadProcess.ts');
     remember(loadProcess.close);
     const bare = startChild('bench/load/bareServer.ts');
@@ -104,7 +108,9 @@ export const openTestbed = (options: TestbedOptions) =>
       loadProcess,
       mysql,
       redis,
+      masters,
       pids,
+      redisPids,
       connections,
       customers,
       runLoad,

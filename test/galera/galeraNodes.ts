@@ -69,13 +69,14 @@ export const openGaleraNodes = (folder = createDataDir()) =>
     const start = async (index: number, isFirst: boolean, more: readonly string[] = []) => {
       const socket = join(folder, `${index}.sock`);
       const port = ports[index] ?? { sql: 0, group: 0, transfer: 0 };
-      const out = openSync(join(folder, `${index}.log`), 'a');
+      const logFile = join(folder, `${index}.log`);
+      const out = openSync(logFile, 'a');
       const args = [...argumentsOf({ data: data(index), socket, port, group, isFirst }), ...more];
       const child = spawn('mariadbd', args, {
         env: { ...process.env, PATH: `${scripts}:${process.env.PATH}`, KEPT_POSITION: positionOf(data(index)) },
         stdio: ['ignore', out, out],
       });
-      await ready(socket, child);
+      await ready(socket, child, logFile);
       return { child, socket, port: port.sql };
     };
     /** A node that was killed reads its position from its tables, as its start by systemd does. */
@@ -171,15 +172,17 @@ async function runOn(socketPath: string, statements: readonly string[]): Promise
   }
 }
 
-async function ready(socket: string, child: ChildProcess): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    if (child.exitCode !== null) break;
+/** On a machine where three such groups start at once, a node needs seconds to join. */
+const READY_LIMIT_MS = 90_000;
+
+async function ready(socket: string, child: ChildProcess, logFile: string): Promise<void> {
+  for (const limit = Date.now() + READY_LIMIT_MS; Date.now() < limit && child.exitCode === null; await sleep(100)) {
     const rows = await runOn(socket, ["SHOW STATUS LIKE 'wsrep_ready'"]).catch(() => []);
     if (rows[0]?.Value === 'ON') return;
-    await sleep(100);
   }
   child.kill('SIGKILL');
-  throw new Error(`a node of Galera did not get ready: ${socket}`);
+  const lastLines = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-40).join('\n');
+  throw new Error(`a node of Galera did not get ready (exit ${child.exitCode}); the end of its log:\n${lastLines}`);
 }
 
 function nodeOf(first: ChildProcess, socket: string, port: number, startAgain: () => Promise<ChildProcess>) {

@@ -20,6 +20,8 @@ export type Command = [name: string, ...args: string[]];
 /** One real redis-server with a folder of its own. */
 export interface RedisServer {
   port: number;
+  /** Undefined while the server does not run. */
+  pid(): number | undefined;
   start(): Promise<void>;
   /** SIGTERM, as an operator stops it; resolves when the process is gone. */
   stop(): Promise<void>;
@@ -66,6 +68,7 @@ export function createRedisServer({ parent, port, settings, options = [], access
   };
   return {
     port,
+    pid: () => child?.pid,
     async start() {
       child = spawn('redis-server', [file, ...options], { stdio: 'ignore' });
       await answering(port, send);

@@ -4,13 +4,15 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { allKinds } from '../kinds/faultKinds.ts';
 import { originalProject } from '../stack/topology.ts';
+import { withFenceOfAnyNode } from './clusterSabotages.ts';
 import { sabotages } from './sabotages.ts';
 
 // A sabotage whose patch finds nothing proves nothing, and only the harness would say so, long after the code has moved.
 
 const test = suite('the sabotages');
+const ofTheClusterTests = { name: 'the fence names no node', kinds: [], patches: withFenceOfAnyNode };
 
-for (const { name, kinds, patches = [] } of sabotages) {
+for (const { name, kinds, patches = [] } of [...sabotages, ofTheClusterTests]) {
   test(`"${name}": each patch finds its place in the code once`, () => {
     for (const { file, find } of patches) {
       const path = join(originalProject.root, file);
