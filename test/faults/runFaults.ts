@@ -37,7 +37,7 @@ const program = createProgram('npm run test:faults --', 'Sales with faults; the 
     ]),
   )
   .addOption(
-    new Option('--third', 'with --sabotage: a third of them, another one each day').implies({ sabotage: true }),
+    new Option('--third', 'a third of the kinds, or of the sabotages, another one each day').conflicts('only'),
   )
   .option('--list', 'print the kinds of faults and exit')
   .parse();
@@ -69,6 +69,7 @@ interface Options {
 
 await runProgram(async () => {
   const { rounds, seed, only, cluster, sabotage, third, list } = program.opts<Options>();
+  const inTurn = <T>(all: readonly T[]) => (third ? todaysThird(all) : all);
   if (list) {
     console.log(allKinds.map(({ name }) => name).join('\n'));
     process.exit(0);
@@ -81,12 +82,12 @@ await runProgram(async () => {
   try {
     const { kinds, skipped } = await possibleKinds(
       stack,
-      only !== undefined ? [only] : cluster ? clusterKinds : faultKinds,
+      only !== undefined ? [only] : inTurn(cluster ? clusterKinds : faultKinds),
     );
     // The exit status of a check that could not run here, as for .ci/run.
     if (kinds.length === 0) process.exitCode = 75;
     const work = sabotage
-      ? runSabotages(stack, seed, third ? todaysThird(sabotages) : sabotages)
+      ? runSabotages(stack, seed, inTurn(sabotages))
       : runRounds(stack, planRounds(kinds, kinds.length === 0 ? 0 : (rounds ?? kinds.length), seed));
     result = await interruptible(stopped, work);
     for (const line of skipped) console.log(line);
