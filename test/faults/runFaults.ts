@@ -36,9 +36,7 @@ const program = createProgram('npm run test:faults --', 'Sales with faults; the 
       'cluster',
     ]),
   )
-  .addOption(
-    new Option('--third', 'a third of the kinds, or of the sabotages, another one each day').conflicts('only'),
-  )
+  .addOption(new Option('--third', 'a third of the kinds, or of the sabotages, another one each day').conflicts('only'))
   .option('--list', 'print the kinds of faults and exit')
   .parse();
 
