@@ -130,7 +130,6 @@ function argumentsOf(given: { data: string; socket: string; port: Ports; group: 
     user: userInfo().username,
     datadir: data,
     tmpdir: temporaryOf(data),
-
     socket,
     'pid-file': `${socket}.pid`,
     'bind-address': '127.0.0.1',

@@ -76,7 +76,6 @@ async function openMariadb(folder: string) {
   const places = [
     `--datadir=${data}`,
     `--tmpdir=${temporary}`,
-
     `--socket=${socket}`,
     `--pid-file=${pidFile}`,
     `--port=${port}`,
